@@ -1,0 +1,5 @@
+"""``python -m concept_align``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,2 @@
+def meta_train() -> None:
+    """(being written)"""

@@ -1,0 +1,31 @@
+"""What commands print: data to stdout, everything for people to stderr or as a table."""
+
+import json
+import sys
+from typing import Any
+
+
+def emit_json(value: Any) -> None:
+    """The one JSON document of a ``--json`` run."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, sort_keys=True)
+    sys.stdout.write("\n")
+
+
+def emit_table(
+    title: str, columns: list[str], rows: list[list[str]], *, right: set[int] | None = None
+) -> None:
+    """A table for people; columns whose place is in ``right`` are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for place, column in enumerate(columns):
+        table.add_column(column, justify="right" if place in (right or set()) else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def say(text: str) -> None:
+    """A line for people on stderr."""
+    sys.stderr.write(text + "\n")

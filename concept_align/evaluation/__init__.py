@@ -1,0 +1,1 @@
+"""Evidence: how well an aligner classifies concepts in languages with no or few labels."""

@@ -1,0 +1,1 @@
+"""A frozen language model behind one small protocol."""

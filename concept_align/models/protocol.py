@@ -1,0 +1,73 @@
+"""What the rest of the project knows of a language model.
+
+Layer 0 is the output of the embeddings, layer n what block n puts out. Whether the model's final norm
+has been applied to the states of the last layer is recorded in ``final_norm``: "none" (the architecture
+has none, BERT), "post" (applied, as in ``hidden_states[-1]`` of GPT-2 or Llama), "pre" (states taken
+before it).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..types import FinalNorm, ModelKind, Pooling
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """A sentence as the model reads it: its pieces, and which of them each word covers.
+
+    Word w covers the contiguous pieces ``begin[w]:end[w]``; words of one multiword token, or words that
+    one piece spans, may share pieces. ``start`` is the place of the sentence-start piece ([CLS], BOS),
+    -1 where the model has none.
+    """
+
+    ids: NDArray[np.int32]  # [pieces], special pieces included
+    begin: NDArray[np.int32]  # [words]
+    end: NDArray[np.int32]  # [words]
+    start: int
+
+
+@dataclass(frozen=True, eq=False)
+class WordStates:
+    """States of the words of some consecutive sentences, in the order they were asked for."""
+
+    sentences: NDArray[np.int64]  # [sents]: their places in the sequence that was given
+    offsets: NDArray[np.int64]  # [sents + 1]
+    words: dict[int, torch.Tensor]  # layer -> [words, dim]
+    start: dict[int, torch.Tensor]  # layer -> [sents, dim]; empty where the model has no start piece
+
+
+class LanguageModel(Protocol):
+    """A loaded, frozen model with its tokenizer."""
+
+    name: str  # hub id or folder as the user gave it
+    revision: str  # commit hash, or a hash of the weights' files for a local folder
+    architecture: str  # "BertModel"
+    kind: ModelKind
+    layers: int  # number of blocks; states exist for layers 0..layers
+    dim: int
+    max_pieces: int  # the model's window
+    final_norm: FinalNorm
+    has_start: bool
+    dtype: torch.dtype
+    device: torch.device
+
+    def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
+        """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        ...
+
+    def word_states(
+        self,
+        sentences: Sequence[Pieces],
+        layers: Sequence[int],
+        *,
+        pooling: Pooling,
+        batch_pieces: int,
+    ) -> Iterator[WordStates]:
+        """States of all words, sentence order restored; memory is bounded by a window of sentences."""
+        ...

@@ -1,0 +1,1 @@
+"""From hidden states to concept spaces: representations, prototypes, probes, classification."""

@@ -1,0 +1,21 @@
+"""Names shared by every room: the axis vocabulary and the closed sets of options.
+
+Axes in shape annotations are ``langs layers sents words pieces concepts dim rank tasks shots``.
+"""
+
+from typing import Literal, get_args
+
+Split = Literal["train", "dev", "test"]
+Pooling = Literal["first", "last", "mean"]
+MwtPolicy = Literal["share", "first", "skip"]
+RootPolicy = Literal["start", "exclude"]
+ModelKind = Literal["encoder", "decoder"]
+FinalNorm = Literal["pre", "post", "none"]
+
+SPLITS: tuple[Split, ...] = get_args(Split)
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+MWT_POLICIES: tuple[MwtPolicy, ...] = get_args(MwtPolicy)
+ROOT_POLICIES: tuple[RootPolicy, ...] = get_args(RootPolicy)
+
+# The code of a word that carries no label for the task in hand.
+UNLABELLED = -1
