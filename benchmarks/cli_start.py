@@ -7,7 +7,8 @@ from pathlib import Path
 from side_by_side import arguments, interleaved, report
 
 COMMAND = Path(sys.executable).with_name("concept-align")
-IMPORTED = "import sys, concept_align.cli; print(*(m for m in ('torch', 'transformers', 'pandas', 'scipy') if m in sys.modules))"
+HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "pyarrow")
+IMPORTED = f"import sys, concept_align.cli; print(*(m for m in {HEAVY} if m in sys.modules))"
 
 
 def main() -> None:

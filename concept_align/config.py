@@ -40,23 +40,30 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], *, where: str | None =
 
 
 def _checked(hint: Any, value: Any, name: str, where: str | None) -> Any:
-    """``value`` as ``hint`` wants it: lists become tuples, whole numbers become floats, nothing else changes."""
+    """``value`` as ``hint`` wants it: lists become tuples, whole numbers floats, nothing else changes."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
         wanted = [argument for argument in arguments if argument is not type(None)]
-        return _checked(wanted[0], value, name, where)
+        return (
+            None
+            if value is None and len(wanted) < len(arguments)
+            else _checked(wanted[0], value, name, where)
+        )
     if is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(typing.cast(type, hint), value, where=f"{where or ''}[{name}]")
-    if origin is Literal:
-        if value in arguments:
-            return value
-    elif origin is tuple and isinstance(value, (list, tuple)):
+    if origin is tuple and isinstance(value, (list, tuple)):
         return tuple(_checked(arguments[0], item, name, where) for item in value)
-    elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    elif isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+    if origin is Literal:
+        fits = value in arguments
+    else:
+        fits = (
+            isinstance(hint, type)
+            and isinstance(value, hint)
+            and not (hint is int and isinstance(value, bool))
+        )
+    if fits:
         return value
     wish = " or ".join(map(repr, arguments)) if origin is Literal else getattr(hint, "__name__", str(hint))
     raise UsageError(f"{name} = {value!r} is not {wish}", where=where, remedy="correct the value")
