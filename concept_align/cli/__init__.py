@@ -12,7 +12,7 @@ from . import demo, doctor, evaluate, extract, meta_train, probe, store, treeban
 
 app = typer.Typer(
     name="concept-align",
-    help="Do a language model's structural concepts correspond across languages, and can that be put to work?",
+    help="Do a language model's structural concepts correspond across languages? Measure it, and use it.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

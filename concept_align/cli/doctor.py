@@ -5,7 +5,10 @@ from typing import Any
 from . import options
 from .output import emit_json, emit_table
 
-PACKAGES = ("torch", "transformers", "safetensors", "tokenizers", "conllu", "numpy", "scikit-learn", "learn2learn", "matplotlib", "gguf", "accelerate")  # fmt: skip
+PACKAGES = (
+    "torch", "transformers", "safetensors", "tokenizers", "conllu", "numpy", "scikit-learn",
+    "learn2learn", "matplotlib", "gguf", "accelerate",
+)  # fmt: skip
 
 
 def doctor(json: options.Json = False) -> None:

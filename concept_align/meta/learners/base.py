@@ -36,7 +36,7 @@ class Classifier(Protocol):
     """Concepts of words of one language."""
 
     def scores(self, x: torch.Tensor) -> torch.Tensor:
-        """float32 [words, concepts] log-probabilities for [words, dim]; -inf for a concept never predicted."""
+        """float32 [words, concepts] log-probabilities of [words, dim]; -inf where never predicted."""
         ...
 
     def predict(self, x: torch.Tensor) -> torch.Tensor:
