@@ -1,0 +1,72 @@
+"""Paired tests over languages, and corrections for testing many pairs.
+
+The sign-flip test asks how often the mean difference would be as large if, in each language, which of the
+two learners is better were a coin's throw (Fisher's randomisation test on paired differences). It is exact
+up to 18 languages and drawn beyond that, with the identity counted: p = (1 + #as large) / (1 + draws).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..seeding import stream
+
+Floats = NDArray[np.float64]
+
+EXACT_UP_TO = 18
+_CHUNK = 1 << 15
+
+
+def _signs(numbers: NDArray[np.int64], n: int) -> Floats:
+    """[len(numbers), n] of +1 and -1, the bits of ``numbers``."""
+    return np.asarray(1.0 - 2.0 * ((numbers[:, None] >> np.arange(n)) & 1), dtype=np.float64)
+
+
+def sign_flip(differences: Floats, *, draws: int = 10_000, seed: int = 0) -> float:
+    """Two-sided p of the mean of ``differences [languages]`` under random signs; NaN for none."""
+    n = len(differences)
+    if n == 0:
+        return float("nan")
+    observed = abs(differences.sum())
+    # Sums of the same numbers in another order differ in the last bits: equal must count as as large.
+    least = observed - 1e-9 * max(np.abs(differences).sum(), 1e-300)
+    if n <= EXACT_UP_TO:
+        half = 1 << (n - 1)  # the other half has all signs turned: the same absolute sums
+        large = sum(
+            int((np.abs(_signs(np.arange(start, min(start + _CHUNK, half)), n) @ differences) >= least).sum())
+            for start in range(0, half, _CHUNK)
+        )
+        return large / half
+    random = stream(seed, "sign-flip", n)
+    signs = random.integers(0, 2, size=(draws, n)) * 2.0 - 1.0
+    large = int((np.abs(signs @ differences) >= least).sum())
+    return (1 + large) / (1 + draws)
+
+
+def wilcoxon(differences: Floats) -> float:
+    """Two-sided p of Wilcoxon's signed-rank test, zeros ranked (Pratt); 1 where all are zero."""
+    from scipy.stats import wilcoxon as signed_rank
+
+    if len(differences) == 0:
+        return float("nan")
+    if not differences.any():
+        return 1.0
+    # Differences that are equal in truth differ in the last bits and would not tie.
+    return float(signed_rank(np.round(differences, 12), zero_method="pratt").pvalue)
+
+
+def holm(p: Floats) -> Floats:
+    """Holm's step-down adjusted p-values: the chance of any false finding is bounded."""
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def benjamini_hochberg(p: Floats) -> Floats:
+    """Step-up adjusted p-values: the share of false findings among findings is bounded."""
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+    return adjusted
