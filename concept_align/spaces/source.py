@@ -1,0 +1,216 @@
+"""Features of any language and split, from a store: what probes, learners and evaluation load.
+
+States are standardised (from unlabelled words) before they are represented; several layers stand side by
+side along the dimension.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from ..treebanks.concepts import Task, parse_task
+from ..treebanks.corpus import Annotations
+from ..types import SPLITS, MwtPolicy, RootPolicy, Split
+from .features import Features
+from .represent import represent, select_items
+from .standardise import STANDARDISATIONS, Standardisation, Standardiser, StandardiserFitter
+
+CACHE_BYTES = 8 << 30
+
+
+class _Recipe(Protocol):
+    @property
+    def dim(self) -> int: ...
+    @property
+    def has_start(self) -> bool: ...
+
+
+class _States(Protocol):
+    @property
+    def words(self) -> torch.Tensor: ...
+    @property
+    def start(self) -> torch.Tensor | None: ...
+
+
+class StateStore(Protocol):
+    """What is read of :class:`concept_align.store.Store`."""
+
+    @property
+    def recipe(self) -> _Recipe: ...
+
+    def languages(self, split: Split | None = None, layer: int | None = None) -> tuple[str, ...]: ...
+
+    def treebank_of(self, language: str) -> str: ...
+
+    def annotations(self, treebank: str, split: Split) -> Annotations: ...
+
+    def states(self, treebank: str, split: Split, layer: int) -> _States: ...
+
+
+class FeatureSource:
+    """Loads :class:`Features`; keeps what was loaded lately, within ``cache_bytes``.
+
+    ``standardise``: ``language`` takes mean and scale from all words of the language's train split (without
+    one, from its test words: ``notes`` says so), ``global`` from those of the ``reference`` languages
+    together (all that have a train split, if not given), ``none`` leaves states as they are.
+    """
+
+    def __init__(
+        self,
+        store: StateStore,
+        task: str,
+        layers: tuple[int, ...],
+        *,
+        root: RootPolicy = "start",
+        mwt: MwtPolicy = "share",
+        standardise: Standardisation = "language",
+        reference: Iterable[str] | None = None,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        if not layers:
+            raise UsageError("no layer to load", remedy="name one with --layers")
+        if standardise not in STANDARDISATIONS:
+            raise UsageError(
+                f"unknown standardisation {standardise!r}", remedy=f"use {', '.join(STANDARDISATIONS)}"
+            )
+        self.store, self.layers = store, layers
+        self.root, self.mwt, self.standardise = root, mwt, standardise
+        self.cache_bytes = cache_bytes
+        self.notes: dict[str, str] = {}  # language -> what was done otherwise than asked
+        self._present = {split: frozenset(self._with_all_layers(split)) for split in SPLITS}
+        self._treebanks: dict[str, str] = {}
+        self._annotations: dict[tuple[str, Split], Annotations] = {}
+        self._standardisers: dict[str, Standardiser] = {}
+        self._cache: OrderedDict[tuple[str, Split], Features] = OrderedDict()
+        self._reference = tuple(reference) if reference is not None else self.languages("train")
+        self.task = self._task(task)
+        if self.task.relational and root == "start" and not store.recipe.has_start:
+            raise UsageError(
+                "the model has no sentence-start piece to stand for the head of roots",
+                where="--root start",
+                remedy="use --root exclude",
+            )
+
+    @property
+    def concepts(self) -> tuple[str, ...]:
+        return self.task.concepts
+
+    @property
+    def dim(self) -> int:
+        return self.store.recipe.dim * len(self.layers)
+
+    @property
+    def layer_name(self) -> str:
+        """The layers as results name them: ``7`` or ``6+10+13``."""
+        return "+".join(str(layer) for layer in self.layers)
+
+    def languages(self, split: Split | None = None) -> tuple[str, ...]:
+        """Languages with all the layers of ``split`` (of any split), sorted."""
+        held = self._present[split] if split else frozenset().union(*self._present.values())
+        return tuple(sorted(held))
+
+    def describe(self) -> dict[str, Any]:
+        """What decides the features, for provenance."""
+        facts: dict[str, Any] = {"task": self.task.name, "layers": list(self.layers), "mwt": self.mwt}
+        if self.task.relational:
+            facts["root"] = self.root
+        facts["standardise"] = self.standardise
+        if self.standardise == "global":
+            facts["reference"] = list(self._reference)
+        return facts
+
+    def load(self, language: str, split: Split) -> Features:
+        """The features of a split, standardised; kept for the next call. Do not write to them."""
+        key = (language, split)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        features = self._represented(language, split)
+        self._cache[key] = features
+        while len(self._cache) > 1 and sum(_bytes(kept) for kept in self._cache.values()) > self.cache_bytes:
+            self._cache.popitem(last=False)
+        return features
+
+    def gold(self, language: str, split: Split) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Labels ``y`` [words] and ``offsets`` [sents + 1] as ``load`` has them, without reading states."""
+        annotations = self._annotated(language, split)
+        items = select_items(annotations, self.task, root=self.root, mwt=self.mwt)
+        return items.y, items.offsets
+
+    def standardiser(self, language: str) -> Standardiser | None:
+        """Mean and scale [dim] that the states of ``language`` are standardised by; None for ``none``."""
+        if self.standardise == "none":
+            return None
+        key = "" if self.standardise == "global" else language
+        if key not in self._standardisers:
+            self._standardisers[key] = self._fit_standardiser(language)
+        return self._standardisers[key]
+
+    def _with_all_layers(self, split: Split) -> set[str]:
+        return set.intersection(*(set(self.store.languages(split, layer)) for layer in self.layers))
+
+    def _task(self, name: str) -> Task:
+        if not name.startswith("feature:"):
+            return parse_task(name)
+        values: set[str] = set()
+        for split in SPLITS:
+            for language in self.languages(split):
+                values |= set(parse_task(name, self._annotated(language, split)).concepts)
+        if not values:
+            raise UsageError(f"no word in the store has a value of {name.removeprefix('feature:')}")
+        return Task(name, tuple(sorted(values)))
+
+    def _treebank(self, language: str) -> str:
+        if language not in self._treebanks:
+            self._treebanks[language] = self.store.treebank_of(language)
+        return self._treebanks[language]
+
+    def _annotated(self, language: str, split: Split) -> Annotations:
+        key = (language, split)
+        if key not in self._annotations:
+            self._annotations[key] = self.store.annotations(self._treebank(language), split)
+        return self._annotations[key]
+
+    def _represented(self, language: str, split: Split) -> Features:
+        annotations, standardiser = self._annotated(language, split), self.standardiser(language)
+        parts = []
+        for layer in self.layers:
+            states = self.store.states(self._treebank(language), split, layer)
+            parts.append(
+                represent(states.words, states.start, annotations, self.task, root=self.root, mwt=self.mwt)
+            )
+        x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts], dim=1)
+        if standardiser is not None:
+            # In place: x is ours alone and may be gigabytes. Of a difference, the mean is gone already.
+            x = x if self.task.relational else x.sub_(standardiser.mean)
+            x.div_(standardiser.scale)
+        return Features(language, self.concepts, x, parts[0].y, parts[0].offsets)
+
+    def _fit_standardiser(self, language: str) -> Standardiser:
+        of = self._reference if self.standardise == "global" else (language,)
+        split: Split = "train"
+        if self.standardise == "language" and language not in self._present["train"]:
+            split = "test"
+            self.notes[language] = "standardised by its own unlabelled test words: it has no train split"
+        fitted = []
+        for layer in self.layers:
+            fitter = StandardiserFitter(self.store.recipe.dim)
+            for name in of:
+                fitter.update(self.store.states(self._treebank(name), split, layer).words)
+            fitted.append(fitter.finish())
+        about = {"kind": self.standardise, "languages": list(of), "split": split, "layers": list(self.layers)}
+        return Standardiser(
+            torch.cat([one.mean for one in fitted]),
+            torch.cat([one.scale for one in fitted]),
+            fitted[0].words,
+            about,
+        )
+
+
+def _bytes(features: Features) -> int:
+    return features.x.numel() * features.x.element_size()
