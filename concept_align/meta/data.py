@@ -1,0 +1,125 @@
+"""What learners need of their training languages: counts, valid concepts, batches of words, a fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import LearningError
+from ..seeding import derive, stream
+from ..spaces.features import Features
+from .episodes import Pool
+from .learners.base import Classifier, TrainingData
+from .maps import valid_concepts
+
+
+def total_counts(data: TrainingData) -> torch.Tensor:
+    """int64 [concepts]: training words of each concept over all training languages."""
+    return torch.stack([data.load(language, "train").counts() for language in data.train]).sum(0)
+
+
+def identity(data: TrainingData, name: str, config: Mapping[str, Any], seed: int) -> str:
+    """A hash of what decides the outcome of a fit: learner, configuration, seed, languages, features."""
+    digest = hashlib.sha256()
+    known = [name, config, seed, data.source, data.train, data.validation, data.concepts]
+    digest.update(json.dumps(known, sort_keys=True).encode())
+    for language in (*data.train, *data.validation):
+        features = data.load(language, "train")
+        digest.update(repr((language, tuple(features.x.shape), features.offsets.tolist()[-3:])).encode())
+        digest.update(features.y.numpy().tobytes())
+        sample = features.x[:: max(1, features.words // 8)]
+        digest.update(sample.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def require(features: Features, language: str) -> Features:
+    """``features``, or LearningError if they hold no labelled word."""
+    if not features.words:
+        raise LearningError(
+            f"no labelled words of {language}",
+            where=f"features of {language}",
+            remedy="leave the language out, or extract a treebank that is annotated for the task",
+        )
+    return features
+
+
+class WordBatches:
+    """Batches of words over all training languages, each language with equally many words an epoch."""
+
+    def __init__(self, data: TrainingData, *, seed: int, stage: str, size: int, cap: int) -> None:
+        """``cap``: words of a language an epoch, at most."""
+        self.features = [require(data.load(language, "train"), language) for language in data.train]
+        self.seed, self.stage, self.size = seed, stage, size
+        self.takes = [min(features.words, cap) for features in self.features]
+        self.steps = max(1, -(-sum(self.takes) // size))
+        self._epoch = -1
+        self._order = np.zeros((0, 2), dtype=np.int64)
+
+    def __call__(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """x [words, dim] and y [words] of one step."""
+        if epoch != self._epoch:
+            self._shuffle(epoch)
+        chosen = self._order[step * self.size : (step + 1) * self.size]
+        parts_x, parts_y = [], []
+        for place, features in enumerate(self.features):
+            rows = torch.from_numpy(chosen[chosen[:, 0] == place, 1])
+            parts_x.append(features.x[rows])
+            parts_y.append(features.y[rows])
+        return torch.cat(parts_x), torch.cat(parts_y)
+
+    def _shuffle(self, epoch: int) -> None:
+        rng = stream(self.seed, self.stage, "words", epoch)
+        parts = []
+        for place, (features, take) in enumerate(zip(self.features, self.takes, strict=True)):
+            rows = rng.permutation(features.words)[:take]
+            parts.append(np.stack([np.full(take, place), rows], axis=1))
+        order = np.concatenate(parts)
+        self._order, self._epoch = order[rng.permutation(len(order))], epoch
+
+
+class Validation:
+    """Accuracy on the validation languages: all words of their dev split, none of them learned from.
+
+    Words of concepts that are not valid for (source, language) count as errors. Support sets come from
+    the language's training split, the same for every call.
+    """
+
+    def __init__(
+        self, data: TrainingData, *, least: int, seed: int, known: torch.Tensor | None = None
+    ) -> None:
+        """``known``: int [concepts], counts that decide with the language's own what is valid; default the
+        source's."""
+        counts = data.load(data.source, "train").counts() if known is None else known
+        self.languages = data.validation or data.train
+        self.load, self.seed = data.load, seed
+        split = "dev" if data.validation else "train"
+        self.queries = {}
+        self.valid = {}
+        for language in self.languages:
+            self.queries[language] = require(data.load(language, split), language)  # type: ignore[arg-type]
+            own = data.load(language, "train").counts()
+            self.valid[language] = valid_concepts(counts, own, least)
+
+    def accuracy(self, classifier: Callable[[str], Classifier]) -> float:
+        """Mean over languages of the accuracy of ``classifier(language)``."""
+        found = []
+        for language, query in self.queries.items():
+            predicted = classifier(language).predict(query.x)
+            found.append(float((predicted == query.y).double().mean()))
+        return sum(found) / len(found)
+
+    def support(self, language: str, shots: int, draw: int = 0) -> Features:
+        """``shots`` sentences of the language's training split, smoothed; fewer where it has fewer."""
+        train = require(self.load(language, "train"), language)
+        pool = Pool(train)
+        shots = min(shots, len(pool.sentences))
+        rng = stream(self.seed, "validation", language, shots, draw)
+        return train.of_sentences(pool.draw(rng, shots=shots, queries=0).support)
+
+
+def torch_stream(seed: int, *purpose: str | int) -> torch.Generator:
+    """The torch generator for ``purpose``: :func:`concept_align.seeding.stream` for tensors."""
+    return torch.Generator().manual_seed(derive(seed, *purpose))

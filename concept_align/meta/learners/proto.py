@@ -1,0 +1,301 @@
+"""Prototypical meta-learning as published: f of words meets g of the source language's prototypes.
+
+    zero-shot   p(k | x) = softmax_k(-||f(x) - g(z_k)||^2)
+    few-shot    p(k | x) = softmax_k(-||A_l f(x) - z_k||^2)
+
+z_k = B'c_k are fixed, from the probe of the source language. Zero-shot learns f and g, few-shot another f
+with one affine map A_l per meta-training language; for a new language a fresh A_t alone is trained on its
+labelled sentences. Xu et al. 2023 (arXiv 2310.12794). The support of a training episode has no part in the
+published loss, so only the query is drawn. One ``fit`` trains both models.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...progress import Progress
+from ...seeding import derive, stream
+from ...spaces.features import Features
+from ..data import Validation, identity, torch_stream
+from ..episodes import Pool, schedule
+from ..history import save_history
+from ..maps import Encoder, distance_logits, valid_concepts
+from ..train import Optimisation, Stage, train
+from .base import TrainingData
+from .saved import FunctionClassifier, SavedAligner, predictable
+from .source_probe import probe_source
+
+
+def presets(task: str) -> dict[str, dict[str, Any]]:
+    """``faithful`` is the published algorithm; ``default`` the same models, trained faster and further."""
+    shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+    ours = {
+        "probe_preset": "fast", "epochs": 20, "lr": 1e-3, "episodes": 25, "episodes_per_step": 4,
+        "adapt_lr": 1e-2, "adapt_init": "mean",
+    }  # fmt: skip
+    return {"faithful": shape, "default": {**shape, **ours}}
+
+
+class ZeroShot(nn.Module):
+    """f and g (no bias, starts as the identity)."""
+
+    def __init__(self, encoder: Encoder, rank: int) -> None:
+        super().__init__()
+        self.f = encoder
+        self.g = nn.Parameter(torch.eye(rank))
+
+    def logits(self, x: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
+        """[words, concepts]."""
+        return distance_logits(self.f(x), prototypes @ self.g.T)
+
+
+class Affine(nn.Module):
+    """A: [words, rank] -> [words, rank], starts as the identity."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.eye(rank))
+        self.bias = nn.Parameter(torch.zeros(rank))
+
+    def forward(self, points: torch.Tensor) -> torch.Tensor:
+        return functional.linear(points, self.weight, self.bias)
+
+
+class FewShot(nn.Module):
+    """f and an affine map for each meta-training language."""
+
+    def __init__(self, encoder: Encoder, rank: int, languages: tuple[str, ...]) -> None:
+        super().__init__()
+        self.f = encoder
+        self.adaptors = nn.ModuleDict({language: Affine(rank) for language in languages})
+
+    def logits(self, x: torch.Tensor, prototypes: torch.Tensor, language: str) -> torch.Tensor:
+        """[words, concepts]."""
+        return distance_logits(self.adaptors[language](self.f(x)), prototypes)
+
+
+def episode_loss(logits: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
+    """Mean negative log-likelihood over the words whose concept is ``valid``; None if there is no such word."""
+    counted = valid[y]
+    if not bool(counted.any()):
+        return None
+    return functional.cross_entropy(
+        logits.masked_fill(~valid, -torch.inf), y.masked_fill(~counted, -100), ignore_index=-100
+    )
+
+
+class ProtoAligner(SavedAligner):
+    """Both published models: ``adapt(None)`` is the zero-shot one, ``adapt(support)`` the few-shot one."""
+
+    learner: ClassVar[str] = "proto"
+
+    def __init__(
+        self,
+        config: "Proto",
+        prototypes: torch.Tensor,
+        known: torch.Tensor,
+        zero: ZeroShot,
+        few_f: Encoder,
+        start: Affine,
+    ) -> None:
+        """``start`` is what A_t starts as."""
+        self.config, self.prototypes, self.known = config, prototypes, known
+        self.zero, self.few_f, self.start = zero.eval(), few_f.eval(), start
+        self.zero.requires_grad_(False)
+        self.few_f.requires_grad_(False)
+
+    def adapt(
+        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+    ) -> FunctionClassifier:
+        valid = predictable(self.known, valid)
+        if support is None or not support.words:
+            return FunctionClassifier(lambda x: self.zero.logits(x, self.prototypes), valid)
+        adaptor = self._adaptor(support, valid, seed)
+        return FunctionClassifier(lambda x: distance_logits(adaptor(self.few_f(x)), self.prototypes), valid)
+
+    def _adaptor(self, support: Features, valid: torch.Tensor, seed: int) -> Affine:
+        """A_t trained on ``support`` in batches of sentences, f frozen."""
+        config = self.config
+        adaptor = Affine(len(self.start.bias))
+        adaptor.load_state_dict(self.start.state_dict())
+        adam = torch.optim.Adam(
+            adaptor.parameters(), lr=config.adapt_lr, weight_decay=config.adapt_weight_decay, fused=True
+        )
+        with torch.no_grad():
+            points = self.few_f(support.x.float())
+        projected = Features(support.language, support.concepts, points, support.y, support.offsets)
+        for epoch in range(config.adapt_epochs):
+            order = stream(seed, "adapt", epoch).permutation(support.sents)
+            for begin in range(0, len(order), config.adapt_batch):
+                part = projected.of_sentences(order[begin : begin + config.adapt_batch])
+                loss = episode_loss(distance_logits(adaptor(part.x), self.prototypes), part.y, valid)
+                if loss is not None:
+                    adam.zero_grad(set_to_none=True)
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    adam.step()
+        return adaptor.requires_grad_(False)
+
+    def settings(self) -> dict[str, Any]:
+        return {"config": self.config.config(), "dim": self.few_f.linears[0].in_features}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        parts = {"zero": self.zero, "few": self.few_f, "start": self.start}
+        found = {
+            f"{part}.{name}": value
+            for part, owner in parts.items()
+            for name, value in owner.state_dict().items()
+        }
+        return {"prototypes": self.prototypes, "known": self.known, **found}
+
+    @classmethod
+    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        config = Proto(**settings["config"])
+        zero = ZeroShot(config.encoder(settings["dim"], 0, "zero-shot"), config.rank)
+        few, start = config.encoder(settings["dim"], 0, "few-shot"), Affine(config.rank)
+        for part, owner in (("zero.", zero), ("few.", few), ("start.", start)):
+            owner.load_state_dict(
+                {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
+            )
+        return cls(config, tensors["prototypes"], tensors["known"], zero, few, start)
+
+
+@dataclass(frozen=True)
+class Proto:
+    """The published algorithm's numbers are the defaults."""
+
+    name: ClassVar[str] = "proto"
+    rank: int = 32
+    hidden: int = 256  # 0: f is linear
+    dropout: float = 0.33
+    probe_preset: Literal["faithful", "fast"] = "faithful"
+    least: int = 10  # training words a concept needs in both languages of a pair
+    epochs: int = 50
+    episodes: int = 50  # of each language an epoch
+    queries: int = 30  # sentences
+    episodes_per_step: int = 1
+    lr: float = 5e-5
+    weight_decay: float = 1e-4
+    adapt_epochs: int = 50
+    adapt_lr: float = 1e-4
+    adapt_weight_decay: float = 1e-6
+    adapt_batch: int = 8  # sentences
+    adapt_init: Literal["identity", "mean"] = "identity"  # mean: of the meta-training languages' A_l
+    validation_shots: int = 10
+
+    def config(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def encoder(self, dim: int, seed: int, stage: str) -> Encoder:
+        return Encoder(
+            dim,
+            self.rank,
+            hidden=self.hidden,
+            dropout=self.dropout,
+            generator=torch_stream(seed, "proto", stage, "init"),
+        )
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> ProtoAligner:
+        """Train the source probe, then both models."""
+        probe = probe_source(
+            data, rank=self.rank, preset=self.probe_preset, least=self.least, seed=seed, progress=progress
+        )
+        return _Fit(self, data, probe.space.filled(), probe.valid, seed).run(folder, progress)
+
+
+class _Fit:
+    """One fit of both models."""
+
+    def __init__(
+        self, config: Proto, data: TrainingData, prototypes: torch.Tensor, known: torch.Tensor, seed: int
+    ) -> None:
+        self.config, self.data, self.prototypes, self.known, self.seed = config, data, prototypes, known, seed
+        self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
+        source = data.load(data.source, "train").counts()
+        self.valid = {
+            language: valid_concepts(source, pool.features.counts(), config.least)
+            for language, pool in self.pools.items()
+        }
+        self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"))
+        dim = data.load(data.source, "train").dim
+        self.zero = ZeroShot(config.encoder(dim, seed, "zero-shot"), config.rank)
+        self.few = FewShot(config.encoder(dim, seed, "few-shot"), config.rank, data.train)
+        self._plan: tuple[str, int, list[tuple[str, int]]] = ("", -1, [])
+
+    def run(self, folder: Path | None, progress: Progress | None) -> ProtoAligner:
+        config = self.config
+        which = identity(self.data, config.name, config.config(), self.seed)
+        # The few-shot model chooses its epoch by few-shot validation, the zero-shot one by zero-shot.
+        histories = {
+            name: train(self._stage(name), seed=self.seed, identity=which, folder=folder, progress=progress)
+            for name in ("zero-shot", "few-shot")
+        }
+        save_history(folder, histories)
+        return self._aligner()
+
+    def _aligner(self) -> ProtoAligner:
+        start = Affine(self.config.rank)
+        if self.config.adapt_init == "mean":
+            learned = [adaptor.state_dict() for adaptor in self.few.adaptors.values()]
+            start.load_state_dict(
+                {name: torch.stack([one[name] for one in learned]).mean(0) for name in learned[0]}
+            )
+        return ProtoAligner(self.config, self.prototypes, self.known, self.zero, self.few.f, start)
+
+    def _stage(self, name: str) -> Stage:
+        config = self.config
+        episodes = config.episodes * len(self.data.train)
+        plan = Optimisation(config.epochs, config.lr, config.weight_decay)
+        module: nn.Module = self.zero if name == "zero-shot" else self.few
+        return Stage(
+            name,
+            module,
+            -(-episodes // config.episodes_per_step),
+            lambda epoch, step: self.loss(name, epoch, step),
+            lambda: {f"{name} accuracy": self._accuracy(name)},
+            plan,
+        )
+
+    def loss(self, name: str, epoch: int, step: int) -> torch.Tensor | None:
+        """Mean over the step's episodes of the mean loss of each one's query words."""
+        config = self.config
+        if self._plan[:2] != (name, epoch):
+            order = schedule(self.seed, name, epoch, self.data.train, config.episodes)
+            self._plan = (name, epoch, order)
+        chosen = self._plan[2][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
+        losses = []
+        for language, number in chosen:
+            pool = self.pools[language]
+            queries = min(config.queries, len(pool.sentences))
+            episode = pool.episode(self.seed, name, number, shots=0, queries=queries)
+            words = pool.features.of_sentences(episode.query)
+            logits = (
+                self.zero.logits(words.x, self.prototypes)
+                if name == "zero-shot"
+                else self.few.logits(words.x, self.prototypes, language)
+            )
+            losses.append(episode_loss(logits, words.y, self.valid[language]))
+        counted = [loss for loss in losses if loss is not None]
+        return torch.stack(counted).mean() if counted else None
+
+    def _accuracy(self, name: str) -> float:
+        validation, shots = self.validation, self.config.validation_shots
+        # An aligner freezes its parts; training goes on with them afterwards.
+        aligner = self._aligner()
+        try:
+            with torch.enable_grad():
+                return validation.accuracy(
+                    lambda language: aligner.adapt(
+                        None if name == "zero-shot" else validation.support(language, shots),
+                        valid=validation.valid[language],
+                        seed=self.seed,
+                    )
+                )
+        finally:
+            self.zero.requires_grad_(True)
+            self.few.requires_grad_(True)

@@ -1,0 +1,312 @@
+"""One model for any number of labelled sentences: Bayesian prototypes with a meta-learned prior.
+
+    z_k = (n_k m_k + kappa_k mu_k) / (n_k + kappa_k)        m_k: mean of f(x) over the n_k support words of k
+    pi_k = (n_k + a q_k) / (n + a)                          the language's class frequencies, by the same rule
+    s_k(x) = -t ||f(x) - z_k||^2 + log pi_k
+
+f, mu, kappa, q, a and t are learned over episodes whose number of shots is drawn anew each time, 0 included;
+zero-shot is n = 0: the prior. That is the posterior mean of a Gaussian prototype with prior N(mu_k,
+sigma^2 / kappa_k) (Murphy 2007; prototypes: Snell et al. 2017, arXiv 1703.05175).
+
+With ``correction > 0`` the prototypes are the centre of a ridge-penalised logistic regression on f's hidden
+layer h, solved by that many steps of Boehning's (1992) bound, through which gradients flow:
+
+    W <- W + (H'H / 2 + lambda I)^-1 (H'(Y - P) - lambda W),   W = 0 at the start,   s(x) <- s(x) + W'h(x)
+
+so that many labelled words may move what few may not.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...progress import Progress
+from ...seeding import derive, stream
+from ...spaces.features import Features
+from ..data import Validation, WordBatches, identity, torch_stream, total_counts
+from ..episodes import EpisodeBatch, Pool, Words, batch, schedule
+from ..history import save_history
+from ..maps import Encoder, masked
+from ..train import Optimisation, Stage, train
+from .base import TrainingData
+from .saved import FunctionClassifier, SavedAligner, predictable
+
+
+def presets(task: str) -> dict[str, dict[str, Any]]:
+    """``default``, and ``prototypes``: the same without the correction."""
+    shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+    return {"default": shape, "prototypes": {**shape, "correction": 0}}
+
+
+class ShrinkModel(nn.Module):
+    """f, and the prior over languages."""
+
+    def __init__(self, encoder: Encoder, rank: int, concepts: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.f = encoder
+        self.prior = nn.Parameter(torch.randn(concepts, rank, generator=generator) * rank**-0.5)
+        self.log_kappa = nn.Parameter(torch.full((concepts,), 3.0))
+        self.log_frequency = nn.Parameter(torch.zeros(concepts))
+        self.log_mass = nn.Parameter(torch.tensor(5.0))
+        self.log_temperature = nn.Parameter(torch.zeros(()))
+        self.log_ridge = nn.Parameter(torch.tensor(3.0))
+
+    def prototypes(self, means: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """Posterior means [..., concepts, rank] from support means [..., concepts, rank] and counts."""
+        kappa = self.log_kappa.exp()
+        share = (counts / (counts + kappa)).unsqueeze(-1)
+        return share * means + (1 - share) * self.prior
+
+    def log_frequencies(self, counts: torch.Tensor) -> torch.Tensor:
+        """log pi [..., concepts] from counts [..., concepts]."""
+        mass = self.log_mass.exp()
+        total = counts.sum(-1, keepdim=True)
+        expected = mass * self.log_frequency.softmax(-1)
+        return ((counts + expected) / (total + mass)).log()
+
+    def logits(self, points: torch.Tensor, prototypes: torch.Tensor, log_pi: torch.Tensor) -> torch.Tensor:
+        """[..., words, concepts]; the term of the point alone is left out."""
+        products = 2 * points @ prototypes.transpose(-1, -2) - prototypes.square().sum(-1).unsqueeze(-2)
+        return self.log_temperature.exp() * products + log_pi.unsqueeze(-2)
+
+    def correction(
+        self,
+        hidden: torch.Tensor,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        counted: torch.Tensor,
+        steps: int,
+    ) -> torch.Tensor:
+        """W [tasks, hidden + 1, concepts] from support words [tasks, words, ...], ``counted`` where real."""
+        features = _with_one(hidden) * counted.unsqueeze(-1)
+        truth = functional.one_hot(labels, logits.shape[-1]).to(hidden.dtype)
+        ridge = self.log_ridge.exp()
+        eye = torch.eye(features.shape[-1], dtype=features.dtype)
+        bound = features.transpose(-1, -2) @ features / 2 + ridge * eye
+        factor = torch.linalg.cholesky(bound)
+        weights = features.new_zeros(features.shape[0], features.shape[-1], logits.shape[-1])
+        for _ in range(steps):
+            residual = truth - (logits + features @ weights).softmax(-1)
+            gradient = features.transpose(-1, -2) @ residual - ridge * weights
+            weights = weights + torch.cholesky_solve(gradient, factor)
+        return weights
+
+
+def _with_one(hidden: torch.Tensor) -> torch.Tensor:
+    return torch.cat([hidden, hidden.new_ones(*hidden.shape[:-1], 1)], dim=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class Adapted:
+    """What a support set makes of the model, for each task."""
+
+    prototypes: torch.Tensor  # [tasks, concepts, rank]
+    log_pi: torch.Tensor  # [tasks, concepts]
+    weights: torch.Tensor | None  # [tasks, hidden + 1, concepts]
+
+
+def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int) -> Adapted:
+    """Posterior prototypes, frequencies and correction of each task; ``valid`` bool [tasks, concepts]."""
+    concepts = valid.shape[1]
+    hidden = model.f.hidden(support.x)
+    points = model.f.head(hidden)
+    index = support.task * concepts + support.y
+    counts = torch.bincount(index, minlength=support.tasks * concepts).to(points.dtype)
+    sums = points.new_zeros(support.tasks * concepts, points.shape[1]).index_add(0, index, points)
+    means = (sums / counts.clamp(min=1).unsqueeze(1)).view(support.tasks, concepts, -1)
+    counts = counts.view(support.tasks, concepts)
+    prototypes, log_pi = model.prototypes(means, counts), model.log_frequencies(counts)
+    log_pi = log_pi.masked_fill(~valid, -torch.inf)
+    if not steps or not len(support.y):
+        return Adapted(prototypes, log_pi, None)
+    counted = support.padded(valid[support.task, support.y].to(points.dtype))
+    logits = model.logits(support.padded(points), prototypes, log_pi)
+    weights = model.correction(support.padded(hidden), logits, support.padded(support.y), counted, steps)
+    return Adapted(prototypes, log_pi, weights)
+
+
+def query_logits(model: ShrinkModel, query: Words, given: Adapted) -> torch.Tensor:
+    """[words, concepts] of the query words of every task."""
+    hidden = model.f.hidden(query.x)
+    logits = model.logits(query.padded(model.f.head(hidden)), given.prototypes, given.log_pi)
+    if given.weights is not None:
+        logits = logits + _with_one(query.padded(hidden)) @ given.weights
+    return query.flat(logits)
+
+
+def _alone(x: torch.Tensor, y: torch.Tensor) -> Words:
+    """Words of one task."""
+    return Words(x, y, torch.zeros(len(y), dtype=torch.int64), torch.arange(len(y)), 1)
+
+
+class ShrinkAligner(SavedAligner):
+    """One model for every number of shots."""
+
+    learner: ClassVar[str] = "shrink"
+
+    def __init__(self, config: "Shrink", model: ShrinkModel, known: torch.Tensor) -> None:
+        self.config, self.known = config, known
+        self.model = model.eval().requires_grad_(False)
+
+    def adapt(
+        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+    ) -> FunctionClassifier:
+        """Closed form: ``seed`` changes nothing."""
+        valid = predictable(self.known, valid)
+        model = self.model
+        if support is None:
+            x, y = torch.zeros(0, model.f.linears[0].in_features), torch.zeros(0, dtype=torch.int64)
+        else:
+            counted = valid[support.y]
+            x, y = support.x[counted].float(), support.y[counted]
+        with torch.no_grad():
+            given = adapted(model, _alone(x, y), valid.unsqueeze(0), self.config.correction)
+
+        def logits(words: torch.Tensor) -> torch.Tensor:
+            return query_logits(model, _alone(words, torch.zeros(len(words), dtype=torch.int64)), given)
+
+        return FunctionClassifier(logits, valid)
+
+    def settings(self) -> dict[str, Any]:
+        return {"config": self.config.config(), "dim": self.model.f.linears[0].in_features}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
+
+    @classmethod
+    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        config = Shrink(**settings["config"])
+        model = config.model(settings["dim"], len(tensors["known"]), 0)
+        model.load_state_dict(
+            {
+                name.removeprefix("model."): value
+                for name, value in tensors.items()
+                if name.startswith("model.")
+            }
+        )
+        return cls(config, model, tensors["known"])
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """The configuration; training is on pooled words first (n = 0), then on episodes."""
+
+    name: ClassVar[str] = "shrink"
+    rank: int = 32
+    hidden: int = 256
+    dropout: float = 0.33
+    correction: int = 5  # steps of the logistic regression around the prototypes; 0: none
+    least: int = 10  # training words a concept needs, over all languages
+    pooled_epochs: int = 5
+    batch: int = 512  # words
+    cap: int = 20000  # words of a language an epoch
+    pooled_lr: float = 1e-3
+    epochs: int = 10
+    episodes: int = 25  # of each language an epoch
+    episodes_per_step: int = 4
+    queries: int = 20  # sentences
+    shots: tuple[int, ...] = (0, 0, 1, 5, 10, 20, 50)  # one drawn for each episode
+    lr: float = 3e-4
+    weight_decay: float = 1e-4
+    validation_shots: tuple[int, ...] = (0, 1, 10, 50)
+
+    def config(self) -> dict[str, Any]:
+        found = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    def model(self, dim: int, concepts: int, seed: int) -> ShrinkModel:
+        generator = torch_stream(seed, "shrink", "init")
+        encoder = Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
+        return ShrinkModel(encoder, self.rank, concepts, generator)
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> ShrinkAligner:
+        """Both stages, each with its own checkpoints."""
+        fit = _Fit(self, data, seed)
+        which = identity(data, self.name, self.config(), seed)
+        histories = {
+            stage.name: train(stage, seed=seed, identity=which, folder=folder, progress=progress)
+            for stage in (fit.pooled(), fit.episodic())
+        }
+        save_history(folder, histories)
+        return ShrinkAligner(self, fit.model, fit.known)
+
+
+class _Fit:
+    """The two stages of one fit, on one model."""
+
+    def __init__(self, config: Shrink, data: TrainingData, seed: int) -> None:
+        self.config, self.data, self.seed = config, data, seed
+        counts = total_counts(data)
+        self.known = counts >= config.least
+        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        with torch.no_grad():
+            self.model.log_frequency.copy_((counts + 1.0).log())
+        self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
+        self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"), known=counts)
+        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
+
+    def pooled(self) -> Stage:
+        """Single words of all languages against the prior: n = 0."""
+        config, model = self.config, self.model
+        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
+        none = torch.zeros(len(self.known))
+
+        def loss(epoch: int, step: int) -> torch.Tensor:
+            x, y = batches(epoch, step)
+            return functional.cross_entropy(
+                model.logits(model.f(x), model.prior, model.log_frequencies(none)), y
+            )
+
+        plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
+        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
+
+    def episodic(self) -> Stage:
+        config = self.config
+        steps = -(-config.episodes * len(self.data.train) // config.episodes_per_step)
+        plan = Optimisation(config.epochs, config.lr, config.weight_decay, decoupled=True)
+        return Stage(
+            "episodes", self.model, steps, self.loss, lambda: self._accuracies(config.validation_shots), plan
+        )
+
+    def episodes(self, epoch: int, step: int) -> EpisodeBatch:
+        """The episodes of a step; each one's number of shots is drawn with it."""
+        config = self.config
+        if self._plan[0] != epoch:
+            order = schedule(self.seed, "episodes", epoch, self.data.train, config.episodes)
+            self._plan = (epoch, order)
+        chosen = self._plan[1][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
+        drawn = []
+        for language, number in chosen:
+            pool = self.pools[language]
+            queries = min(config.queries, max(1, len(pool.sentences) // 2))
+            rng = stream(self.seed, "episodes", language, number)
+            shots = min(int(rng.choice(config.shots)), len(pool.sentences) - queries)
+            drawn.append(pool.draw(rng, shots=shots, queries=queries))
+        return batch(drawn, self.pools)
+
+    def loss(self, epoch: int, step: int) -> torch.Tensor:
+        """Mean over query words of the negative log-likelihood."""
+        episodes = self.episodes(epoch, step)
+        valid = torch.ones(episodes.tasks, len(self.known), dtype=torch.bool)
+        given = adapted(self.model, episodes.support, valid, self.config.correction)
+        return functional.cross_entropy(query_logits(self.model, episodes.query, given), episodes.query.y)
+
+    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
+        """Accuracy at each number of shots; their mean first, for it chooses."""
+        aligner = ShrinkAligner(self.config, self.model, self.known)
+        validation = self.validation
+        found = {}
+        for number in shots:
+            found[f"{number}-shot accuracy"] = validation.accuracy(
+                lambda language, number=number: aligner.adapt(  # type: ignore[misc]
+                    validation.support(language, number) if number else None, valid=validation.valid[language]
+                )
+            )
+        self.model.requires_grad_(True)
+        return {"mean accuracy": sum(found.values()) / len(found), **found}

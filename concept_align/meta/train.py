@@ -1,0 +1,140 @@
+"""One loop for all that is trained: epochs of steps, cosine decay, the best epoch by validation, exact resume.
+
+The loop knows nothing of learners: a stage gives it a module, a loss for (epoch, step) and a validation.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..progress import Progress, Silent
+from ..seeding import derive
+from . import checkpoint
+from .maps import check_finite
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """Numbers of a stage of training; Adam throughout."""
+
+    epochs: int
+    lr: float
+    weight_decay: float = 0.0
+    cosine: bool = True
+    decoupled: bool = False  # AdamW's weight decay rather than Adam's
+
+    def rate(self, epoch: int) -> float:
+        """The learning rate of an epoch (from 0): constant, or from ``lr`` down to 0 along a cosine."""
+        return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs)) if self.cosine else self.lr
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What is trained: ``loss(epoch, step)`` is the mean loss of one step, or None to take no step.
+
+    ``validate`` gives named accuracies; the first chooses the epoch.
+    """
+
+    name: str
+    module: nn.Module
+    steps: int
+    loss: Callable[[int, int], torch.Tensor | None]
+    validate: Callable[[], dict[str, float]]
+    optimisation: Optimisation
+
+
+def train(
+    stage: Stage,
+    *,
+    seed: int,
+    identity: str,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, float]]:
+    """Train ``stage.module`` and leave it with the parameters of its best epoch; a record an epoch.
+
+    Epoch 0 of the records is the start, before any step: training that only harms is not taken. With
+    ``folder``, a checkpoint is written there after each epoch and read at the start; ``identity`` says
+    which run it belongs to. Raises LearningError for a loss that is not finite.
+    """
+    module, plan = stage.module, stage.optimisation
+    kind = torch.optim.AdamW if plan.decoupled else torch.optim.Adam
+    optimiser = kind(module.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True)
+    path = folder / f"{stage.name}.safetensors" if folder else None
+    found = checkpoint.read(path, identity, module, optimiser) if path else None
+    if found:
+        state, best = found
+    else:
+        state, best = checkpoint.Progressed(), _copy(module)
+        _record(state, stage, module, loss=math.nan, epoch=0)
+    bar = (progress or Silent()).bar(
+        stage.name, plan.epochs * stage.steps, done=state.epochs * stage.steps, unit="steps"
+    )
+    for epoch in range(state.epochs, plan.epochs):
+        mean_loss = _epoch(stage, optimiser, epoch, seed, bar.advance)
+        if _record(state, stage, module, loss=mean_loss, epoch=epoch + 1):
+            best = _copy(module)
+        state.epochs = epoch + 1
+        if path:
+            checkpoint.write(path, identity, state, module.state_dict(), best, optimiser)
+        shown = next(iter(value for key, value in state.history[-1].items() if key not in ("epoch", "loss")))
+        bar.note(f"loss {mean_loss:.4f}, validation {shown:.4f}, best {state.best:.4f}")
+    module.load_state_dict(best)
+    module.eval()
+    return state.history
+
+
+def _epoch(
+    stage: Stage,
+    optimiser: torch.optim.Optimizer,
+    epoch: int,
+    seed: int,
+    advance: Callable[[float], None],
+) -> float:
+    """One epoch of steps; the mean loss. Dropout draws from a stream of the epoch's own."""
+    for group in optimiser.param_groups:
+        group["lr"] = stage.optimisation.rate(epoch)
+    stage.module.train()
+    total = torch.zeros((), dtype=torch.float64)
+    taken = 0
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(derive(seed, stage.name, "dropout", epoch))
+        for step in range(stage.steps):
+            loss = stage.loss(epoch, step)
+            advance(1)
+            if loss is None:
+                continue
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            total += loss.detach()
+            taken += 1
+    # A loss that is not finite stays so in the sum: one look an epoch is enough.
+    check_finite(total, where=f"{stage.name}, epoch {epoch + 1}")
+    return float(total) / max(taken, 1)
+
+
+def _record(
+    state: checkpoint.Progressed, stage: Stage, module: nn.Module, *, loss: float, epoch: int
+) -> bool:
+    """Validate and note it; whether this is the best so far."""
+    module.eval()
+    with torch.no_grad():
+        accuracies = stage.validate()
+    chooses = next(iter(accuracies.values()))
+    record: dict[str, float] = {"epoch": epoch, **accuracies}
+    if not math.isnan(loss):
+        record["loss"] = loss
+    state.history.append(record)
+    if chooses <= state.best:
+        return False
+    state.best = chooses
+    return True
+
+
+def _copy(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
