@@ -1,9 +1,9 @@
-"""How well concepts are classified: accuracy, F1 of each concept, and their intervals over sentences.
+"""How well concepts are classified: accuracy, F1 of each concept, and the counts they are made of.
 
     F1_k = 2 tp_k / (predicted_k + gold_k);   macro-F1 = mean of F1_k over the concepts with gold words
 
 Words of concepts that could not be predicted count as errors. All measures are functions of counts that add
-up over sentences, so a bootstrap of sentences is one matrix product.
+up over sentences, so that a bootstrap of sentences is one matrix product (evaluation/resampling.py).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from .. import seeding
 from ..errors import LearningError
 
 Codes = torch.Tensor | NDArray[np.int64] | ArrayLike
@@ -115,26 +114,3 @@ def confusion(predicted: Codes, gold: Codes, concepts: int) -> NDArray[np.int64]
     """int64 [gold concepts, predicted concepts] words."""
     guess, truth = _codes(predicted, gold)
     return np.bincount(truth * concepts + guess, minlength=concepts**2).reshape(concepts, concepts)
-
-
-def bootstrap(
-    table: Counts, *, seed: int, draws: int = 1000, level: float = 0.95
-) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of ``accuracy`` and ``macro_f1`` over resampled sentences.
-
-    ``table`` holds counts of sentences, [sents, concepts]. NaN for fewer than two with words.
-    """
-    rows = np.flatnonzero(table.gold.sum(1) > 0)
-    if len(rows) < 2:
-        return dict.fromkeys(("accuracy", "macro_f1"), (float("nan"), float("nan")))
-    generator = seeding.stream(seed, "bootstrap", "sentences")
-    weights = generator.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=draws).astype(
-        np.float64
-    )
-    drawn = Counts(weights @ table.right[rows], weights @ table.predicted[rows], weights @ table.gold[rows])
-    tail = (1 - level) / 2
-    bounds = {}
-    for name, values in (("accuracy", drawn.accuracy()), ("macro_f1", drawn.macro_f1())):
-        low, high = np.quantile(values, [tail, 1 - tail])
-        bounds[name] = (float(low), float(high))
-    return bounds

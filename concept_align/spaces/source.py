@@ -63,7 +63,7 @@ class FeatureSource:
     def __init__(
         self,
         store: StateStore,
-        task: str,
+        task: str | Task,
         layers: tuple[int, ...],
         *,
         root: RootPolicy = "start",
@@ -87,14 +87,31 @@ class FeatureSource:
         self._annotations: dict[tuple[str, Split], Annotations] = {}
         self._standardisers: dict[str, Standardiser] = {}
         self._cache: OrderedDict[tuple[str, Split], Features] = OrderedDict()
+        self._reference_given = reference is not None
         self._reference = tuple(reference) if reference is not None else self.languages("train")
-        self.task = self._task(task)
+        self.task = task if isinstance(task, Task) else self._task(task)
         if self.task.relational and root == "start" and not store.recipe.has_start:
             raise UsageError(
                 "the model has no sentence-start piece to stand for the head of roots",
                 where="--root start",
                 remedy="use --root exclude",
             )
+
+    def with_layers(self, layers: tuple[int, ...]) -> "FeatureSource":
+        """The same features of other layers; what is known of the treebanks is not read again."""
+        reference = self._reference if self._reference_given else None
+        other = FeatureSource(
+            self.store,
+            self.task,
+            layers,
+            root=self.root,
+            mwt=self.mwt,
+            standardise=self.standardise,
+            reference=reference,
+            cache_bytes=self.cache_bytes,
+        )
+        other._treebanks, other._annotations = self._treebanks, self._annotations
+        return other
 
     @property
     def concepts(self) -> tuple[str, ...]:
@@ -165,7 +182,8 @@ class FeatureSource:
             raise UsageError(f"no word in the store has a value of {name.removeprefix('feature:')}")
         return Task(name, tuple(sorted(values)))
 
-    def _treebank(self, language: str) -> str:
+    def treebank(self, language: str) -> str:
+        """The store's treebank of ``language``."""
         if language not in self._treebanks:
             self._treebanks[language] = self.store.treebank_of(language)
         return self._treebanks[language]
@@ -173,14 +191,14 @@ class FeatureSource:
     def _annotated(self, language: str, split: Split) -> Annotations:
         key = (language, split)
         if key not in self._annotations:
-            self._annotations[key] = self.store.annotations(self._treebank(language), split)
+            self._annotations[key] = self.store.annotations(self.treebank(language), split)
         return self._annotations[key]
 
     def _represented(self, language: str, split: Split) -> Features:
         annotations, standardiser = self._annotated(language, split), self.standardiser(language)
         parts = []
         for layer in self.layers:
-            states = self.store.states(self._treebank(language), split, layer)
+            states = self.store.states(self.treebank(language), split, layer)
             parts.append(
                 represent(states.words, states.start, annotations, self.task, root=self.root, mwt=self.mwt)
             )
@@ -201,7 +219,7 @@ class FeatureSource:
         for layer in self.layers:
             fitter = StandardiserFitter(self.store.recipe.dim)
             for name in of:
-                fitter.update(self.store.states(self._treebank(name), split, layer).words)
+                fitter.update(self.store.states(self.treebank(name), split, layer).words)
             fitted.append(fitter.finish())
         about = {"kind": self.standardise, "languages": list(of), "split": split, "layers": list(self.layers)}
         return Standardiser(
