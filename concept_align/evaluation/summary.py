@@ -62,6 +62,7 @@ class Comparison:
     low: float
     high: float
     better_in: int  # languages in which a is better
+    worse_in: int
     p_sign_flip: float
     p_wilcoxon: float
     p_holm: float
@@ -124,8 +125,9 @@ def _compare(
     )
     low, high = _mean(resampled, languages, protocol)
     p = sign_flip(values, seed=protocol.seed)
+    better, worse = int((values > 0).sum()), int((values < 0).sum())
     return Comparison(
-        metric, shots, a, b, len(languages), float(values.mean()), low, high, int((values > 0).sum()),
+        metric, shots, a, b, len(languages), float(values.mean()), low, high, better, worse,
         p, wilcoxon(values), p, p,
     )  # fmt: skip
 
