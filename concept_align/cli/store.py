@@ -1,7 +1,98 @@
+"""``concept-align store``: what a store holds, whether it is intact, and tidying it."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(help="(being written)")
+from . import options
+from .output import emit_json, emit_table, say
+
+app = typer.Typer(help="Look into a store of hidden states, check it, tidy it.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="Folder that extract wrote.", metavar="STORE")]
 
 
-@app.callback()
-def _group() -> None: ...
+@app.command("ls")
+def ls(folder: Folder, json: options.Json = False) -> None:
+    """What is in the store."""
+    from ..layers import name_layers
+    from ..store import Store
+
+    store = Store.open(folder)
+    shards = store.contents()
+    if json:
+        emit_json(
+            {"recipe": store.recipe.to_json(), "shards": [dataclasses.asdict(shard) for shard in shards]}
+        )
+        return
+    recipe = store.recipe
+    grouped: dict[tuple[str, str, str, str], list] = {}
+    for shard in shards:
+        kind = f"statistics {shard.task}" if shard.kind == "statistics" else "states"
+        grouped.setdefault((shard.treebank, shard.language, shard.split, kind), []).append(shard)
+    # Annotations stand beside the states of their split, not on a line of their own.
+    for key in [key for key, held in grouped.items() if all(s.kind == "words" for s in held)]:
+        grouped[(*key[:3], "annotations only")] = grouped.pop(key)
+    rows = []
+    for (treebank, language, split, kind), held in sorted(grouped.items()):
+        whole = [shard for shard in held if shard.complete]
+        layers = name_layers([shard.layer for shard in whole if shard.layer is not None])
+        words = max((shard.words for shard in held), default=0)
+        sents = max((shard.sents for shard in held), default=0)
+        size = sum(shard.bytes for shard in held)
+        bad = len(held) - len(whole)
+        rows.append(
+            [
+                treebank,
+                language,
+                split,
+                kind,
+                layers,
+                f"{words:,}",
+                f"{sents:,}",
+                f"{size / 1e6:,.1f}",
+                str(bad or ""),
+            ]
+        )
+    emit_table(
+        f"{folder}: {recipe.model} @ {recipe.revision[:12]}, {recipe.pooling} pooling, {recipe.save_dtype}",
+        ["treebank", "lang", "split", "holds", "layers", "words", "sents", "MB", "unusable"],
+        rows,
+        right={5, 6, 7, 8},
+    )
+
+
+@app.command("verify")
+def verify(folder: Folder, json: options.Json = False) -> None:
+    """Read every shard again and compare its hash; exit code 1 where one is not what it should be."""
+    from ..progress import terminal
+    from ..store import Store
+
+    store = Store.open(folder)
+    with terminal() as progress:
+        problems = store.verify(progress)
+    checked = len(store.contents())
+    if json:
+        emit_json({"checked": checked, "problems": [dataclasses.asdict(problem) for problem in problems]})
+    else:
+        for problem in problems:
+            say(f"{problem.path}: {problem.what}\n  → {problem.remedy}")
+        say(f"{checked} shards read, {len(problems)} with problems")
+    if problems:
+        raise typer.Exit(1)
+
+
+@app.command("gc")
+def gc(folder: Folder, json: options.Json = False) -> None:
+    """Remove partial files, shards without a marker and stale ones."""
+    from ..store import Store
+
+    removed = Store.open(folder).gc()
+    if json:
+        emit_json({"removed": [str(path) for path in removed]})
+        return
+    for path in removed:
+        say(f"removed {path}")
+    say(f"{len(removed)} files removed")

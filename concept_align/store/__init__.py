@@ -1,1 +1,8 @@
 """Hidden states on disk: whole or not there, and knowing how they were made."""
+
+from .keys import SCHEMA, Recipe
+from .shards import States
+from .statistics import Statistics
+from .store import Problem, ShardInfo, Store
+
+__all__ = ["SCHEMA", "Problem", "Recipe", "ShardInfo", "States", "Statistics", "Store"]

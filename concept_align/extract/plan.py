@@ -1,0 +1,158 @@
+"""What an extraction is asked for, and what of it the store already has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from ..layers import name_layers
+from ..models.protocol import LanguageModel
+from ..spaces.represent import select_items
+from ..store import Store
+from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name, words_name
+from ..store.manifest import Marker
+from ..store.shards import file_sha256
+from ..treebanks import conllu
+from ..treebanks.concepts import labels, parse_task
+from ..treebanks.corpus import Corpus
+from ..treebanks.discover import TreebankFile
+from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy
+from .prepare import Prepared, prepare
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The options of an extraction that decide what is written."""
+
+    layers: tuple[int, ...]
+    sink: str  # "states" | "statistics"
+    tasks: tuple[str, ...] = ("upos", "relation")
+    root: RootPolicy = "start"
+    mwt: MwtPolicy = "share"
+    second_moments: bool = False
+    lenient: bool = False
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """What of one file is still to be done."""
+
+    file: TreebankFile
+    source_sha256: str
+    layers: tuple[int, ...]  # to be run
+    skipped: tuple[int, ...]  # already there
+    there: Marker | None = field(default=None, repr=False)  # of a shard that is there
+
+
+def make_recipe(
+    model: LanguageModel,
+    *,
+    pooling: Pooling | None,
+    save_dtype: str,
+    max_words: int,
+    max_words_per_concept: int | None,
+    tasks: Sequence[str],
+) -> Recipe:
+    """The recipe of these options. UsageError for an option that cannot be."""
+    dtype = str(model.dtype).removeprefix("torch.")
+    if save_dtype == "auto":
+        save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16"
+    if save_dtype not in SAVE_DTYPES:
+        raise UsageError(f"unknown --save-dtype {save_dtype!r}", remedy=f"use auto, {', '.join(SAVE_DTYPES)}")
+    if max_words < 1 or (max_words_per_concept is not None and max_words_per_concept < 1):
+        raise UsageError("--max-words and --max-words-per-concept must be at least 1")
+    capped = max_words_per_concept is not None
+    return Recipe(
+        model=model.name,
+        revision=model.revision,
+        architecture=model.architecture,
+        kind=model.kind,
+        layers=model.layers,
+        dim=model.dim,
+        dtype=dtype,
+        save_dtype=save_dtype,
+        pooling=pooling or ("mean" if model.kind == "encoder" else "last"),
+        max_words=max_words,
+        final_norm=model.final_norm,
+        has_start=model.has_start,
+        max_words_per_concept=max_words_per_concept,
+        cap_tasks=tuple(sorted(set(tasks))) if capped else (),
+    )
+
+
+def check(model: LanguageModel, wanted: Wanted) -> None:
+    """UsageError where the model cannot give what is wanted."""
+    if wanted.sink not in ("states", "statistics"):
+        raise UsageError(f"unknown --sink {wanted.sink!r}", remedy="use states or statistics")
+    if odd := [layer for layer in wanted.layers if not 0 <= layer <= model.layers]:
+        raise UsageError(
+            f"no layer {name_layers(odd)}: {model.name} has layers 0-{model.layers}", where="--layers"
+        )
+    if not wanted.layers:
+        raise UsageError("no layer is asked for", where="--layers")
+    if wanted.sink == "statistics" and not wanted.tasks:
+        raise UsageError("the statistics sink needs a task", where="--task")
+    relational = wanted.sink == "statistics" and "relation" in wanted.tasks
+    if relational and wanted.root == "start" and not model.has_start:
+        raise UsageError(
+            f"{model.name} has no sentence-start piece to stand for the head of roots",
+            remedy="use --root exclude",
+        )
+
+
+def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
+    """Compare the file's checksum and the markers with what is wanted; no model is needed."""
+    sha = file_sha256(Path(file.path))
+
+    def have(name: str) -> Marker | None:
+        marker = store.marker(file.treebank, name)
+        return marker if marker is not None and marker.source_sha256 == sha else None
+
+    def whole(layer: int) -> bool:
+        if wanted.sink == "states":
+            return have(layer_name(file.split, layer)) is not None
+        return all(
+            (marker := have(statistics_name(file.split, layer, task, wanted.root, wanted.mwt))) is not None
+            and marker.second_moments >= wanted.second_moments
+            for task in wanted.tasks
+        )
+
+    there = () if wanted.force else tuple(layer for layer in wanted.layers if whole(layer))
+    missing = tuple(layer for layer in wanted.layers if layer not in there)
+    first = words_name(file.split)
+    if wanted.sink == "statistics" and there:
+        first = statistics_name(file.split, there[0], wanted.tasks[0], wanted.root, wanted.mwt)
+    return Work(file, sha, missing, there, have(first))
+
+
+def read_and_prepare(model: LanguageModel, recipe: Recipe, work: Work, wanted: Wanted) -> Prepared:
+    """Read the treebank's file and decide which sentences are kept."""
+    file = work.file
+    corpus = conllu.read(
+        file.path,
+        language=file.language,
+        treebank=file.treebank,
+        split=file.split,
+        lenient=wanted.lenient,
+    )
+    concepts = []
+    if recipe.max_words_per_concept is not None:
+        concepts = [_concepts(corpus, task, wanted) for task in recipe.cap_tasks]
+    return prepare(
+        model, corpus, max_words=recipe.max_words, cap=recipe.max_words_per_concept, concepts=concepts
+    )
+
+
+def _concepts(corpus: Corpus, name: str, wanted: Wanted) -> NDArray[np.int64]:
+    """[words] the concept of each word that would enter the sink, else -1."""
+    task = parse_task(name, corpus)
+    if wanted.sink == "states":
+        return labels(corpus, task).astype(np.int64)
+    items = select_items(corpus, task, root=wanted.root, mwt=wanted.mwt)
+    codes = np.full(corpus.words, UNLABELLED, np.int64)
+    codes[items.rows] = items.y
+    return codes

@@ -1,0 +1,158 @@
+"""Where word states go: into shards of states, or into class statistics."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from .. import atomic
+from ..errors import ModelError, StoreError
+from ..models.protocol import WordStates
+from ..spaces.represent import of_sentences, represent
+from ..store import manifest
+from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
+from ..store.manifest import Marker
+from ..store.shards import Shapes, ShardWriter, file_size
+from ..store.statistics import StatisticsFitter, write_statistics
+from ..treebanks.concepts import Task
+from ..treebanks.corpus import Annotations
+from ..types import MwtPolicy, RootPolicy
+
+
+class Sink(Protocol):
+    def add(self, states: WordStates) -> None:
+        """Take the states of the next sentences; ``states.sentences`` counts the kept ones."""
+
+
+def state_shapes(recipe: Recipe, words: int, sents: int) -> Shapes:
+    """What a file of states holds."""
+    dtype = SAVE_DTYPES[recipe.save_dtype]
+    shapes: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {"words": (dtype, (words, recipe.dim))}
+    if recipe.has_start:
+        shapes["start"] = (dtype, (sents, recipe.dim))
+    return shapes
+
+
+def states_bytes(recipe: Recipe, words: int, sents: int) -> int:
+    """Bytes of one layer's file, exactly."""
+    return file_size(state_shapes(recipe, words, sents))
+
+
+class _StatesSink:
+    def __init__(self, writers: dict[int, ShardWriter], recipe: Recipe, where: str) -> None:
+        self._writers, self._where = writers, where
+        self._dtype, self._name = SAVE_DTYPES[recipe.save_dtype], recipe.save_dtype
+
+    def add(self, states: WordStates) -> None:
+        for layer, writer in self._writers.items():
+            writer.append("words", self._cast(states.words[layer], layer))
+            if layer in states.start:
+                writer.append("start", self._cast(states.start[layer], layer))
+
+    def _cast(self, values: torch.Tensor, layer: int) -> torch.Tensor:
+        cast = values.to(self._dtype)
+        if bool(torch.isfinite(cast).all()):
+            return cast
+        if not bool(torch.isfinite(values).all()):
+            raise ModelError(
+                f"states of layer {layer} are not finite",
+                where=self._where,
+                remedy="compute in another dtype: --dtype float32 or --dtype bfloat16",
+            )
+        largest = float(values.abs().max())
+        raise StoreError(
+            f"states of layer {layer} reach {largest:.3g}, too large for {self._name}",
+            where=self._where,
+            remedy="--save-dtype bfloat16 (or float32), into a new --out",
+        )
+
+
+@contextmanager
+def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Marker) -> Iterator[Sink]:
+    """Files of all ``layers``, which appear when the block ends well; markers last."""
+    paths = {layer: folder / layer_name(marker.split, layer) for layer in layers}
+    made: dict[int, Marker] = {}
+    with ExitStack() as stack:
+        writers, names = {}, {}
+        for layer, path in paths.items():
+            # What is replaced is not whole from here on, whatever happens.
+            manifest.marker_path(path).unlink(missing_ok=True)
+            file = stack.enter_context(atomic.replacing(path))
+            names[layer] = file.name
+            writers[layer] = ShardWriter(file, state_shapes(recipe, marker.words, marker.sents))
+        yield _StatesSink(writers, recipe, f"{marker.treebank} {marker.split}")
+        for layer, writer in writers.items():
+            digest = writer.finish(names[layer])
+            made[layer] = replace(marker, kind="states", layer=layer, size=writer.size, sha256=digest)
+    for layer, path in paths.items():
+        manifest.write(path, made[layer])
+
+
+class _StatisticsSink:
+    def __init__(
+        self,
+        fitters: dict[tuple[int, Task], StatisticsFitter],
+        annotations: Annotations,
+        root: RootPolicy,
+        mwt: MwtPolicy,
+    ) -> None:
+        self._fitters, self._annotations, self._root, self._mwt = fitters, annotations, root, mwt
+
+    def add(self, states: WordStates) -> None:
+        annotations = of_sentences(self._annotations, states.sentences)
+        for (layer, task), fitter in self._fitters.items():
+            words, start = states.words[layer].cpu(), states.start.get(layer)
+            start = None if start is None else start.cpu()
+            found = represent(words, start, annotations, task, root=self._root, mwt=self._mwt)
+            if not bool(torch.isfinite(found.x).all()):
+                raise ModelError(
+                    f"states of layer {layer} are not finite",
+                    remedy="compute in another dtype: --dtype float32 or --dtype bfloat16",
+                )
+            fitter.update(found.x, found.y)
+
+
+@contextmanager
+def statistics_sink(
+    folder: Path,
+    wanted: Sequence[tuple[int, Task]],
+    marker: Marker,
+    annotations: Annotations,
+    *,
+    dim: int,
+    cap: int | None,
+    second_moments: bool,
+    root: RootPolicy,
+    mwt: MwtPolicy,
+) -> Iterator[Sink]:
+    """Statistics of each (layer, task) of ``wanted``, written when the block ends well."""
+    fitters = {
+        (layer, task): StatisticsFitter(task.concepts, dim, cap=cap, second=second_moments)
+        for layer, task in wanted
+    }
+    yield _StatisticsSink(fitters, annotations, root, mwt)
+    for (layer, task), fitter in fitters.items():
+        path = folder / statistics_name(marker.split, layer, task.name, root, mwt)
+        manifest.marker_path(path).unlink(missing_ok=True)
+        size, digest = write_statistics(path, fitter.finish())
+        made = replace(marker, kind="statistics", layer=layer, task=task.name, size=size, sha256=digest)
+        manifest.write(path, replace(made, second_moments=second_moments, words=int(fitter.counts.sum())))
+
+
+def in_order(states: WordStates, expected: int, lengths: np.ndarray) -> None:
+    """ModelError unless ``states`` are those of the next sentences, whole."""
+    count = len(states.sentences)
+    right = np.array_equal(states.sentences, np.arange(expected, expected + count))
+    words = lengths[expected : expected + count]
+    if not right or not np.array_equal(np.diff(states.offsets), words):
+        raise ModelError(
+            "the model gave states of other sentences or words than were asked for",
+            remedy="this is a fault of the model's wrapper; report it with the model's name",
+        )
+    for layer, values in states.words.items():
+        if len(values) != int(words.sum()):
+            raise ModelError(f"{len(values)} states of layer {layer} for {int(words.sum())} words")

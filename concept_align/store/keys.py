@@ -1,0 +1,89 @@
+"""What decides an answer: the recipe of a store, and the names of its shards.
+
+A recipe holds what changes the stored numbers and nothing that does not (batch size, device, paths).
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..errors import StoreError
+from ..types import FinalNorm, ModelKind, Pooling, Split
+
+SCHEMA = 1
+
+SAVE_DTYPES: dict[str, torch.dtype] = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the states of one store are made. Two stores with equal fingerprints hold the same numbers."""
+
+    model: str  # hub id or folder, as the user gave it; the revision decides, not the name
+    revision: str
+    architecture: str
+    kind: ModelKind
+    layers: int  # blocks of the model; states can exist for layers 0..layers
+    dim: int
+    dtype: str  # compute dtype, "float32"
+    save_dtype: str  # "float32" | "float16" | "bfloat16"
+    pooling: Pooling
+    max_words: int
+    final_norm: FinalNorm
+    has_start: bool
+    max_words_per_concept: int | None = None
+    cap_tasks: tuple[str, ...] = ()  # the tasks whose concepts are counted for the cap
+    schema: int = SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"cap_tasks": list(self.cap_tasks)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any], *, where: str) -> "Recipe":
+        """Raises StoreError where a field is unknown or missing: another version wrote it."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        if set(value) != known:
+            odd = ", ".join(sorted(set(value) ^ known))
+            raise StoreError(
+                f"the recipe has other fields than this version knows ({odd})",
+                where=where,
+                remedy="use the version of concept-align that wrote it, or extract into another folder",
+            )
+        return cls(**(value | {"cap_tasks": tuple(value["cap_tasks"])}))
+
+    def fingerprint(self) -> str:
+        """A hash of every field but the model's name (the same weights under another name or path)."""
+        fields = {key: value for key, value in self.to_json().items() if key != "model"}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+    def differences(self, other: "Recipe") -> list[str]:
+        """``field: mine, not theirs`` for each field that decides."""
+        mine, theirs = self.to_json(), other.to_json()
+        return [
+            f"{key} is {mine[key]!r}, not {theirs[key]!r}"
+            for key in mine
+            if key != "model" and mine[key] != theirs[key]
+        ]
+
+
+def words_name(split: Split) -> str:
+    """The file of a split's annotations."""
+    return f"{split}.words.safetensors"
+
+
+def layer_name(split: Split, layer: int) -> str:
+    return f"{split}.layer-{layer:02d}.safetensors"
+
+
+def statistics_name(split: Split, layer: int, task: str, root: str, mwt: str) -> str:
+    """The file of a split's class statistics; the policies are in the name, so that they never mix."""
+    safe = task.replace(":", "-")
+    return f"{split}.statistics.layer-{layer:02d}.{safe}.root-{root}.mwt-{mwt}.safetensors"

@@ -1,0 +1,187 @@
+"""One file of tensors: written row by row without knowing the rows beforehand, read by mapping it.
+
+The format is safetensors: 8 bytes of header length, a JSON header, the data. Sizes are known before
+the first row comes, so the header goes first, and memory does not grow with the number of rows.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import atomic
+from ..errors import StoreError
+
+_NAMES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+}
+_DTYPES = {name: dtype for dtype, name in _NAMES.items()}
+_ALIGNMENT = 64  # of the data's beginning, so that a mapped tensor is aligned for every dtype
+_BLOCK = 1 << 22
+
+Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]  # what a file will hold, in the file's order
+
+
+@dataclass(frozen=True, eq=False)
+class States:
+    """Hidden states of one (treebank, split, layer), mapped from the disk, as they were saved."""
+
+    words: torch.Tensor  # [words, dim]
+    start: torch.Tensor | None  # [sents, dim]: the sentence-start piece, where the model has one
+    offsets: NDArray[np.int64]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
+    layer: int
+
+    @property
+    def sents(self) -> int:
+        return len(self.offsets) - 1
+
+    def sentences(self, indices: NDArray[np.int64] | list[int]) -> torch.Tensor:
+        """[words of them, dim]: the words of the given sentences, in the order given."""
+        offsets, words = self.offsets, self.words
+        parts = [words[offsets[index] : offsets[index + 1]] for index in indices]
+        return torch.cat(parts) if parts else words[:0]
+
+
+def _layout(shapes: Shapes, metadata: Mapping[str, str] | None) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """The bytes before the data, and where in the file each tensor begins and ends."""
+    header: dict[str, Any] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
+    places: dict[str, tuple[int, int]] = {}
+    place = 0
+    for name, (dtype, shape) in shapes.items():
+        end = place + dtype.itemsize * math.prod(shape)
+        places[name] = (place, end)
+        header[name] = {"dtype": _NAMES[dtype], "shape": list(shape), "data_offsets": [place, end]}
+        place = end
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-(len(text) + 8) % _ALIGNMENT)
+    begin = 8 + len(text)
+    moved = {name: (begin + low, begin + high) for name, (low, high) in places.items()}
+    return len(text).to_bytes(8, "little") + text, moved
+
+
+def file_size(shapes: Shapes, metadata: Mapping[str, str] | None = None) -> int:
+    """Bytes of a file that holds ``shapes``, exactly."""
+    header, places = _layout(shapes, metadata)
+    return max([len(header), *(end for _, end in places.values())])
+
+
+class ShardWriter:
+    """Fills a file with tensors whose dtypes and shapes are known, rows of each in order.
+
+    What is written in the file's own order is hashed on the way; the rest is read back at the end.
+    """
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        tensors: Shapes,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        header, places = _layout(tensors, metadata)
+        self._file = file
+        self._dtypes = {name: dtype for name, (dtype, _) in tensors.items()}
+        self._next = {name: low for name, (low, _) in places.items()}
+        self._end = {name: high for name, (_, high) in places.items()}
+        self._hash = hashlib.sha256()
+        self._hashed = self._position = 0
+        self.size = max([len(header), *self._end.values()])
+        self._put(0, memoryview(header))
+
+    def append(self, name: str, rows: torch.Tensor) -> None:
+        """Add rows (on any device, of the tensor's dtype) to tensor ``name``."""
+        if rows.dtype != self._dtypes[name]:
+            raise ValueError(f"rows of {name} are {rows.dtype}, not {self._dtypes[name]}")
+        if not rows.numel():
+            return
+        data = memoryview(rows.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        if self._next[name] + len(data) > self._end[name]:
+            raise ValueError(f"more rows of {name} than announced")
+        self._put(self._next[name], data)
+        self._next[name] += len(data)
+
+    def _put(self, place: int, data: memoryview) -> None:
+        if place != self._position:
+            self._file.seek(place)
+        self._file.write(data)
+        self._position = place + len(data)
+        if place == self._hashed:
+            self._hash.update(data)
+            self._hashed = self._position
+
+    def finish(self, path: str | Path) -> str:
+        """The SHA-256 of the whole file, which can be read at ``path``; ValueError if rows are missing."""
+        if short := [name for name, place in self._next.items() if place != self._end[name]]:
+            raise ValueError(f"fewer rows than announced of {', '.join(short)}")
+        self._file.flush()
+        with Path(path).open("rb") as written:
+            written.seek(self._hashed)
+            while block := written.read(_BLOCK):
+                self._hash.update(block)
+        return self._hash.hexdigest()
+
+
+def shapes_of(tensors: Mapping[str, torch.Tensor]) -> Shapes:
+    """Ordered by falling width of the dtype, as the format wants it for alignment."""
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in ordered}
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Write small tensors at once, whole or not at all; size and SHA-256 of the file."""
+    shapes = shapes_of(tensors)
+    with atomic.replacing(path) as file:
+        writer = ShardWriter(file, shapes, metadata)
+        for name in shapes:
+            writer.append(name, tensors[name])
+        digest = writer.finish(file.name)
+    return writer.size, digest
+
+
+def map_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors of a file, mapped without copying (writes to them stay private), and its metadata."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 0 < length <= size - 8:
+                raise ValueError("its header is cut off")
+            header = json.loads(file.read(length))
+        metadata = header.pop("__metadata__", {})
+        begin = 8 + length
+        whole = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
+        tensors = {}
+        for name, entry in header.items():
+            low, high = entry["data_offsets"]
+            if not 0 <= low <= high <= size - begin:
+                raise ValueError(f"tensor {name} is cut off")
+            data = whole[begin + low : begin + high].view(_DTYPES[entry["dtype"]])
+            tensors[name] = data.view(entry["shape"])
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise StoreError(
+            f"cannot be read as safetensors: {error}",
+            where=str(path),
+            remedy="it is damaged: `concept-align store verify` names every damaged file",
+        ) from error
+    return tensors, metadata
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,52 @@
+"""The annotations of the kept sentences as a shard, beside the states."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..treebanks.corpus import Annotations
+from .shards import map_tensors
+
+_COLUMNS = ("offsets", "upos", "relations", "subtypes", "heads", "feats", "ranges")
+
+
+def kept_digest(kept: NDArray[np.int64]) -> str:
+    """A hash of the places (in the treebank's file) of the kept sentences."""
+    return hashlib.sha256(np.ascontiguousarray(kept, dtype="<i8").tobytes()).hexdigest()
+
+
+def words_tensors(
+    annotations: Annotations, kept: NDArray[np.int64], sent_ids: list[str]
+) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """What the shard holds: columns, places and ids of the kept sentences; and the names that codes index."""
+    tensors = {name: torch.from_numpy(np.array(getattr(annotations, name))) for name in _COLUMNS}
+    tensors["kept"] = torch.from_numpy(np.array(kept, dtype=np.int64))
+    text = "\n".join(sent_ids).encode()
+    tensors["sent_ids"] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
+    names = {
+        "subtype_names": json.dumps(annotations.subtype_names, ensure_ascii=False),
+        "feats_names": json.dumps(annotations.feats_names, ensure_ascii=False),
+    }
+    return tensors, names
+
+
+def read_words(path: Path) -> Annotations:
+    tensors, names = map_tensors(path)
+    columns = {name: tensors[name].numpy() for name in _COLUMNS}
+    return Annotations(
+        **columns,
+        subtype_names=tuple(json.loads(names["subtype_names"])),
+        feats_names=tuple(json.loads(names["feats_names"])),
+    )
+
+
+def read_sentences(path: Path) -> tuple[NDArray[np.int64], list[str]]:
+    """[sents] places of the kept sentences in the treebank's file, and their ids."""
+    tensors, _ = map_tensors(path)
+    text = tensors["sent_ids"].numpy().tobytes().decode()
+    kept = tensors["kept"].numpy()
+    return kept, text.split("\n") if len(kept) else []
