@@ -1,0 +1,217 @@
+"""A model from the hub, a folder or a GGUF file, behind the protocol; or its description alone.
+
+Only the base model is loaded, without its language-model head; of an encoder-decoder only the encoder.
+No model's own code is ever run.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers.models.auto import modeling_auto
+
+from ..errors import ModelError
+from ..types import ModelKind
+from .faults import explained
+from .origin import Origin, locate
+from .states import TransformersModel, window
+
+_DTYPES = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the configuration alone says of a model."""
+
+    name: str
+    revision: str
+    architecture: str
+    kind: ModelKind
+    layers: int
+    dim: int
+    max_pieces: int
+
+
+def describe(name: str, *, revision: str | None = None, offline: bool = False) -> Description:
+    """The model's shape, without its weights. Raises ModelError where it cannot be had."""
+    with _quiet(), explained(name):
+        origin = locate(name, revision, offline)
+        config = _config(origin)
+        text = _text_config(config)
+        return Description(
+            name,
+            origin.revision,
+            _base_class(config),
+            _kind(config),
+            int(text.num_hidden_layers),
+            int(text.hidden_size),
+            window(text),
+        )
+
+
+def load(
+    name: str,
+    *,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    device_map: str | None = None,
+    offline: bool = False,
+    fast_matmul: bool = True,
+) -> TransformersModel:
+    """The model called ``name``: a hub id, a folder, or a ``.gguf`` file.
+
+    ``dtype`` auto is float32 on the CPU, bfloat16 on GPUs that have it; ``device`` auto is CUDA, else MPS,
+    else the CPU. ``device_map`` (with accelerate) spreads a model that fits on no single device and
+    overrides ``device``. ``fast_matmul`` lets fp32 products on the CPU go through oneDNN where that is
+    exact. Raises ModelError with a remedy for anything that stands in the way.
+    """
+    place = choose_device(device)
+    kind = choose_dtype(dtype, place)
+    with _quiet(), explained(name):
+        origin = locate(name, revision, offline)
+        config = _config(origin)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(origin.path, **_options(origin))
+        module = _base_model(origin, config, kind, device_map)
+        architecture = type(module).__name__
+        module = _text_part(module, config)
+        if device_map is None:
+            module = module.to(place)
+        module.config.use_cache = False  # type: ignore[union-attr]
+        return TransformersModel(
+            module,
+            tokenizer,
+            name=name,
+            revision=origin.revision,
+            architecture=architecture,
+            fast=fast_matmul,
+        )
+
+
+def choose_device(device: str) -> torch.device:
+    """The device called ``device``; ModelError where the machine has none such."""
+    mps = torch.backends.mps.is_available()
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise ModelError(
+            f"there is no device {device!r}", where="--device", remedy="use auto, cpu, cuda, cuda:1 or mps"
+        ) from error
+    cuda = torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()
+    if (chosen.type == "cuda" and not cuda) or (chosen.type == "mps" and not mps):
+        raise ModelError(f"this machine has no {device}", where="--device", remedy="use --device auto or cpu")
+    return chosen
+
+
+def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """The dtype called ``dtype``; auto is float32 on the CPU and bfloat16 on GPUs that have it."""
+    if dtype == "auto":
+        half = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if half else torch.float32
+    if dtype not in _DTYPES:
+        raise ModelError(
+            f"there is no dtype {dtype!r}", where="--dtype", remedy="use auto, float32, bfloat16 or float16"
+        )
+    return _DTYPES[dtype]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and no advice of transformers on stderr while it loads."""
+    logging = transformers.utils.logging
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _options(origin: Origin) -> dict[str, Any]:
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": origin.offline}
+    if origin.gguf:
+        options["gguf_file"] = origin.gguf
+    if origin.commit:
+        options["revision"] = origin.commit
+    return options
+
+
+def _config(origin: Origin) -> Any:
+    return transformers.AutoConfig.from_pretrained(origin.path, **_options(origin))
+
+
+def _text_config(config: Any) -> Any:
+    """The part of a multimodal configuration that is about text."""
+    return config.get_text_config()
+
+
+def _kind(config: Any) -> ModelKind:
+    """Whether the configuration is of a decoder; a loaded model is asked itself."""
+    text = _text_config(config)
+    causal = text.model_type in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    masked = text.model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    both_ways = getattr(text, "use_bidirectional_attention", False)
+    if getattr(config, "is_encoder_decoder", False) or both_ways:
+        return "encoder"
+    return "decoder" if causal and not masked else "encoder"
+
+
+def _base_class(config: Any) -> str:
+    names: Any = modeling_auto.MODEL_MAPPING_NAMES.get(config.model_type)
+    if getattr(config, "is_encoder_decoder", False):
+        names = modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.get(config.model_type, names)
+    if names is None:
+        raise ModelError(
+            f"{config.model_type} has no base model", where=config.model_type, remedy="use another model"
+        )
+    return str(names if isinstance(names, str) else names[0])
+
+
+def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str | None) -> nn.Module:
+    """The weights in the base model's class; ModelError if some of its weights are not there."""
+    encoder_only = (
+        getattr(config, "is_encoder_decoder", False)
+        and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
+    )
+    loader = transformers.AutoModelForTextEncoding if encoder_only else transformers.AutoModel
+    options = _options(origin) | {"output_loading_info": True}
+    # transformers 5 renamed torch_dtype; both mean the dtype the weights are read into.
+    options["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
+    if device_map is not None:
+        options["device_map"] = device_map
+    if not origin.gguf:
+        options["config"] = config
+    module, loaded = loader.from_pretrained(origin.path, **options)
+    missing = sorted(key for key in loaded["missing_keys"] if "pooler" not in key)
+    if missing:
+        raise ModelError(
+            f"{len(missing)} weights are missing and would be random, {missing[0]} first",
+            where=origin.path,
+            remedy="the files belong to another architecture or are not whole: fetch the model again",
+        )
+    return module
+
+
+def _text_part(module: nn.Module, config: Any) -> nn.Module:
+    """The encoder of an encoder-decoder, the language model of a multimodal model, or the model itself."""
+    if getattr(config, "is_encoder_decoder", False):
+        return module.get_encoder()  # type: ignore[operator]
+    if _text_config(config) is not config:
+        return module.get_decoder()  # type: ignore[operator]
+    return module

@@ -1,0 +1,91 @@
+"""Where a model comes from, pinned: a commit of a hub repository, or a hash of a local folder's files.
+
+The hash of local files is a sha256 over name, size and sha256 of each file that decides an answer
+(configuration, tokenizer, weights), all of it read once: weights that were tuned on and saved under the
+same name and size are another revision.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers.utils import cached_file
+from transformers.utils.hub import extract_commit_hash
+
+from ..errors import ModelError, UsageError
+
+_SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
+          "*.model", "*.tiktoken")  # fmt: skip
+_WEIGHTS = (("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin*",))
+
+
+@dataclass(frozen=True)
+class Origin:
+    path: str  # hub id or local folder
+    gguf: str | None  # the file in that folder, where the model is one
+    commit: str | None  # of the hub repository
+    revision: str  # the commit, or the hash of the local files
+    offline: bool
+
+
+def locate(name: str, revision: str | None, offline: bool) -> Origin:
+    """Find ``name`` and pin it. Raises ModelError, UsageError for a revision of a local folder."""
+    path = Path(name).expanduser()
+    if not path.exists():
+        if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or "\\" in name:
+            raise ModelError(
+                "there is no such file or folder", where=name, remedy="check the path of --model"
+            )
+        return _on_hub(name, revision, offline)
+    if revision is not None:
+        raise UsageError(
+            "a local model has no revisions", where=name, remedy="leave --revision out: its files are hashed"
+        )
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise ModelError(
+                "a model is a folder or a .gguf file", where=name, remedy="give the folder that holds it"
+            )
+        return Origin(str(path.parent), path.name, None, fingerprint([path]), True)
+    if (path / "config.json").is_file():
+        return Origin(str(path), None, None, fingerprint(_deciding(path)), True)
+    files = sorted(path.glob("*.gguf"))
+    if len(files) != 1:
+        raise ModelError(
+            f"the folder holds no config.json and {len(files)} .gguf files",
+            where=name,
+            remedy="give a folder saved by save_pretrained, or the path of one .gguf file",
+        )
+    return Origin(str(path), files[0].name, None, fingerprint(files), True)
+
+
+def _on_hub(name: str, revision: str | None, offline: bool) -> Origin:
+    """The commit behind a branch or tag, so that every file comes from the same one."""
+    file = cached_file(name, "config.json", revision=revision, local_files_only=offline)
+    commit = extract_commit_hash(file, None)
+    if commit is None:
+        raise ModelError(
+            "its commit cannot be told", where=name, remedy="pass --revision, or give a folder that holds it"
+        )
+    return Origin(name, None, commit, commit, offline)
+
+
+def _deciding(folder: Path) -> list[Path]:
+    """The files of a model's folder that decide its answers."""
+    files = {file for pattern in _SMALL for file in folder.glob(pattern)}
+    for patterns in _WEIGHTS:  # transformers takes safetensors where there are both
+        weights = {file for pattern in patterns for file in folder.glob(pattern)}
+        if weights:
+            files |= weights
+            break
+    return sorted(file for file in files if file.is_file())
+
+
+def fingerprint(files: list[Path]) -> str:
+    """``sha256:`` and the hash over name, size and content of ``files``; about 1 GB/s."""
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        total.update(f"{file.name}\0{file.stat().st_size}\0{digest}\n".encode())
+    return f"sha256:{total.hexdigest()}"

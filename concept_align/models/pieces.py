@@ -1,0 +1,169 @@
+"""Words to pieces by character offsets onto the sentence text.
+
+Word w covers the pieces whose offsets overlap ``spans[w]``. A tokenizer's own idea of words is not used:
+it differs from the treebank's, and for several decoders' tokenizers it is wrong. What is known of offsets:
+
+- byte-level pieces of one character all carry that character's offsets; a leading space may be in or out;
+- a piece that holds the space before a word alone ("▁", "Ġ") may claim the word's first character at the
+  start of a text: it is a word's only where nothing else is;
+- normalising tokenizers (NFC, NFKC) give offsets into the text as it was;
+- in scripts without spaces one piece may span two words: it belongs to both;
+- characters a normaliser drops (variation selectors, controls) leave a word without pieces: an error.
+"""
+
+import json
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ModelError
+from .protocol import Pieces
+
+_METASPACE = "▁"
+# How byte-level BPE spells the bytes of white space: space is "Ġ".
+_BYTE_LEVEL_BLANKS = "".join(chr(256 + byte) for byte in b"\t\n\v\f\r ")
+CHUNK = 256
+
+
+class PieceCutter:
+    """Cuts sentences into a tokenizer's pieces, with the special pieces its model expects.
+
+    ``tokenizer`` is a fast tokenizer of transformers; ModelError for one that gives no offsets.
+    """
+
+    def __init__(self, tokenizer: Any, name: str) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(
+                "its tokenizer gives no character offsets (it is a slow one)",
+                where=name,
+                remedy="save a fast tokenizer (tokenizer.json) beside the model; "
+                "converting one may need: pip install sentencepiece protobuf tiktoken",
+            )
+        self.name = name
+        self._backend = tokenizer.backend_tokenizer
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        # A sentence that spells "<s>" or "[SEP]" must not be read as that special piece.
+        self._backend.encode_special_tokens = True
+        self._blank = _blank_pieces(self._backend)
+        probe = self._backend.encode("a")
+        self.has_start = bool(probe.special_tokens_mask and probe.special_tokens_mask[0])
+
+    def ids(self, text: str) -> list[int]:
+        """The pieces of a text, special ones included."""
+        return list(self._backend.encode(text).ids)
+
+    def cut(self, text: str, spans: NDArray[np.int32]) -> Pieces:
+        """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        (found,) = self.cut_many([text], [spans])
+        if isinstance(found, ModelError):
+            raise found
+        return found
+
+    def cut_many(self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]) -> list[Pieces | ModelError]:
+        """The pieces of many sentences; in place of one with a word that gets no piece, its ModelError.
+
+        ``spans`` holds [words, 2] characters for each text.
+        """
+        found: list[Pieces | ModelError] = []
+        for begin in range(0, len(texts), CHUNK):
+            found += self._chunk(list(texts[begin : begin + CHUNK]), spans[begin : begin + CHUNK])
+        return found
+
+    def _chunk(self, texts: list[str], spans: Sequence[NDArray[np.int32]]) -> list[Pieces | ModelError]:
+        encodings = self._backend.encode_batch(texts)
+        rows = [encoding.ids for encoding in encodings]
+        first_piece = _starts([len(row) for row in rows])
+        first_word = _starts([len(words) for words in spans])
+        # Each text has its own stretch of one long line, so one search serves all of them.
+        line = _starts([len(text) + 1 for text in texts])
+        ids = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(first_piece[-1]))
+        special = np.fromiter(
+            chain.from_iterable(encoding.special_tokens_mask for encoding in encodings),
+            dtype=bool,
+            count=len(ids),
+        )
+        offsets = np.fromiter(
+            chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings)),
+            dtype=np.int64,
+            count=2 * len(ids),
+        ).reshape(-1, 2)
+        covers = ~special & (offsets[:, 1] > offsets[:, 0])
+        offsets += np.repeat(line[:-1], np.diff(first_piece))[:, None]
+        words = np.concatenate([np.asarray(w, dtype=np.int64).reshape(-1, 2) for w in spans])
+        words = words + np.repeat(line[:-1], np.diff(first_word))[:, None]
+
+        begin, end = _overlaps(offsets, covers & ~self._blank[ids], words)
+        alone = np.flatnonzero(begin < 0)
+        if len(alone):  # words that only a blank piece covers, as U+3000 may
+            begin[alone], end[alone] = _overlaps(offsets, covers, words[alone])
+
+        found: list[Pieces | ModelError] = []
+        for i, text in enumerate(texts):
+            own = slice(first_word[i], first_word[i + 1])
+            if (begin[own] < 0).any():
+                found.append(self._uncovered(text, spans[i], int(np.flatnonzero(begin[own] < 0)[0])))
+                continue
+            at = first_piece[i]
+            found.append(
+                Pieces(
+                    ids[at : first_piece[i + 1]],
+                    (begin[own] - at).astype(np.int32),
+                    (end[own] - at).astype(np.int32),
+                    0 if self.has_start else -1,
+                )
+            )
+        return found
+
+    def _uncovered(self, text: str, spans: NDArray[np.int32], word: int) -> ModelError:
+        begin, end = (int(character) for character in spans[word])
+        form = text[begin:end]
+        points = " ".join(f"U+{ord(character):04X}" for character in form[:8])
+        return ModelError(
+            f"word {word + 1} {form!r} ({points or 'empty'}) gets no piece from the tokenizer of {self.name}",
+            where=f"characters {begin}:{end} of {text[:60]!r}",
+            remedy="leave the sentence out (extract does, and counts it) or mend the text",
+        )
+
+
+def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _overlaps(
+    offsets: NDArray[np.int64], candidates: NDArray[np.bool_], words: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and one past the last candidate piece that overlaps each word; -1 where none does.
+
+    Running extremes make the search right even if a normaliser reordered marks: the first piece that ends
+    after the word's begin, the last that begins before its end.
+    """
+    places = np.flatnonzero(candidates)
+    if not len(places) or not len(words):
+        return np.full(len(words), -1), np.full(len(words), -1)
+    ends = np.maximum.accumulate(offsets[places, 1])
+    begins = np.minimum.accumulate(offsets[places, 0][::-1])[::-1]
+    first = np.searchsorted(ends, words[:, 0], side="right")
+    last = np.searchsorted(begins, words[:, 1], side="left") - 1
+    good = (first <= last) & (words[:, 0] < words[:, 1])
+    inside = np.clip(first, 0, len(places) - 1), np.clip(last, 0, len(places) - 1)
+    return np.where(good, places[inside[0]], -1), np.where(good, places[inside[1]] + 1, -1)
+
+
+def _blank_pieces(backend: Any) -> NDArray[np.bool_]:
+    """[vocabulary] which pieces spell white space alone."""
+    vocabulary: dict[str, int] = backend.get_vocab(with_added_tokens=True)
+    blanks = _METASPACE + (_BYTE_LEVEL_BLANKS if _is_byte_level(backend) else "")
+    blank = np.zeros(max(vocabulary.values(), default=-1) + 1, dtype=bool)
+    for piece, number in vocabulary.items():
+        blank[number] = bool(piece) and not piece.strip(blanks).strip()
+    return blank
+
+
+def _is_byte_level(backend: Any) -> bool:
+    """Whether "Ġ" stands for a space, or for the Maltese letter."""
+    parts = [part.__getstate__() for part in (backend.decoder, backend.pre_tokenizer) if part is not None]
+    return any("ByteLevel" in json.dumps(json.loads(part)) for part in parts)

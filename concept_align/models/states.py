@@ -1,0 +1,232 @@
+"""A transformers model behind the protocol: sentences to pieces, pieces to word states."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from ..errors import ModelError, UsageError
+from ..types import POOLINGS, ModelKind, Pooling
+from .batches import batches, windows
+from .capture import all_hidden_states, close, find_capture
+from .faults import explained_memory, refuse_broken
+from .matmul import fast_matmul
+from .pieces import PieceCutter
+from .pooling import pool, word_index
+from .protocol import Pieces, WordStates
+
+# What a window of word states may take in memory, and how many words it holds at least.
+WINDOW_BYTES = 256 * 2**20
+WINDOW_WORDS = 2048
+_PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
+_PROBE_PIECES = 12
+_UNLIMITED = 1_000_000
+
+
+class TransformersModel:
+    """A frozen base model of transformers and its fast tokenizer, as a :class:`LanguageModel`.
+
+    ``module`` returns hidden states (a decoder, an encoder, the encoder half of both); it is put into
+    evaluation mode and probed once: which blocks give which layer, whether the last layer is normed,
+    whether attention is causal, whether padding leaves states alone. ``notes`` says what was unusual.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        tokenizer: Any,
+        *,
+        name: str,
+        revision: str,
+        architecture: str | None = None,
+        fast: bool = True,
+    ) -> None:
+        self.name, self.revision = name, revision
+        self.architecture = architecture or type(module).__name__
+        self.module, self.tokenizer = module.eval(), tokenizer
+        self.device = _input_device(module)
+        self.dtype: torch.dtype = next(module.parameters()).dtype
+        self._fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
+        self._cutter = PieceCutter(tokenizer, name)
+        self.has_start = self._cutter.has_start
+        config: Any = module.config
+        self._pad = _pad_id(config, tokenizer)
+        self.max_pieces = window(config, tokenizer)
+        notes: list[str] = []
+        with explained_memory(name), torch.inference_mode(), self._products():
+            self._probe(notes)
+        self.notes = tuple(notes)
+
+    def _products(self) -> Any:
+        return fast_matmul() if self._fast else nullcontext()
+
+    def _probe(self, notes: list[str]) -> None:
+        tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2
+        row = self._cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
+        ids = torch.tensor([row], device=self.device)
+        ones = torch.ones_like(ids)
+        self._capture = find_capture(self.module, ids, ones, tolerance)
+        if self._capture.blocks is None:
+            notes.append(f"{self.architecture}: blocks not found, every layer is computed each time")
+        self.layers, self.final_norm = self._capture.layers, self._capture.final_norm
+        states = all_hidden_states(self.module, ids, ones)
+        self.dim = int(states[-1].shape[-1])
+        if any(int(layer.shape[-1]) != self.dim for layer in states):
+            raise ModelError("its layers differ in width", where=self.name, remedy="use another model")
+
+        changed = ids.clone()
+        changed[0, -1] = ids[0, 1] if ids[0, -1] != ids[0, 1] else ids[0, 2]
+        seen = all_hidden_states(self.module, changed, ones)[-1]
+        causal = close(seen[:, :-1], states[-1][:, :-1], tolerance)
+        self.kind: ModelKind = "decoder" if causal else "encoder"
+
+        padded = torch.cat([changed, ids])
+        padded[1, -3:] = self._pad
+        mask = torch.ones_like(padded)
+        mask[1, -3:] = 0
+        together = all_hidden_states(self.module, padded, mask)[-1][1:, :-3]
+        alone = all_hidden_states(self.module, ids[:, :-3], ones[:, :-3])[-1]
+        self._reads_padding = not close(together, alone, tolerance)
+        if self._reads_padding:
+            notes.append(f"{self.architecture}: padding changes states, so batches hold equal lengths only")
+
+    def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
+        """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        return self._cutter.cut(text, spans)
+
+    def pieces_many(
+        self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]
+    ) -> list[Pieces | ModelError]:
+        """The pieces of many sentences at once; in place of a sentence that cannot be cut, its error."""
+        return self._cutter.cut_many(texts, spans)
+
+    def word_states(
+        self,
+        sentences: Sequence[Pieces],
+        layers: Sequence[int],
+        *,
+        pooling: Pooling,
+        batch_pieces: int = 1024,
+    ) -> Iterator[WordStates]:
+        """float32 states on the CPU of all words, window after window of consecutive sentences.
+
+        ``batch_pieces`` bounds rows * longest row of a forward pass; it changes no state by more than
+        rounding. Raises UsageError for an unknown layer or pooling, ModelError for a sentence longer than
+        the model's window, for states that are not finite or do not depend on the words, and for want of
+        memory.
+        """
+        self._check(sentences, layers, pooling, batch_pieces)
+        words = np.array([len(sentence.begin) for sentence in sentences], dtype=np.int64)
+        held = max(WINDOW_WORDS, WINDOW_BYTES // (4 * self.dim * len(set(layers))))
+        for span in windows(words, held):
+            yield self._window(span, sentences[span.start : span.stop], layers, pooling, batch_pieces)
+
+    def _check(
+        self, sentences: Sequence[Pieces], layers: Sequence[int], pooling: Pooling, batch_pieces: int
+    ) -> None:
+        unknown = [layer for layer in layers if not 0 <= layer <= self.layers]
+        if unknown or not layers:
+            raise UsageError(f"no layer {unknown} in {self.name}", remedy=f"its layers are 0-{self.layers}")
+        if pooling not in POOLINGS or batch_pieces < 1:
+            raise UsageError(f"pooling {pooling!r} with {batch_pieces} pieces a batch is impossible")
+        for place, sentence in enumerate(sentences):
+            if len(sentence.ids) > self.max_pieces:
+                raise ModelError(
+                    f"sentence {place} has {len(sentence.ids)} pieces, the model's window {self.max_pieces}",
+                    where=self.name,
+                    remedy="leave longer sentences out",
+                )
+
+    @torch.inference_mode()
+    def _window(
+        self,
+        span: range,
+        sentences: Sequence[Pieces],
+        layers: Sequence[int],
+        pooling: Pooling,
+        batch_pieces: int,
+    ) -> WordStates:
+        offsets = np.zeros(len(sentences) + 1, dtype=np.int64)
+        np.cumsum([len(sentence.begin) for sentence in sentences], out=offsets[1:])
+        # On a GPU the window stays there until it is whole, so that batches need not wait for copies.
+        words = {layer: self._empty(int(offsets[-1])) for layer in layers}
+        start = {layer: self._empty(len(sentences)) for layer in layers if self.has_start}
+        lengths = np.array([len(sentence.ids) for sentence in sentences], dtype=np.int64)
+        with explained_memory(self.name), self._products():
+            for rows in batches(lengths, batch_pieces, equal_lengths=self._reads_padding):
+                batch = [sentences[row] for row in rows]
+                ids, mask = self._padded(batch)
+                index = word_index(batch, ids.shape[1], pooling)
+                places = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
+                at = torch.from_numpy(np.concatenate(places)).to(self.device)
+                first = torch.from_numpy(rows).to(self.device)
+                for layer, states in self._capture.run(ids, mask, layers).items():
+                    words[layer][at] = pool(states, index).to(self.device)
+                    if self.has_start:
+                        begins = torch.tensor([p.start for p in batch], device=states.device)
+                        chosen = states[torch.arange(len(batch), device=states.device), begins]
+                        start[layer][first] = chosen.float().to(self.device)
+        distinct = len({int(p.ids[p.begin[0]]) for p in sentences if len(p.begin)}) > 3
+        for layer, states in words.items():
+            refuse_broken(layer, states, distinct, self.name)
+        return WordStates(
+            np.arange(span.start, span.stop, dtype=np.int64),
+            offsets,
+            {layer: states.cpu() for layer, states in words.items()},
+            {layer: states.cpu() for layer, states in start.items()},
+        )
+
+    def _empty(self, rows: int) -> torch.Tensor:
+        return torch.empty(rows, self.dim, dtype=torch.float32, device=self.device)
+
+    def _padded(self, batch: Sequence[Pieces]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Piece ids and attention mask [rows, longest], padded on the right."""
+        lengths = np.array([len(sentence.ids) for sentence in batch])
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        ids = np.full(mask.shape, self._pad, dtype=np.int64)
+        ids[mask] = np.concatenate([sentence.ids for sentence in batch])
+        return (
+            torch.from_numpy(ids).to(self.device),
+            torch.from_numpy(mask.astype(np.int64)).to(self.device),
+        )
+
+
+def _input_device(module: nn.Module) -> torch.device:
+    """Where ids go in; weights that accelerate keeps elsewhere are run on its first device."""
+    weight = next(module.parameters())
+    if weight.device.type != "meta":
+        return weight.device
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def _pad_id(config: Any, tokenizer: Any) -> int:
+    """The model's own padding id (XLM-R counts positions by it), else any: the mask hides it."""
+    for number in (getattr(config, "pad_token_id", None), tokenizer.pad_token_id):
+        if isinstance(number, int) and 0 <= number < getattr(config, "vocab_size", number + 1):
+            return number
+    return 0
+
+
+def window(config: Any, tokenizer: Any = None) -> int:
+    """How many pieces the model reads at once; a million where positions are relative and unbounded."""
+    limits = [_UNLIMITED]
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length"):
+        limit = getattr(config, name, None)
+        if isinstance(limit, int) and limit > 0:
+            # RoBERTa's positions begin after the padding id.
+            offset = (config.pad_token_id or 0) + 1 if _positions_after_padding(config) else 0
+            limits.append(limit - offset)
+    limit = getattr(tokenizer, "model_max_length", None)
+    if isinstance(limit, int) and limit > 0:
+        limits.append(limit)
+    return min(limits)
+
+
+def _positions_after_padding(config: Any) -> bool:
+    return any(
+        name in str(config.model_type) for name in ("roberta", "camembert", "xmod", "longformer", "mpnet")
+    )
