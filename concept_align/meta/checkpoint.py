@@ -33,6 +33,7 @@ def write(
     path: Path,
     identity: str,
     state: Progressed,
+    *,
     parameters: dict[str, torch.Tensor],
     best: dict[str, torch.Tensor],
     optimiser: torch.optim.Optimizer,

@@ -83,16 +83,16 @@ class WordBatches:
 class Validation:
     """Accuracy on the validation languages: all words of their dev split, none of them learned from.
 
-    Words of concepts that are not valid for (source, language) count as errors. Support sets come from
-    the language's training split, the same for every call.
+    Words of concepts that are not valid count as errors. Support sets come from the language's training
+    split, the same for every call.
     """
 
     def __init__(
         self, data: TrainingData, *, least: int, seed: int, known: torch.Tensor | None = None
     ) -> None:
-        """``known``: int [concepts], counts that decide with the language's own what is valid; default the
-        source's."""
-        counts = data.load(data.source, "train").counts() if known is None else known
+        """``known`` (bool [concepts]) is what is valid; without it, the concepts that have ``least`` training
+        words in the source and in the language, as published (the latter are labels of the language)."""
+        source = data.load(data.source, "train").counts()
         self.languages = data.validation or data.train
         self.load, self.seed = data.load, seed
         split = "dev" if data.validation else "train"
@@ -101,7 +101,7 @@ class Validation:
         for language in self.languages:
             self.queries[language] = require(data.load(language, split), language)  # type: ignore[arg-type]
             own = data.load(language, "train").counts()
-            self.valid[language] = valid_concepts(counts, own, least)
+            self.valid[language] = valid_concepts(source, own, least) if known is None else known
 
     def accuracy(self, classifier: Callable[[str], Classifier]) -> float:
         """Mean over languages of the accuracy of ``classifier(language)``."""
@@ -111,13 +111,13 @@ class Validation:
             found.append(float((predicted == query.y).double().mean()))
         return sum(found) / len(found)
 
-    def support(self, language: str, shots: int, draw: int = 0) -> Features:
-        """``shots`` sentences of the language's training split, smoothed; fewer where it has fewer."""
+    def support(self, language: str, shots: int, *, smoothing: bool = False) -> Features:
+        """``shots`` sentences of the language's training split; fewer where it has fewer."""
         train = require(self.load(language, "train"), language)
         pool = Pool(train)
         shots = min(shots, len(pool.sentences))
-        rng = stream(self.seed, "validation", language, shots, draw)
-        return train.of_sentences(pool.draw(rng, shots=shots, queries=0).support)
+        rng = stream(self.seed, "validation", language, shots)
+        return train.of_sentences(pool.draw(rng, shots=shots, queries=0, smoothing=smoothing).support)
 
 
 def torch_stream(seed: int, *purpose: str | int) -> torch.Generator:

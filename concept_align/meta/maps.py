@@ -4,6 +4,8 @@
 the same for all k, so the softmax is that of ``2 f(x).z_k - ||z_k||^2``: one matrix product, exact.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -19,10 +21,8 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         layers = [dim, hidden, rank] if hidden else [dim, rank]
-        self.linears = nn.ModuleList(
-            nn.Linear(before, after) for before, after in zip(layers[:-1], layers[1:], strict=True)
-        )
-        self.dropout = dropout
+        self.linears = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(layers))
+        self.dim, self.dropout = dim, dropout
         with torch.no_grad():
             for linear in self.linears:
                 assert isinstance(linear, nn.Linear)

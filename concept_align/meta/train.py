@@ -1,4 +1,4 @@
-"""One loop for all that is trained: epochs of steps, cosine decay, the best epoch by validation, exact resume.
+"""One loop for all that is trained: epochs of steps, cosine decay, the best epoch, exact resume.
 
 The loop knows nothing of learners: a stage gives it a module, a loss for (epoch, step) and a validation.
 """
@@ -80,7 +80,9 @@ def train(
             best = _copy(module)
         state.epochs = epoch + 1
         if path:
-            checkpoint.write(path, identity, state, module.state_dict(), best, optimiser)
+            checkpoint.write(
+                path, identity, state, parameters=module.state_dict(), best=best, optimiser=optimiser
+            )
         shown = next(iter(value for key, value in state.history[-1].items() if key not in ("epoch", "loss")))
         bar.note(f"loss {mean_loss:.4f}, validation {shown:.4f}, best {state.best:.4f}")
     module.load_state_dict(best)
@@ -102,14 +104,14 @@ def _epoch(
     total = torch.zeros((), dtype=torch.float64)
     taken = 0
     with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(derive(seed, stage.name, "dropout", epoch))
+        torch.default_generator.manual_seed(derive(seed, stage.name, "dropout", epoch))
         for step in range(stage.steps):
             loss = stage.loss(epoch, step)
             advance(1)
             if loss is None:
                 continue
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             total += loss.detach()
             taken += 1

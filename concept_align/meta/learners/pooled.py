@@ -73,7 +73,7 @@ class PooledAligner(SavedAligner):
         return model.requires_grad_(False)
 
     def settings(self) -> dict[str, Any]:
-        shape = {"dim": self.model.linears[0].in_features, "concepts": len(self.known)}
+        shape = {"dim": self.model.dim, "concepts": len(self.known)}
         return {"config": self.config.config(), "steps": self.steps, **shape}
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -125,7 +125,7 @@ class Pooled:
         known = counts >= self.least
         batches = WordBatches(data, seed=seed, stage="pooled", size=self.batch, cap=self.cap)
         model = self.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=counts)
+        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=known)
 
         def loss(epoch: int, step: int) -> torch.Tensor:
             x, y = batches(epoch, step)

@@ -35,7 +35,7 @@ def presets(task: str) -> dict[str, dict[str, Any]]:
     shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
     ours = {
         "probe_preset": "fast", "epochs": 20, "lr": 1e-3, "episodes": 25, "episodes_per_step": 4,
-        "adapt_lr": 1e-2, "adapt_init": "mean",
+        "adapt_lr": 1e-2, "adapt_init": "mean", "smoothing": False,
     }  # fmt: skip
     return {"faithful": shape, "default": {**shape, **ours}}
 
@@ -79,7 +79,7 @@ class FewShot(nn.Module):
 
 
 def episode_loss(logits: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
-    """Mean negative log-likelihood over the words whose concept is ``valid``; None if there is no such word."""
+    """Mean negative log-likelihood of the words whose concept is ``valid``; None if there are none."""
     counted = valid[y]
     if not bool(counted.any()):
         return None
@@ -96,6 +96,7 @@ class ProtoAligner(SavedAligner):
     def __init__(
         self,
         config: "Proto",
+        *,
         prototypes: torch.Tensor,
         known: torch.Tensor,
         zero: ZeroShot,
@@ -135,12 +136,12 @@ class ProtoAligner(SavedAligner):
                 loss = episode_loss(distance_logits(adaptor(part.x), self.prototypes), part.y, valid)
                 if loss is not None:
                     adam.zero_grad(set_to_none=True)
-                    loss.backward()  # type: ignore[no-untyped-call]
+                    loss.backward()
                     adam.step()
         return adaptor.requires_grad_(False)
 
     def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "dim": self.few_f.linears[0].in_features}
+        return {"config": self.config.config(), "dim": self.few_f.dim}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         parts = {"zero": self.zero, "few": self.few_f, "start": self.start}
@@ -160,7 +161,14 @@ class ProtoAligner(SavedAligner):
             owner.load_state_dict(
                 {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
             )
-        return cls(config, tensors["prototypes"], tensors["known"], zero, few, start)
+        return cls(
+            config,
+            prototypes=tensors["prototypes"],
+            known=tensors["known"],
+            zero=zero,
+            few_f=few,
+            start=start,
+        )
 
 
 @dataclass(frozen=True)
@@ -185,6 +193,7 @@ class Proto:
     adapt_batch: int = 8  # sentences
     adapt_init: Literal["identity", "mean"] = "identity"  # mean: of the meta-training languages' A_l
     validation_shots: int = 10
+    smoothing: bool = True  # of validation supports: add a sentence for each class they lack
 
     def config(self) -> dict[str, Any]:
         return asdict(self)
@@ -245,7 +254,14 @@ class _Fit:
             start.load_state_dict(
                 {name: torch.stack([one[name] for one in learned]).mean(0) for name in learned[0]}
             )
-        return ProtoAligner(self.config, self.prototypes, self.known, self.zero, self.few.f, start)
+        return ProtoAligner(
+            self.config,
+            prototypes=self.prototypes,
+            known=self.known,
+            zero=self.zero,
+            few_f=self.few.f,
+            start=start,
+        )
 
     def _stage(self, name: str) -> Stage:
         config = self.config
@@ -291,7 +307,9 @@ class _Fit:
             with torch.enable_grad():
                 return validation.accuracy(
                     lambda language: aligner.adapt(
-                        None if name == "zero-shot" else validation.support(language, shots),
+                        None
+                        if name == "zero-shot"
+                        else validation.support(language, shots, smoothing=self.config.smoothing),
                         valid=validation.valid[language],
                         seed=self.seed,
                     )

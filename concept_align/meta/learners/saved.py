@@ -1,4 +1,4 @@
-"""Aligners in a folder: ``config.json`` and ``model.safetensors``; and classifiers that score by a function."""
+"""Aligners in a folder (``config.json``, ``model.safetensors``), and classifiers that score by a function."""
 
 import json
 from abc import abstractmethod
@@ -63,7 +63,7 @@ class SavedAligner(Aligner):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """The aligner that :meth:`save_pretrained` wrote. LearningError if it is another learner's or broken."""
+        """What :meth:`save_pretrained` wrote. LearningError if it is another learner's or broken."""
         config = read_config(folder)
         path = Path(folder) / "model.safetensors"
         if config["learner"] != cls.learner:

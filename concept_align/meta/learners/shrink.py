@@ -30,7 +30,7 @@ from ...spaces.features import Features
 from ..data import Validation, WordBatches, identity, torch_stream, total_counts
 from ..episodes import EpisodeBatch, Pool, Words, batch, schedule
 from ..history import save_history
-from ..maps import Encoder, masked
+from ..maps import Encoder
 from ..train import Optimisation, Stage, train
 from .base import TrainingData
 from .saved import FunctionClassifier, SavedAligner, predictable
@@ -159,7 +159,7 @@ class ShrinkAligner(SavedAligner):
         valid = predictable(self.known, valid)
         model = self.model
         if support is None:
-            x, y = torch.zeros(0, model.f.linears[0].in_features), torch.zeros(0, dtype=torch.int64)
+            x, y = torch.zeros(0, model.f.dim), torch.zeros(0, dtype=torch.int64)
         else:
             counted = valid[support.y]
             x, y = support.x[counted].float(), support.y[counted]
@@ -172,7 +172,7 @@ class ShrinkAligner(SavedAligner):
         return FunctionClassifier(logits, valid)
 
     def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "dim": self.model.f.linears[0].in_features}
+        return {"config": self.config.config(), "dim": self.model.f.dim}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
@@ -248,7 +248,9 @@ class _Fit:
         with torch.no_grad():
             self.model.log_frequency.copy_((counts + 1.0).log())
         self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
-        self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"), known=counts)
+        self.validation = Validation(
+            data, least=config.least, seed=derive(seed, "validation"), known=self.known
+        )
         self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
 
     def pooled(self) -> Stage:
@@ -287,7 +289,7 @@ class _Fit:
             queries = min(config.queries, max(1, len(pool.sentences) // 2))
             rng = stream(self.seed, "episodes", language, number)
             shots = min(int(rng.choice(config.shots)), len(pool.sentences) - queries)
-            drawn.append(pool.draw(rng, shots=shots, queries=queries))
+            drawn.append(pool.draw(rng, shots=shots, queries=queries, smoothing=False))
         return batch(drawn, self.pools)
 
     def loss(self, epoch: int, step: int) -> torch.Tensor:

@@ -1,0 +1,209 @@
+"""A whole run of meta-training: from a store and a configuration to a folder with an aligner.
+
+The folder holds ``config.json`` and ``model.safetensors`` (the aligner), ``training.jsonl``, ``summary.json``
+(accuracy on the validation languages), ``run.toml`` (the configuration, to be given back with --config) and
+``provenance.json``. While a run is under way, ``checkpoints/`` holds what it needs to go on. All are the
+same, byte for byte, however often a run was interrupted.
+"""
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .. import atomic, provenance
+from ..config import from_mapping, read_toml, to_mapping, to_toml
+from ..errors import LearningError, UsageError
+from ..layers import parse_layers
+from ..models.matmul import fast_matmul
+from ..progress import Progress, Silent
+from ..seeding import derive
+from ..spaces.source import FeatureSource
+from ..spaces.standardise import Standardisation
+from ..store import Store
+from ..treebanks import registry as treebanks
+from ..types import MwtPolicy, RootPolicy
+from .data import Validation
+from .history import NAME as HISTORY
+from .languages import check_disjoint
+from .learners import registry
+from .learners.base import Aligner, TrainingData
+
+VALIDATION_SHOTS = (0, 10)
+
+
+@dataclass(frozen=True)
+class MetaTrainConfig:
+    """What a run is made from; ``options`` are the learner's own, over its preset's."""
+
+    store: str
+    layers: str
+    learner: str = "shrink"
+    preset: str = "default"
+    task: str = "upos"
+    source: str = "en"
+    train_langs: str = "train"
+    validation_langs: str = "validation"  # "none": the epoch is chosen on the training languages
+    target_langs: str = "targets"  # not used but to refuse an overlap
+    family_disjoint: bool = False
+    root: RootPolicy = "start"
+    mwt: MwtPolicy = "share"
+    standardise: Standardisation = "language"
+    seed: int = 0
+    options: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A configuration with its languages and learner worked out, and the features it would load."""
+
+    config: MetaTrainConfig
+    store: Store
+    features: FeatureSource
+    data: TrainingData
+    targets: tuple[str, ...]
+    learner: Any
+
+    def about(self) -> dict[str, Any]:
+        """What the run would do."""
+        return {
+            "learner": self.learner.name,
+            "options": self.learner.config(),
+            "source": self.data.source,
+            "train": list(self.data.train),
+            "validation": list(self.data.validation),
+            "targets": list(self.targets),
+            "features": {**self.features.describe(), "dim": self.features.dim},
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made."""
+
+    aligner: Aligner
+    folder: Path
+    summary: dict[str, Any]
+    seconds: float  # 0 where the run had been finished before
+
+
+def plan(config: MetaTrainConfig) -> Plan:
+    """Work out languages and learner.
+
+    Raises UsageError for what is unknown or not in the store, LearningError for overlapping languages.
+    """
+    store = Store.open(config.store)
+    learner = registry.create(config.learner, preset=config.preset, task=config.task, options=config.options)
+    features = FeatureSource(
+        store,
+        config.task,
+        parse_layers(config.layers, store.recipe.layers),
+        root=config.root,
+        mwt=config.mwt,
+        standardise=config.standardise,
+    )
+    here = features.languages("train")
+    train = treebanks.select(config.train_langs, here)
+    validation = _select(config.validation_langs, here)
+    targets = _select(config.target_langs, {*treebanks.CODES, *features.languages()})
+    if config.source not in here:
+        raise UsageError(
+            f"no training split of {config.source} in the store",
+            where="--source",
+            remedy=f"there are {', '.join(here) or 'none'}; extract it, or choose another",
+        )
+    if config.source not in train:
+        train = (config.source, *train)
+    families = {code: treebanks.language(code).family for code in treebanks.CODES}
+    check_disjoint(train, validation, targets, family=families if config.family_disjoint else None)
+    data = TrainingData(config.source, train, validation, features.concepts, features.load)
+    return Plan(config, store, features, data, targets, learner)
+
+
+def _select(expression: str, available: Any) -> tuple[str, ...]:
+    return () if expression == "none" else treebanks.select(expression, available)
+
+
+def meta_train(
+    planned: Plan, out: str | Path, *, force: bool = False, progress: Progress | None = None
+) -> Outcome:
+    """Run ``planned`` in the folder ``out``, or go on with it, or take what is finished there.
+
+    Raises LearningError where the folder holds another run's results, unless ``force`` says to replace them.
+    """
+    out, config, progress = Path(out), planned.config, progress or Silent()
+    if force:
+        _clear(out)
+    # Where the store lies changes nothing, what it holds does: the checkpoints' identity sees to that.
+    finished = _finished(out, config)
+    if finished:
+        return finished
+    began = time.monotonic()
+    checkpoints = out / "checkpoints"
+    atomic.write_text(out / "run.toml", to_toml(config))
+    with fast_matmul():
+        aligner = planned.learner.fit(planned.data, seed=config.seed, folder=checkpoints, progress=progress)
+        summary = {"validation": _validation(planned, aligner), "learner": config.learner}
+    if (checkpoints / HISTORY).exists():
+        atomic.write_bytes(out / HISTORY, (checkpoints / HISTORY).read_bytes())
+    about = {key: value for key, value in planned.about().items() if key != "options"}
+    about["notes"] = dict(sorted(planned.features.notes.items()))
+    facts = provenance.collect(**about, store=planned.store.recipe.to_json())
+    atomic.write_json(out / "provenance.json", facts)
+    atomic.write_json(out / "summary.json", summary)
+    # config.json comes last: a folder that has it is finished.
+    aligner.save_pretrained(out)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return Outcome(aligner, out, summary, time.monotonic() - began)
+
+
+def _validation(planned: Plan, aligner: Aligner) -> dict[str, Any]:
+    """Accuracy in each validation language and their mean, zero-shot and few-shot (without smoothing)."""
+    seed = derive(planned.config.seed, "summary")
+    validation = Validation(planned.data, least=1, seed=seed)
+    found: dict[str, Any] = {}
+    for shots in VALIDATION_SHOTS:
+        languages = {}
+        for language, query in validation.queries.items():
+            support = validation.support(language, shots) if shots else None
+            predicted = aligner.adapt(support, seed=seed).predict(query.x)
+            languages[language] = float((predicted == query.y).double().mean())
+        found[str(shots)] = {"mean": sum(languages.values()) / len(languages), "languages": languages}
+    return found
+
+
+def _finished(out: Path, config: MetaTrainConfig) -> Outcome | None:
+    """What a finished run of ``config`` left in ``out``; None if the folder is free or the run goes on."""
+    if not (out / "run.toml").exists():
+        return None
+    there = read_toml(out / "run.toml", MetaTrainConfig)
+    if replace(there, store=config.store) != config:
+        raise LearningError(
+            "the folder holds a run with another configuration",
+            where=str(out / "run.toml"),
+            remedy="choose another --out, or --force to begin anew",
+        )
+    if not (out / "config.json").exists():
+        return None
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    summary = json.loads((out / "summary.json").read_text())
+    return Outcome(Aligner.from_pretrained(out), out, summary, 0.0)
+
+
+def _clear(out: Path) -> None:
+    """Remove what a run writes, and nothing else."""
+    names = ("config.json", "model.safetensors", HISTORY, "summary.json", "run.toml", "provenance.json")
+    for name in names:
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+
+
+def configure(path: Path | None, values: dict[str, Any]) -> MetaTrainConfig:
+    """The configuration in the TOML file ``path``, with ``values`` (those that are not None) over it."""
+    given = {key: value for key, value in values.items() if value is not None}
+    if path is None:
+        return from_mapping(MetaTrainConfig, given, where="options")
+    base = read_toml(path, MetaTrainConfig)
+    return from_mapping(MetaTrainConfig, {**to_mapping(base), **given}, where=str(path))
