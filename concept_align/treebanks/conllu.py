@@ -1,0 +1,270 @@
+"""The CoNLL-U reader: files into columns, whole (:func:`read`) or chunk by chunk (:func:`stream`).
+
+Both go through the same blocks of about a megabyte; nothing is done word by word in Python. What is
+wrong with a file is said with file, line and sentence; ``lenient`` leaves broken sentences out instead.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import TreebankError, UsageError, place
+from ..progress import Progress, Silent
+from ..types import Split
+from .blocks import BLOCK_BYTES, BOM, Block, blocks, sha256
+from .columns import Codes, Columns, Ordinals, parse
+from .corpus import Corpus, Source
+from .repair import sent_id_at, without
+from .scan import BrokenError
+from .spans import PAD
+from .strings import concatenate
+
+_NAME = re.compile(r"(?P<stem>.*?)\.conllu(\.gz|\.xz)?$", re.IGNORECASE)
+_SPLIT = re.compile(r"(?:^|[-_.])(train|dev|test)(?:-[a-z])?$")
+_LANGUAGE = re.compile(r"^([a-z]{2,3})_[a-z0-9]+")
+
+
+def describe(
+    path: str | Path, *, language: str | None = None, treebank: str | None = None, split: Split | None = None
+) -> Source:
+    """What UD's naming says of ``path`` (``UD_English-EWT/en_ewt-ud-train.conllu``); sha256 is left empty.
+
+    Raises UsageError where the language or the split is neither given nor in the name.
+    """
+    path = Path(path)
+    match = _NAME.match(path.name)
+    stem = match["stem"] if match else path.stem
+    if language is None:
+        code = _LANGUAGE.match(stem)
+        if code is None:
+            raise UsageError(
+                "the file's name does not tell its language",
+                where=str(path),
+                remedy='give language="en", or name the file as UD does: en_ewt-ud-train.conllu',
+            )
+        language = code[1]
+    if split is None:
+        part = _SPLIT.search(stem)
+        if part is None:
+            raise UsageError(
+                "the file's name does not tell its split",
+                where=str(path),
+                remedy='give split="train" (or "dev", "test"), or name the file as UD does',
+            )
+        split = cast(Split, part[1])
+    if treebank is None:
+        folder = path.absolute().parent.name
+        treebank = folder if folder.startswith("UD_") else stem.split("-ud-")[0]
+    return Source(treebank, language, split, str(path), "")
+
+
+def read(
+    path: str | Path,
+    *,
+    language: str | None = None,
+    treebank: str | None = None,
+    split: Split | None = None,
+    lenient: bool = False,
+    trees: bool = True,
+    progress: Progress | None = None,
+) -> Corpus:
+    """A whole file (``.conllu``, ``.conllu.gz``, ``.conllu.xz``) as one Corpus.
+
+    ``language``, ``treebank`` and ``split`` default to what the file's name says. ``lenient`` leaves
+    broken sentences out and counts them in ``skipped``; ``trees=False`` does not ask the heads to form a
+    tree. Raises TreebankError for files that are absent, damaged, empty or broken.
+    """
+    source = describe(path, language=language, treebank=treebank, split=split)
+    reader = _Reader(Path(path), lenient=lenient, trees=trees, progress=progress)
+    digest = hashlib.sha256()
+    parts = list(reader.parts(digest))
+    return _corpus(parts, source, digest.hexdigest(), reader.codes, reader.skipped)
+
+
+def stream(
+    path: str | Path,
+    *,
+    sentences_per_chunk: int | None = None,
+    language: str | None = None,
+    treebank: str | None = None,
+    split: Split | None = None,
+    lenient: bool = False,
+    trees: bool = True,
+    progress: Progress | None = None,
+) -> Iterator[Corpus]:
+    """The file as Corpus chunks of ``sentences_per_chunk`` sentences (default: about a megabyte each).
+
+    Memory is bounded by the chunk. Codes and names agree over the chunks of a file: the names of a chunk
+    begin with those of the chunks before it. ``skipped`` counts what was left out since the chunk before.
+    The content's sha256 is in every chunk, so the file is gone through once more, first.
+    """
+    if sentences_per_chunk is not None and sentences_per_chunk < 1:
+        raise UsageError(
+            f"chunks of {sentences_per_chunk} sentences", remedy="ask for at least one sentence a chunk"
+        )
+    source = describe(path, language=language, treebank=treebank, split=split)
+    reader = _Reader(Path(path), lenient=lenient, trees=trees, progress=progress)
+    return _chunks(reader, source, sentences_per_chunk)
+
+
+def _chunks(reader: "_Reader", source: Source, size: int | None) -> Iterator[Corpus]:
+    checksum = sha256(reader.path)
+    waiting: list[Columns] = []
+    told = 0
+
+    def corpus() -> Corpus:
+        nonlocal told
+        skipped, told = reader.skipped - told, reader.skipped
+        return _corpus(waiting, source, checksum, reader.codes, skipped)
+
+    for part in reader.parts():
+        if size is None:
+            waiting = [part]
+            yield corpus()
+            waiting = []
+            continue
+        first, missing = 0, size - sum(piece.sents for piece in waiting)
+        while part.sents - first >= missing:
+            waiting.append(part.cut(first, first + missing))
+            yield corpus()
+            waiting, first, missing = [], first + missing, size
+        if first < part.sents:
+            waiting.append(part.cut(first, part.sents))
+    if waiting:
+        yield corpus()
+
+
+class _Reader:
+    """One pass over one file: blocks in, columns out, line and sentence numbers kept."""
+
+    def __init__(self, path: Path, *, lenient: bool, trees: bool, progress: Progress | None) -> None:
+        self.path, self.lenient, self.trees = path, lenient, trees
+        self.progress = progress or Silent()
+        self.codes = Codes()
+        self.skipped = 0
+        self._line = 1  # of the block to come
+        self._sentences = 0  # of the file so far, those left out included
+
+    def parts(self, digest: "hashlib._Hash | None" = None) -> Iterator[Columns]:
+        """The columns of each block that has sentences, with lines counted from 1 in the file.
+
+        Raises TreebankError where the whole file has none.
+        """
+        found = False
+        plain = self.path.suffix not in (".gz", ".xz") and self.path.is_file()
+        total = self.path.stat().st_size if plain else None
+        bar = self.progress.bar(self.path.name, total, unit="bytes")
+        for block in blocks(self.path, size=BLOCK_BYTES):
+            if digest is not None:
+                if self._line == 1 and block.offset:
+                    digest.update(BOM)
+                digest.update(block.raw)
+            part = self._part(block)
+            bar.advance(len(block.raw))
+            if part.sents:
+                found = True
+                yield part
+        if not found:
+            left_out = f": all {self.skipped} are broken" if self.skipped else ""
+            raise TreebankError(
+                f"no sentence to read{left_out}",
+                where=str(self.path),
+                remedy="check that the file is CoNLL-U and was fetched whole",
+            )
+
+    def _part(self, block: Block) -> Columns:
+        data, removed = self._decodable(block)
+        data = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        while True:
+            try:
+                part = parse(data + PAD, self.codes, Ordinals(self._sentences, removed), trees=self.trees)
+                break
+            except BrokenError as broken:
+                if not self.lenient:
+                    fault = broken.faults[0]
+                    more = len(broken.faults) - 1
+                    raise self._error(
+                        data,
+                        fault.line,
+                        fault.message + (f" ({more} more like it)" if more else ""),
+                        fault.remedy,
+                    ) from None
+                data, gone = without(data, [fault.line for fault in broken.faults])
+                removed += gone
+        self.skipped += len(removed)
+        self._sentences += part.sents + len(removed)
+        first, self._line = self._line, self._line + part.line_count
+        return replace(part, lines=part.lines + first)
+
+    def _decodable(self, block: Block) -> tuple[bytes, list[int]]:
+        """(the block in valid UTF-8, first lines of the sentences left out for it)."""
+        raw = block.raw
+        if raw.isascii():
+            return raw, []
+        try:
+            raw.decode()
+            return raw, []
+        except UnicodeDecodeError as error:
+            if not self.lenient:
+                raise self._error(
+                    raw,
+                    raw.count(b"\n", 0, error.start),
+                    f"byte {block.offset + error.start} of the file is not UTF-8 ({error.reason})",
+                    "convert the file to UTF-8, or get it again",
+                ) from None
+        return without(raw, [n for n, line in enumerate(raw.split(b"\n")) if not _is_utf8(line)])
+
+    def _error(self, data: bytes, line: int, message: str, remedy: str) -> TreebankError:
+        where = place(self.path, self._line + line, sent_id_at(data, line))
+        return TreebankError(message, where=where, remedy=remedy)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _corpus(parts: list[Columns], source: Source, checksum: str, codes: Codes, skipped: int) -> Corpus:
+    """``parts`` end to end."""
+
+    def join(name: str) -> NDArray[Any]:
+        arrays = [getattr(part, name) for part in parts]
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+    sents = sum(part.sents for part in parts)
+    strings = concatenate(  # at once, because all of them are spans over the same bytes
+        [part.sent_ids for part in parts] + [part.texts for part in parts] + [part.forms for part in parts]
+    )
+    bases = np.cumsum([0, *(int(part.offsets[-1]) for part in parts)])
+    offsets = [part.offsets[1:] + base for part, base in zip(parts, bases[:-1], strict=True)]
+    return Corpus(
+        offsets=np.concatenate([[0], *offsets]),
+        upos=join("upos"),
+        relations=join("relations"),
+        subtypes=join("subtypes"),
+        heads=join("heads"),
+        feats=join("feats"),
+        ranges=join("ranges"),
+        subtype_names=tuple(codes.subtype_names),
+        feats_names=codes.feats_names,
+        source=replace(source, sha256=checksum),
+        sent_ids=strings[:sents],
+        texts=strings[sents : 2 * sents],
+        lines=join("lines"),
+        forms=strings[2 * sents :],
+        spans=join("spans"),
+        empty_nodes=int(sum(part.empty_nodes.sum() for part in parts)),
+        skipped=skipped,
+        rebuilt=int(sum(part.rebuilt.sum() for part in parts)),
+    )
