@@ -1,0 +1,215 @@
+"""Which treebank files a path holds: a UD release, one treebank's folder, or one CoNLL-U file.
+
+A language may have several treebanks in a release. Unless one is named, the language is represented by
+its treebank in the registry; where that one is not there, by the first, in alphabetical order, of those
+with a training split, else of those that are not parallel treebanks, else of all. What was chosen is in
+every :class:`TreebankFile`, and the commands show it.
+"""
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from ..types import SPLITS, Split
+from . import registry
+
+SUFFIXES: tuple[str, ...] = (".conllu", ".conllu.gz", ".conllu.xz")
+_UD_NAME = re.compile(
+    r"(?P<prefix>(?P<language>[a-z]{2,3})_[A-Za-z0-9]+)-ud-(?P<split>train|dev|test)(?P<part>-[\w-]+)?"
+)
+
+
+@dataclass(frozen=True)
+class TreebankFile:
+    """One split of one treebank on disk; it is not opened here."""
+
+    treebank: str  # "UD_English-EWT"
+    language: str  # "en"
+    split: Split
+    path: Path
+
+
+def find(
+    path: str | Path, langs: str | None = None, splits: Collection[str] | None = None
+) -> list[TreebankFile]:
+    """The files under ``path`` that ``langs`` (see :func:`registry.select`) and ``splits`` ask for.
+
+    ``langs=None`` is everything in a file or a treebank's folder, and ``all`` in a release: one treebank
+    a language. Sorted by the order of mention, then train, dev, test. A file without a UD name is a
+    treebank called like it; its language is what stands before the first ``_``, or else the one code in
+    ``langs``; its split is the one its name speaks of, else test. Raises UsageError, which lists what was
+    found, where nothing matches.
+    """
+    path = Path(path)
+    wanted = _checked(splits)
+    if path.is_file():
+        files = [_lone(path, langs)]
+        single = True
+    elif path.is_dir():
+        files, single = _inside(path)
+    else:
+        raise UsageError(
+            "no such file or folder",
+            where=str(path),
+            remedy="give a UD release, a treebank's folder or a .conllu file; "
+            "`concept-align treebanks fetch` gets a release",
+        )
+    if not files:
+        raise UsageError(
+            f"no treebank here{_near_misses(path)}",
+            where=str(path),
+            remedy="give a UD release (a folder of UD_* folders), a treebank's folder "
+            "(with xx_name-ud-train.conllu) or one .conllu file",
+        )
+    by_treebank: dict[str, list[TreebankFile]] = {}
+    for file in files:
+        by_treebank.setdefault(file.treebank, []).append(file)
+    names = list(by_treebank) if single and langs is None else _chosen(by_treebank, langs, path)
+    found = [file for name in names for file in _ordered(by_treebank[name]) if file.split in wanted]
+    if not found:
+        there = ", ".join(f"{name} has {_splits(by_treebank[name])}" for name in names[:8])
+        raise UsageError(f"no {' or '.join(wanted)} split", where=str(path), remedy=f"{there}")
+    _refuse_parts(found)
+    return found
+
+
+def _checked(splits: Collection[str] | None) -> tuple[Split, ...]:
+    if splits is None:
+        return SPLITS
+    wrong = [split for split in splits if split not in SPLITS]
+    if wrong or not splits:
+        raise UsageError(f"unknown split {', '.join(wrong)!r}", remedy="use train, dev or test")
+    return tuple(split for split in SPLITS if split in splits)
+
+
+def _inside(path: Path) -> tuple[list[TreebankFile], bool]:
+    """The files of a folder, and whether it is one treebank's rather than a release."""
+    if any(_stem(child) for child in path.iterdir()):
+        return list(_folder(path)), True
+    folders = _treebank_folders(path)
+    if not folders:
+        # A release as its archive unpacks: one folder down.
+        inner = [child for child in path.iterdir() if child.is_dir() and _treebank_folders(child)]
+        folders = _treebank_folders(inner[0]) if len(inner) == 1 else []
+    return [file for folder in folders for file in _folder(folder)], False
+
+
+def _treebank_folders(path: Path) -> list[Path]:
+    return sorted(child for child in path.iterdir() if child.name.startswith("UD_") and child.is_dir())
+
+
+def _stem(path: Path) -> str | None:
+    """The name without its suffix, None where it is no CoNLL-U file."""
+    for suffix in SUFFIXES:
+        stem = path.name.removesuffix(suffix)
+        if stem != path.name and stem and not stem.startswith("."):
+            return stem
+    return None
+
+
+def _folder(folder: Path) -> Iterator[TreebankFile]:
+    """The splits of one treebank; where a split is there plain and packed, the plain file is taken."""
+    taken: set[str] = set()
+    files = [child for child in folder.iterdir() if _stem(child) and child.is_file()]
+    for file in sorted(files, key=lambda child: (len(child.suffixes), child.name)):
+        stem = _stem(file) or ""
+        match = _UD_NAME.fullmatch(stem)
+        if match and stem not in taken:
+            taken.add(stem)
+            name = folder.name if folder.name.startswith("UD_") else _treebank(match["prefix"])
+            yield TreebankFile(name, match["language"], _split(match["split"]), file)
+
+
+def _treebank(prefix: str) -> str:
+    known = registry.find(prefix)
+    return known.treebank if known else prefix
+
+
+def _split(text: str) -> Split:
+    return next((split for split in SPLITS if split in text), "test")
+
+
+def _lone(path: Path, langs: str | None) -> TreebankFile:
+    stem = _stem(path)
+    if stem is None:
+        raise UsageError(
+            "not a CoNLL-U file by its name",
+            where=str(path),
+            remedy=f"rename it to end in {SUFFIXES[0]}[.gz|.xz]",
+        )
+    match = _UD_NAME.fullmatch(stem)
+    if match:
+        parent = path.absolute().parent.name
+        name = parent if parent.startswith("UD_") else _treebank(match["prefix"])
+        return TreebankFile(name, match["language"], _split(match["split"]), path)
+    prefix = stem.partition("_")[0].casefold()
+    if "_" in stem and prefix in registry.CODES:
+        return TreebankFile(stem, prefix, _split(stem.casefold()), path)
+    if langs and re.fullmatch(r"[a-z]{2,3}", langs):
+        return TreebankFile(stem, langs, _split(stem.casefold()), path)
+    raise UsageError(
+        "the name does not say which language this is",
+        where=str(path),
+        remedy="name its language with --langs, for instance --langs de",
+    )
+
+
+def _chosen(files: dict[str, list[TreebankFile]], langs: str | None, path: Path) -> list[str]:
+    langs = "all" if langs is None else langs
+    by_language: dict[str, list[str]] = {}
+    aliases = {}
+    for name, members in files.items():
+        by_language.setdefault(members[0].language, []).append(name)
+        aliases[name] = name
+        match = _UD_NAME.match(members[0].path.name)
+        if match:
+            aliases[match["prefix"]] = name
+    try:
+        selection = registry.select(langs, [*by_language, *files], aliases)
+    except UsageError as error:
+        raise UsageError(error.message, where=f"--langs {langs}, {path}", remedy=error.remedy) from error
+    names = [item if item in files else _default(item, by_language[item], files) for item in selection]
+    return list(dict.fromkeys(names))
+
+
+def _default(code: str, names: list[str], files: dict[str, list[TreebankFile]]) -> str:
+    if code in registry.CODES and registry.language(code).treebank in names:
+        return registry.language(code).treebank
+
+    def rank(name: str) -> tuple[bool, bool, str]:
+        return all(file.split != "train" for file in files[name]), name.endswith("-PUD"), name
+
+    return min(names, key=rank)
+
+
+def _ordered(files: list[TreebankFile]) -> list[TreebankFile]:
+    return sorted(files, key=lambda file: (SPLITS.index(file.split), file.path.name))
+
+
+def _splits(files: list[TreebankFile]) -> str:
+    return " ".join(dict.fromkeys(file.split for file in _ordered(files)))
+
+
+def _refuse_parts(found: list[TreebankFile]) -> None:
+    """A split in several files would be several corpora under one name."""
+    seen: dict[tuple[str, Split], Path] = {}
+    for file in found:
+        first = seen.setdefault((file.treebank, file.split), file.path)
+        if first is not file.path:
+            raise UsageError(
+                f"the {file.split} split of {file.treebank} comes in several files: "
+                f"{first.name}, {file.path.name}",
+                where=str(file.path.parent),
+                remedy="join them into one file, or name one file instead of the folder",
+            )
+
+
+def _near_misses(path: Path) -> str:
+    """What is in the folder instead, for the error message."""
+    names = sorted(child.name + "/" * child.is_dir() for child in path.iterdir())
+    if not names:
+        return "; the folder is empty"
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"; found {', '.join(names[:6])}{more}"
