@@ -133,9 +133,8 @@ def _announce(plan: "Sweep", out: Path, json: bool) -> None:
     if json:
         emit_json({"plan": asdict(plan), "probes": probes, "out": str(out)})
         return
-    say(
-        f"{probes} probes ({len(plan.languages)} languages, layers {', '.join(map(str, plan.layers))}) into {out}"
-    )
+    layers = ", ".join(map(str, plan.layers))
+    say(f"{probes} probes ({len(plan.languages)} languages, layers {layers}) into {out}")
     say("each takes some seconds for 2,000 sentences; those that are finished there are not made again")
 
 
