@@ -1,7 +1,269 @@
+"""``concept-align treebanks``: what there is, getting it, checking it, counting it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
 
-app = typer.Typer(help="(being written)")
+from . import options
+from .output import emit_json, emit_table, say
+
+app = typer.Typer(
+    help="Universal Dependencies treebanks: list, fetch, verify, stats.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+Languages = Annotated[
+    str | None,
+    typer.Option(
+        "--langs",
+        "-l",
+        help="en,de,... or all, family:germanic, script:Cyrl, targets, meta-train, train, validation, "
+        "low-resource, pud, UD_English-PUD; with - before an item it is left out (all,-en).",
+    ),
+]
+Splits = Annotated[str, typer.Option(help="Splits, with commas between: train,dev,test.")]
 
 
-@app.callback()
-def _group() -> None: ...
+@app.command("list")
+def list_(
+    treebanks: Annotated[
+        Path | None,
+        typer.Option("--treebanks", "-t", help="Say also which are in this folder."),
+    ] = None,
+    langs: Languages = None,
+    json: options.Json = False,
+) -> None:
+    """List the registry: treebank, language, family, script, licence, named sets."""
+    from dataclasses import asdict
+
+    from ..treebanks import discover, registry
+
+    here: dict[str, list[discover.TreebankFile]] = {}
+    if treebanks is not None:
+        for file in discover.find(treebanks, every=True):
+            here.setdefault(file.treebank, []).append(file)
+    rows: list[dict[str, Any]] = [asdict(entry) for entry in registry.ENTRIES]
+    known = {row["treebank"] for row in rows}
+    rows += [_unregistered(name, files[0].language) for name, files in here.items() if name not in known]
+    if langs is not None:
+        asked = set(registry.select(langs))
+        rows = [row for row in rows if row["treebank"] in asked or _stands_for(row, asked)]
+    for row in rows:
+        if treebanks is not None:
+            row["here"] = [file.split for file in here.get(row["treebank"], [])]
+    rows.sort(key=lambda row: (row["language"], "pud" in row["roles"], row["treebank"]))
+    if json:
+        emit_json(rows)
+        return
+    columns = ["code", "treebank", "family", "script", "licence", "sets"]
+    columns += ["here"] if treebanks is not None else []
+    emit_table(f"{len(rows)} treebanks", columns, [_line(row, columns) for row in rows])
+
+
+def _unregistered(treebank: str, code: str) -> dict[str, Any]:
+    unknown = dict.fromkeys(("family", "branch", "script"), "")
+    return {"treebank": treebank, "language": code, "name": "", "licence": None, "roles": (), **unknown}
+
+
+def _stands_for(row: dict[str, Any], asked: set[str]) -> bool:
+    from ..treebanks import registry
+
+    code = row["language"]
+    known = code in registry.CODES
+    return code in asked and known and registry.language(code).treebank == row["treebank"]
+
+
+def _line(row: dict[str, Any], columns: list[str]) -> list[str]:
+    family = dict.fromkeys((row["family"], row["branch"]))
+    cells = {**row, "code": row["language"], "family": "/".join(family), "sets": " ".join(row["roles"])}
+    cells["here"] = " ".join(row.get("here", []))
+    return [str(cells[column] or "?") if column == "licence" else str(cells[column]) for column in columns]
+
+
+@app.command()
+def fetch(
+    release: Annotated[str, typer.Option(help="UD release.")] = "2.10",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for the UD_* folders and the archive.")
+    ] = Path("ud"),
+    langs: Languages = "all",
+    whole: Annotated[
+        bool, typer.Option("--whole", help="All treebanks of the release, whatever --langs says.")
+    ] = False,
+    url: Annotated[
+        str | None, typer.Option(help="Another address of the archive (http or https, tar.gz, tar.xz).")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", help="What the archive must be, where it is not known here.")
+    ] = None,
+    unverified: Annotated[
+        bool, typer.Option("--unverified", help="Take the archive as it comes, and print its SHA-256.")
+    ] = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use only the archive that lies in --out.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace treebanks that are there already.")] = False,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+) -> None:
+    """Download a UD release, verify it, and unpack the treebanks of --langs (all: the 43 of the registry).
+
+    A download that broke off goes on when the command is run again. The archive stays in --out, so that
+    more languages need no second download.
+    """
+    from dataclasses import asdict
+
+    from ..progress import terminal
+    from ..treebanks import fetch as fetching
+
+    asked = None if whole else langs
+    if dry_run:
+        plan = fetching.plan(
+            release, out, url=url, sha256=sha256, unverified=unverified, langs=asked, force=force
+        )
+        report = _plain({**asdict(plan), "downloaded": plan.archive.is_file()})
+    else:
+        with terminal() as progress:
+            result = fetching.fetch(
+                release,
+                out,
+                url=url,
+                sha256=sha256,
+                unverified=unverified,
+                langs=asked,
+                offline=offline,
+                force=force,
+                progress=progress,
+            )
+        report = _plain(asdict(result))
+    if json:
+        emit_json(report)
+    elif dry_run:
+        say("\n".join(f"{key}: {_shown(value)}" for key, value in report.items()))
+    else:
+        _say_fetched(report)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, frozenset | tuple):
+            return sorted(value)
+        return str(value) if isinstance(value, Path) else value
+
+    return {key: plain(value) for key, value in values.items()}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)}: {' '.join(value)}"
+    return "any" if value is None else str(value)
+
+
+def _say_fetched(report: dict[str, Any]) -> None:
+    say(
+        f"{len(report['written'])} treebanks unpacked into {report['folder']}, "
+        f"{len(report['present'])} were there already"
+    )
+    if report["archive"]:
+        state = "verified" if report["verified"] else "NOT verified"
+        say(f"archive {report['archive']} ({state}), SHA-256 {report['sha256']}")
+    if report["missing"]:
+        say(f"not part of UD {report['release']}: {' '.join(report['missing'])}")
+
+
+@app.command()
+def verify(
+    treebanks: options.Treebanks,
+    langs: Languages = None,
+    splits: Splits = "train,dev,test",
+    json: options.Json = False,
+) -> None:
+    """Read every file to its end and compare it with the folder's MANIFEST.json; exit 1 if one is wrong."""
+    from dataclasses import asdict
+
+    from ..errors import TreebankError
+    from ..progress import terminal
+    from ..treebanks import discover
+    from ..treebanks.verify import verify as check
+
+    files = discover.find(treebanks, langs, _list(splits), every=True)
+    with terminal() as progress:
+        checks = check(files, progress=progress)
+    bad = [item for item in checks if item.problems]
+    if json:
+        emit_json([_plain(asdict(item)) for item in checks])
+    else:
+        for item in bad:
+            say(f"{item.treebank} {item.split}: {'; '.join(item.problems)}")
+        listed = sum(item.listed for item in checks)
+        say(
+            f"{len(checks)} files of {len({item.treebank for item in checks})} treebanks read, "
+            f"{sum(item.sentences or 0 for item in checks):,} sentences, "
+            f"{sum(item.words or 0 for item in checks):,} words; {listed} compared with a manifest"
+        )
+    if bad:
+        raise TreebankError(
+            f"{len(bad)} of {len(checks)} files are not as they should be",
+            where=str(treebanks),
+            remedy="fetch these treebanks again with --force",
+        )
+
+
+@app.command()
+def stats(
+    treebanks: options.Treebanks,
+    langs: Languages = None,
+    splits: Splits = "train,dev,test",
+    task: Annotated[str, typer.Option(help="Concepts shown: upos or relation.")] = "upos",
+    top: Annotated[int, typer.Option(min=1, help="How many of the most frequent concepts to show.")] = 5,
+    json: options.Json = False,
+) -> None:
+    """Count sentences, words, multiword tokens, empty nodes and concepts of each treebank and split."""
+    from dataclasses import asdict
+
+    from ..errors import UsageError
+    from ..progress import terminal
+    from ..treebanks import discover
+    from ..treebanks.conllu import read
+    from ..treebanks.statistics import statistics
+
+    if task not in ("upos", "relation"):
+        raise UsageError(f"no counts of {task!r}", where="--task", remedy="use upos or relation")
+    rows = []
+    with terminal() as progress:
+        files = discover.find(treebanks, langs, _list(splits))
+        bar = progress.bar("count", len(files), unit="files")
+        for file in files:
+            corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
+            rows.append(statistics(corpus))
+            bar.advance()
+    if json:
+        emit_json([asdict(row) for row in rows])
+        return
+    emit_table(
+        f"{len(rows)} files, {sum(row.words for row in rows):,} words",
+        ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "most frequent, % of words"],
+        [
+            [
+                row.treebank,
+                row.split,
+                f"{row.sentences:,}",
+                f"{row.words:,}",
+                str(row.longest),
+                f"{row.multiword_tokens:,}",
+                f"{row.empty_nodes:,}",
+                _top(row.upos if task == "upos" else row.relations, row.words, top),
+            ]
+            for row in rows
+        ],
+        right={2, 3, 4, 5, 6},
+    )
+
+
+def _top(counts: dict[str, int], words: int, top: int) -> str:
+    return " ".join(f"{name} {100 * count / words:.0f}" for name, count in list(counts.items())[:top])
+
+
+def _list(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]

@@ -32,15 +32,19 @@ class TreebankFile:
 
 
 def find(
-    path: str | Path, langs: str | None = None, splits: Collection[str] | None = None
+    path: str | Path,
+    langs: str | None = None,
+    splits: Collection[str] | None = None,
+    *,
+    every: bool = False,
 ) -> list[TreebankFile]:
     """The files under ``path`` that ``langs`` (see :func:`registry.select`) and ``splits`` ask for.
 
     ``langs=None`` is everything in a file or a treebank's folder, and ``all`` in a release: one treebank
-    a language. Sorted by the order of mention, then train, dev, test. A file without a UD name is a
-    treebank called like it; its language is what stands before the first ``_``, or else the one code in
-    ``langs``; its split is the one its name speaks of, else test. Raises UsageError, which lists what was
-    found, where nothing matches.
+    a language, or with ``every`` all treebanks of each. Sorted by the order of mention, then train, dev,
+    test. A file without a UD name is a treebank called like it; its language is what stands before the
+    first ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else test.
+    Raises UsageError, which lists what was found, where nothing matches.
     """
     path = Path(path)
     wanted = _checked(splits)
@@ -66,7 +70,8 @@ def find(
     by_treebank: dict[str, list[TreebankFile]] = {}
     for file in files:
         by_treebank.setdefault(file.treebank, []).append(file)
-    names = list(by_treebank) if single and langs is None else _chosen(by_treebank, langs, path)
+    whole = langs is None and (single or every)
+    names = list(by_treebank) if whole else _chosen(by_treebank, langs, path)
     found = [file for name in names for file in _ordered(by_treebank[name]) if file.split in wanted]
     if not found:
         there = ", ".join(f"{name} has {_splits(by_treebank[name])}" for name in names[:8])

@@ -44,7 +44,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     max_redirections = 5
     max_repeats = 2
 
-    def redirect_request(  # noqa: PLR0917
+    def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         _check_scheme(newurl, asked=req.full_url)
