@@ -21,7 +21,7 @@ from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.discover import TreebankFile
 from ..types import Split
-from .plan import Wanted, Work, check, read_and_prepare, still_to_do
+from .plan import Wanted, Work, check, make_marker, read_and_prepare, settle, still_to_do
 from .prepare import Prepared
 from .sinks import states_bytes
 
@@ -81,6 +81,7 @@ def estimate(
         work = still_to_do(store, file, wanted)
         if work.layers or work.there is None:
             prepared = read_and_prepare(model, recipe, work, wanted)
+            work = settle(store, work, wanted, make_marker(store, work, prepared))
             speed = speed or _words_per_second(model, recipe, work, prepared, batch_pieces)
             size = _bytes(recipe, work, wanted, prepared)
             counts = (prepared.words, prepared.sents, prepared.left_out)
@@ -127,6 +128,8 @@ def _bytes(recipe: Recipe, work: Work, wanted: Wanted, prepared: Prepared) -> in
 def _words_per_second(
     model: LanguageModel, recipe: Recipe, work: Work, prepared: Prepared, batch_pieces: int
 ) -> float:
+    if not work.layers:
+        return 0.0
     _, pieces = next(prepared.blocks(model))
     step = max(1, len(pieces) // PROBED_SENTENCES)
     sample = pieces[::step][:PROBED_SENTENCES]

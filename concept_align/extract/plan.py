@@ -1,7 +1,7 @@
 """What an extraction is asked for, and what of it the store already has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from ..spaces.represent import select_items
 from ..store import Store
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name, words_name
 from ..store.manifest import Marker
-from ..store.shards import file_sha256
 from ..treebanks import conllu
+from ..treebanks.blocks import sha256
 from ..treebanks.concepts import labels, parse_task
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
@@ -45,7 +45,7 @@ class Work:
     source_sha256: str
     layers: tuple[int, ...]  # to be run
     skipped: tuple[int, ...]  # already there
-    there: Marker | None = field(default=None, repr=False)  # of a shard that is there
+    there: Marker | None = field(default=None, repr=False)  # of the annotations, or of statistics there
 
 
 def make_recipe(
@@ -106,10 +106,10 @@ def check(model: LanguageModel, wanted: Wanted) -> None:
 
 def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
     """Compare the file's checksum and the markers with what is wanted; no model is needed."""
-    sha = file_sha256(Path(file.path))
+    sha = sha256(Path(file.path))
 
     def have(name: str) -> Marker | None:
-        marker = store.marker(file.treebank, name)
+        marker = store.marker(file.treebank, name, alone=True)
         return marker if marker is not None and marker.source_sha256 == sha else None
 
     def whole(layer: int) -> bool:
@@ -127,6 +127,38 @@ def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
     if wanted.sink == "statistics" and there:
         first = statistics_name(file.split, there[0], wanted.tasks[0], wanted.root, wanted.mwt)
     return Work(file, sha, missing, there, have(first))
+
+
+def settle(store: Store, work: Work, wanted: Wanted, marker: Marker) -> Work:
+    """``work`` when the kept sentences are known: states of other sentences are made again."""
+    if wanted.sink == "statistics" or wanted.force:
+        return work
+
+    def whole(layer: int) -> bool:
+        own = store.marker(work.file.treebank, layer_name(work.file.split, layer), alone=True)
+        return own is not None and own.made_like(marker)
+
+    there = tuple(layer for layer in wanted.layers if whole(layer))
+    missing = tuple(layer for layer in wanted.layers if layer not in there)
+    return replace(work, layers=missing, skipped=there)
+
+
+def make_marker(store: Store, work: Work, prepared: Prepared) -> Marker:
+    """What all shards of this file have in common."""
+    return Marker(
+        size=0,
+        sha256="",
+        kind="words",
+        recipe=store.fingerprint,
+        treebank=work.file.treebank,
+        language=work.file.language,
+        split=work.file.split,
+        source_sha256=work.source_sha256,
+        kept=prepared.digest,
+        words=prepared.words,
+        sents=prepared.sents,
+        left_out=prepared.left_out,
+    )
 
 
 def read_and_prepare(model: LanguageModel, recipe: Recipe, work: Work, wanted: Wanted) -> Prepared:

@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ModelError, TreebankError
+from ..models.batches import windows
 from ..models.protocol import LanguageModel, Pieces
+from ..models.states import WINDOW_BYTES, WINDOW_WORDS
 from ..store.words import kept_digest
 from ..treebanks.corpus import Corpus
 
-BLOCK = 4096  # sentences tokenised at once: bounds memory, whatever the treebank's size
+BLOCK = 1024  # sentences tokenised at once
+CACHED = 16384  # up to so many sentences the pieces of the first pass are kept for the second
 
 TOO_LONG = "too many words"
 TOO_WIDE = "more pieces than the model's window"
@@ -50,10 +53,19 @@ class Prepared:
         return kept_digest(self.kept)
 
     def blocks(self, model: LanguageModel) -> Iterator[tuple[int, list[Pieces]]]:
-        """Pieces of up to BLOCK kept sentences at a time, with the number of kept sentences before them."""
-        for begin in range(0, self.sents, BLOCK):
-            chosen = self.kept[begin : begin + BLOCK]
-            yield begin, self.cached or [_read(model, self.corpus, int(place)) for place in chosen]
+        """Pieces of consecutive kept sentences, with the number of kept sentences before them.
+
+        A block never depends on which layers are asked for: the model reads it as one window, so a layer
+        that is run later, or again after an interruption, is computed in the same batches, to the bit.
+        """
+        words = np.diff(self.corpus.offsets)[self.kept]
+        held = max(WINDOW_WORDS, WINDOW_BYTES // (4 * model.dim * (model.layers + 1)))
+        for span in windows(words, held):
+            if self.cached is not None:
+                yield span.start, self.cached[span.start : span.stop]
+                continue
+            found = cut(model, self.corpus, self.kept[span.start : span.stop])
+            yield span.start, [pieces for pieces in found if not isinstance(pieces, ModelError)]
 
 
 def prepare(
@@ -76,20 +88,25 @@ def prepare(
     cached: list[Pieces] | None = []
     total = 0
     room = None if cap is None else _Room(cap, concepts)
-    for place in range(corpus.sents):
-        reason, pieces = _judge(model, corpus, place, int(lengths[place]), max_words)
-        if pieces is not None and room is not None:
-            reason = None if room.takes(corpus.offsets[place], corpus.offsets[place + 1]) else CAPPED
-        if reason is not None or pieces is None:
-            left[reason or UNCOVERED] += 1
-            examples.setdefault(reason or UNCOVERED, corpus.sent_ids[place])
-            continue
-        kept.append(place)
-        total += len(pieces.ids)
-        if cached is not None:
-            cached.append(pieces)
-            if len(cached) > BLOCK:
-                cached = None
+    for begin in range(0, corpus.sents, BLOCK):
+        places = np.arange(begin, min(begin + BLOCK, corpus.sents))
+        short = places[lengths[places] <= max_words]
+        found = dict(zip(short.tolist(), cut(model, corpus, short), strict=True))
+        for place in places.tolist():
+            pieces = found.get(place)
+            reason = _against(pieces, model.max_pieces)
+            if reason is None and room is not None:
+                reason = None if room.takes(corpus.offsets[place], corpus.offsets[place + 1]) else CAPPED
+            if reason is not None or pieces is None or isinstance(pieces, ModelError):
+                left[reason or UNCOVERED] += 1
+                examples.setdefault(reason or UNCOVERED, corpus.sent_ids[place])
+                continue
+            kept.append(place)
+            total += len(pieces.ids)
+            if cached is not None:
+                cached.append(pieces)
+        if cached is not None and len(cached) > CACHED:
+            cached = None
     if not kept:
         why = ", ".join(f"{reason}: {number}" for reason, number in sorted(left.items())) or "it has none"
         raise TreebankError(
@@ -100,23 +117,20 @@ def prepare(
     return Prepared(corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, total, cached)
 
 
-def _judge(
-    model: LanguageModel, corpus: Corpus, place: int, length: int, max_words: int
-) -> tuple[str | None, Pieces | None]:
-    """Why a sentence is left out, or its pieces."""
-    if length > max_words:
-        return TOO_LONG, None
-    try:
-        pieces = _read(model, corpus, place)
-    except ModelError:
-        return UNCOVERED, None  # counted, and reported with the sentence's id
-    if len(pieces.ids) > model.max_pieces:
-        return TOO_WIDE, None
-    return None, pieces
+def cut(model: LanguageModel, corpus: Corpus, places: NDArray[np.int64]) -> list[Pieces | ModelError]:
+    """The pieces of the sentences at ``places``; in place of one that cannot be cut, its error."""
+    texts = [corpus.texts[place] for place in places.tolist()]
+    spans = [corpus.spans[corpus.offsets[place] : corpus.offsets[place + 1]] for place in places.tolist()]
+    return model.pieces_many(texts, spans)
 
 
-def _read(model: LanguageModel, corpus: Corpus, place: int) -> Pieces:
-    return model.pieces(corpus.texts[place], corpus.spans[corpus.offsets[place] : corpus.offsets[place + 1]])
+def _against(pieces: Pieces | ModelError | None, window: int) -> str | None:
+    """Why a sentence cannot be read; None where it can."""
+    if pieces is None:
+        return TOO_LONG
+    if isinstance(pieces, ModelError):
+        return UNCOVERED
+    return TOO_WIDE if len(pieces.ids) > window else None
 
 
 class _Room:

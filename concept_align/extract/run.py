@@ -28,7 +28,7 @@ from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.discover import TreebankFile
 from ..types import MwtPolicy, Pooling, RootPolicy, Split
-from .plan import Wanted, Work, check, make_recipe, read_and_prepare, still_to_do
+from .plan import Wanted, Work, check, make_marker, make_recipe, read_and_prepare, settle, still_to_do
 from .prepare import Prepared
 from .sinks import Sink, in_order, states_bytes, states_sink, statistics_sink
 
@@ -128,7 +128,7 @@ def extract(
     done = []
     for file in files:
         with writing(store.folder / file.treebank):
-            store.sweep(store.folder / file.treebank)
+            store.sweep(store.folder / file.treebank, alone=True)
             done.append(_one(model, store, file, wanted, batch_pieces, progress))
     return Report(str(out), recipe, tuple(done), time.perf_counter() - begun)
 
@@ -148,14 +148,16 @@ def _one(
         return Done(file.treebank, file.language, file.split, (), work.skipped, *counts, {}, 0, 0.0)
     begun = time.perf_counter()
     prepared = read_and_prepare(model, store.recipe, work, wanted)
+    marker = make_marker(store, work, prepared)
+    work = settle(store, work, wanted, marker)
     folder = store.folder / file.treebank
     if wanted.sink == "states":
         _check_space(folder, len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents))
-    marker = _marker(store, work, prepared)
     bar = progress.bar(f"{file.treebank} {file.split}", prepared.words, unit="words")
     with ExitStack() as stack:
         sink = _open(stack, model, store, work, wanted, prepared, marker)
-        _run(model, store.recipe, work, prepared, sink, batch_pieces, bar)
+        if work.layers:
+            _run(model, store.recipe, work, prepared, sink, batch_pieces, bar)
     return Done(
         treebank=file.treebank,
         language=file.language,
@@ -185,7 +187,7 @@ def _open(
     annotations = of_sentences(prepared.corpus, prepared.kept)
     if wanted.sink == "states":
         there = store.marker(work.file.treebank, words_name(work.file.split))
-        if there is None or not there.made_like(marker):
+        if wanted.force or there is None or not there.made_like(marker):
             path = folder / words_name(work.file.split)
             manifest.marker_path(path).unlink(missing_ok=True)
             ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
@@ -227,31 +229,6 @@ def _run(
             sink.add(states)
             done += len(states.sentences)
             bar.advance(int(states.offsets[-1]))
-    in_order_end(done, prepared.sents)
-
-
-def in_order_end(done: int, expected: int) -> None:
-    """Every kept sentence must have come."""
-    if done != expected:
-        raise ValueError(f"the model gave {done} of {expected} sentences")
-
-
-def _marker(store: Store, work: Work, prepared: Prepared) -> Marker:
-    """What all shards of this file have in common."""
-    return Marker(
-        size=0,
-        sha256="",
-        kind="states",
-        recipe=store.fingerprint,
-        treebank=work.file.treebank,
-        language=work.file.language,
-        split=work.file.split,
-        source_sha256=work.source_sha256,
-        kept=prepared.digest,
-        words=prepared.words,
-        sents=prepared.sents,
-        left_out=prepared.left_out,
-    )
 
 
 def _written(store: Store, work: Work) -> int:

@@ -140,7 +140,7 @@ def statistics_sink(
         manifest.marker_path(path).unlink(missing_ok=True)
         size, digest = write_statistics(path, fitter.finish())
         made = replace(marker, kind="statistics", layer=layer, task=task.name, size=size, sha256=digest)
-        manifest.write(path, replace(made, second_moments=second_moments, words=int(fitter.counts.sum())))
+        manifest.write(path, replace(made, second_moments=second_moments))
 
 
 def in_order(states: WordStates, expected: int, lengths: np.ndarray) -> None:

@@ -108,7 +108,7 @@ class ShardWriter:
             raise ValueError(f"rows of {name} are {rows.dtype}, not {self._dtypes[name]}")
         if not rows.numel():
             return
-        data = memoryview(rows.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        data = rows.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
         if self._next[name] + len(data) > self._end[name]:
             raise ValueError(f"more rows of {name} than announced")
         self._put(self._next[name], data)

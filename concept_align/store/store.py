@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .. import atomic, provenance
 from ..errors import StoreError
+from ..layers import name_layers
 from ..progress import Progress, Silent
 from ..treebanks.corpus import Annotations
 from ..types import MwtPolicy, RootPolicy, Split
@@ -72,7 +73,7 @@ class Store:
             raise StoreError(
                 "no store here",
                 where=str(folder),
-                remedy=f"make one: concept-align extract --model MODEL --treebanks DIR --out {folder}",
+                remedy=f"make one: concept-align extract --model MODEL --treebanks DIR --layers LAYERS --out {folder}",
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
@@ -166,7 +167,7 @@ class Store:
             raise StoreError(
                 f"nothing of language {language!r} (there are: {', '.join(self.languages()) or 'none'})",
                 where=str(self.folder),
-                remedy=self._extract(f"--langs {language}"),
+                remedy=self._extract(f"--langs {language} --layers LAYERS"),
             )
         raise StoreError(
             f"more than one treebank of {language!r}: {', '.join(held)}",
@@ -187,10 +188,8 @@ class Store:
 
     def states(self, treebank: str, split: Split, layer: int) -> States:
         """The states of ``layer``, mapped from the disk. StoreError if missing, damaged or stale."""
-        path, marker = self._checked(treebank, split, layer_name(split, layer), f"layer {layer}")
-        words_path, words = self._checked(treebank, split, words_name(split), "annotations")
-        if not marker.made_like(words):
-            raise self._unusable(path, "stale: made from another state of the treebank", treebank, split)
+        path, _ = self._checked(treebank, split, layer_name(split, layer), f"layer {layer}")
+        words_path, _ = self._checked(treebank, split, words_name(split), "annotations")
         tensors, _ = map_tensors(path)
         offsets = map_tensors(words_path)[0]["offsets"].numpy()
         return States(tensors["words"], tensors.get("start"), offsets, layer)
@@ -203,11 +202,11 @@ class Store:
         path, _ = self._checked(treebank, split, name, f"statistics of {task}, layer {layer}")
         return read_statistics(path)
 
-    def marker(self, treebank: str, name: str) -> Marker | None:
-        """The marker of a shard that can be used, else None."""
+    def marker(self, treebank: str, name: str, *, alone: bool = False) -> Marker | None:
+        """The marker of a shard that can be used, else None; ``alone``: whatever the annotations are."""
         path = self.folder / treebank / name
         marker = _marker_or_none(path)
-        return marker if self._fault(path, marker) is None else None
+        return marker if self._fault(path, marker, alone=alone) is None else None
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Read every shard again and compare its hash; what is wrong, and how to mend it."""
@@ -238,27 +237,32 @@ class Store:
                 folder.rmdir()
         return removed
 
-    def sweep(self, folder: Path) -> list[Path]:
-        """:meth:`gc` of one treebank's folder, which the caller holds for writing."""
+    def sweep(self, folder: Path, *, alone: bool = False) -> list[Path]:
+        """:meth:`gc` of one treebank's folder, which the caller holds for writing.
+
+        ``alone``: states are kept though their annotations are lost, which can be written again.
+        """
         useless = list(folder.glob(f".*{atomic.TEMPORARY}"))
         for path in _shards(folder.parent, folder.name):
-            if self._fault(path, _marker_or_none(path)) is not None:
+            if self._fault(path, _marker_or_none(path), alone=alone) is not None:
                 # The marker goes first: a shard must never look complete while it is being removed.
                 useless += [p for p in (manifest.marker_path(path), path) if p.exists()]
         for path in useless:
             path.unlink()
         return useless
 
-    def _fault(self, path: Path, marker: Marker | None) -> str | None:
+    def _fault(self, path: Path, marker: Marker | None, *, alone: bool = False) -> str | None:
         """Why a shard cannot be used, its neighbour of annotations considered."""
         fault = manifest.fault(path, marker)
         if fault is not None or marker is None:
             return fault
         if marker.recipe != self.fingerprint:
             return "stale: made by another recipe"
-        if marker.kind == "states":
+        if marker.kind == "states" and not alone:
             words = _marker_or_none(path.with_name(words_name(marker.split)))
-            if words is None or not marker.made_like(words):
+            if words is None:
+                return "its annotations are missing or damaged"
+            if not marker.made_like(words):
                 return "stale: made from another state of the treebank"
         return None
 
@@ -285,15 +289,24 @@ class Store:
         )
 
     def _mend(self, path: Path, marker: Marker | None) -> str:
+        """The command that makes ``path`` again."""
         match = _NAME.match(path.stem)
-        options = [f"--langs {marker.language}" if marker else f"--langs LANGUAGE_OF_{path.parent.name}"]
+        options = [f"--langs {marker.language if marker else path.parent.name}"]
         if match is not None:
             options.append(f"--splits {match['split']}")
-            if layer := match["layer"] or match["of"]:
-                options.append(f"--layers {int(layer)}")
+            layer = match["layer"] or match["of"]
+            there = self._states_there(path.parent.name, match["split"])
+            options.append(f"--layers {int(layer) if layer else name_layers(there) or 'all'}")
             if match["of"]:
                 options.append("--sink statistics")
-        return self._extract(" ".join([*options, "--force"] if marker else options))
+        return self._extract(" ".join([*options, "--force"] if path.exists() else options))
+
+    def _states_there(self, treebank: str, split: str) -> list[int]:
+        """Layers that have a file of states, whole or not."""
+        names = (
+            _NAME.match(path.stem) for path in self.folder.glob(f"{treebank}/{split}.layer-*.safetensors")
+        )
+        return sorted(int(match["layer"]) for match in names if match)
 
     def _extract(self, options: str) -> str:
         model = self.recipe.model
@@ -307,11 +320,6 @@ def _shards(folder: Path, treebank: str = "*") -> Iterator[Path]:
         if not path.name.startswith("."):
             names.add(path.with_suffix(".safetensors"))
     yield from sorted(names)
-
-
-def _layer_of(path: Path) -> str:
-    match = _NAME.match(path.stem)
-    return (match["layer"] or match["of"]) if match else "-1"
 
 
 def _marker_or_none(path: Path) -> Marker | None:
