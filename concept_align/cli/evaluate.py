@@ -1,2 +1,184 @@
-def evaluate() -> None:
-    """(being written)"""
+"""``concept-align evaluate``: test saved aligners in languages they have not seen."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .output import emit_json, emit_table, say
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..evaluation.campaign import Campaign
+    from ..evaluation.protocol import Protocol
+
+
+def evaluate(
+    aligner: Annotated[
+        list[str],
+        typer.Option(
+            "--aligner", "-a", help="Folder that meta-train wrote, or NAME=FOLDER; repeat for more."
+        ),
+    ],
+    store: options.StoreFolder,
+    out: options.Out = Path("runs/evaluate"),
+    langs: Annotated[
+        str | None,
+        typer.Option("--langs", "-l", help="Target languages. Default: those set aside in training."),
+    ] = None,
+    shots: Annotated[
+        str, typer.Option(help="Labelled sentences of the target; 0 is zero-shot.")
+    ] = "0,1,5,10,50,100",
+    draws: Annotated[int, typer.Option(help="Support sets drawn at each number of shots.")] = 5,
+    valid: Annotated[
+        str,
+        typer.Option(
+            help="Concepts that may be predicted: train (those the aligner knows), source, pair (as "
+            "published: 10 training words in source and target), all. Words of others count as errors."
+        ),
+    ] = "train",
+    smoothing: Annotated[
+        bool, typer.Option("--smoothing", help="As published: a sentence more for a class the support lacks.")
+    ] = False,
+    short: Annotated[
+        str, typer.Option(help="With fewer training sentences than shots: omit the rows, or take all.")
+    ] = "omit",
+    bootstrap: Annotated[int, typer.Option(help="Resamples behind the intervals.")] = 1000,
+    seed: options.Seed = 0,
+    force: options.Force = False,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+) -> None:
+    """Test saved aligners zero- and few-shot in languages they have not seen.
+
+    Aligners of several layers and tasks may be given together. OUT gets results.csv and .parquet (one number
+    a row, with intervals), comparisons.csv (paired tests), summary.md and figures. Finished tests are kept
+    in OUT/units: a run that was stopped goes on, and further aligners, shots or languages cost only
+    themselves.
+    """
+    import shutil
+
+    from ..errors import UsageError
+    from ..evaluation.campaign import evaluate_saved, plan
+    from ..evaluation.protocol import Protocol
+    from ..evaluation.results import combine, table
+    from ..evaluation.trained import read_all
+    from ..progress import terminal
+    from ..report.write import comparisons_frame, notices_of, write_evaluation
+    from ..store import Store
+
+    try:
+        numbers = tuple(int(part) for part in shots.split(","))
+    except ValueError as error:
+        raise UsageError(f"{shots!r} are not numbers", where="--shots", remedy="say 0,1,5,10") from error
+    protocol = Protocol(
+        shots=numbers,
+        draws=draws,
+        seed=seed,
+        smoothing=smoothing,
+        valid=valid,  # type: ignore[arg-type]
+        short=short,  # type: ignore[arg-type]
+        bootstrap=bootstrap,
+    )
+    campaign = plan(read_all(aligner), Store.open(store), langs)
+    if dry_run:
+        _announce(campaign, protocol, out, json)
+        return
+    units = out / "units"
+    if force:
+        shutil.rmtree(units, ignore_errors=True)
+    with terminal() as progress:
+        evaluations = evaluate_saved(campaign, protocol, units=units, progress=progress)
+    missing = write_evaluation(evaluations, out, protocol=protocol, facts=_facts(campaign))
+    frame = combine([table(evaluation.results) for evaluation in evaluations])
+    notices = [*notices_of(evaluations), *missing]
+    if json:
+        means = frame[frame["draw"] == -1]
+        compared = comparisons_frame(evaluations)
+        emit_json(
+            {
+                "out": str(out),
+                "notices": notices,
+                "results": _records(means),
+                "comparisons": _records(compared),
+            }
+        )
+        return
+    _print(frame)
+    for notice in notices:
+        say(notice)
+    say(f"{out}: summary.md, results.csv, results.parquet, comparisons.csv")
+
+
+def _facts(campaign: "Campaign") -> dict[str, Any]:
+    """What decided the numbers, beside the protocol."""
+    from .. import provenance
+
+    aligners = [
+        {
+            "name": one.name,
+            "learner": one.learner,
+            "task": one.represented.task,
+            "layers": list(one.represented.layers),
+            "standardise": one.represented.standardise,
+            "root": one.represented.root,
+            "mwt": one.represented.mwt,
+            "train": list(one.train),
+            "validation": list(one.validation),
+            **one.files,
+        }
+        for group in campaign.groups.values()
+        for one in group
+    ]
+    return provenance.collect(
+        aligners=aligners, targets=list(campaign.targets), store=campaign.store.recipe.to_json()
+    )
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Rows for JSON, which has no NaN."""
+    from pandas import isna
+
+    return [
+        {str(key): None if isna(value) else value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def _print(frame: "pd.DataFrame") -> None:
+    from ..report.tables import SETTING, language_table, setting_title, summary_tables
+
+    for setting, rows in frame.groupby(list(SETTING), sort=True):
+        say(f"\n{setting_title([str(part) for part in setting])}")
+        tables = [*summary_tables(rows), language_table(rows, int(rows["shots"].min()))]
+        for table in tables:
+            if table is not None:
+                emit_table(table.title, table.columns, table.rows, right=table.right)
+
+
+def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool) -> None:
+    """What a run would do."""
+    each = sum(protocol.draws_of(shots) for shots in protocol.shots)
+    rows = [
+        {
+            "task": represented.task,
+            "layer": "+".join(map(str, represented.layers)),
+            "aligners": [one.name for one in aligners],
+            "languages": len(campaign.targets),
+            "tests": (len(aligners) + 1) * len(campaign.targets) * each,
+        }
+        for represented, aligners in campaign.groups.items()
+    ]
+    if json:
+        emit_json({"out": str(out), "targets": list(campaign.targets), "groups": rows})
+        return
+    emit_table(
+        f"would test in {', '.join(campaign.targets)}",
+        list(rows[0]),
+        [
+            [" ".join(value) if isinstance(value, list) else str(value) for value in row.values()]
+            for row in rows
+        ],
+    )

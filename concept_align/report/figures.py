@@ -86,8 +86,8 @@ def shots_figure(
     rows = rows[rows["language"] == summary]
     facets, learners = _facets(rows), _ordered(rows)
     with styled():
-        figure, axes = _grid(facets, 4.6 if len(facets) == 1 else 3.6, 3.3, sharey=True)
-        looks, handles = look(learners), {}
+        figure, axes = _grid(facets, 5.4 if len(facets) == 1 else 3.6, 3.6, sharey=True)
+        looks, handles = look(sorted(learners)), {}
         for axis, (title, part) in zip(axes, facets, strict=True):
             shots = sorted(part["shots"].unique())
             places = {n: place for place, n in enumerate(shots)}
@@ -108,7 +108,7 @@ def shots_figure(
             axis.set_xlabel("labelled sentences of the target language")
             axis.margins(x=0.04)
         for axis in axes[::_ACROSS]:
-            axis.set_ylabel(f"{METRIC_TITLES[metric]}, % ({summary} over languages)")
+            axis.set_ylabel(f"{summary} {METRIC_TITLES[metric]} over languages, %")
         _legend(figure, handles, min(_ACROSS, len(facets)))
         return write(figure, stem)
 
@@ -117,8 +117,8 @@ def _dots(
     axis: Any, part: pd.DataFrame, codes: list[str], looks: dict[str, Any]
 ) -> Iterator[tuple[str, Any]]:
     """Every learner's dots with intervals, side by side within a language's row."""
-    step = 0.72 / max(len(looks), 1)
-    for place, (learner, style) in enumerate(looks.items()):
+    step = 0.76 / max(len(looks), 1)
+    for place, (learner, style) in enumerate(reversed(looks.items())):
         rows = part[part["learner"] == learner].set_index("language").reindex(codes).dropna(subset="value")
         y = np.array([codes.index(code) for code in rows.index]) + (place - (len(looks) - 1) / 2) * step
         value, low, high = (100 * rows[column].to_numpy() for column in ("value", "low", "high"))
@@ -126,7 +126,7 @@ def _dots(
             continue
         axis.hlines(y, low, high, color=style["color"], linewidth=1.1, alpha=0.65)
         (handle,) = axis.plot(
-            value, y, **style, linestyle="none", markersize=4.2, markeredgecolor="white", markeredgewidth=0.4
+            value, y, **style, linestyle="none", markersize=4.4, markeredgecolor="white", markeredgewidth=0.4
         )
         yield learner, handle
 
@@ -141,17 +141,19 @@ def languages_figure(
     rows = _means(frame, metric)
     rows = rows[(rows["shots"] == shots) & ~rows["language"].isin(SUMMARIES)]
     facets, learners = _facets(rows), _ordered(rows)
-    looks = look(learners)
+    styles = look(sorted(learners))
+    looks = {learner: styles[learner] for learner in learners}
     known = rows[rows["learner"] != MAJORITY]
     codes = [str(code) for code in known.groupby("language")["value"].mean().sort_values().index]
     with styled():
-        height = 0.9 + len(codes) * max(0.24, 0.085 * len(learners))
+        height = 1.0 + len(codes) * max(0.24, 0.065 * len(learners))
         figure, axes = _grid(facets, 5.2 if len(facets) == 1 else 3.9, height, sharey=True)
         handles: dict[str, Any] = {}
         for axis, (title, part) in zip(axes, facets, strict=True):
             for row in range(0, len(codes), 2):
                 axis.axhspan(row - 0.5, row + 0.5, color="#F5F5F5", linewidth=0, zorder=0)
-            handles |= dict(_dots(axis, part, codes, looks))
+            drawn = dict(_dots(axis, part, codes, looks))
+            handles |= {learner: drawn[learner] for learner in learners if learner in drawn}
             floor = part[part["learner"] == MAJORITY].set_index("language").reindex(codes)["value"]
             if floor.notna().any():
                 (handles["majority class"],) = axis.plot(

@@ -13,22 +13,20 @@ def summary(
     frame: pd.DataFrame,
     comparisons: pd.DataFrame,
     *,
-    low_resource: Sequence[str],
+    low_resource: Mapping[tuple[str, ...], Sequence[str]],
     protocol: Mapping[str, Any],
     notices: Sequence[str] = (),
     figures: Sequence[str] = (),
 ) -> str:
     """Markdown of every setting in ``frame``: summaries, comparisons, languages.
 
-    ``low_resource`` are codes, ``protocol`` the options of the run, ``figures`` paths to link to.
+    ``low_resource`` are codes by setting, ``protocol`` the options of the run, ``figures`` paths to link to.
     """
-    poor = ", ".join(language_name(code) for code in low_resource)
     parts = [
         "# Evaluation",
         f"Shots are labelled sentences of the target language; {protocol['draws']} draws of them are "
         f"averaged. Brackets hold {100 * protocol['confidence']:.0f}% bootstrap intervals: over test "
         "sentences and draws for a language, over languages as well for means and differences.",
-        f"Low-resource targets, the third with the fewest labelled training words: {poor}.",
         "Tests are paired over languages: sign-flip and Wilcoxon's signed ranks; Holm's correction is over "
         "all pairs of learners and numbers of shots (`comparisons.csv` has them all).",
     ]
@@ -37,6 +35,8 @@ def summary(
     parts += [f"![{figure}]({figure})" for figure in figures]
     for setting, rows in frame.groupby(list(SETTING), sort=True):
         parts.append(f"## {setting_title([str(part) for part in setting])}")
+        poor = ", ".join(language_name(code) for code in low_resource[tuple(map(str, setting))])
+        parts.append(f"Low-resource targets, the third with the fewest labelled training words: {poor}.")
         for metric in ("accuracy", "macro_f1"):
             parts += [table.markdown() for table in summary_tables(rows, metric)]
             known = (comparisons[list(SETTING)] == list(setting)).all(axis=1)

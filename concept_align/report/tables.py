@@ -1,7 +1,7 @@
 """Tables that people read, from the tidy table: learners by shots, then language by language.
 
 Numbers are percentages; square brackets hold the interval. The best learner of a column is bold in
-Markdown (the lowest, where lower is better); the majority baseline never is.
+Markdown; the majority baseline never is.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from ..evaluation.summary import SUMMARIES
 from .names import METRIC_TITLES, SUMMARY_TITLES, language_name, shots_name, task_name
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "source")
-_LOWER_IS_BETTER = ("sd", "max-min")
+_SPREADS = ("sd", "max-min")  # low for a learner that is bad everywhere, so none is called best
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def _learners(frame: pd.DataFrame) -> list[str]:
 
 
 def _best(
-    frame: pd.DataFrame, rows: list[str], columns: Sequence[object], down: str, across: str, *, lowest: bool
+    frame: pd.DataFrame, rows: list[str], columns: Sequence[object], down: str, across: str
 ) -> frozenset[tuple[int, int]]:
     """Of every column (or of every row, if learners go across), the best cell."""
     known = frame[frame["learner"] != MAJORITY]
     by = across if down == "learner" else down
-    chosen = known.groupby(by)["value"].agg("idxmin" if lowest else "idxmax")
+    chosen = known.groupby(by)["value"].idxmax()
     places = frame.loc[chosen]
     return frozenset(
         (rows.index(place[down]), 1 + list(columns).index(place[across])) for _, place in places.iterrows()
@@ -108,7 +108,7 @@ def summary_tables(frame: pd.DataFrame, metric: str = "accuracy") -> list[TextTa
                         learners, _grid(part, learners, shots, "learner", "shots"), strict=True
                     )
                 ],
-                _best(part, learners, shots, "learner", "shots", lowest=name in _LOWER_IS_BETTER),
+                frozenset() if name in _SPREADS else _best(part, learners, shots, "learner", "shots"),
             )
         )
     return tables
@@ -134,7 +134,7 @@ def language_table(frame: pd.DataFrame, shots: int, metric: str = "accuracy") ->
             [f"{language_name(code)} ({code})", *cells, f"{words[code]:,}"]
             for code, cells in zip(codes, _grid(part, codes, learners, "language", "learner"), strict=True)
         ],
-        _best(part, codes, learners, "language", "learner", lowest=False),
+        _best(part, codes, learners, "language", "learner"),
     )
 
 

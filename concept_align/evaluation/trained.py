@@ -1,0 +1,196 @@
+"""Saved aligners with what they were trained on, and what makes an evaluation of them fair.
+
+An aligner is tested on the states of the recipe it was trained on, represented as they were then, in
+languages it has neither learned from nor been chosen by.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from ..errors import LearningError, UsageError
+from ..meta.languages import check_disjoint
+from ..meta.learners.base import Aligner
+from ..meta.learners.saved import read_config
+from ..spaces.source import FeatureSource
+from ..spaces.standardise import Standardisation
+from ..store import Recipe, Store
+from ..types import MwtPolicy, RootPolicy
+
+PROVENANCE = "provenance.json"
+
+
+@dataclass(frozen=True)
+class Represented:
+    """How a learner's features were made of states: aligners that share this are tested together."""
+
+    task: str
+    layers: tuple[int, ...]
+    root: RootPolicy
+    mwt: MwtPolicy
+    standardise: Standardisation
+    reference: tuple[str, ...] | None
+    source: str
+
+    def features(self, store: Store, cache_bytes: int) -> FeatureSource:
+        """The same features of any language of ``store``."""
+        return FeatureSource(
+            store,
+            self.task,
+            self.layers,
+            root=self.root,
+            mwt=self.mwt,
+            standardise=self.standardise,
+            reference=self.reference,
+            cache_bytes=cache_bytes,
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A saved aligner: its name in the results, and what its folder says of it."""
+
+    name: str
+    folder: Path
+    learner: str
+    represented: Represented
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    targets: tuple[str, ...]
+    concepts: tuple[str, ...] | None  # where its folder tells
+    recipe: Recipe
+    files: dict[str, str]  # sha256 of what decides its predictions
+
+    def load(self) -> Aligner:
+        return Aligner.from_pretrained(self.folder)
+
+
+def read_trained(folder: str | Path, name: str | None = None) -> Trained:
+    """What is in the folder of a finished meta-training; LearningError where it is not one."""
+    folder = Path(folder)
+    learner = read_config(folder)["learner"]
+    path = folder / PROVENANCE
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text())
+        features = facts["features"]
+        represented = Represented(
+            task=features["task"],
+            layers=tuple(features["layers"]),
+            # Told where it matters only: of a task that has heads.
+            root=_one_of(RootPolicy, features.get("root", "start")),
+            mwt=_one_of(MwtPolicy, features["mwt"]),
+            standardise=_one_of(Standardisation, features["standardise"]),
+            reference=tuple(features["reference"]) if "reference" in features else None,
+            source=facts["source"],
+        )
+        recipe = Recipe.from_json(facts["store"], where=str(path))
+        train, validation, targets = (tuple(facts[key]) for key in ("train", "validation", "targets"))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LearningError(
+            f"it does not say what the aligner was trained on: {error!r}",
+            where=str(path),
+            remedy="name a folder that meta-train wrote, or train again",
+        ) from error
+    concepts = tuple(features["concepts"]) if "concepts" in features else None
+    files = {
+        file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        for file in ("config.json", "model.safetensors")
+    }
+    return Trained(
+        name=name or learner,
+        folder=folder,
+        learner=learner,
+        represented=represented,
+        train=train,
+        validation=validation,
+        targets=targets,
+        concepts=concepts,
+        recipe=recipe,
+        files=files,
+    )
+
+
+def _one_of(literal: Any, value: str) -> Any:
+    if value not in get_args(literal):
+        raise ValueError(f"{value!r} is none of {', '.join(get_args(literal))}")
+    return value
+
+
+def read_all(folders: Sequence[str]) -> list[Trained]:
+    """The aligners in ``folders``, each ``DIR`` or ``NAME=DIR``.
+
+    Without a name an aligner is called by its learner; by its folder where another of the same learner,
+    task, layers and source is among them. Raises UsageError where two still have one name.
+    """
+    found = []
+    for text in folders:
+        name, equals, folder = text.partition("=")
+        named = bool(equals) and "/" not in name and not Path(text).is_dir()
+        found.append((named, read_trained(folder if named else text, name if named else None)))
+    places = [(one.represented.task, one.represented.layers, one.represented.source) for _, one in found]
+    keys = [(*place, one.name) for place, (_, one) in zip(places, found, strict=True)]
+    chosen = [
+        one if named or keys.count(key) == 1 else read_trained(one.folder, one.folder.resolve().name)
+        for key, (named, one) in zip(keys, found, strict=True)
+    ]
+    keys = [(*place, one.name) for place, one in zip(places, chosen, strict=True)]
+    twice = sorted({key[-1] for key in keys if keys.count(key) > 1})
+    if twice:
+        raise UsageError(
+            f"several aligners called {', '.join(twice)}",
+            where="--aligner",
+            remedy="name them: --aligner NAME=DIR",
+        )
+    return chosen
+
+
+def groups(aligners: Iterable[Trained]) -> dict[Represented, list[Trained]]:
+    """Aligners by the features they take.
+
+    Raises UsageError where two groups would have rows that cannot be told apart.
+    """
+    found: dict[Represented, list[Trained]] = {}
+    for aligner in aligners:
+        found.setdefault(aligner.represented, []).append(aligner)
+    items: dict[tuple[Any, ...], Represented] = {}
+    for one in found:
+        other = items.setdefault((one.task, one.layers, one.source), one)
+        if (one.root, one.mwt) != (other.root, other.mwt):
+            raise UsageError(
+                f"aligners of {one.task} with different words under test: root {one.root}, mwt {one.mwt} and "
+                f"root {other.root}, mwt {other.mwt}",
+                where="--aligner",
+                remedy="evaluate them by separate commands, each with its own --out",
+            )
+    return found
+
+
+def check(aligner: Trained, store: Store, targets: Collection[str]) -> None:
+    """Refuse a store of another recipe, and targets that the aligner has seen. LearningError."""
+    if aligner.recipe.fingerprint() != store.recipe.fingerprint():
+        raise LearningError(
+            "trained on states of another recipe: " + "; ".join(aligner.recipe.differences(store.recipe)),
+            where=f"{aligner.folder}, store {store.folder}",
+            remedy="give the store it was trained from, or extract one by that recipe",
+        )
+    try:
+        check_disjoint(aligner.train, aligner.validation, targets)
+    except LearningError as error:
+        raise LearningError(
+            error.message, where=str(aligner.folder), remedy="take them out of --langs: it has seen them"
+        ) from error
+
+
+def check_concepts(aligner: Trained, concepts: Sequence[str]) -> None:
+    """Refuse an inventory other than the aligner's, where that is known: its scores go by place."""
+    if aligner.concepts is not None and aligner.concepts != tuple(concepts):
+        odd = sorted(set(aligner.concepts) ^ set(concepts))
+        raise LearningError(
+            f"the store's inventory of {aligner.represented.task} is not the one it was trained with "
+            f"(they differ in {', '.join(odd) or 'order'})",
+            where=str(aligner.folder),
+            remedy="evaluate on the store it was trained from",
+        )
