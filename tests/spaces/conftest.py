@@ -55,7 +55,7 @@ def planted(
     if centres is None:
         centres = spread * torch.randn(concepts, dim, generator=draws)
     y = torch.randint(0, len(centres), (sents * length,), generator=draws)
-    x = centres[y] + noise * torch.randn(sents * length, dim, generator=draws)
+    x = centres[y] + noise * torch.randn(sents * length, centres.shape[1], generator=draws)
     offsets = np.arange(sents + 1, dtype=np.int64) * length
     return Features(language, tuple(f"c{k}" for k in range(len(centres))), x, y, offsets), centres
 

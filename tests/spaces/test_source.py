@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+
+from concept_align.errors import UsageError
+from concept_align.spaces.source import FeatureSource
+from concept_align.treebanks.concepts import RELATIONS, UPOS
+
+
+@pytest.fixture
+def store(tools):
+    """German without a train split; layers 1 and 2; an unlabelled word counts in the statistics alone."""
+    w = tools.Word
+    store = tools.MemoryStore(tools.MemoryRecipe(dim=3))
+    draws = torch.Generator().manual_seed(0)
+    for number, (language, split) in enumerate(
+        [("en", "train"), ("en", "dev"), ("en", "test"), ("fr", "train"), ("fr", "test"), ("de", "test")]
+    ):
+        sentences = [
+            [
+                w("NOUN", "root", 0, feats="Case=Nom"),
+                w(None, None, 1),
+                w("VERB", "acl", 1, feats=f"Case={language}"),
+            ]
+        ] * 10
+        annotations = tools.annotate(*sentences)
+        scale = torch.tensor([1.0, 100.0, 1.0]) * (number + 1)
+        layers = {
+            layer: (
+                (torch.randn(30, 3, generator=draws) * scale + number).half(),
+                torch.randn(10, 3, generator=draws).half(),
+            )
+            for layer in (1, 2)
+        }
+        store.shards[language, split] = annotations, layers
+    return store
+
+
+def test_states_are_standardised_by_all_words_of_the_train_split(store):
+    source = FeatureSource(store, "upos", (1,))
+    words = store.states("UD_en", "train", 1).words.double()
+    mean, scale = words.mean(0), words.std(0, correction=0)
+    for split in ("train", "test"):
+        raw = store.states("UD_en", split, 1).words.double()
+        found = source.load("en", split)
+        expected = ((raw - mean) / scale)[torch.arange(30) % 3 != 1]
+        assert torch.allclose(found.x, expected.float(), atol=1e-4)
+    assert [UPOS[k] for k in found.y[:2]] == ["NOUN", "VERB"]
+    assert found.language == "en" and found.offsets.tolist() == list(range(0, 21, 2))
+    assert source.notes == {}
+
+
+def test_relations_are_differences_of_standardised_states(store):
+    source = FeatureSource(store, "relation", (2,), root="start")
+    states = store.states("UD_en", "train", 2)
+    standardiser = source.standardiser("en")
+    words, start = (standardiser.states(part.float()) for part in (states.words, states.start))
+    found = source.load("en", "train")
+    assert torch.allclose(found.x[0::2], start - words[0::3], atol=1e-4)
+    assert torch.allclose(found.x[1::2], words[0::3] - words[2::3], atol=1e-4)
+    assert [RELATIONS[k] for k in found.y[:2]] == ["root", "acl"]
+
+
+def test_a_language_without_a_train_split_is_standardised_by_its_test_words_and_says_so(store):
+    source = FeatureSource(store, "upos", (1,))
+    source.load("de", "test")
+    assert "test words" in source.notes["de"]
+    assert source.standardiser("de").provenance["split"] == "test"
+    assert source.standardiser("de").words == 30
+
+
+def test_none_leaves_states_as_they_are(store):
+    source = FeatureSource(store, "upos", (1,), standardise="none")
+    raw = store.states("UD_en", "test", 1).words.float()
+    assert torch.equal(source.load("en", "test").x, raw[torch.arange(30) % 3 != 1])
+    assert source.standardiser("en") is None
+
+
+def test_global_is_one_scale_for_all_languages(store):
+    pooled = FeatureSource(store, "upos", (1,), standardise="global")
+    both = torch.cat([store.states(f"UD_{code}", "train", 1).words.double() for code in ("en", "fr")])
+    assert torch.allclose(pooled.standardiser("de").mean, both.mean(0).float())
+    assert pooled.standardiser("en") is pooled.standardiser("de")
+    english = FeatureSource(store, "upos", (1,), standardise="global", reference=["en"])
+    own = FeatureSource(store, "upos", (1,))
+    assert torch.equal(english.standardiser("fr").scale, own.standardiser("en").scale)
+    assert english.describe()["reference"] == ["en"] and pooled.notes == {}
+
+
+def test_several_layers_stand_side_by_side(store):
+    both = FeatureSource(store, "upos", (2, 1))
+    assert both.dim == 6 and both.layer_name == "2+1"
+    found = both.load("fr", "test").x
+    for place, layer in enumerate((2, 1)):
+        alone = FeatureSource(store, "upos", (layer,)).load("fr", "test").x
+        assert torch.equal(found[:, 3 * place : 3 * place + 3], alone)
+
+
+def test_what_was_loaded_lately_is_kept_within_the_limit(store):
+    one = 20 * 3 * 4  # bytes of a split
+    source = FeatureSource(store, "upos", (1,), standardise="none", cache_bytes=2 * one)
+    first = source.load("en", "train")
+    source.load("en", "test")
+    assert source.load("en", "train") is first  # now the one used last
+    source.load("fr", "test")  # takes the place of en test
+    before = store.reads
+    assert source.load("en", "train") is first and store.reads == before
+    source.load("en", "test")
+    assert store.reads == before + 1
+
+
+def test_gold_is_what_load_has_without_reading_states(store):
+    source = FeatureSource(store, "relation", (1,), root="exclude")
+    before = store.reads
+    y, offsets = source.gold("en", "test")
+    assert store.reads == before
+    loaded = source.load("en", "test")
+    assert np.array_equal(y, loaded.y.numpy()) and np.array_equal(offsets, loaded.offsets)
+
+
+def test_a_features_values_are_those_of_all_languages(store):
+    source = FeatureSource(store, "feature:Case", (1,))
+    assert source.concepts == ("Nom", "de", "en", "fr")
+    assert source.load("fr", "test").counts().tolist() == [10, 0, 0, 10]
+    with pytest.raises(UsageError, match="Gender"):
+        FeatureSource(store, "feature:Gender", (1,))
+
+
+def test_languages_are_those_with_every_layer(store):
+    del store.shards["fr", "test"][1][2]
+    assert FeatureSource(store, "upos", (1, 2)).languages("test") == ("de", "en")
+    assert FeatureSource(store, "upos", (1, 2)).languages() == ("de", "en", "fr")
+    assert FeatureSource(store, "upos", (1,)).languages("train") == ("en", "fr")
+
+
+def test_other_layers_of_the_same_source_are_what_a_new_source_gives(store):
+    moved = FeatureSource(store, "upos", (1,), mwt="skip").with_layers((2,))
+    fresh = FeatureSource(store, "upos", (2,), mwt="skip")
+    assert torch.equal(moved.load("en", "test").x, fresh.load("en", "test").x)
+    assert moved.describe() == fresh.describe()
+
+
+def test_roots_of_a_model_without_a_start_piece_are_refused_before_anything_is_read(store):
+    store.recipe.has_start = False
+    with pytest.raises(UsageError, match="--root exclude"):
+        FeatureSource(store, "relation", (1,), root="start")
+    assert store.reads == 0
+    FeatureSource(store, "upos", (1,), root="start")
+
+
+def test_impossible_choices_are_refused(store):
+    with pytest.raises(UsageError, match="standardisation 'both'"):
+        FeatureSource(store, "upos", (1,), standardise="both")
+    with pytest.raises(UsageError, match="layer"):
+        FeatureSource(store, "upos", ())
