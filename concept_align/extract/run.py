@@ -24,6 +24,7 @@ from ..store.keys import Recipe, words_name
 from ..store.lock import writing
 from ..store.manifest import Marker
 from ..store.shards import write_tensors
+from ..store.upkeep import sweep
 from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.discover import TreebankFile
@@ -128,7 +129,7 @@ def extract(
     done = []
     for file in files:
         with writing(store.folder / file.treebank):
-            store.sweep(store.folder / file.treebank, alone=True)
+            sweep(store.folder / file.treebank, store.fingerprint, alone=True)
             done.append(_one(model, store, file, wanted, batch_pieces, progress))
     return Report(str(out), recipe, tuple(done), time.perf_counter() - begun)
 

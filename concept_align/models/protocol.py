@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from ..types import FinalNorm, ModelKind, Pooling
 
 
@@ -59,6 +60,12 @@ class LanguageModel(Protocol):
 
     def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
         """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        ...
+
+    def pieces_many(
+        self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]
+    ) -> list[Pieces | ModelError]:
+        """The pieces of many sentences at once; in place of a sentence that cannot be cut, its error."""
         ...
 
     def word_states(

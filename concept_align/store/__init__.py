@@ -3,6 +3,7 @@
 from .keys import SCHEMA, Recipe
 from .shards import States
 from .statistics import Statistics
-from .store import Problem, ShardInfo, Store
+from .store import ShardInfo, Store
+from .upkeep import Problem
 
 __all__ = ["SCHEMA", "Problem", "Recipe", "ShardInfo", "States", "Statistics", "Store"]
