@@ -1,5 +1,7 @@
 """``concept-align treebanks``: what there is, getting it, checking it, counting it."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,7 +60,24 @@ def list_(
         return
     columns = ["code", "treebank", "family", "script", "licence", "sets"]
     columns += ["here"] if treebanks is not None else []
-    emit_table(f"{len(rows)} treebanks", columns, [_line(row, columns) for row in rows])
+    left_out = []
+    while len(columns) > 2 and _width(rows, columns) > _room():
+        left_out.append(
+            next(name for name in ("licence", "script", "family", "sets", "here") if name in columns)
+        )
+        columns.remove(left_out[-1])
+    more = f"; no room for {', '.join(left_out)}: use a wider terminal or --json" if left_out else ""
+    emit_table(f"{len(rows)} treebanks{more}", columns, [_line(row, columns) for row in rows])
+
+
+def _room() -> int:
+    """Columns of the terminal; as :func:`emit_table` has it for pipes."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
+
+
+def _width(rows: list[dict[str, Any]], columns: list[str]) -> int:
+    lines = [columns, *(_line(row, columns) for row in rows)]
+    return sum(max(map(len, cells)) + 3 for cells in zip(*lines, strict=True))
 
 
 def _unregistered(treebank: str, code: str) -> dict[str, Any]:
@@ -189,7 +208,7 @@ def verify(
 
     files = discover.find(treebanks, langs, _list(splits), every=True)
     with terminal() as progress:
-        checks = check(files, progress=progress)
+        checks = check(files, splits=_list(splits), progress=progress)
     bad = [item for item in checks if item.problems]
     if json:
         emit_json([_plain(asdict(item)) for item in checks])

@@ -94,13 +94,13 @@ class Reader(io.RawIOBase):
         return data
 
     def finish(self, end: int) -> None:
-        """Read on to the end of the stream (its checksum), which has nothing after the archive's ``end``.
+        """Read on to the end of the stream (its checksum); at ``end`` zeros and nothing else must follow.
 
-        ``tarfile`` takes a broken header for the end of an archive: what follows tells.
+        ``tarfile`` takes a broken header, or none, for the end of an archive: what follows tells.
         """
         while self.read():
             pass
-        if self.content > end or end == 0:
+        if self.content > end or end == 0 or self.count < end + tarfile.BLOCKSIZE:
             raise tarfile.ReadError(f"unreadable at byte {end:,}")
 
     def close(self) -> None:

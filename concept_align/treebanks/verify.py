@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import TreebankError
 from ..progress import Progress, Silent
+from ..types import SPLITS
 from .conllu import read
 from .discover import TreebankFile
 from .download import sha256_of
@@ -27,10 +28,12 @@ class Check:
     problems: tuple[str, ...]
 
 
-def verify(files: Sequence[TreebankFile], *, progress: Progress | None = None) -> list[Check]:
+def verify(
+    files: Sequence[TreebankFile], *, splits: Sequence[str] = SPLITS, progress: Progress | None = None
+) -> list[Check]:
     """Read every file, and compare it with the MANIFEST.json beside its treebank's folder, if there is one.
 
-    A file that the manifest names for one of these treebanks and split and that is not there is a
+    A file that the manifest names for one of these treebanks and ``splits`` and that is not there is a
     problem too. Raises FetchError for a manifest that cannot be read; all else is in the results.
     """
     bar = (progress or Silent()).bar("verify", len(files), unit="files")
@@ -43,7 +46,7 @@ def verify(files: Sequence[TreebankFile], *, progress: Progress | None = None) -
         listed = manifests[folder.parent].get(folder.name, {}).get("files", {})
         checks.append(_check(file, listed.get(file.path.name)))
         bar.advance()
-    return checks + _missing(files, manifests)
+    return checks + _missing(files, splits, manifests)
 
 
 def _check(file: TreebankFile, listed: dict[str, Any] | None) -> Check:
@@ -72,10 +75,11 @@ def _check(file: TreebankFile, listed: dict[str, Any] | None) -> Check:
     )
 
 
-def _missing(files: Sequence[TreebankFile], manifests: dict[Path, dict[str, Any]]) -> list[Check]:
+def _missing(
+    files: Sequence[TreebankFile], splits: Sequence[str], manifests: dict[Path, dict[str, Any]]
+) -> list[Check]:
     """What the manifests list for the same treebanks and splits, and is not on disk."""
     found = []
-    splits = {file.split for file in files}
     for folder in dict.fromkeys(file.path.absolute().parent for file in files):
         of = next(file for file in files if file.path.absolute().parent == folder)
         for name in manifests[folder.parent].get(folder.name, {}).get("files", {}):
