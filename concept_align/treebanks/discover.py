@@ -41,8 +41,8 @@ def find(
     """The files under ``path`` that ``langs`` (see :func:`registry.select`) and ``splits`` ask for.
 
     ``langs=None`` is everything in a file or a treebank's folder, and ``all`` in a release: one treebank
-    a language, or with ``every`` all treebanks of each. Sorted by the order of mention, then train, dev,
-    test. A file without a UD name is a treebank called like it; its language is what stands before the
+    a language. With ``every`` it is all treebanks of each, and a split may come in several files, which is
+    refused otherwise. Sorted by the order of mention, then train, dev, test. A file without a UD name is a treebank called like it; its language is what stands before the
     first ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else test.
     Raises UsageError, which lists what was found, where nothing matches.
     """
@@ -76,7 +76,8 @@ def find(
     if not found:
         there = ", ".join(f"{name} has {_splits(by_treebank[name])}" for name in names[:8])
         raise UsageError(f"no {' or '.join(wanted)} split", where=str(path), remedy=f"{there}")
-    _refuse_parts(found)
+    if not every:
+        _refuse_parts(found)
     return found
 
 

@@ -140,7 +140,8 @@ def test_languages_and_splits_that_are_not_there_are_refused_with_what_is(releas
         find(release, "en", ["trian"])
 
 
-def test_a_split_in_several_files_is_refused(tmp_path):
+def test_a_split_in_several_files_is_refused_as_a_corpus(tmp_path):
     folder = touch(tmp_path / "UD_Czech-PDT", "cs_pdt-ud-train-c.conllu", "cs_pdt-ud-train-l.conllu")
     with pytest.raises(UsageError, match="several files"):
         find(folder)
+    assert len(find(folder, every=True)) == 2  # to list or check files
