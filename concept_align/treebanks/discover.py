@@ -41,10 +41,12 @@ def find(
     """The files under ``path`` that ``langs`` (see :func:`registry.select`) and ``splits`` ask for.
 
     ``langs=None`` is everything in a file or a treebank's folder, and ``all`` in a release: one treebank
-    a language. With ``every`` it is all treebanks of each, and a split may come in several files, which is
-    refused otherwise. Sorted by the order of mention, then train, dev, test. A file without a UD name is a treebank called like it; its language is what stands before the
-    first ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else test.
-    Raises UsageError, which lists what was found, where nothing matches.
+    a language. With ``every`` it is all treebanks of each, and a split may come in several files, which
+    is refused otherwise. Sorted by the order of mention, then train, dev, test.
+
+    A file without a UD name is a treebank called like it; its language is what stands before the first
+    ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else test. Raises
+    UsageError, which lists what was found, where nothing matches.
     """
     path = Path(path)
     wanted = _checked(splits)
