@@ -1,63 +1,24 @@
-"""Planted multilingual concept spaces: what a learner should find is known."""
+"""The planted languages as a fixture; the module is loaded by its place, for tests are no package."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
 
-import numpy as np
 import pytest
-import torch
-
-from concept_align.meta.learners.base import TrainingData
-from concept_align.seeding import stream
-from concept_align.spaces.features import Features
-from concept_align.types import Split
-
-CONCEPTS = ("noun", "verb", "adjective", "pronoun", "particle", "number")
 
 
-@dataclass(frozen=True)
-class Planted:
-    """Languages share class means; each moves its words by an affine map of its own of size ``shift``."""
-
-    dim: int = 24
-    sents: int = 120
-    length: int = 8
-    noise: float = 0.35
-    shift: float = 0.0  # 0: one space for all
-    shuffled: bool = False  # labels without a relation to the words
-    seed: int = 0
-
-    def means(self) -> np.ndarray:
-        return stream(self.seed, "means").normal(size=(len(CONCEPTS), self.dim))
-
-    def __call__(self, language: str, split: Split) -> Features:
-        rng = stream(self.seed, language, split)
-        own = stream(self.seed, language, "map")
-        turn = np.eye(self.dim) + self.shift * own.normal(size=(self.dim, self.dim)) / np.sqrt(self.dim)
-        move = self.shift * own.normal(size=self.dim)
-        lengths = rng.integers(1, 2 * self.length, size=self.sents)
-        words = int(lengths.sum())
-        y = rng.choice(len(CONCEPTS), size=words, p=[0.3, 0.25, 0.2, 0.1, 0.1, 0.05])
-        x = (self.means()[y] + self.noise * rng.normal(size=(words, self.dim))) @ turn + move
-        if self.shuffled:
-            y = rng.permutation(y)
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return Features(
-            language, CONCEPTS, torch.from_numpy(x).float(), torch.from_numpy(y.astype(np.int64)), offsets
-        )
-
-    def data(self) -> TrainingData:
-        cache: dict[tuple[str, Split], Features] = {}
-
-        def load(language: str, split: Split) -> Features:
-            if (language, split) not in cache:
-                cache[language, split] = self(language, split)
-            return cache[language, split]
-
-        return TrainingData("en", ("en", "de", "fr", "ru", "ja"), ("et", "he"), CONCEPTS, load)
+def load_planted() -> ModuleType:
+    if "planted" not in sys.modules:
+        spec = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["planted"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["planted"]
 
 
 @pytest.fixture(scope="session")
-def planted() -> Callable[..., Planted]:
-    """Make a planted family of languages."""
-    return Planted
+def planted() -> ModuleType:
+    """The module of planted languages."""
+    return load_planted()
