@@ -1,7 +1,8 @@
 """A block of CoNLL-U as columns: everything :class:`~concept_align.treebanks.corpus.Corpus` holds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,26 +10,33 @@ from numpy.typing import NDArray
 from .comments import Values, read_comments
 from .concepts import RELATIONS, UPOS
 from .scan import UNDERSCORE, BrokenError, Fault, Lines, Tokens, scan_ids, scan_lines
-from .spans import Bytes, Dictionary, Ints, Mask, integers
-from .strings import Strings
+from .spans import Bytes, Dictionary, Ints, Mask, integers, where
+from .strings import Strings, concatenate
 from .surface import Surface, search, spaces_after
 from .trees import misshapen
 
 _CLOSED = "see universaldependencies.org for the closed set; correct the word or use `_`"
 _UNKNOWN = -2
+_RELATION = {name: code for code, name in enumerate(RELATIONS)}
 Report = Callable[[Ints, int, str, str], None]  # (words, column, message, remedy)
+
+
+@cache
+def _starting_with(names: tuple[str, ...]) -> Dictionary:
+    return Dictionary(names)
 
 
 class Codes:
     """The dictionaries of a file: codes stay the same from block to block."""
 
     def __init__(self) -> None:
-        self.upos = Dictionary((*UPOS, "_"))
-        self.relations = Dictionary()
-        self.feats = Dictionary(("_",))
+        self.upos = _starting_with((*UPOS, "_")).copy()
+        self.relations = _starting_with((*RELATIONS, "_")).copy()
+        self.feats = _starting_with(("_",)).copy()
         self.subtype_names = [""]
-        self.relation = np.empty(0, dtype=np.int8)  # [deprels] index in RELATIONS
-        self.subtype = np.empty(0, dtype=np.int16)  # [deprels] index in subtype_names
+        # [deprels] index in RELATIONS, and in subtype_names
+        self.relation = np.append(np.arange(len(RELATIONS), dtype=np.int8), np.int8(-1))
+        self.subtype = np.zeros(len(RELATIONS) + 1, dtype=np.int16)
 
     def split_relations(self) -> None:
         """Bring the tables up to the deprels seen so far."""
@@ -38,8 +46,7 @@ class Codes:
         relation, subtype = [], []
         for name in fresh:
             universal, _, rest = name.partition(":")
-            known = RELATIONS.index(universal) if universal in RELATIONS else _UNKNOWN
-            relation.append(-1 if name == "_" else known)
+            relation.append(_RELATION.get(universal, _UNKNOWN))
             if rest not in self.subtype_names:
                 self.subtype_names.append(rest)
             subtype.append(self.subtype_names.index(rest))
@@ -98,6 +105,33 @@ class Columns:
         )
 
 
+def join(parts: Sequence[Columns]) -> Columns:
+    """``parts`` end to end."""
+    sents = sum(part.sents for part in parts)
+    strings = concatenate(  # at once, because all of them are spans over the same bytes
+        [part.sent_ids for part in parts] + [part.texts for part in parts] + [part.forms for part in parts]
+    )
+    words = np.cumsum([0, *(int(part.offsets[-1]) for part in parts)])
+    offsets = [part.offsets[1:] + base for part, base in zip(parts, words[:-1], strict=True)]
+    return Columns(
+        offsets=np.concatenate([[0], *offsets]),
+        upos=np.concatenate([part.upos for part in parts]),
+        relations=np.concatenate([part.relations for part in parts]),
+        subtypes=np.concatenate([part.subtypes for part in parts]),
+        heads=np.concatenate([part.heads for part in parts]),
+        feats=np.concatenate([part.feats for part in parts]),
+        ranges=np.concatenate([part.ranges for part in parts]),
+        spans=np.concatenate([part.spans for part in parts]),
+        forms=strings[2 * sents :],
+        sent_ids=strings[:sents],
+        texts=strings[sents : 2 * sents],
+        lines=np.concatenate([part.lines for part in parts]),
+        empty_nodes=np.concatenate([part.empty_nodes for part in parts]),
+        rebuilt=np.concatenate([part.rebuilt for part in parts]),
+        line_count=sum(part.line_count for part in parts),
+    )
+
+
 def parse(data: bytes, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Columns:
     """The columns of ``data`` (which ends with a line end, then PAD).
 
@@ -154,17 +188,17 @@ def _labels(
             faults.append(Fault(int(lines.tokens[token]), message.format(value=value), remedy))
 
     start, end = lines.column(1, rows)
-    report(np.flatnonzero(start == end), 1, "an empty form", "give the word a form")
+    report(where(start == end), 1, "an empty form", "give the word a form")
     start, end = lines.column(3, rows)
     upos = codes.upos.encode(bytes_, start, end - start)
-    report(np.flatnonzero(upos > len(UPOS)), 3, "unknown UPOS {value!r}", _CLOSED)
+    report(where(upos > len(UPOS)), 3, "unknown UPOS {value!r}", _CLOSED)
     upos[upos == len(UPOS)] = -1
 
     start, end = lines.column(7, rows)
     deprel = codes.relations.encode(bytes_, start, end - start)
     codes.split_relations()
     relations = codes.relation[deprel]
-    report(np.flatnonzero(relations == _UNKNOWN), 7, "unknown universal relation {value!r}", _CLOSED)
+    report(where(relations == _UNKNOWN), 7, "unknown universal relation {value!r}", _CLOSED)
 
     start, end = lines.column(5, rows)
     feats = codes.feats.encode(bytes_, start, end - start)
@@ -184,9 +218,9 @@ def _heads(
     if not valid.all():
         bare = (end - start == 1) & (lines.bytes.at[start] == UNDERSCORE)
         heads[~valid] = -1
-        wrong = np.flatnonzero(~valid & ~bare)
+        wrong = where(~valid & ~bare)
         report(wrong, 6, "head {value!r} is no number", "give the id of the head, 0 for the root, or `_`")
-    beyond = np.flatnonzero(heads > np.diff(tokens.offsets)[sentence])
+    beyond = where(heads > (tokens.offsets[1:] - tokens.offsets[:-1])[sentence])
     report(beyond, 6, "head {value} lies outside of the sentence", "give the id of a word of the sentence")
     return heads.astype(np.int32)
 
@@ -211,7 +245,7 @@ def _text(
 ) -> tuple[NDArray[np.int32], Strings, Strings, Strings, Mask]:
     """(spans, forms, sent_ids, texts, [sents] the text was rebuilt)."""
     data = lines.bytes.data
-    surface = Surface(lines, tokens.surface, spaces_after(lines, tokens.surface))
+    surface = Surface(lines, tokens, spaces_after(lines, tokens.surface))
     same, begin, end = surface.compare(texts.starts, texts.lengths)
     extra: list[bytes] = []
     extra_size = len(data)
@@ -224,7 +258,7 @@ def _text(
         values.starts[sentence], values.lengths[sentence] = extra_size, len(encoded)
         extra_size += len(encoded)
 
-    for sentence in np.flatnonzero(~same).tolist():
+    for sentence in where(~same).tolist():
         start, length = int(texts.starts[sentence]), int(texts.lengths[sentence])
         found = search(lines.bytes.text(start, start + length), surface.forms(sentence)) if length else None
         if found is None:
@@ -233,7 +267,7 @@ def _text(
         else:
             first, last = surface.offsets[sentence : sentence + 2]
             begin[first:last], end[first:last] = np.array(found).T
-    for sentence in np.flatnonzero(ids.lengths == 0).tolist():
+    for sentence in where(ids.lengths == 0).tolist():
         append(str(ordinals.of(sentence, int(lines.first_line[sentence]))), ids, sentence)
     if extra:
         data = b"".join([data, *extra])

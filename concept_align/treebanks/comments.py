@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .scan import Lines
-from .spans import Ints, Mask
+from .spans import Ints, Mask, where
 
 _TEXT = np.uint64(int.from_bytes(b"# text =", "little"))
 _SENT, _ID = (np.uint64(int.from_bytes(part, "little")) for part in (b"# sent_i", b"nt_id = "))
@@ -50,11 +50,11 @@ def _values(lines: Lines, key: str, comments: tuple[Ints, Ints, Ints], usual: Ma
     begin[rows], end[rows] = starts[usual] + prefix, ends[usual]
     missing = end == 0
     if missing.any():
-        for row in np.flatnonzero(missing[sentence]).tolist():
+        for row in where(missing[sentence]).tolist():
             comment = lines.bytes.data[starts[row] : ends[row]]
             if match := _OTHER[key].match(comment):
                 begin[sentence[row]], end[sentence[row]] = starts[row] + match.start(1), ends[row]
-    for row in np.flatnonzero(_may_have_space(lines, begin, end)).tolist():
+    for row in where(_may_have_space(lines, begin, end)).tolist():
         value = lines.bytes.text(int(begin[row]), int(end[row]))
         begin[row] += len(value.encode()) - len(value.lstrip().encode())
         end[row] = begin[row] + len(value.strip().encode())

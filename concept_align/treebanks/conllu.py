@@ -9,21 +9,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import cast
 
 from ..errors import TreebankError, UsageError, place
 from ..progress import Progress, Silent
 from ..types import Split
 from .blocks import BLOCK_BYTES, BOM, Block, blocks, sha256
-from .columns import Codes, Columns, Ordinals, parse
+from .columns import Codes, Columns, Ordinals, join, parse
 from .corpus import Corpus, Source
 from .repair import sent_id_at, without
 from .scan import BrokenError
 from .spans import PAD
-from .strings import concatenate
 
 _NAME = re.compile(r"(?P<stem>.*?)\.conllu(\.gz|\.xz)?$", re.IGNORECASE)
 _SPLIT = re.compile(r"(?:^|[-_.])(train|dev|test)(?:-[a-z])?$")
@@ -237,34 +233,24 @@ def _is_utf8(line: bytes) -> bool:
 
 def _corpus(parts: list[Columns], source: Source, checksum: str, codes: Codes, skipped: int) -> Corpus:
     """``parts`` end to end."""
-
-    def join(name: str) -> NDArray[Any]:
-        arrays = [getattr(part, name) for part in parts]
-        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-    sents = sum(part.sents for part in parts)
-    strings = concatenate(  # at once, because all of them are spans over the same bytes
-        [part.sent_ids for part in parts] + [part.texts for part in parts] + [part.forms for part in parts]
-    )
-    bases = np.cumsum([0, *(int(part.offsets[-1]) for part in parts)])
-    offsets = [part.offsets[1:] + base for part, base in zip(parts, bases[:-1], strict=True)]
+    whole = parts[0] if len(parts) == 1 else join(parts)
     return Corpus(
-        offsets=np.concatenate([[0], *offsets]),
-        upos=join("upos"),
-        relations=join("relations"),
-        subtypes=join("subtypes"),
-        heads=join("heads"),
-        feats=join("feats"),
-        ranges=join("ranges"),
+        offsets=whole.offsets,
+        upos=whole.upos,
+        relations=whole.relations,
+        subtypes=whole.subtypes,
+        heads=whole.heads,
+        feats=whole.feats,
+        ranges=whole.ranges,
         subtype_names=tuple(codes.subtype_names),
         feats_names=codes.feats_names,
         source=replace(source, sha256=checksum),
-        sent_ids=strings[:sents],
-        texts=strings[sents : 2 * sents],
-        lines=join("lines"),
-        forms=strings[2 * sents :],
-        spans=join("spans"),
-        empty_nodes=int(sum(part.empty_nodes.sum() for part in parts)),
+        sent_ids=whole.sent_ids,
+        texts=whole.texts,
+        lines=whole.lines,
+        forms=whole.forms,
+        spans=whole.spans,
+        empty_nodes=int(whole.empty_nodes.sum()),
         skipped=skipped,
-        rebuilt=int(sum(part.rebuilt.sum() for part in parts)),
+        rebuilt=int(whole.rebuilt.sum()),
     )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .spans import Bytes, Ints, Mask, integers
+from .spans import Bytes, Ints, Mask, integers, where
 
 COLUMNS = 10
 TAB, NEWLINE, HASH, DASH, DOT, UNDERSCORE = (ord(sign) for sign in "\t\n#-._")
+_BEHIND = np.arange(COLUMNS - 1, -1, -1)[:, np.newaxis]
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ class Lines:
     bytes: Bytes
     starts: Ints  # [lines]
     ends: Ints  # [lines] position of the line end
-    separators: Ints  # positions of tabs and line ends
-    last: Ints  # [tokens] index of the token's line end in `separators`
+    table: Ints  # [10, tokens] position of the tab or line end behind each column
     tokens: Ints  # [tokens] the token's line
     comments: Ints  # [comments] the comment's line
     comment_sentence: Ints  # [comments] its sentence, or `sents` where its block of lines has no token
@@ -53,30 +53,30 @@ class Lines:
 
     def column(self, index: int, tokens: Ints | slice = slice(None)) -> tuple[Ints, Ints]:
         """(starts, ends) of column ``index`` of ``tokens``."""
-        last = self.last[tokens]
-        end = self.separators[last - (COLUMNS - 1 - index)]
+        end = self.table[index, tokens]
         if index == 0:
             return self.starts[self.tokens[tokens]], end
-        return self.separators[last - (COLUMNS - index)] + 1, end
+        return self.table[index - 1, tokens] + 1, end
 
 
 def scan_lines(bytes_: Bytes) -> Lines:
     """Find lines, columns and sentences. Raises BrokenError for lines that do not have ten columns."""
     at = bytes_.at[: bytes_.size]
-    separators = np.flatnonzero(at <= NEWLINE)
+    separators = where(at <= NEWLINE)
     kinds = at[separators]
     if (kinds < TAB).any():  # control characters, which are text
         separators = separators[kinds >= TAB]
         kinds = at[separators]
-    line_ends = np.flatnonzero(kinds == NEWLINE)
+    line_ends = where(kinds == NEWLINE)
     ends = separators[line_ends]
     starts = np.empty_like(ends)
     starts[:1], starts[1:] = 0, ends[:-1] + 1
-    tabs = np.diff(line_ends, prepend=-1) - 1
+    tabs = line_ends.copy()
+    tabs[1:] -= line_ends[:-1] + 1
     is_blank = ends == starts
     is_comment = at[starts] == HASH
     is_token = ~(is_blank | is_comment)
-    wrong = np.flatnonzero(is_token & (tabs != COLUMNS - 1))
+    wrong = where(is_token & (tabs != COLUMNS - 1))
     faults = []
     for line in wrong.tolist():
         if bytes_.data[starts[line] : ends[line]].decode().isspace():
@@ -86,32 +86,34 @@ def scan_lines(bytes_: Bytes) -> Lines:
     if faults:
         raise BrokenError(faults)
 
-    tokens = np.flatnonzero(is_token)
-    blanks = np.flatnonzero(is_blank)
-    group = np.searchsorted(blanks, tokens)
-    fresh = np.empty(len(tokens), dtype=np.bool_)
-    fresh[:1] = True
-    np.not_equal(group[1:], group[:-1], out=fresh[1:])
-    first_token = np.flatnonzero(fresh)
-    groups = group[first_token]
-    comments = np.flatnonzero(is_comment)
-    comment_group = np.searchsorted(blanks, comments)
-    sentence_of_group = np.full(len(blanks) + 1, len(groups))
-    sentence_of_group[groups] = np.arange(len(groups))
+    tokens = where(is_token)
+    blanks = where(is_blank)
+    fresh = _sentence_starts(tokens, blanks)
+    groups = np.searchsorted(blanks, tokens[fresh])  # [sents] blank lines before the sentence
+    sentence_of_group = np.full(len(blanks) + 1, len(fresh))
+    sentence_of_group[groups] = np.arange(len(fresh))
+    comments = where(is_comment)
     before = np.concatenate([[-1], blanks])
     return Lines(
         bytes=bytes_,
         starts=starts,
         ends=ends,
-        separators=separators,
-        last=line_ends[tokens],
+        table=separators[line_ends[tokens] - _BEHIND],
         tokens=tokens,
         comments=comments,
-        comment_sentence=sentence_of_group[comment_group],
-        sentence=np.cumsum(fresh) - 1,
-        first_token=first_token,
+        comment_sentence=sentence_of_group[np.searchsorted(blanks, comments)],
+        sentence=np.repeat(np.arange(len(fresh)), np.append(fresh[1:], len(tokens)) - fresh),
+        first_token=fresh,
         first_line=before[groups] + 1,
     )
+
+
+def _sentence_starts(tokens: Ints, blanks: Ints) -> Ints:
+    """The tokens that a blank line stands before; token lines that follow each other share a sentence."""
+    apart = where(tokens[1:] - tokens[:-1] != 1)
+    divided = np.searchsorted(blanks, tokens[apart]) != np.searchsorted(blanks, tokens[apart + 1])
+    starts = apart[divided] + 1
+    return np.concatenate([[0], starts]) if len(tokens) else starts
 
 
 def _columns(line: int, columns: int) -> Fault:
@@ -152,14 +154,14 @@ def scan_ids(lines: Lines) -> Tokens:
             np.zeros(lines.sents, dtype=np.int64),
         )
 
-    words = np.flatnonzero(plain)
-    words_before: Ints = np.cumsum(plain) - plain  # [tokens] words of the block before the token
+    words = where(plain)
+    words_before: Ints = plain.cumsum() - plain  # [tokens] words of the block before the token
     offsets = np.append(words_before[lines.first_token], len(words))
-    special = np.flatnonzero(~plain)
+    special = where(~plain)
     dash, dot = _split_ids(lines, special, starts[special], ends[special])
     rank = words_before - offsets[lines.sentence]  # [tokens] words of the sentence before the token
     faults = _wrong_empty(lines, special[dot.mask], dot, rank)
-    wordless = np.flatnonzero(np.diff(offsets) == 0)
+    wordless = where(np.diff(offsets) == 0)
     faults += [
         Fault(int(lines.first_line[s]), "a sentence without words", "give it words or remove it")
         for s in wordless.tolist()
@@ -179,7 +181,7 @@ def scan_ids(lines: Lines) -> Tokens:
         words,
         offsets,
         place,
-        np.flatnonzero(is_surface),
+        where(is_surface),
         (np.cumsum(is_surface) - 1)[words],
         np.bincount(lines.sentence[special[dot.mask]], minlength=lines.sents),
     )
@@ -187,7 +189,7 @@ def scan_ids(lines: Lines) -> Tokens:
 
 def _check_sequence(lines: Lines, words: Ints, ids: Ints, offsets: Ints) -> None:
     expected = np.arange(1, len(words) + 1) - offsets[lines.sentence[words]]
-    wrong = np.flatnonzero(ids != expected)
+    wrong = where(ids != expected)
     if wrong.size:
         raise BrokenError(
             [
@@ -231,7 +233,7 @@ def _split_ids(lines: Lines, special: Ints, starts: Ints, ends: Ints) -> tuple[_
                     f"{lines.bytes.text(int(starts[row]), int(ends[row]))!r} is no id",
                     "use 1, 2, 3, ... for words, 1-2 for multiword tokens, 1.1 for empty nodes",
                 )
-                for row in np.flatnonzero(~good).tolist()
+                for row in where(~good).tolist()
             ]
         )
     is_range = at[middle] == DASH
@@ -246,7 +248,7 @@ def _wrong_empty(lines: Lines, empty: Ints, pairs: _Pairs, rank: Ints) -> list[F
             f"empty node {left[row]}.{right[row]} stands behind word {rank[empty[row]]}",
             "put an empty node behind the word it is numbered after",
         )
-        for row in np.flatnonzero(left != rank[empty]).tolist()
+        for row in where(left != rank[empty]).tolist()
     ]
 
 
@@ -264,7 +266,7 @@ def _check_ranges(lines: Lines, ranges: Ints, pairs: _Pairs, rank: Ints, offsets
                     f"multiword token {left[row]}-{right[row]} does not fit the words around it",
                     "put a range before its first word; it must end within the sentence and overlap no other",
                 )
-                for row in np.flatnonzero(wrong).tolist()
+                for row in where(wrong).tolist()
             ]
         )
 

@@ -14,12 +14,22 @@ Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 
-PAD = b"\xff" * 16  # behind every buffer, so that eight bytes can be loaded anywhere
+PAD = b" " * 16  # behind every buffer, so that eight bytes can be loaded anywhere
 ONES = np.uint64(0x0101010101010101)
 _MASKS = np.array([(1 << (8 * n)) - 1 for n in range(9)], dtype=np.uint64)
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SEED = np.uint64(0xC2B2AE3D27D4EB4F)
-_HALF = np.uint64(32)
+_HIGH_BITS = ONES << np.uint64(7)
+_ZEROS, _OVER_NINE = ONES * np.uint64(0x30), ONES * np.uint64(0x76)
+_MISSING = np.array([8 * (8 - n) for n in range(9)], dtype=np.uint64)
+_8, _16, _32, _TEN, _HUNDRED, _TEN_THOUSAND = (np.uint64(n) for n in (8, 16, 32, 10, 100, 10_000))
+_PAIRS, _FOURS, _EIGHT = (np.uint64(n) for n in (0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0xFFFFFFFF))
+_SAMPLE = 1024
+
+
+def where(mask: Mask) -> Ints:
+    """The rows where ``mask`` is true (``np.flatnonzero`` without its detours: blocks are small)."""
+    return mask.nonzero()[0]
 
 
 class Bytes:
@@ -35,40 +45,42 @@ class Bytes:
         return self.data[start:end].decode()
 
 
-def eights(bytes_: Bytes, starts: Ints, lengths: Ints) -> Iterator[tuple[slice | Ints, Words]]:
-    """(rows, words): the k-th eight bytes of each span longer than 8 k, zeros behind its end."""
+def eights(starts: Ints, lengths: Ints) -> Iterator[tuple[slice | Ints, Ints, Words]]:
+    """(rows, starts, masks): where the k-th eight bytes of each span longer than 8 k are, and the mask
+    that blanks what lies behind its end."""
     rows: slice | Ints = slice(None)
-    k = 0
     while len(starts):
-        yield rows, bytes_.word[starts] & _MASKS.take(lengths, mode="clip")
-        longer = np.flatnonzero(lengths > 8)
-        k += 1
+        yield rows, starts, _MASKS.take(lengths, mode="clip")
+        longer = where(lengths > 8)
         rows = longer if isinstance(rows, slice) else rows[longer]
         starts, lengths = starts[longer] + 8, lengths[longer] - 8
 
 
+def continuations(words: Words) -> Ints:
+    """[spans] bytes 0b10xxxxxx, which begin no character, among each eight."""
+    bits = (words >> np.uint64(7)) & ~(words >> np.uint64(6)) & ONES
+    return ((bits * ONES) >> np.uint64(56)).view(np.int64)
+
+
 def integers(bytes_: Bytes, starts: Ints, ends: Ints) -> tuple[Ints, Mask]:
-    """(values, valid): spans of one to nine decimal digits as integers."""
-    at, lengths = bytes_.at, ends - starts
-    digit = at[ends - 1] - np.uint8(48)
-    valid = (digit <= 9) & (lengths > 0) & (lengths <= 9)
-    values = digit.astype(np.int64)
-    rows, place = np.flatnonzero(lengths > 1), 1
-    while rows.size and place < 9:
-        digit = at[ends[rows] - (place + 1)] - np.uint8(48)
-        valid[rows] &= digit <= 9
-        values[rows] += digit * np.int64(10**place)
-        place += 1
-        rows = rows[lengths[rows] > place]
-    return values, valid
+    """(values, valid): spans of one to eight decimal digits as integers, the digits of a span at once."""
+    lengths = ends - starts
+    # The last digit moves into the highest byte, zeros fill up below the first.
+    digits = (bytes_.word[starts] ^ _ZEROS) << _MISSING.take(lengths, mode="clip")
+    valid = ((digits | (digits + _OVER_NINE)) & _HIGH_BITS) == 0
+    valid &= (lengths > 0) & (lengths <= 8)
+    pairs = (digits * _TEN + (digits >> _8)) & _PAIRS
+    fours = (pairs * _HUNDRED + (pairs >> _16)) & _FOURS
+    values = (fours * _TEN_THOUSAND + (fours >> _32)) & _EIGHT
+    return values.view(np.int64), valid
 
 
 def hashes(bytes_: Bytes, starts: Ints, lengths: Ints) -> Words:
     """A 64-bit hash of each span."""
     result = (lengths + 1).astype(np.uint64) * _SEED
-    for rows, words in eights(bytes_, starts, lengths):
-        mixed = (result[rows] ^ words) * _PRIME
-        result[rows] = mixed ^ (mixed >> _HALF)
+    for rows, at, masks in eights(starts, lengths):
+        mixed = (result[rows] ^ (bytes_.word[at] & masks)) * _PRIME
+        result[rows] = mixed ^ (mixed >> _32)
     return result
 
 
@@ -84,38 +96,54 @@ class Dictionary:
             lengths = np.array([len(name) for name in encoded])
             self.encode(Bytes(b"".join(encoded) + PAD), np.cumsum(lengths) - lengths, lengths)
 
+    def copy(self) -> "Dictionary":
+        """A dictionary that starts with what this one holds."""
+        other = Dictionary.__new__(Dictionary)
+        other.names, other._codes = self.names.copy(), self._codes.copy()
+        other._bits, other._shift = self._bits, self._shift
+        other._slot_hash, other._slot_code = self._slot_hash.copy(), self._slot_code.copy()
+        return other
+
     def _resize(self, bits: int) -> None:
         self._bits, self._shift = bits, np.uint64(64 - bits)
         self._slot_hash = np.zeros(1 << bits, dtype=np.uint64)
         self._slot_code = np.zeros(1 << bits, dtype=np.int32)
-        for key, code in self._codes.items():
-            self._place(key, code)
-
-    def _place(self, key: int, code: int) -> None:
-        slot = ((key * int(_PRIME)) & (2**64 - 1)) >> int(self._shift)
-        self._slot_hash[slot], self._slot_code[slot] = key, code
+        keys = np.fromiter(self._codes.keys(), dtype=np.uint64, count=len(self._codes))
+        slots = ((keys * _PRIME) >> self._shift).view(np.int64)
+        self._slot_hash[slots] = keys
+        self._slot_code[slots] = np.fromiter(self._codes.values(), dtype=np.int32, count=len(self._codes))
 
     def encode(self, bytes_: Bytes, starts: Ints, lengths: Ints) -> NDArray[np.int32]:
         """[spans] the code of each span; new strings are taken in."""
         keys = hashes(bytes_, starts, lengths)
         slots = ((keys * _PRIME) >> self._shift).view(np.int64)
         codes = self._slot_code[slots]
-        missed = np.flatnonzero(self._slot_hash[slots] != keys)
+        missed = where(self._slot_hash[slots] != keys)
+        if missed.size > _SAMPLE:  # a few rows hold most of what is new: sort those alone
+            codes[missed[:_SAMPLE]] = self._take_in(bytes_, starts, lengths, keys, missed[:_SAMPLE])
+            missed = missed[_SAMPLE:]
+            codes[missed] = self._slot_code[slots[missed]]
+            missed = missed[self._slot_hash[slots[missed]] != keys[missed]]
         if missed.size:  # new strings, and the few that share a slot with another
-            unique, first, inverse = np.unique(keys[missed], return_index=True, return_inverse=True)
-            found = np.empty(len(unique), dtype=np.int32)
-            for position in np.argsort(first).tolist():
-                row = missed[first[position]]
-                found[position] = self._take_in(int(unique[position]), bytes_, starts[row], lengths[row])
-            codes[missed] = found[inverse]
+            codes[missed] = self._take_in(bytes_, starts, lengths, keys, missed)
         if len(self.names) << 4 > 1 << self._bits:
             self._resize(self._bits + 2)
         return codes
 
-    def _take_in(self, key: int, bytes_: Bytes, start: int, length: int) -> int:
-        code = self._codes.get(key)
-        if code is None:
-            code = self._codes[key] = len(self.names)
-            self.names.append(bytes_.text(start, start + length))
-            self._place(key, code)
-        return code
+    def _take_in(
+        self, bytes_: Bytes, starts: Ints, lengths: Ints, keys: Words, rows: Ints
+    ) -> NDArray[np.int32]:
+        unique, first, inverse = np.unique(keys[rows], return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        seen = rows[first[order]]
+        begin, end = starts[seen].tolist(), (starts[seen] + lengths[seen]).tolist()
+        codes, names, data = self._codes, self.names, bytes_.data
+        found = np.empty(len(unique), dtype=np.int32)
+        for position, key, start, stop in zip(order.tolist(), keys[seen].tolist(), begin, end, strict=True):
+            code = codes.setdefault(key, len(names))
+            if code == len(names):
+                names.append(data[start:stop].decode())
+            found[position] = code
+        slots = ((unique * _PRIME) >> self._shift).view(np.int64)
+        self._slot_hash[slots], self._slot_code[slots] = unique, found
+        return found[inverse]

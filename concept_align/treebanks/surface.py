@@ -5,20 +5,18 @@ running sums, and the claim is checked byte by byte for all sentences at once. A
 (double or no-break spaces, another Unicode normalisation) is walked through form by form.
 """
 
-import re
 import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .scan import Lines
-from .spans import ONES, Ints, Mask, eights
+from .scan import Lines, Tokens
+from .spans import Ints, Mask, continuations, eights, where
 
 SPACE = ord(" ")
+_FEW = 256  # spans that are searched one by one; more, and the whole block is
 _NO_SPACE = b"SpaceAfter=No"
 _HEAD, _TAIL = (np.uint64(int.from_bytes(part, "little")) for part in (_NO_SPACE[:8], _NO_SPACE[-8:]))
-_INNER = re.compile(rb"\|SpaceAfter=No(?=\|)")
 
 
 def spaces_after(lines: Lines, tokens: Ints) -> Mask:
@@ -26,20 +24,33 @@ def spaces_after(lines: Lines, tokens: Ints) -> Mask:
     at, word = lines.bytes.at, lines.bytes.word
     starts, ends = lines.column(9, tokens)
     spaces = np.ones(len(tokens), dtype=np.bool_)
-    rows = np.flatnonzero(ends - starts >= len(_NO_SPACE))
+    rows = where(ends - starts >= len(_NO_SPACE))
     start, end = starts[rows], ends[rows]
     follows = at[start + len(_NO_SPACE)]
     first = (word[start] == _HEAD) & (word[start + 5] == _TAIL) & ((follows == ord("|")) | (follows <= 10))
     begin = np.maximum(end - len(_NO_SPACE), start)
     last = (word[begin] == _HEAD) & (word[begin + 5] == _TAIL) & (at[begin - 1] == ord("|"))
     spaces[rows[first | last]] = False
-    inner = [match.start() for match in _INNER.finditer(lines.bytes.data)]
-    if inner:
-        token = np.searchsorted(ends, inner)
-        inside = token < len(ends)
-        inside[inside] &= starts[token[inside]] <= np.array(inner)[inside]
-        spaces[token[inside]] = False
+    hidden = rows[(end - start > len(_NO_SPACE) + 3) & ~(first | last)]
+    if hidden.size:
+        inside = _holding(lines.bytes.data, b"|" + _NO_SPACE + b"|", starts[hidden], ends[hidden])
+        spaces[hidden[inside]] = False
     return spaces
+
+
+def _holding(data: bytes, wanted: bytes, starts: Ints, ends: Ints) -> Ints:
+    """Which of the spans (in order, apart from each other) hold ``wanted``."""
+    if len(starts) < _FEW:
+        spans = enumerate(zip(starts.tolist(), ends.tolist(), strict=True))
+        return np.array([row for row, (start, end) in spans if data.find(wanted, start, end) >= 0], dtype=int)
+    found, position = [], data.find(wanted, int(starts[0]))
+    while position >= 0:
+        found.append(position)
+        position = data.find(wanted, position + 1)
+    rows = np.searchsorted(ends, found)
+    inside = rows < len(ends)
+    inside[inside] = starts[rows[inside]] <= np.array(found, dtype=np.int64)[inside]
+    return rows[inside]
 
 
 class Surface:
@@ -49,23 +60,24 @@ class Surface:
     the text is that very string.
     """
 
-    def __init__(self, lines: Lines, tokens: Ints, spaces: Mask) -> None:
+    def __init__(self, lines: Lines, tokens: Tokens, spaces: Mask) -> None:
         self.bytes = lines.bytes
-        self.starts, ends = lines.column(1, tokens)
+        self.starts, ends = lines.column(1, tokens.surface)
         self.lengths = ends - self.starts
-        self.sentence = lines.sentence[tokens]
+        self.sentence = lines.sentence[tokens.surface]
         self.offsets = np.searchsorted(self.sentence, np.arange(lines.sents + 1))
         self.spaces = spaces.copy()
         self.spaces[self.offsets[1:] - 1] = False  # nothing follows the last token
         self.at, self.total = self._lay(self.lengths)
-        self._unequal: Mask | None = None
 
     def _lay(self, lengths: Ints) -> tuple[Ints, Ints]:
         """(start of each token within its sentence, length of each sentence)."""
-        ends = np.cumsum(lengths + self.spaces)
-        bases = np.concatenate([[0], ends])[self.offsets]
-        starts = ends - lengths - self.spaces - np.repeat(bases[:-1], np.diff(self.offsets))
-        return starts, np.diff(bases)
+        whole = lengths + self.spaces
+        starts = whole.cumsum()
+        starts -= whole
+        bases = np.append(starts, starts[-1] + whole[-1])[self.offsets]
+        starts -= bases[self.sentence]
+        return starts, bases[1:] - bases[:-1]
 
     def compare(self, text_starts: Ints, text_lengths: Ints) -> tuple[Mask, Ints, Ints]:
         """([sents] text is the rebuilt string, [surface] first character, [surface] last character + 1)."""
@@ -75,16 +87,12 @@ class Surface:
         wrong = np.zeros(len(there), dtype=np.bool_)
         characters = self.lengths.copy()
         plain = self.bytes.data.isascii()
-        for rows, words in eights(self.bytes, self.starts, self.lengths):
-            if isinstance(rows, slice):
-                k, mine, rest = 0, there, self.lengths
-            else:
-                k += 8
-                mine, rest = there[rows] + k, self.lengths[rows] - k
-            _, theirs = next(eights(self.bytes, mine, rest))
-            wrong[rows] |= words != theirs
+        offset = there - self.starts
+        for rows, at, masks in eights(self.starts, self.lengths):
+            mine = self.bytes.word[at] & masks
+            wrong[rows] |= mine != (self.bytes.word[at + offset[rows]] & masks)
             if not plain:
-                characters[rows] -= _continuations(words)
+                characters[rows] -= continuations(mine)
         behind = self.bytes.at[there + self.lengths]
         wrong |= inside & self.spaces & (behind != SPACE)
         same[self.sentence[wrong]] = False
@@ -101,13 +109,6 @@ class Surface:
         first, last = self.offsets[sentence : sentence + 2].tolist()
         pairs = zip(self.forms(sentence), self.spaces[first:last].tolist(), strict=True)
         return "".join(form + " " * space for form, space in pairs)
-
-
-def _continuations(words: NDArray[np.uint64]) -> Ints:
-    """[spans] bytes 0b10xxxxxx among each eight."""
-    seven, six, top = np.uint64(7), np.uint64(6), np.uint64(56)
-    bits = (words >> seven) & ~(words >> six) & ONES
-    return ((bits * ONES) >> top).view(np.int64)
 
 
 def search(text: str, forms: Sequence[str]) -> list[tuple[int, int]] | None:

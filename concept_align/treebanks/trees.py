@@ -7,7 +7,7 @@ log2(longest sentence) doublings walks in a circle.
 import numpy as np
 from numpy.typing import NDArray
 
-from .spans import Ints
+from .spans import Ints, where
 
 
 def misshapen(heads: NDArray[np.int32], offsets: Ints, sentence: Ints) -> tuple[Ints, Ints, Ints]:
@@ -20,13 +20,15 @@ def misshapen(heads: NDArray[np.int32], offsets: Ints, sentence: Ints) -> tuple[
     jump = np.empty(words + 1, dtype=np.int64)
     jump[:-1] = np.where(heads > 0, offsets[sentence] + heads - 1, words)
     jump[-1] = words
-    longest = int(np.diff(offsets).max(initial=1))
+    longest = int((offsets[1:] - offsets[:-1]).max(initial=1))
     for _ in range(longest.bit_length()):
         jump = jump[jump]
         if (jump == words).all():
             break
-    cyclic = np.flatnonzero(jump[:-1] != words)
+    cyclic = where(jump[:-1] != words)
     roots = np.bincount(sentence[heads == 0], minlength=sents)
-    unsure = np.bincount(sentence[heads < 0], minlength=sents) > 0
-    wrong = np.flatnonzero((roots != 1) & ~unsure)
+    wrong = where(roots != 1)
+    if wrong.size:
+        unsure = np.bincount(sentence[heads < 0], minlength=sents) > 0
+        wrong = wrong[~unsure[wrong]]
     return cyclic, wrong, roots[wrong]
