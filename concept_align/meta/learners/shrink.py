@@ -25,13 +25,12 @@ from torch import nn
 from torch.nn import functional
 
 from ...progress import Progress
-from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..data import Validation, WordBatches, identity, torch_stream, total_counts
-from ..episodes import EpisodeBatch, Pool, Words, batch, schedule
+from ..data import identity, torch_stream
+from ..episodes import Words
 from ..history import save_history
 from ..maps import Encoder
-from ..train import Optimisation, Stage, train
+from ..train import train
 from .base import TrainingData
 from .saved import FunctionClassifier, SavedAligner, predictable
 
@@ -227,7 +226,9 @@ class Shrink:
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ShrinkAligner:
         """Both stages, each with its own checkpoints."""
-        fit = _Fit(self, data, seed)
+        from .shrink_fit import ShrinkFit  # it needs the model of this module
+
+        fit = ShrinkFit(self, data, seed)
         which = identity(data, self.name, self.config(), seed)
         histories = {
             stage.name: train(stage, seed=seed, identity=which, folder=folder, progress=progress)
@@ -235,80 +236,3 @@ class Shrink:
         }
         save_history(folder, histories)
         return ShrinkAligner(self, fit.model, fit.known)
-
-
-class _Fit:
-    """The two stages of one fit, on one model."""
-
-    def __init__(self, config: Shrink, data: TrainingData, seed: int) -> None:
-        self.config, self.data, self.seed = config, data, seed
-        counts = total_counts(data)
-        self.known = counts >= config.least
-        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        with torch.no_grad():
-            self.model.log_frequency.copy_((counts + 1.0).log())
-        self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
-        self.validation = Validation(
-            data, least=config.least, seed=derive(seed, "validation"), known=self.known
-        )
-        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
-
-    def pooled(self) -> Stage:
-        """Single words of all languages against the prior: n = 0."""
-        config, model = self.config, self.model
-        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
-        none = torch.zeros(len(self.known))
-
-        def loss(epoch: int, step: int) -> torch.Tensor:
-            x, y = batches(epoch, step)
-            return functional.cross_entropy(
-                model.logits(model.f(x), model.prior, model.log_frequencies(none)), y
-            )
-
-        plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
-        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
-
-    def episodic(self) -> Stage:
-        config = self.config
-        steps = -(-config.episodes * len(self.data.train) // config.episodes_per_step)
-        plan = Optimisation(config.epochs, config.lr, config.weight_decay, decoupled=True)
-        return Stage(
-            "episodes", self.model, steps, self.loss, lambda: self._accuracies(config.validation_shots), plan
-        )
-
-    def episodes(self, epoch: int, step: int) -> EpisodeBatch:
-        """The episodes of a step; each one's number of shots is drawn with it."""
-        config = self.config
-        if self._plan[0] != epoch:
-            order = schedule(self.seed, "episodes", epoch, self.data.train, config.episodes)
-            self._plan = (epoch, order)
-        chosen = self._plan[1][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
-        drawn = []
-        for language, number in chosen:
-            pool = self.pools[language]
-            queries = min(config.queries, max(1, len(pool.sentences) // 2))
-            rng = stream(self.seed, "episodes", language, number)
-            shots = min(int(rng.choice(config.shots)), len(pool.sentences) - queries)
-            drawn.append(pool.draw(rng, shots=shots, queries=queries, smoothing=False))
-        return batch(drawn, self.pools)
-
-    def loss(self, epoch: int, step: int) -> torch.Tensor:
-        """Mean over query words of the negative log-likelihood."""
-        episodes = self.episodes(epoch, step)
-        valid = torch.ones(episodes.tasks, len(self.known), dtype=torch.bool)
-        given = adapted(self.model, episodes.support, valid, self.config.correction)
-        return functional.cross_entropy(query_logits(self.model, episodes.query, given), episodes.query.y)
-
-    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
-        """Accuracy at each number of shots; their mean first, for it chooses."""
-        aligner = ShrinkAligner(self.config, self.model, self.known)
-        validation = self.validation
-        found = {}
-        for number in shots:
-            found[f"{number}-shot accuracy"] = validation.accuracy(
-                lambda language, number=number: aligner.adapt(  # type: ignore[misc]
-                    validation.support(language, number) if number else None, valid=validation.valid[language]
-                )
-            )
-        self.model.requires_grad_(True)
-        return {"mean accuracy": sum(found.values()) / len(found), **found}
