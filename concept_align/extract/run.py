@@ -8,7 +8,7 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from ..store.shards import write_tensors
 from ..store.upkeep import sweep
 from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
+from ..treebanks.corpus import Annotations
 from ..treebanks.discover import TreebankFile
 from ..types import MwtPolicy, Pooling, RootPolicy, Split
 from .plan import Wanted, Work, check, make_marker, make_recipe, read_and_prepare, settle, still_to_do
@@ -155,9 +156,10 @@ def _one(
     if wanted.sink == "states":
         _check_space(folder, len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents))
     bar = progress.bar(f"{file.treebank} {file.split}", prepared.words, unit="words")
-    with ExitStack() as stack:
-        sink = _open(stack, model, store, work, wanted, prepared, marker)
-        if work.layers:
+    annotations = of_sentences(prepared.corpus, prepared.kept)
+    size = _write_words(store, wanted, prepared, annotations, marker) if wanted.sink == "states" else 0
+    if work.layers:
+        with _open(store, work, wanted, annotations, marker) as sink:
             _run(model, store.recipe, work, prepared, sink, batch_pieces, bar)
     return Done(
         treebank=file.treebank,
@@ -169,45 +171,44 @@ def _one(
         sents=prepared.sents,
         left_out=prepared.left_out,
         examples=prepared.examples,
-        bytes=_written(store, work),
+        bytes=size + _written(store, work, wanted),
         seconds=time.perf_counter() - begun,
     )
 
 
+def _write_words(
+    store: Store, wanted: Wanted, prepared: Prepared, annotations: Annotations, marker: Marker
+) -> int:
+    """Write the annotations unless they are there; the bytes written."""
+    there = store.marker(marker.treebank, words_name(marker.split))
+    if there is not None and there.made_like(marker) and not wanted.force:
+        return 0
+    path = store.folder / marker.treebank / words_name(marker.split)
+    manifest.marker_path(path).unlink(missing_ok=True)
+    ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
+    size, digest = write_tensors(path, *words_tensors(annotations, prepared.kept, ids))
+    manifest.write(path, dataclasses.replace(marker, kind="words", size=size, sha256=digest))
+    return size
+
+
 def _open(
-    stack: ExitStack,
-    model: LanguageModel,
-    store: Store,
-    work: Work,
-    wanted: Wanted,
-    prepared: Prepared,
-    marker: Marker,
-) -> Sink:
-    """The sink of ``work``; for states the annotations are written first."""
-    folder = store.folder / work.file.treebank
-    annotations = of_sentences(prepared.corpus, prepared.kept)
+    store: Store, work: Work, wanted: Wanted, annotations: Annotations, marker: Marker
+) -> AbstractContextManager[Sink]:
+    """The sink of ``work``."""
+    folder = store.folder / marker.treebank
     if wanted.sink == "states":
-        there = store.marker(work.file.treebank, words_name(work.file.split))
-        if wanted.force or there is None or not there.made_like(marker):
-            path = folder / words_name(work.file.split)
-            manifest.marker_path(path).unlink(missing_ok=True)
-            ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
-            size, digest = write_tensors(path, *words_tensors(annotations, prepared.kept, ids))
-            manifest.write(path, dataclasses.replace(marker, kind="words", size=size, sha256=digest))
-        return stack.enter_context(states_sink(folder, store.recipe, work.layers, marker))
+        return states_sink(folder, store.recipe, work.layers, marker)
     tasks = [parse_task(name, annotations) for name in wanted.tasks]
-    return stack.enter_context(
-        statistics_sink(
-            folder,
-            [(layer, task) for layer in work.layers for task in tasks],
-            marker,
-            annotations,
-            dim=model.dim,
-            cap=store.recipe.max_words_per_concept,
-            second_moments=wanted.second_moments,
-            root=wanted.root,
-            mwt=wanted.mwt,
-        )
+    return statistics_sink(
+        folder,
+        [(layer, task) for layer in work.layers for task in tasks],
+        marker,
+        annotations,
+        dim=store.recipe.dim,
+        cap=store.recipe.max_words_per_concept,
+        second_moments=wanted.second_moments,
+        root=wanted.root,
+        mwt=wanted.mwt,
     )
 
 
@@ -232,12 +233,15 @@ def _run(
             bar.advance(int(states.offsets[-1]))
 
 
-def _written(store: Store, work: Work) -> int:
+def _written(store: Store, work: Work, wanted: Wanted) -> int:
     """Bytes of the shards of ``work``'s layers."""
     return sum(
         shard.bytes
         for shard in store.contents(work.file.treebank)
-        if shard.split == work.file.split and shard.layer in work.layers
+        if shard.split == work.file.split
+        and shard.kind == wanted.sink
+        and shard.layer in work.layers
+        and (shard.task is None or shard.task in wanted.tasks)
     )
 
 

@@ -67,7 +67,7 @@ class _StatesSink:
         raise StoreError(
             f"states of layer {layer} reach {largest:.3g}, too large for {self._name}",
             where=self._where,
-            remedy="--save-dtype bfloat16 (or float32), into a new --out",
+            remedy="--save-dtype bfloat16 (or float32); into a new --out where this one holds other states",
         )
 
 

@@ -69,14 +69,15 @@ class Store:
     def create(cls, folder: str | Path, recipe: Recipe, *, write: bool = True) -> "Store":
         """The store of ``recipe`` in ``folder``, new or as it stands; nothing is made unless ``write``.
 
-        StoreError, naming what differs, where another recipe made shards there already.
+        StoreError, naming what differs, where another recipe made states there already.
         """
         folder = Path(folder)
         if (folder / RECIPE).exists():
             there = cls.open(folder)
             if there.fingerprint == recipe.fingerprint():
                 return there
-            if any(marker_or_none(path) for path in shards(folder)):
+            markers = (marker_or_none(path) for path in shards(folder))
+            if any(marker is not None and marker.kind != "words" for marker in markers):
                 raise StoreError(
                     "made by another recipe: " + "; ".join(there.recipe.differences(recipe)),
                     where=str(folder),

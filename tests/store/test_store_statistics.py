@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from concept_align.errors import StoreError
+from concept_align.store.statistics import (
+    Statistics,
+    StatisticsFitter,
+    read_statistics,
+    write_statistics,
+)
+
+CONCEPTS = ("ADJ", "NOUN", "VERB")
+
+
+def words(number: int, dim: int = 4, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.randint(0, len(CONCEPTS), (number,), generator=generator)
+    return torch.randn(number, dim, generator=generator), y
+
+
+def test_batches_give_the_sums_and_moments_of_the_whole():
+    x, y = words(50)
+    fitter = StatisticsFitter(CONCEPTS, 4, second=True)
+    for low in range(0, 50, 7):
+        fitter.update(x[low : low + 7], y[low : low + 7])
+    found = fitter.finish()
+    for concept in range(3):
+        assert int(found.counts[concept]) == int((y == concept).sum())
+        torch.testing.assert_close(found.sums[concept], x[y == concept].double().sum(0))
+    torch.testing.assert_close(found.second, x.double().T @ x.double())
+
+
+def test_merged_halves_are_the_whole():
+    x, y = words(40)
+    whole = StatisticsFitter(CONCEPTS, 4, second=True).update(x, y).finish()
+    left = StatisticsFitter(CONCEPTS, 4, second=True).update(x[:11], y[:11]).finish()
+    right = StatisticsFitter(CONCEPTS, 4, second=True).update(x[11:], y[11:]).finish()
+    merged = left.merge(right)
+    assert torch.equal(merged.counts, whole.counts)
+    torch.testing.assert_close(merged.sums, whole.sums)
+    torch.testing.assert_close(merged.second, whole.second)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 40])
+def test_a_cap_takes_the_first_words_of_each_concept_whatever_the_batches(batch):
+    x, y = words(40)
+    fitter = StatisticsFitter(CONCEPTS, 4, cap=5)
+    for low in range(0, 40, batch):
+        fitter.update(x[low : low + batch], y[low : low + batch])
+    found = fitter.finish()
+    for concept in range(3):
+        torch.testing.assert_close(found.sums[concept], x[y == concept][:5].double().sum(0))
+    assert found.counts.tolist() == [5, 5, 5]
+
+
+def test_statistics_of_other_concepts_do_not_merge():
+    one = Statistics(("a",), torch.zeros(1, dtype=torch.int64), torch.zeros(1, 2))
+    other = Statistics(("b",), torch.zeros(1, dtype=torch.int64), torch.zeros(1, 2))
+    with pytest.raises(StoreError, match="other concepts"):
+        one.merge(other)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    fitted = StatisticsFitter(CONCEPTS, 4, second=True).update(*words(9)).finish()
+    path = tmp_path / "s.safetensors"
+    write_statistics(path, fitted)
+    read = read_statistics(path)
+    assert read.concepts == CONCEPTS
+    assert torch.equal(read.counts, fitted.counts)
+    assert torch.equal(read.sums, fitted.sums)
+    assert torch.equal(read.second, fitted.second)
