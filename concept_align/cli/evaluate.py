@@ -1,5 +1,6 @@
 """``concept-align evaluate``: test saved aligners in languages they have not seen."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..evaluation.campaign import Campaign
     from ..evaluation.protocol import Protocol
+    from ..report.tables import TextTable
 
 
 def evaluate(
@@ -151,11 +153,19 @@ def _print(frame: "pd.DataFrame") -> None:
     from ..report.tables import SETTING, language_table, setting_title, summary_tables
 
     for setting, rows in frame.groupby(list(SETTING), sort=True):
-        say(f"\n{setting_title([str(part) for part in setting])}")
-        tables = [*summary_tables(rows), language_table(rows, int(rows["shots"].min()))]
-        for table in tables:
+        title = setting_title([str(part) for part in setting])
+        for table in (*summary_tables(rows), language_table(rows, int(rows["shots"].min()))):
             if table is not None:
-                emit_table(table.title, table.columns, table.rows, right=table.right)
+                emit_table(f"\n{title}\n{table.title}", table.columns, _fitting(table), right=table.right)
+
+
+def _fitting(table: "TextTable") -> list[list[str]]:
+    """The table's rows; without intervals where the terminal is too narrow for them."""
+    from shutil import get_terminal_size
+
+    width = get_terminal_size().columns if sys.stdout.isatty() else 160
+    needed = sum(2 + max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True))
+    return table.rows if needed <= width else [[cell.split(" [")[0] for cell in row] for row in table.rows]
 
 
 def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool) -> None:

@@ -27,6 +27,7 @@ from ..types import Split
 Valid = Literal["train", "source", "pair", "all"]
 Short = Literal["omit", "all"]
 VALIDS: tuple[Valid, ...] = get_args(Valid)
+SHORTS: tuple[Short, ...] = get_args(Short)
 SHOTS: tuple[int, ...] = (0, 1, 5, 10, 50, 100)
 
 Load = Callable[[str, Split], Features]
@@ -67,6 +68,8 @@ class Protocol:
             raise UsageError(
                 f"{self.bootstrap} bootstrap resamples bound nothing", remedy="ask for 100 or more"
             )
+        if self.short not in SHORTS:
+            raise UsageError(f"unknown treatment {self.short!r}", remedy=f"use {' or '.join(SHORTS)}")
         if self.valid not in VALIDS:
             raise UsageError(f"unknown set of concepts {self.valid!r}", remedy=f"use {', '.join(VALIDS)}")
 

@@ -161,7 +161,9 @@ def measure(
     training_words: dict[str, int] = {}
     notices: list[str] = []
     each = len(tested) * sum(protocol.draws_of(shots) for shots in protocol.shots)
-    bar = (progress or Silent()).bar("evaluate", len(targets) * each, unit="tests")
+    bar = (progress or Silent()).bar(
+        f"{setting.task}, layer {setting.layer}", len(targets) * each, unit="tests"
+    )
     for language in targets:
         target, said = prepare(
             language, load, source, protocol, untrained=language in untrained, hashed=units is not None

@@ -1,14 +1,13 @@
 """Finished units of an evaluation on disk, so that a stopped run goes on where it was.
 
 A unit is one classifier's predictions on one test: (aligner, language, shots, draw). Units of one aligner
-and language are lines of one file, appended and flushed one by one. Its first line says what they were made
+and language are lines of one file, appended one by one. Its first line says what they were made
 from; units made from anything else are thrown away. A line that a killed writer left torn is dropped.
 """
 
 import base64
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -78,6 +77,5 @@ class UnitLog:
             return
         packed = base64.b64encode(zlib.compress(predicted.astype("<i2").tobytes(), 6)).decode()
         with self.path.open("ab") as file:
+            # Not synced to the disk: that may take longer than a unit, and what a power cut tears is dropped.
             file.write(_line({"shots": place[0], "draw": place[1], "predicted": packed}))
-            file.flush()
-            os.fsync(file.fileno())

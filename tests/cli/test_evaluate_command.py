@@ -1,0 +1,176 @@
+"""From saved aligners to a folder of results, through the command line."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from concept_align.cli import main
+
+TARGETS = ["cy", "ta"]
+
+
+def load_planted():
+    """The planted languages of the tests of ``meta``, by their place: tests are no package."""
+    if "planted" not in sys.modules:
+        path = Path(__file__).parents[1] / "meta" / "planted.py"
+        spec = importlib.util.spec_from_file_location("planted", path)
+        sys.modules["planted"] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["planted"])
+    return sys.modules["planted"]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A store, and two aligners trained from it; cy and ta set aside."""
+    from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+
+    folder = tmp_path_factory.mktemp("evaluate")
+    planted = load_planted()
+    planted.write_store(folder / "store", planted.Planted(shift=0.3), ["en", "de", "fr", "et", *TARGETS])
+    for learner, options in (("source-probe", {"least": 5}), ("pooled", {"epochs": 2})):
+        config = MetaTrainConfig(
+            store=str(folder / "store"),
+            layers="1",
+            learner=learner,
+            train_langs="en,de,fr",
+            validation_langs="et",
+            target_langs="cy,ta",
+            root="exclude",
+            options=options,
+        )
+        meta_train(plan(config), folder / learner)
+    return folder
+
+
+@pytest.fixture
+def run(here, capsys, monkeypatch):
+    def call(*arguments, aligners=("source-probe", "pooled"), store="store"):
+        command = ["concept-align", "evaluate", "--store", str(here / store)]
+        for aligner in aligners:
+            name, equals, folder = aligner.rpartition("=")
+            command += ["--aligner", f"{name}{equals}{here / folder}"]
+        monkeypatch.setattr(sys, "argv", [*command, *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        return code, *capsys.readouterr()
+
+    return call
+
+
+QUICK = ("--shots", "0,5", "--draws", "2", "--bootstrap", "200")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+def test_aligners_are_tested_in_the_languages_set_aside(run, out):
+    code, stdout, stderr = run("--out", out, "--json", *QUICK)
+    assert code == 0, stderr
+    answer = json.loads(stdout)
+    assert {row["language"] for row in answer["results"]} >= {"cy", "ta", "mean", "worst"}
+    assert {row["learner"] for row in answer["results"]} == {"source-probe", "pooled", "majority"}
+    by = {
+        (r["learner"], r["language"], r["shots"]): r["value"]
+        for r in answer["results"]
+        if r["metric"] == "accuracy"
+    }
+    assert by["pooled", "mean", 0] > by["majority", "mean", 0] + 0.2
+    assert {row["layer"] for row in answer["results"]} == {"1"}
+    assert (out / "summary.md").exists()
+
+
+def test_people_get_tables_and_the_place_of_the_files(run, out):
+    code, stdout, stderr = run("--out", out, *QUICK)
+    assert code == 0, stderr
+    assert "Mean over target languages" in stdout
+    assert "Welsh (cy)" in stdout
+    assert "comparisons.csv" in stderr
+
+
+def test_a_second_run_adapts_nothing_and_gives_the_same_bytes(run, out, monkeypatch):
+    assert run("--out", out, *QUICK)[0] == 0
+    first = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    monkeypatch.setattr("concept_align.meta.learners.pooled.PooledAligner.adapt", None)
+    monkeypatch.setattr("concept_align.meta.learners.source_probe.SourceProbeAligner.adapt", None)
+    code, _, stderr = run("--out", out, *QUICK)
+    assert code == 0, stderr
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
+
+
+def test_force_tests_again(run, out, monkeypatch):
+    assert run("--out", out, *QUICK)[0] == 0
+    monkeypatch.setattr("concept_align.meta.learners.pooled.PooledAligner.adapt", None)
+    with pytest.raises(TypeError):
+        run("--out", out, "--force", *QUICK)
+
+
+@pytest.mark.parametrize("language", ["de", "et"])
+def test_languages_that_an_aligner_has_seen_are_refused(run, out, language):
+    code, _, stderr = run("--out", out, "--langs", f"cy,{language}", *QUICK)
+    assert code == 1
+    assert language in stderr
+    assert "--langs" in stderr
+    assert not out.exists()
+
+
+def test_a_store_of_another_recipe_is_refused(run, here, out):
+    other = here / "other"
+    if not other.exists():
+        planted = load_planted()
+        planted.write_store(other, planted.Planted(dim=20), ["cy"])
+    code, _, stderr = run("--out", out, store="other")
+    assert code == 1
+    assert "another recipe: dim is 24, not 20" in stderr
+
+
+def test_a_folder_without_an_aligner_is_refused(run, here, out):
+    code, _, stderr = run("--out", out, aligners=("store",))
+    assert code == 1
+    assert "no aligner here" in stderr
+
+
+def test_two_aligners_of_one_learner_go_by_folder_or_by_the_name_given(run, here, out, tmp_path):
+    code, _, stderr = run("--out", out, aligners=("pooled", "pooled"))
+    assert code == 2
+    assert "NAME=DIR" in stderr
+    code, stdout, stderr = run("--out", out, "--json", *QUICK, aligners=("pooled", "again=pooled"))
+    assert code == 0, stderr
+    assert {row["learner"] for row in json.loads(stdout)["results"]} == {"pooled", "again", "majority"}
+
+
+def test_a_dry_run_writes_nothing_and_counts_the_tests(run, out):
+    code, stdout, _ = run("--out", out, "--dry-run", "--json", *QUICK)
+    assert code == 0
+    answer = json.loads(stdout)
+    assert answer["targets"] == TARGETS
+    assert answer["groups"][0]["tests"] == 3 * 2 * 3
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("--shots", "one"), "--shots"), (("--valid", "some"), "pair"), (("--langs", "xyz"), "--langs")],
+)
+def test_wrong_use_has_its_exit_code_and_says_what_is_right(run, out, arguments, said):
+    code, _, stderr = run("--out", out, *arguments)
+    assert code == 2
+    assert said in stderr
+
+
+def test_a_broken_provenance_is_an_error_of_the_folder(run, here, out, tmp_path):
+    import shutil
+
+    broken = here / "broken"
+    shutil.copytree(here / "pooled", broken, dirs_exist_ok=True)
+    (broken / "provenance.json").write_text('{"features": {"task": "upos"}}')
+    code, _, stderr = run("--out", out, aligners=("broken",))
+    assert code == 1
+    assert "provenance.json" in stderr

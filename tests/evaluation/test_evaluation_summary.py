@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from concept_align.evaluation.protocol import Protocol
+from concept_align.evaluation.resampling import Cell
+from concept_align.evaluation.summary import compare, low_resource, summarise
+
+PROTOCOL = Protocol(shots=(0, 5), bootstrap=1000)
+
+
+def cell(value, rng=None, spread=0.0):
+    noise = rng.normal(0, spread, size=1000) if rng else np.zeros(1000)
+    return Cell(100, np.array([value]), np.array([value]), np.array([value]), value + noise)
+
+
+def test_low_resource_is_the_third_with_fewest_words():
+    words = {"aa": 50, "bb": 10, "cc": 30, "dd": 10, "ee": 90, "ff": 80, "gg": 70}
+    assert low_resource(words) == ("bb", "cc", "dd")
+    assert low_resource({"aa": 5, "bb": 5, "cc": 5}) == ("aa",)
+
+
+def test_summaries_are_what_their_names_say():
+    cells = {"aa": cell(0.5), "bb": cell(0.9), "cc": cell(0.7)}
+    found = {summary.name: summary for summary in summarise(cells, ("aa", "zz"), PROTOCOL)}
+    values = {name: summary.value for name, summary in found.items()}
+    assert values == pytest.approx(
+        {"mean": 0.7, "low-resource mean": 0.5, "worst": 0.5, "sd": 0.2, "max-min": 0.4}
+    )
+    assert {name: summary.n for name, summary in found.items()} == {
+        "mean": 3, "low-resource mean": 1, "worst": 3, "sd": 3, "max-min": 3,
+    }  # fmt: skip
+
+
+def test_one_language_has_no_spread_and_no_low_resource_language_no_mean():
+    assert [s.name for s in summarise({"aa": cell(0.5)}, (), PROTOCOL)] == ["mean", "worst"]
+
+
+def test_every_interval_holds_its_value():
+    rng = np.random.default_rng(0)
+    cells = {f"l{i}": cell(0.6 + 0.01 * i, rng, 0.03) for i in range(9)}
+    for summary in summarise(cells, tuple(cells)[:3], PROTOCOL):
+        assert summary.low <= summary.value <= summary.high
+
+
+def test_intervals_of_means_cover_the_mean_of_the_languages_drawn_from():
+    rng = np.random.default_rng(1)
+    hits, trials = 0, 250
+    for trial in range(trials):
+        truths = rng.normal(0.6, 0.1, size=17)
+        cells = {f"l{i}": cell(truth + rng.normal(0, 0.02), rng, 0.02) for i, truth in enumerate(truths)}
+        mean = next(summarise(cells, (), Protocol(seed=trial)))
+        hits += mean.low <= 0.6 <= mean.high
+    assert 0.89 <= hits / trials <= 0.98  # 17 languages: a percentile interval is a little narrow
+
+
+def test_the_order_of_languages_changes_nothing():
+    rng = np.random.default_rng(2)
+    cells = {f"l{i}": cell(rng.random(), rng, 0.03) for i in range(8)}
+    turned = dict(reversed(cells.items()))
+    assert list(summarise(cells, ("l1",), PROTOCOL)) == list(summarise(turned, ("l1",), PROTOCOL))
+
+
+def learners(**values):
+    """Cells of zero-shot accuracy by learner and language."""
+    return {
+        (name, 0, "accuracy"): {f"l{i}": cell(value) for i, value in enumerate(by_language)}
+        for name, by_language in values.items()
+    }
+
+
+def test_equal_learners_do_not_differ():
+    (pair,) = compare(learners(one=[0.5, 0.7, 0.6], two=[0.5, 0.7, 0.6]), PROTOCOL)
+    assert (pair.difference, pair.low, pair.high, pair.better_in, pair.worse_in) == (0, 0, 0, 0, 0)
+    assert pair.p_sign_flip == pair.p_holm == pair.p_wilcoxon == 1
+
+
+def test_a_learner_that_is_better_everywhere_is_found_with_its_effect():
+    base = np.linspace(0.3, 0.8, 17)
+    (pair,) = compare(learners(good=base + 0.05, plain=base), PROTOCOL)
+    assert pair.difference == pytest.approx(0.05)
+    assert pair.low > 0.049
+    assert (pair.a, pair.b, pair.better_in, pair.n) == ("good", "plain", 17, 17)
+    assert pair.p_sign_flip == pytest.approx(2 / 2**17)
+
+
+def test_languages_that_only_one_was_tested_on_are_left_out():
+    cells = learners(one=[0.5, 0.7, 0.6], two=[0.4, 0.6])
+    (pair,) = compare(cells, PROTOCOL)
+    assert pair.n == 2
+    assert pair.difference == pytest.approx(0.1)
+
+
+def test_the_majority_baseline_is_not_compared():
+    assert compare(learners(majority=[0.1, 0.2], one=[0.5, 0.6]), PROTOCOL) == []
+
+
+def test_correction_is_over_all_pairs_of_a_metric():
+    rng = np.random.default_rng(3)
+    cells = learners(**{name: rng.random(9) for name in ("a", "b", "c")})
+    pairs = compare(cells, PROTOCOL)
+    assert [(pair.a, pair.b) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
+    smallest = min(pairs, key=lambda pair: pair.p_sign_flip)
+    assert smallest.p_holm == pytest.approx(min(1, 3 * smallest.p_sign_flip))

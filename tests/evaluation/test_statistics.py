@@ -1,0 +1,86 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from concept_align.evaluation.statistics import benjamini_hochberg, holm, sign_flip, wilcoxon
+
+
+def brute(differences):
+    sums = [abs(np.dot(signs, differences)) for signs in product((1, -1), repeat=len(differences))]
+    return np.mean(np.array(sums) >= abs(differences.sum()) - 1e-12)
+
+
+def test_sign_flip_is_the_share_of_sign_patterns_as_extreme():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 3, 7, 10):
+        differences = rng.normal(0.5, 1, size=n)
+        assert sign_flip(differences) == pytest.approx(brute(differences))
+
+
+def test_equal_differences_are_ties_in_spite_of_rounding():
+    assert sign_flip(np.array([0.1, 0.1, 0.1])) == pytest.approx(2 / 8)
+    assert sign_flip(np.array([0.1, -0.1, 0.2, -0.2])) == 1.0
+    assert sign_flip(np.zeros(5)) == 1.0
+
+
+def test_seventeen_languages_all_better_give_the_smallest_exact_p():
+    assert sign_flip(np.linspace(0.01, 0.1, 17)) == pytest.approx(2 / 2**17)
+
+
+def test_many_languages_are_drawn_and_agree_with_the_exact_test():
+    rng = np.random.default_rng(1)
+    differences = rng.normal(0.4, 1, size=18)
+    exact = sign_flip(differences)
+    padded = np.append(differences, 0.0)  # a nineteenth language without a difference changes nothing
+    assert sign_flip(padded, draws=40_000) == pytest.approx(exact, abs=0.01)
+    assert sign_flip(np.full(30, 0.1)) == pytest.approx(1 / 10_001)
+
+
+def test_sign_flip_does_not_depend_on_who_is_first():
+    differences = np.random.default_rng(2).normal(0.3, 1, size=12)
+    assert sign_flip(differences) == sign_flip(-differences)
+
+
+@pytest.mark.parametrize("test", [sign_flip, wilcoxon])
+def test_p_values_are_uniform_where_nothing_is_different(test):
+    rng = np.random.default_rng(3)
+    p = np.array([test(rng.laplace(size=13)) for _ in range(400)])
+    assert kstest(p, "uniform").pvalue > 0.001
+    assert (p <= 0.05).mean() == pytest.approx(0.05, abs=0.035)
+
+
+def test_no_language_is_no_test():
+    assert np.isnan(sign_flip(np.array([])))
+    assert np.isnan(wilcoxon(np.array([])))
+
+
+def test_wilcoxon_of_a_known_example():
+    assert wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == pytest.approx(2 / 32)
+    assert wilcoxon(np.zeros(4)) == 1.0
+
+
+def test_corrections_of_a_known_example():
+    p = np.array([0.04, 0.01, 0.03, 0.005])
+    assert holm(p) == pytest.approx([0.06, 0.03, 0.06, 0.02])
+    assert benjamini_hochberg(p) == pytest.approx([0.04, 0.02, 0.04, 0.02])
+
+
+def test_corrections_of_nothing_are_nothing():
+    assert holm(np.array([])).size == benjamini_hochberg(np.array([])).size == 0
+
+
+def test_corrected_p_values_keep_the_order_and_are_never_smaller():
+    p = np.random.default_rng(4).random(30) ** 3
+    for corrected in (holm(p), benjamini_hochberg(p)):
+        assert (corrected >= p).all()
+        assert (corrected <= 1).all()
+        assert (np.diff(corrected[np.argsort(p)]) >= 0).all()
+    assert (benjamini_hochberg(p) <= holm(p)).all()
+
+
+def test_holm_seldom_finds_anything_where_there_is_nothing():
+    rng = np.random.default_rng(5)
+    found = np.mean([(holm(rng.random(15)) <= 0.05).any() for _ in range(2000)])
+    assert found == pytest.approx(0.05, abs=0.02)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from concept_align.evaluation.units import UnitLog, digest
+from concept_align.spaces.features import Features
+
+FIRST, SECOND = np.array([0, 3, 2, 36]), np.array([1, 1, 1, 0])
+MADE = {"aligner": "abc", "seed": 0}
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "shrink" / "cy.jsonl"
+    log = UnitLog(path, MADE, 4)
+    log.add((0, 0), FIRST)
+    log.add((5, 2), SECOND)
+    return path
+
+
+def done(path, made=MADE, words=4):
+    return {place: codes.tolist() for place, codes in UnitLog(path, made, words).done.items()}
+
+
+def test_units_are_read_as_they_were_written(path):
+    assert done(path) == {(0, 0): FIRST.tolist(), (5, 2): SECOND.tolist()}
+
+
+def test_reading_leaves_the_file_as_it_was(path):
+    before = path.read_bytes()
+    done(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("left", [1, 10, 60])
+def test_a_torn_line_is_dropped_and_the_file_can_be_gone_on_with(path, left):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-left])
+    log = UnitLog(path, MADE, 4)
+    assert list(log.done) == [(0, 0)]
+    log.add((5, 2), SECOND)
+    assert path.read_bytes() == whole
+
+
+def test_a_damaged_line_is_dropped_with_what_follows(path):
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b'"predicted": "eJ', b'"predicted": "fK')
+    path.write_bytes(b"".join(lines))
+    assert done(path) == {}
+
+
+@pytest.mark.parametrize("made", [{"aligner": "abd", "seed": 0}, {"aligner": "abc", "seed": 1}, {}])
+def test_units_made_from_something_else_are_thrown_away(path, made):
+    assert done(path, made) == {}
+    assert done(path) == {}
+
+
+def test_without_a_path_units_live_in_memory():
+    log = UnitLog(None, MADE, 4)
+    log.add((0, 0), FIRST)
+    assert log.done[0, 0] is FIRST
+
+
+def test_digest_sees_representations_labels_sentences_and_names():
+    def features(language="cy", x=0.0, y=0, offsets=(0, 2, 3)):
+        return Features(
+            language, ("a", "b"), torch.full((3, 2), x), torch.full((3,), y), np.array(offsets, np.int64)
+        )
+
+    base = digest(features())
+    assert base == digest(features())
+    others = [features("ga"), features(x=1.0), features(y=1), features(offsets=(0, 1, 3))]
+    assert len({base, *map(digest, others)}) == 5
+
+
+def test_digest_of_nothing_is_a_digest():
+    empty = Features(
+        "cy", ("a",), torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), np.zeros(1, np.int64)
+    )
+    assert len(digest(empty)) == 64

@@ -1,0 +1,48 @@
+"""An evaluation made up of known numbers."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from concept_align.evaluation.protocol import Protocol
+from concept_align.evaluation.resampling import Cell
+from concept_align.evaluation.results import table
+from concept_align.evaluation.run import Evaluation, Setting
+from concept_align.evaluation.summary import compare, low_resource, summarise
+
+TARGETS = ("cy", "eu", "ta", "xx")
+LEARNERS = {"shrink": 0.7, "proto": 0.65, "majority": 0.2}
+
+
+def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
+    protocol = Protocol(shots=shots, draws=2, bootstrap=100)
+    setting = Setting(model="some/model", revision="0123456789ab", layer=layer, task=task)
+    cells, rows = {}, []
+    for learner, base in learners.items():
+        for number, n in enumerate(shots):
+            for place, code in enumerate(TARGETS):
+                value = base + 0.05 * number - 0.03 * place
+                alone = np.array([value])
+                cell = Cell(1234, alone, alone, alone, np.linspace(-0.01, 0.01, 100) + value)
+                for metric in ("accuracy", "macro_f1"):
+                    cells.setdefault((learner, n, metric), {})[code] = cell
+    poor = low_resource(dict(zip(TARGETS, (10, 20, 30, 40), strict=True)))
+    for key, by_language in cells.items():
+        for summary in summarise(by_language, poor, protocol):
+            numbers = (summary.value, summary.low, summary.high)
+            rows.append(setting.row(key, summary.name, -1, numbers, summary.n))
+        for code, cell in by_language.items():
+            rows.append(setting.row(key, code, -1, (cell.value, cell.value - 0.01, cell.value + 0.01), 1234))
+    return Evaluation(setting, rows, compare(cells, protocol), poor, [f"xx: something odd about {task}"])
+
+
+@pytest.fixture
+def made():
+    evaluation = make()
+    return SimpleNamespace(
+        make=make,
+        evaluation=evaluation,
+        frame=table(evaluation.results),
+        protocol=Protocol(shots=(0, 5), draws=2, bootstrap=100),
+    )

@@ -1,0 +1,82 @@
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from concept_align.errors import ConceptAlignError
+from concept_align.evaluation.results import combine, table
+from concept_align.report.figures import languages_figure, shots_figure
+from concept_align.report.style import COLOURS, look
+
+matplotlib = pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
+
+
+def pixels(path):
+    from matplotlib.image import imread
+
+    return imread(path)[:, :, :3]
+
+
+def luminance(colour):
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("figure", [shots_figure, languages_figure])
+def test_a_figure_is_written_and_shows_every_learner_in_its_colour(made, tmp_path, figure):
+    png, svg = figure(made.frame, tmp_path / "figure")
+    image = pixels(png)
+    assert min(image.shape[:2]) > 300
+    for style in look(["proto", "shrink"]).values():
+        wanted = np.array([int(style["color"][i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        assert (np.abs(image - wanted).max(2) < 0.02).sum() > 20
+    assert svg.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize("figure", [shots_figure, languages_figure])
+def test_equal_data_give_equal_bytes(made, tmp_path, figure):
+    first = [path.read_bytes() for path in figure(made.frame, tmp_path / "a")]
+    second = [path.read_bytes() for path in figure(made.frame, tmp_path / "b")]
+    assert first == second
+    assert not re.search(rb"\d{4}-\d{2}-\d{2}T", first[1])
+
+
+def test_layers_and_tasks_are_facets(made, tmp_path):
+    frame = combine(
+        [table(made.make(task, layer).results) for task in ("upos", "relation") for layer in "79"]
+    )
+    alone, _ = shots_figure(made.frame, tmp_path / "one")
+    several, _ = shots_figure(frame, tmp_path / "four")
+    assert pixels(several).shape[1] > 1.5 * pixels(alone).shape[1]
+
+
+def test_a_learner_keeps_its_colour_whichever_is_best():
+    assert look(sorted(["shrink", "proto"])) == look(sorted(["proto", "shrink"]))
+
+
+def test_no_two_of_many_learners_look_alike():
+    looks = look([f"learner {n}" for n in range(30)])
+    assert len({(style["color"], style["marker"]) for style in looks.values()}) == 30
+
+
+def test_colours_stand_out_from_white():
+    assert all(1.05 / (luminance(colour) + 0.05) > 2 for colour in COLOURS)
+
+
+def test_the_style_ends_with_the_figure(made, tmp_path):
+    before = dict(matplotlib.rcParams)
+    shots_figure(made.frame, tmp_path / "figure")
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_nothing_to_draw_is_an_error(made, tmp_path):
+    with pytest.raises(ConceptAlignError, match="no results"):
+        languages_figure(made.frame, tmp_path / "figure", shots=99)
+
+
+def test_without_matplotlib_the_extra_is_named(made, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ConceptAlignError, match=r"concept-align\[plots\]"):
+        shots_figure(made.frame, tmp_path / "figure")

@@ -1,0 +1,93 @@
+import math
+
+import pytest
+
+from concept_align.report.names import language_name, shots_name, task_name
+from concept_align.report.tables import comparison_table, language_table, percent, summary_tables
+from concept_align.report.write import comparisons_frame
+
+
+def test_codes_are_named_and_unknown_codes_stay():
+    assert language_name("cy") == "Welsh"
+    assert language_name("xx") == "xx"
+    assert task_name("feature:Case") == "Case"
+    assert shots_name(1) == "1 sentence"
+
+
+def test_percentages_carry_their_interval_where_there_is_one():
+    assert percent(0.7131, 0.69, 0.7349) == "71.3 [69.0, 73.5]"
+    assert percent(0.5, math.nan, math.nan) == "50.0"
+
+
+def test_there_is_a_table_for_every_summary_with_the_majority_last(made):
+    tables = summary_tables(made.frame)
+    assert [table.title.split(":")[0] for table in tables] == [
+        "Mean over target languages",
+        "Mean over low-resource targets",
+        "Worst target language",
+        "Standard deviation over target languages",
+        "Best minus worst target language",
+    ]
+    mean = tables[0]
+    assert mean.columns == ["learner", "zero-shot", "5 sentences"]
+    assert [row[0] for row in mean.rows] == ["shrink", "proto", "majority"]
+    assert mean.rows[0][1].startswith("65.5 [")
+    assert "(4 languages)" in mean.title
+
+
+def test_columns_say_how_many_languages_where_they_differ(made):
+    frame = made.frame.copy()
+    frame.loc[(frame.language == "mean") & (frame.shots == 5), "n"] = 3
+    columns = summary_tables(frame)[0].columns
+    assert columns == ["learner", "zero-shot (4 languages)", "5 sentences (3 languages)"]
+
+
+def test_the_best_learner_is_bold_and_the_majority_never(made):
+    better = made.make(learners={"shrink": 0.3, "proto": 0.4, "majority": 0.9})
+    from concept_align.evaluation.results import table
+
+    lines = summary_tables(table(better.results))[0].markdown().splitlines()
+    bold = [line.split("|")[1].strip() for line in lines if "**" in line]
+    assert bold == ["proto"]
+
+
+def test_spreads_have_no_best(made):
+    assert "**" not in summary_tables(made.frame)[3].markdown()
+
+
+def test_languages_are_rows_by_name_with_their_words(made):
+    table = language_table(made.frame, 0)
+    assert [row[0] for row in table.rows] == ["Basque (eu)", "Tamil (ta)", "Welsh (cy)", "xx (xx)"]
+    assert table.columns == ["language", "shrink", "proto", "majority", "test words"]
+    assert table.rows[2][1].startswith("70.0 [")
+    assert table.rows[0][-1] == "1,234"
+    assert language_table(made.frame, 99) is None
+
+
+def test_what_is_missing_is_a_dash(made):
+    frame = made.frame[~((made.frame.language == "ta") & (made.frame.learner == "proto"))]
+    assert language_table(frame, 0).rows[1][2] == "–"
+
+
+def test_markdown_is_a_table(made):
+    lines = summary_tables(made.frame)[0].markdown().strip().splitlines()
+    assert lines[0].startswith("### Mean")
+    assert lines[3] == "| --- | ---: | ---: |"
+    assert {line.count("|") for line in lines[2:]} == {4}
+
+
+def test_comparisons_are_of_the_best_learner_whichever_side_it_stands(made):
+    frame = comparisons_frame([made.evaluation])
+    table = comparison_table(frame, made.frame)
+    assert [row[0] for row in table.rows] == ["shrink − proto"] * 2
+    assert table.rows[0][2].startswith("5.0 [")
+    assert table.rows[0][3] == "4 of 4"
+    assert table.rows[0][4] == "0.1250"
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_one_learner_alone_is_not_compared(made, metric):
+    from concept_align.evaluation.results import table
+
+    alone = made.make(learners={"shrink": 0.5})
+    assert comparison_table(comparisons_frame([alone]), table(alone.results), metric) is None
