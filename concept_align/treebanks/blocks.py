@@ -7,6 +7,7 @@ sentence is cut; it grows beyond ``size`` only when one sentence does.
 import gzip
 import hashlib
 import lzma
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,17 +15,30 @@ from pathlib import Path
 from typing import IO, cast
 
 from ..errors import TreebankError
+from .spans import PAD
 
 BLOCK_BYTES = 1 << 20
+HASH_BYTES = 1 << 16
+NEWLINE = ord("\n")
+COMPRESSED = (".gz", ".xz")
+ROOM = len(PAD) + 1  # kept free behind what is read, for a line end and PAD
 BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Block:
-    """Whole sentences: the bytes as they stand in the (decompressed) file, from ``offset`` on."""
+    """Whole sentences: ``size`` bytes as they stand in the (decompressed) file from ``offset`` on.
 
-    raw: bytes
+    Behind them ``data`` has a line end, where the file ends without one, and PAD.
+    """
+
+    data: bytearray
+    size: int
     offset: int
+
+    @property
+    def raw(self) -> memoryview:
+        return memoryview(self.data)[: self.size]
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -43,9 +57,10 @@ def open_bytes(path: Path) -> IO[bytes]:
         ) from error
 
 
-def _read(file: IO[bytes], size: int, path: Path) -> bytes:
+def _fill(file: IO[bytes], room: memoryview, path: Path) -> int:
+    """Bytes read into ``room``, 0 at the end of the file."""
     try:
-        return file.read(size)
+        return file.readinto(room)  # type: ignore[attr-defined]
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         raise TreebankError(
             f"cannot be read to its end: {error}",
@@ -55,40 +70,61 @@ def _read(file: IO[bytes], size: int, path: Path) -> bytes:
 
 
 def blocks(path: Path, *, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """The blocks of ``path`` in order; nothing for an empty file.
+    """The blocks of ``path`` in order, without its byte order mark; nothing for an empty file.
 
     Raises TreebankError where the file cannot be opened or its compression is broken.
     """
     with open_bytes(path) as file:
-        pending, offset = b"", 0
-        searched = 0  # bytes of `pending` known to hold no end of a sentence
+        # What is read goes straight to where the block keeps it, and no more room is made than needed:
+        # touching fresh memory costs as much as parsing it.
+        total = path.stat().st_size + 1 if path.suffix not in COMPRESSED else sys.maxsize
+        left, offset = b"", 0
         while True:
-            fresh = _read(file, size, path)
-            if not fresh:
-                break
-            pending = pending + fresh if pending else fresh
-            if offset == 0 and pending.startswith(BOM):
-                pending, offset = pending[len(BOM) :], len(BOM)
-            cut = _last_end(pending, max(0, searched - 2))
-            if not cut:
-                searched = len(pending)
-                continue
-            yield Block(pending[:cut], offset)
-            pending, offset, searched = pending[cut:], offset + cut, 0
-        if pending:
-            yield Block(pending, offset)
+            expected = max(total - offset - len(left), 1)
+            data = bytearray(len(left) + min(size, expected) + ROOM)
+            data[: len(left)] = left
+            filled, cut, ended = _sentences(file, data, len(left), path)
+            if offset == 0 and data.startswith(BOM):
+                del data[: len(BOM)]
+                offset, filled, cut = len(BOM), filled - len(BOM), max(cut - len(BOM), 0)
+            left = bytes(memoryview(data)[cut:filled])
+            if cut:
+                tail = PAD if data[cut - 1] == NEWLINE else b"\n" + PAD
+                data[cut:] = tail
+                yield Block(data, cut, offset)
+            offset += cut
+            if ended:
+                return
 
 
-def _last_end(data: bytes, start: int) -> int:
-    """The byte behind the last blank line from ``start`` on, 0 where there is none."""
-    plain, windows = data.rfind(b"\n\n", start), data.rfind(b"\n\r\n", start) if b"\r" in data else -1
+def _sentences(file: IO[bytes], data: bytearray, filled: int, path: Path) -> tuple[int, int, bool]:
+    """Read on behind ``filled``: (bytes now in ``data``, end of its last whole sentence, file ended)."""
+    searched = max(0, filled - 2)
+    while True:
+        with memoryview(data) as view, view[filled : len(data) - ROOM] as room:
+            fresh = _fill(file, room, path)
+        filled += fresh
+        if not fresh:
+            return filled, filled, True
+        if filled < len(data) - ROOM:
+            continue
+        if cut := _last_end(data, searched, filled):
+            return filled, cut, False
+        searched = filled - 2
+        data.extend(bytes(len(data)))
+
+
+def _last_end(data: bytearray, start: int, end: int) -> int:
+    """The byte behind the last blank line within ``start:end``, 0 where there is none."""
+    plain = data.rfind(b"\n\n", start, end)
+    windows = data.rfind(b"\n\r\n", start, end) if data.find(b"\r", start, end) >= 0 else -1
     return max(plain + 2 if plain >= 0 else 0, windows + 3 if windows >= 0 else 0)
 
 
 def sha256(path: Path) -> str:
     """The sha256 of the decompressed content of ``path``."""
     digest = hashlib.sha256()
-    with open_bytes(path) as file:
-        while data := _read(file, BLOCK_BYTES, path):
-            digest.update(data)
+    with open_bytes(path) as file, memoryview(bytearray(HASH_BYTES)) as room:
+        while size := _fill(file, room, path):
+            digest.update(room[:size])
     return digest.hexdigest()

@@ -1,61 +1,18 @@
 """A block of CoNLL-U as columns: everything :class:`~concept_align.treebanks.corpus.Corpus` holds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .comments import Values, read_comments
-from .concepts import RELATIONS, UPOS
-from .scan import UNDERSCORE, BrokenError, Fault, Lines, Tokens, scan_ids, scan_lines
-from .spans import Bytes, Dictionary, Ints, Mask, integers, where
+from .ids import Tokens, scan_ids
+from .labels import Codes, read_labels
+from .scan import Lines, scan_lines
+from .spans import Bytes, Ints, Mask, where
 from .strings import Strings, concatenate
 from .surface import Surface, search, spaces_after
-from .trees import misshapen
-
-_CLOSED = "see universaldependencies.org for the closed set; correct the word or use `_`"
-_UNKNOWN = -2
-_RELATION = {name: code for code, name in enumerate(RELATIONS)}
-Report = Callable[[Ints, int, str, str], None]  # (words, column, message, remedy)
-
-
-@cache
-def _starting_with(names: tuple[str, ...]) -> Dictionary:
-    return Dictionary(names)
-
-
-class Codes:
-    """The dictionaries of a file: codes stay the same from block to block."""
-
-    def __init__(self) -> None:
-        self.upos = _starting_with((*UPOS, "_")).copy()
-        self.relations = _starting_with((*RELATIONS, "_")).copy()
-        self.feats = _starting_with(("_",)).copy()
-        self.subtype_names = [""]
-        # [deprels] index in RELATIONS, and in subtype_names
-        self.relation = np.append(np.arange(len(RELATIONS), dtype=np.int8), np.int8(-1))
-        self.subtype = np.zeros(len(RELATIONS) + 1, dtype=np.int16)
-
-    def split_relations(self) -> None:
-        """Bring the tables up to the deprels seen so far."""
-        fresh = self.relations.names[len(self.relation) :]
-        if not fresh:
-            return
-        relation, subtype = [], []
-        for name in fresh:
-            universal, _, rest = name.partition(":")
-            relation.append(_RELATION.get(universal, _UNKNOWN))
-            if rest not in self.subtype_names:
-                self.subtype_names.append(rest)
-            subtype.append(self.subtype_names.index(rest))
-        self.relation = np.append(self.relation, np.array(relation, dtype=np.int8))
-        self.subtype = np.append(self.subtype, np.array(subtype, dtype=np.int16))
-
-    @property
-    def feats_names(self) -> tuple[str, ...]:
-        return ("", *self.feats.names[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +89,7 @@ def join(parts: Sequence[Columns]) -> Columns:
     )
 
 
-def parse(data: bytes, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Columns:
+def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Columns:
     """The columns of ``data`` (which ends with a line end, then PAD).
 
     Raises BrokenError with every fault that one pass over the block can tell.
@@ -140,16 +97,16 @@ def parse(data: bytes, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Co
     bytes_ = Bytes(data)
     lines = scan_lines(bytes_)
     tokens = scan_ids(lines)
-    upos, relations, subtypes, heads, feats = _labels(lines, tokens, codes, trees=trees)
+    labels = read_labels(lines, tokens, codes, trees=trees)
     sent_ids, texts = read_comments(lines)
     spans, forms, ids, whole, rebuilt = _text(lines, tokens, sent_ids, texts, ordinals)
     return Columns(
         offsets=tokens.offsets,
-        upos=upos,
-        relations=relations,
-        subtypes=subtypes,
-        heads=heads,
-        feats=feats,
+        upos=labels.upos,
+        relations=labels.relations,
+        subtypes=labels.subtypes,
+        heads=labels.heads,
+        feats=labels.feats,
         ranges=tokens.place,
         spans=spans,
         forms=forms,
@@ -170,74 +127,6 @@ class Ordinals:
 
     def of(self, sentence: int, line: int) -> int:
         return self.before + sentence + 1 + int(np.searchsorted(self.removed, line))
-
-
-def _labels(
-    lines: Lines, tokens: Tokens, codes: Codes, *, trees: bool
-) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int16], NDArray[np.int32], NDArray[np.int32]]:
-    bytes_ = lines.bytes
-    rows: Ints | slice = tokens.words if len(tokens.words) < len(lines.tokens) else slice(None)
-    sentence = lines.sentence[rows]
-    faults: list[Fault] = []
-
-    def report(words: Ints, column: int, message: str, remedy: str) -> None:
-        for word in words.tolist():
-            token = int(tokens.words[word])
-            start, end = (int(side[0]) for side in lines.column(column, np.array([token])))
-            value = bytes_.text(start, end)
-            faults.append(Fault(int(lines.tokens[token]), message.format(value=value), remedy))
-
-    start, end = lines.column(1, rows)
-    report(where(start == end), 1, "an empty form", "give the word a form")
-    start, end = lines.column(3, rows)
-    upos = codes.upos.encode(bytes_, start, end - start)
-    report(where(upos > len(UPOS)), 3, "unknown UPOS {value!r}", _CLOSED)
-    upos[upos == len(UPOS)] = -1
-
-    start, end = lines.column(7, rows)
-    deprel = codes.relations.encode(bytes_, start, end - start)
-    codes.split_relations()
-    relations = codes.relation[deprel]
-    report(where(relations == _UNKNOWN), 7, "unknown universal relation {value!r}", _CLOSED)
-
-    start, end = lines.column(5, rows)
-    feats = codes.feats.encode(bytes_, start, end - start)
-    heads = _heads(lines, tokens, rows, sentence, report)
-    if trees and not faults:
-        faults += _tree_faults(lines, tokens, heads, sentence)
-    if faults:
-        raise BrokenError(faults)
-    return upos.astype(np.int8), relations, codes.subtype[deprel], heads, feats
-
-
-def _heads(
-    lines: Lines, tokens: Tokens, rows: Ints | slice, sentence: Ints, report: Report
-) -> NDArray[np.int32]:
-    start, end = lines.column(6, rows)
-    heads, valid = integers(lines.bytes, start, end)
-    if not valid.all():
-        bare = (end - start == 1) & (lines.bytes.at[start] == UNDERSCORE)
-        heads[~valid] = -1
-        wrong = where(~valid & ~bare)
-        report(wrong, 6, "head {value!r} is no number", "give the id of the head, 0 for the root, or `_`")
-    beyond = where(heads > (tokens.offsets[1:] - tokens.offsets[:-1])[sentence])
-    report(beyond, 6, "head {value} lies outside of the sentence", "give the id of a word of the sentence")
-    return heads.astype(np.int32)
-
-
-def _tree_faults(lines: Lines, tokens: Tokens, heads: NDArray[np.int32], sentence: Ints) -> list[Fault]:
-    cyclic, rootless, roots = misshapen(heads, tokens.offsets, sentence)
-    remedy = "correct the heads; `lenient` leaves the sentence out"
-    circles = {
-        int(sentence[word]): Fault(int(lines.tokens[tokens.words[word]]), "the heads form a cycle", remedy)
-        for word in cyclic[::-1].tolist()
-    }
-    others = [
-        Fault(int(lines.first_line[s]), f"{n} roots where a tree has one", remedy)
-        for s, n in zip(rootless.tolist(), roots.tolist(), strict=True)
-        if s not in circles
-    ]
-    return [*circles.values(), *others]
 
 
 def _text(
@@ -270,18 +159,17 @@ def _text(
     for sentence in where(ids.lengths == 0).tolist():
         append(str(ordinals.of(sentence, int(lines.first_line[sentence]))), ids, sentence)
     if extra:
-        data = b"".join([data, *extra])
+        data = data + b"".join(extra)
 
-    spans = np.stack([begin, end], axis=1).astype(np.int32)
+    spans = np.empty((len(tokens.words), 2), dtype=np.int32)
     if tokens.words is tokens.surface:
-        form_starts, form_lengths = surface.starts, surface.lengths
+        spans[:, 0], spans[:, 1] = begin, end
     else:
-        spans = spans[tokens.surface_of_word]
-        form_starts, ends = lines.column(1, tokens.words)
-        form_lengths = ends - form_starts
+        spans[:, 0], spans[:, 1] = begin[tokens.surface_of_word], end[tokens.surface_of_word]
+    form_starts, form_ends = tokens.column(1)
     return (
         spans,
-        Strings(data, form_starts, form_lengths.astype(np.int32)),
+        Strings(data, form_starts, (form_ends - form_starts).astype(np.int32)),
         Strings(data, ids.starts, ids.lengths.astype(np.int32)),
         Strings(data, texts.starts, texts.lengths.astype(np.int32)),
         rebuilt,

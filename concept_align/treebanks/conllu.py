@@ -5,59 +5,20 @@ wrong with a file is said with file, line and sentence; ``lenient`` leaves broke
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 from ..errors import TreebankError, UsageError, place
 from ..progress import Progress, Silent
 from ..types import Split
-from .blocks import BLOCK_BYTES, BOM, Block, blocks, sha256
-from .columns import Codes, Columns, Ordinals, join, parse
+from .blocks import BLOCK_BYTES, BOM, COMPRESSED, Block, blocks, sha256
+from .columns import Columns, Ordinals, join, parse
 from .corpus import Corpus, Source
+from .labels import Codes
+from .naming import describe
 from .repair import sent_id_at, without
 from .scan import BrokenError
-from .spans import PAD
-
-_NAME = re.compile(r"(?P<stem>.*?)\.conllu(\.gz|\.xz)?$", re.IGNORECASE)
-_SPLIT = re.compile(r"(?:^|[-_.])(train|dev|test)(?:-[a-z])?$")
-_LANGUAGE = re.compile(r"^([a-z]{2,3})_[a-z0-9]+")
-
-
-def describe(
-    path: str | Path, *, language: str | None = None, treebank: str | None = None, split: Split | None = None
-) -> Source:
-    """What UD's naming says of ``path`` (``UD_English-EWT/en_ewt-ud-train.conllu``); sha256 is left empty.
-
-    Raises UsageError where the language or the split is neither given nor in the name.
-    """
-    path = Path(path)
-    match = _NAME.match(path.name)
-    stem = match["stem"] if match else path.stem
-    if language is None:
-        code = _LANGUAGE.match(stem)
-        if code is None:
-            raise UsageError(
-                "the file's name does not tell its language",
-                where=str(path),
-                remedy='give language="en", or name the file as UD does: en_ewt-ud-train.conllu',
-            )
-        language = code[1]
-    if split is None:
-        part = _SPLIT.search(stem)
-        if part is None:
-            raise UsageError(
-                "the file's name does not tell its split",
-                where=str(path),
-                remedy='give split="train" (or "dev", "test"), or name the file as UD does',
-            )
-        split = cast(Split, part[1])
-    if treebank is None:
-        folder = path.absolute().parent.name
-        treebank = folder if folder.startswith("UD_") else stem.split("-ud-")[0]
-    return Source(treebank, language, split, str(path), "")
 
 
 def read(
@@ -153,7 +114,7 @@ class _Reader:
         Raises TreebankError where the whole file has none.
         """
         found = False
-        plain = self.path.suffix not in (".gz", ".xz") and self.path.is_file()
+        plain = self.path.suffix not in COMPRESSED and self.path.is_file()
         total = self.path.stat().st_size if plain else None
         bar = self.progress.bar(self.path.name, total, unit="bytes")
         for block in blocks(self.path, size=BLOCK_BYTES):
@@ -162,7 +123,7 @@ class _Reader:
                     digest.update(BOM)
                 digest.update(block.raw)
             part = self._part(block)
-            bar.advance(len(block.raw))
+            bar.advance(block.size)
             if part.sents:
                 found = True
                 yield part
@@ -176,23 +137,17 @@ class _Reader:
 
     def _part(self, block: Block) -> Columns:
         data, removed = self._decodable(block)
-        data = data.replace(b"\r\n", b"\n") if b"\r" in data else data
-        if not data.endswith(b"\n"):
-            data += b"\n"
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n")
         while True:
             try:
-                part = parse(data + PAD, self.codes, Ordinals(self._sentences, removed), trees=self.trees)
+                part = parse(data, self.codes, Ordinals(self._sentences, removed), trees=self.trees)
                 break
             except BrokenError as broken:
                 if not self.lenient:
-                    fault = broken.faults[0]
-                    more = len(broken.faults) - 1
-                    raise self._error(
-                        data,
-                        fault.line,
-                        fault.message + (f" ({more} more like it)" if more else ""),
-                        fault.remedy,
-                    ) from None
+                    fault, more = broken.faults[0], len(broken.faults) - 1
+                    message = fault.message + (f" ({more} more like it)" if more else "")
+                    raise self._error(data, fault.line, message, fault.remedy) from None
                 data, gone = without(data, [fault.line for fault in broken.faults])
                 removed += gone
         self.skipped += len(removed)
@@ -200,30 +155,28 @@ class _Reader:
         first, self._line = self._line, self._line + part.line_count
         return replace(part, lines=part.lines + first)
 
-    def _decodable(self, block: Block) -> tuple[bytes, list[int]]:
+    def _decodable(self, block: Block) -> tuple[bytearray, list[int]]:
         """(the block in valid UTF-8, first lines of the sentences left out for it)."""
-        raw = block.raw
-        if raw.isascii():
-            return raw, []
+        data = block.data
         try:
-            raw.decode()
-            return raw, []
+            data.isascii() or data.decode()
         except UnicodeDecodeError as error:
-            if not self.lenient:
-                raise self._error(
-                    raw,
-                    raw.count(b"\n", 0, error.start),
-                    f"byte {block.offset + error.start} of the file is not UTF-8 ({error.reason})",
-                    "convert the file to UTF-8, or get it again",
-                ) from None
-        return without(raw, [n for n, line in enumerate(raw.split(b"\n")) if not _is_utf8(line)])
+            if self.lenient:
+                return without(data, [n for n, line in enumerate(data.split(b"\n")) if not _is_utf8(line)])
+            raise self._error(
+                data,
+                data.count(b"\n", 0, error.start),
+                f"byte {block.offset + error.start} of the file is not UTF-8 ({error.reason})",
+                "convert the file to UTF-8, or get it again",
+            ) from None
+        return data, []
 
-    def _error(self, data: bytes, line: int, message: str, remedy: str) -> TreebankError:
+    def _error(self, data: bytearray, line: int, message: str, remedy: str) -> TreebankError:
         where = place(self.path, self._line + line, sent_id_at(data, line))
         return TreebankError(message, where=where, remedy=remedy)
 
 
-def _is_utf8(line: bytes) -> bool:
+def _is_utf8(line: bytearray) -> bool:
     try:
         line.decode()
     except UnicodeDecodeError:

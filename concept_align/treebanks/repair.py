@@ -6,7 +6,7 @@ from collections.abc import Iterable
 _SENT_ID = re.compile(rb"#\s*sent_id\s*=\s*(.*?)\s*$")
 
 
-def _around(lines: list[bytes], line: int) -> tuple[int, int]:
+def _around(lines: list[bytearray], line: int) -> tuple[int, int]:
     """First line and the line behind the last of the sentence that ``line`` belongs to."""
     first = last = line
     while first > 0 and lines[first - 1].strip():
@@ -16,7 +16,7 @@ def _around(lines: list[bytes], line: int) -> tuple[int, int]:
     return first, last
 
 
-def sent_id_at(data: bytes, line: int) -> str | None:
+def sent_id_at(data: bytearray, line: int) -> str | None:
     """The sent_id of the sentence around ``line`` (from 0), where it has one."""
     lines = data.split(b"\n")
     first, last = _around(lines, line)
@@ -26,7 +26,7 @@ def sent_id_at(data: bytes, line: int) -> str | None:
     return None
 
 
-def without(data: bytes, broken: Iterable[int]) -> tuple[bytes, list[int]]:
+def without(data: bytearray, broken: Iterable[int]) -> tuple[bytearray, list[int]]:
     """(``data`` with the sentences around the lines ``broken`` blanked, the first line of each).
 
     Blank lines take their place, so that all other lines keep their numbers.
@@ -37,6 +37,6 @@ def without(data: bytes, broken: Iterable[int]) -> tuple[bytes, list[int]]:
         if not lines[line].strip():
             continue  # its sentence went with an earlier line
         first, last = _around(lines, line)
-        lines[first:last] = [b""] * (last - first)
+        lines[first:last] = [bytearray()] * (last - first)
         firsts.append(first)
-    return b"\n".join(lines), firsts
+    return bytearray(b"\n").join(lines), firsts

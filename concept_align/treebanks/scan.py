@@ -1,4 +1,4 @@
-"""The structure of a block of CoNLL-U: lines, columns, sentences, words, ranges and empty nodes.
+"""The structure of a block of CoNLL-U: lines, columns and sentences.
 
 Tabs and line ends are found in one pass; everything after it works on arrays of positions.
 """
@@ -6,9 +6,8 @@ Tabs and line ends are found in one pass; everything after it works on arrays of
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .spans import Bytes, Ints, Mask, integers, where
+from .spans import Bytes, Ints, where
 
 COLUMNS = 10
 TAB, NEWLINE, HASH, DASH, DOT, UNDERSCORE = (ord(sign) for sign in "\t\n#-._")
@@ -52,11 +51,8 @@ class Lines:
         return len(self.first_token)
 
     def column(self, index: int, tokens: Ints | slice = slice(None)) -> tuple[Ints, Ints]:
-        """(starts, ends) of column ``index`` of ``tokens``."""
-        end = self.table[index, tokens]
-        if index == 0:
-            return self.starts[self.tokens[tokens]], end
-        return self.table[index - 1, tokens] + 1, end
+        """(starts, ends) of column ``index`` (from 1, FORM) of ``tokens``."""
+        return self.table[index - 1, tokens] + 1, self.table[index, tokens]
 
 
 def scan_lines(bytes_: Bytes) -> Lines:
@@ -122,160 +118,3 @@ def _columns(line: int, columns: int) -> Fault:
         f"{columns} column{'s' if columns > 1 else ''} where CoNLL-U has {COLUMNS}",
         "separate the columns by single tabs, and sentences by a blank line",
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Tokens:
-    """Which token lines are words, ranges and empty nodes."""
-
-    words: Ints  # [words] token of the word
-    offsets: Ints  # [sents + 1] first word of the sentence
-    place: NDArray[np.int16]  # [words] place in the multiword token, 0 in none
-    surface: Ints  # [surface] tokens that stand in the text: ranges, and words outside of them
-    surface_of_word: Ints  # [words]
-    empty_nodes: Ints  # [sents]
-
-
-def scan_ids(lines: Lines) -> Tokens:
-    """Read the ID column. Raises BrokenError for ids out of sequence and ranges that do not fit."""
-    starts, ends = lines.column(0)
-    ids, plain = integers(lines.bytes, starts, ends)
-    count = len(ids)
-    if plain.all():
-        words = np.arange(count)
-        offsets = np.append(lines.first_token, count)
-        _check_sequence(lines, words, ids, offsets)
-        return Tokens(
-            words,
-            offsets,
-            np.zeros(count, dtype=np.int16),
-            words,
-            words,
-            np.zeros(lines.sents, dtype=np.int64),
-        )
-
-    words = where(plain)
-    words_before: Ints = plain.cumsum() - plain  # [tokens] words of the block before the token
-    offsets = np.append(words_before[lines.first_token], len(words))
-    special = where(~plain)
-    dash, dot = _split_ids(lines, special, starts[special], ends[special])
-    rank = words_before - offsets[lines.sentence]  # [tokens] words of the sentence before the token
-    faults = _wrong_empty(lines, special[dot.mask], dot, rank)
-    wordless = where(np.diff(offsets) == 0)
-    faults += [
-        Fault(int(lines.first_line[s]), "a sentence without words", "give it words or remove it")
-        for s in wordless.tolist()
-    ]
-    if faults:
-        raise BrokenError(faults)
-    _check_sequence(lines, words, ids[words], offsets)
-    ranges = special[dash.mask]
-    low: Ints = words_before[ranges]
-    high: Ints = offsets[lines.sentence[ranges]] + dash.right[dash.mask]
-    _check_ranges(lines, ranges, dash, rank, offsets)
-    place, covered = _places(low, high, len(words))
-    is_surface = np.zeros(count, dtype=np.bool_)
-    is_surface[words[~covered]] = True
-    is_surface[ranges] = True
-    return Tokens(
-        words,
-        offsets,
-        place,
-        where(is_surface),
-        (np.cumsum(is_surface) - 1)[words],
-        np.bincount(lines.sentence[special[dot.mask]], minlength=lines.sents),
-    )
-
-
-def _check_sequence(lines: Lines, words: Ints, ids: Ints, offsets: Ints) -> None:
-    expected = np.arange(1, len(words) + 1) - offsets[lines.sentence[words]]
-    wrong = where(ids != expected)
-    if wrong.size:
-        raise BrokenError(
-            [
-                Fault(
-                    int(lines.tokens[words[w]]),
-                    f"word id {ids[w]} where {expected[w]} is due",
-                    "number the words of a sentence 1, 2, 3, ...; a blank line ends a sentence",
-                )
-                for w in wrong.tolist()
-            ]
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Ids of two numbers, ``left-right`` or ``left.right``; rows are the special tokens."""
-
-    mask: Mask
-    left: Ints
-    right: Ints
-
-
-def _split_ids(lines: Lines, special: Ints, starts: Ints, ends: Ints) -> tuple[_Pairs, _Pairs]:
-    """(ranges, empty nodes). Raises BrokenError for an id that is neither, nor a number."""
-    at = lines.bytes.at
-    split = np.zeros(len(special), dtype=np.int64)
-    longest = int((ends - starts).max(initial=0))
-    for k in range(1, min(longest, 11)):
-        sign = at[starts + k]
-        here = (split == 0) & ((sign == DASH) | (sign == DOT)) & (starts + k < ends)
-        split[here] = k
-    middle = starts + split
-    left, left_valid = integers(lines.bytes, starts, middle)
-    right, right_valid = integers(lines.bytes, middle + 1, ends)
-    good = (split > 0) & left_valid & right_valid
-    if not good.all():
-        raise BrokenError(
-            [
-                Fault(
-                    int(lines.tokens[special[row]]),
-                    f"{lines.bytes.text(int(starts[row]), int(ends[row]))!r} is no id",
-                    "use 1, 2, 3, ... for words, 1-2 for multiword tokens, 1.1 for empty nodes",
-                )
-                for row in where(~good).tolist()
-            ]
-        )
-    is_range = at[middle] == DASH
-    return _Pairs(is_range, left, right), _Pairs(~is_range, left, right)
-
-
-def _wrong_empty(lines: Lines, empty: Ints, pairs: _Pairs, rank: Ints) -> list[Fault]:
-    left, right = pairs.left[pairs.mask], pairs.right[pairs.mask]
-    return [
-        Fault(
-            int(lines.tokens[empty[row]]),
-            f"empty node {left[row]}.{right[row]} stands behind word {rank[empty[row]]}",
-            "put an empty node behind the word it is numbered after",
-        )
-        for row in where(left != rank[empty]).tolist()
-    ]
-
-
-def _check_ranges(lines: Lines, ranges: Ints, pairs: _Pairs, rank: Ints, offsets: Ints) -> None:
-    """A range stands before its first word, holds words of its sentence, and overlaps no other."""
-    left, right = pairs.left[pairs.mask], pairs.right[pairs.mask]
-    sentence = lines.sentence[ranges]
-    wrong = (left != rank[ranges] + 1) | (right < left) | (right > np.diff(offsets)[sentence])
-    wrong[1:] |= (sentence[1:] == sentence[:-1]) & (left[1:] <= right[:-1])
-    if wrong.any():
-        raise BrokenError(
-            [
-                Fault(
-                    int(lines.tokens[ranges[row]]),
-                    f"multiword token {left[row]}-{right[row]} does not fit the words around it",
-                    "put a range before its first word; it must end within the sentence and overlap no other",
-                )
-                for row in where(wrong).tolist()
-            ]
-        )
-
-
-def _places(low: Ints, high: Ints, words: int) -> tuple[NDArray[np.int16], Mask]:
-    """(place in the multiword token from 1, is in one) of each word."""
-    place = np.zeros(words, dtype=np.int16)
-    lengths = high - low
-    ends = np.cumsum(lengths)
-    within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-    place[np.repeat(low, lengths) + within] = within + 1
-    return place, place > 0

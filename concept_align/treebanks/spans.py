@@ -35,7 +35,7 @@ def where(mask: Mask) -> Ints:
 class Bytes:
     """``data`` (which ends with PAD), seen as bytes and as unaligned 64-bit words."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | bytearray) -> None:
         self.data = data
         self.size = len(data) - len(PAD)
         self.at = np.frombuffer(data, np.uint8)

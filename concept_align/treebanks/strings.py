@@ -15,7 +15,9 @@ class Strings(Sequence[str]):
 
     __slots__ = ("data", "lengths", "starts")
 
-    def __init__(self, data: bytes, starts: NDArray[np.int64], lengths: NDArray[np.int32]) -> None:
+    def __init__(
+        self, data: bytes | bytearray, starts: NDArray[np.int64], lengths: NDArray[np.int32]
+    ) -> None:
         self.data, self.starts, self.lengths = data, starts, lengths
 
     def __len__(self) -> int:
@@ -54,7 +56,7 @@ class Strings(Sequence[str]):
         return from_bytes(encoded)
 
 
-def from_bytes(encoded: Sequence[bytes]) -> Strings:
+def from_bytes(encoded: Sequence[bytes | bytearray]) -> Strings:
     """Strings of their UTF-8 encodings."""
     lengths = np.fromiter(map(len, encoded), dtype=np.int32, count=len(encoded))
     ends = np.cumsum(lengths, dtype=np.int64)
@@ -64,7 +66,7 @@ def from_bytes(encoded: Sequence[bytes]) -> Strings:
 def concatenate(parts: Sequence[Strings]) -> Strings:
     """One column of ``parts`` end to end; bytes that several parts share are kept once."""
     bases: dict[int, int] = {}
-    buffers: list[bytes] = []
+    buffers: list[bytes | bytearray] = []
     size = 0
     starts = []
     for part in parts:

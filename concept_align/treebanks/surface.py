@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .scan import Lines, Tokens
+from .ids import Tokens
+from .scan import Lines
 from .spans import Ints, Mask, continuations, eights, where
 
 SPACE = ord(" ")
@@ -38,7 +39,7 @@ def spaces_after(lines: Lines, tokens: Ints) -> Mask:
     return spaces
 
 
-def _holding(data: bytes, wanted: bytes, starts: Ints, ends: Ints) -> Ints:
+def _holding(data: bytes | bytearray, wanted: bytes, starts: Ints, ends: Ints) -> Ints:
     """Which of the spans (in order, apart from each other) hold ``wanted``."""
     if len(starts) < _FEW:
         spans = enumerate(zip(starts.tolist(), ends.tolist(), strict=True))
