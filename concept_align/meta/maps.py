@@ -21,7 +21,10 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         layers = [dim, hidden, rank] if hidden else [dim, rank]
-        self.linears = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(layers))
+        # Without the layers' own start, which draws from the global generator.
+        self.linears = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, before, after) for before, after in pairwise(layers)
+        )
         self.dim, self.dropout = dim, dropout
         with torch.no_grad():
             for linear in self.linears:
