@@ -65,11 +65,8 @@ def _metrics(counts: Counts) -> dict[str, Floats]:
     return {"accuracy": counts.accuracy(), "macro_f1": counts.macro_f1()}
 
 
-def _weighted(weights: NDArray[np.float32], counts: Counts) -> Counts:
-    def total(table: Floats) -> Floats:
-        return (weights @ table.astype(np.float32)).astype(np.float64)
-
-    return Counts(total(counts.right), total(counts.predicted), total(counts.gold))
+def _totals(weights: NDArray[np.float32], table: Floats) -> Floats:
+    return (weights @ table.astype(np.float32)).astype(np.float64)
 
 
 def cells(
@@ -81,7 +78,11 @@ def cells(
     ``over_draws [resamples, draws]`` are those of the language.
     """
     values = [_metrics(counts.total()) for counts in by_draw]
-    resamples = [_metrics(_weighted(weights, counts)) for counts in by_draw]
+    gold = _totals(weights, by_draw[0].gold)
+    resamples = [
+        _metrics(Counts(_totals(weights, counts.right), _totals(weights, counts.predicted), gold))
+        for counts in by_draw
+    ]
     found = {}
     for metric in METRICS:
         resampled = np.stack([of_draw[metric] for of_draw in resamples], axis=1)

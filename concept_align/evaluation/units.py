@@ -75,7 +75,7 @@ class UnitLog:
         self.done[place] = predicted
         if self.path is None:
             return
-        packed = base64.b64encode(zlib.compress(predicted.astype("<i2").tobytes(), 6)).decode()
+        packed = base64.b64encode(zlib.compress(predicted.astype("<i2").tobytes(), 1)).decode()
         with self.path.open("ab") as file:
             # Not synced to the disk: that may take longer than a unit, and what a power cut tears is dropped.
             file.write(_line({"shots": place[0], "draw": place[1], "predicted": packed}))
