@@ -14,7 +14,10 @@ from .names import METRIC_TITLES, language_name, shots_name, task_name
 from .style import GREY, look, styled, write
 from .tables import SETTING
 
-_ACROSS = 3  # facets in a row
+
+def _across(facets: int) -> int:
+    """How many facets in a row: three at most, and full rows if there are any."""
+    return facets if facets <= 3 else next((n for n in (3, 2) if facets % n == 0), 3)
 
 
 def _facets(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -49,7 +52,7 @@ def _grid(facets: Sequence[Any], width: float, height: float, *, sharey: bool) -
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = min(_ACROSS, len(facets))
+    across = _across(len(facets))
     down = -(-len(facets) // across)
     figure = Figure(figsize=(width * across, height * down), layout="constrained")
     FigureCanvasAgg(figure)
@@ -107,9 +110,9 @@ def shots_figure(
             axis.set_xticks(range(len(shots)), [str(n) for n in shots])
             axis.set_xlabel("labelled sentences of the target language")
             axis.margins(x=0.04)
-        for axis in axes[::_ACROSS]:
+        for axis in axes[:: _across(len(facets))]:
             axis.set_ylabel(f"{summary} {METRIC_TITLES[metric]} over languages, %")
-        _legend(figure, handles, min(_ACROSS, len(facets)))
+        _legend(figure, handles, _across(len(facets)))
         return write(figure, stem)
 
 
@@ -166,5 +169,5 @@ def languages_figure(
             axis.grid(axis="y", visible=False)
             axis.set_title(title)
             axis.set_xlabel(f"{METRIC_TITLES[metric]}, %, {shots_name(shots)}")
-        _legend(figure, handles, min(_ACROSS, len(facets)))
+        _legend(figure, handles, _across(len(facets)))
         return write(figure, stem)

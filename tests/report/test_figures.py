@@ -6,7 +6,7 @@ import pytest
 
 from concept_align.errors import ConceptAlignError
 from concept_align.evaluation.results import combine, table
-from concept_align.report.figures import languages_figure, shots_figure
+from concept_align.report.figures import _across, languages_figure, shots_figure
 from concept_align.report.style import COLOURS, look
 
 matplotlib = pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
@@ -50,6 +50,11 @@ def test_layers_and_tasks_are_facets(made, tmp_path):
     alone, _ = shots_figure(made.frame, tmp_path / "one")
     several, _ = shots_figure(frame, tmp_path / "four")
     assert pixels(several).shape[1] > 1.5 * pixels(alone).shape[1]
+
+
+@pytest.mark.parametrize(("facets", "across"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 2)])
+def test_facets_fill_their_rows(facets, across):
+    assert _across(facets) == across
 
 
 def test_a_learner_keeps_its_colour_whichever_is_best():
