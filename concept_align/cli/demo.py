@@ -33,7 +33,7 @@ def demo(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Extract, probe, learn to align and test on small parallel treebanks in eight languages.
+    """Extract, probe, learn to align and test on small parallel treebanks in nine languages.
 
     Takes a minute or two on a laptop's processor. OUT gets a store, probes, aligners and an evaluation, all
     as the single commands write them.

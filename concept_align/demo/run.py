@@ -32,7 +32,7 @@ from ..spaces.probe import probe_config
 from ..store import Store
 from ..treebanks.discover import TreebankFile, find
 
-SOURCE, TRAIN, VALIDATION, TARGETS = "en", ("en", "de", "es", "ru"), ("fi",), ("tr", "zh", "hi")
+SOURCE, TRAIN, VALIDATION, TARGETS = "en", ("en", "de", "es", "ru"), ("fi",), ("tr", "zh", "hi", "ar")
 SHOTS = (0, 1, 5)
 TASK = "upos"
 PARTS = ("store", "probe", "aligners", "evaluation")

@@ -89,7 +89,7 @@ def test_results_hold_every_learner_target_and_number_of_shots(ran: Any) -> None
     frame = pd.read_csv(ran.out / "evaluation" / "results.csv")
     rows = frame[(frame["metric"] == "accuracy") & (frame["draw"] == -1)]
     assert set(rows["learner"]) == {*LEARNERS, "majority"}
-    for target in ("tr", "zh", "hi"):
+    for target in ("tr", "zh", "hi", "ar"):
         of_target = rows[rows["language"] == target]
         assert set(of_target["shots"]) == {0, 1, 5}
         assert of_target["value"].between(0, 1).all()
@@ -107,7 +107,7 @@ def test_the_text_is_honest_about_the_sample_and_names_files_that_exist(ran: Any
 
 
 def test_a_second_demo_trains_nothing_and_gives_the_same(
-    ran: Any, model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ran: Any, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (ran.out / "evaluation" / "results.csv").read_bytes()
     stamps = {path: path.stat().st_mtime_ns for path in (ran.out / "aligners").rglob("model.safetensors")}
@@ -119,7 +119,7 @@ def test_a_second_demo_trains_nothing_and_gives_the_same(
     assert {row["learner"] for row in shown["results"]} == {*LEARNERS, "majority"}
 
 
-def test_commands_it_advises_are_commands_of_ours(ran: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_it_advises_are_commands_of_ours(ran: Any) -> None:
     from typer.main import get_command
 
     from concept_align.cli import app
@@ -140,7 +140,7 @@ def test_a_dry_run_says_the_languages_and_writes_nothing(
 ) -> None:
     assert call("--out", tmp_path / "out", "--dry-run", "--json") == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["languages"]["targets"] == ["tr", "zh", "hi"]
+    assert said["languages"]["targets"] == ["tr", "zh", "hi", "ar"]
     assert not (tmp_path / "out").exists()
 
 
