@@ -76,7 +76,7 @@ class Surface:
         whole = lengths + self.spaces
         starts = whole.cumsum()
         starts -= whole
-        bases = np.append(starts, starts[-1] + whole[-1])[self.offsets]
+        bases = np.append(starts, whole.sum())[self.offsets]
         starts -= bases[self.sentence]
         return starts, bases[1:] - bases[:-1]
 
