@@ -16,18 +16,23 @@ _KNOWN: tuple[tuple[Sequence[str], str, str], ...] = (
         "use a model whose architecture transformers includes, or a newer transformers",
     ),
     (
-        ("gated", "401 client error", "403 client error", "access to model"),
-        "the model is gated or private",
-        "accept its terms on its hub page and log in (hf auth login), or give a local folder",
-    ),
-    (
-        ("valid git identifier", "revision not found", "revisionnotfound"),
+        ("valid git identifier", "revisionnotfound"),
         "there is no such revision",
         "check --revision: a commit, tag or branch of the model's repository",
     ),
     (
-        ("couldn't connect", "cannot find the requested files", "offline mode", "local_files_only", "cached"),
-        "the model is not on this machine, and the hub is not reachable or not allowed (--offline)",
+        ("gatedrepo", "gated repo", "403 client error"),
+        "the model is gated",
+        "accept its terms on its hub page and log in (hf auth login), or give a local folder",
+    ),
+    (
+        ("not a valid model identifier", "repositorynotfound", "repo id must"),
+        "there is no such model, or it is private",
+        "check the spelling of the hub id, log in (hf auth login), or give a folder that exists",
+    ),
+    (
+        ("couldn't connect", "localentrynotfound", "offlinemodeisenabled", "cannot find the requested files"),
+        "the model is not on this machine, and the hub cannot be reached or must not be (--offline)",
         "download it once while online, or give a folder that holds it",
     ),
     (
@@ -36,12 +41,7 @@ _KNOWN: tuple[tuple[Sequence[str], str, str], ...] = (
         "use a newer transformers, or another model",
     ),
     (
-        ("not a valid model identifier", "not a local folder", "404 client error", "repository not found"),
-        "there is no such model",
-        "check the spelling of the hub id, or give a folder that exists",
-    ),
-    (
-        ("does not appear to have", "no file named", "not found in"),
+        ("does not appear to have", "no file named", "couldn't instantiate the backend tokenizer"),
         "a file of the model is missing",
         "the folder needs config.json, weights (*.safetensors or one *.gguf) and the tokenizer's files",
     ),

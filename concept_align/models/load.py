@@ -4,8 +4,7 @@ Only the base model is loaded, without its language-model head; of an encoder-de
 No model's own code is ever run.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..errors import ModelError
 from ..types import ModelKind
 from .faults import explained
 from .origin import Origin, locate
+from .quiet import quiet, unwatched
 from .states import TransformersModel, window
 
 _DTYPES = {
@@ -45,19 +45,20 @@ class Description:
 
 def describe(name: str, *, revision: str | None = None, offline: bool = False) -> Description:
     """The model's shape, without its weights. Raises ModelError where it cannot be had."""
-    with _quiet(), explained(name):
+    with quiet(), explained(name):
         origin = locate(name, revision, offline)
         config = _config(origin)
-        text = _text_config(config)
-        return Description(
-            name,
-            origin.revision,
-            _base_class(config),
-            _kind(config),
-            int(text.num_hidden_layers),
-            int(text.hidden_size),
-            window(text),
+    text = _text_config(config)
+    layers, dim = getattr(text, "num_hidden_layers", None), getattr(text, "hidden_size", None)
+    if layers is None or dim is None:
+        raise ModelError(
+            f"the configuration of a {config.model_type} names no layers or no width",
+            where=name,
+            remedy="use a text encoder or decoder",
         )
+    return Description(
+        name, origin.revision, _base_class(config), _kind(config), int(layers), int(dim), window(text)
+    )
 
 
 def load(
@@ -79,7 +80,7 @@ def load(
     """
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
-    with _quiet(), explained(name):
+    with quiet(), explained(name):
         origin = locate(name, revision, offline)
         config = _config(origin)
         tokenizer = transformers.AutoTokenizer.from_pretrained(origin.path, **_options(origin))
@@ -89,14 +90,9 @@ def load(
         if device_map is None:
             module = module.to(place)
         module.config.use_cache = False  # type: ignore[union-attr]
-        return TransformersModel(
-            module,
-            tokenizer,
-            name=name,
-            revision=origin.revision,
-            architecture=architecture,
-            fast=fast_matmul,
-        )
+    return TransformersModel(
+        module, tokenizer, name=name, revision=origin.revision, architecture=architecture, fast=fast_matmul
+    )
 
 
 def choose_device(device: str) -> torch.device:
@@ -126,21 +122,6 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
             f"there is no dtype {dtype!r}", where="--dtype", remedy="use auto, float32, bfloat16 or float16"
         )
     return _DTYPES[dtype]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No bars and no advice of transformers on stderr while it loads."""
-    logging = transformers.utils.logging
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _options(origin: Origin) -> dict[str, Any]:
@@ -197,7 +178,8 @@ def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str
         options["device_map"] = device_map
     if not origin.gguf:
         options["config"] = config
-    module, loaded = loader.from_pretrained(origin.path, **options)
+    with unwatched() if origin.gguf else nullcontext():
+        module, loaded = loader.from_pretrained(origin.path, **options)
     missing = sorted(key for key in loaded["missing_keys"] if "pooler" not in key)
     if missing:
         raise ModelError(

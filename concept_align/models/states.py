@@ -69,6 +69,14 @@ class TransformersModel:
         row = self._cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
         ids = torch.tensor([row], device=self.device)
         ones = torch.ones_like(ids)
+        try:
+            all_hidden_states(self.module, ids, ones)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            raise ModelError(
+                f"{self.architecture} does not run on text alone ({error})"[:300],
+                where=self.name,
+                remedy="use a text encoder or decoder",
+            ) from error
         self._capture = find_capture(self.module, ids, ones, tolerance)
         if self._capture.blocks is None:
             notes.append(f"{self.architecture}: blocks not found, every layer is computed each time")
