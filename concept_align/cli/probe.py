@@ -29,8 +29,8 @@ def probe(
         typer.Option(help="Mean and scale of states from unlabelled words: language, global or none."),
     ] = "language",
     preset: Annotated[
-        str, typer.Option(help="Training: faithful (as published) or fast (fewer epochs, higher rate).")
-    ] = "faithful",
+        str, typer.Option(help="Training: fast, or faithful (as published: slower, and it underfits).")
+    ] = "fast",
     rank: Annotated[
         int | None, typer.Option(help="Dimensions of the concept space (32; 64 for relations).")
     ] = None,

@@ -53,13 +53,15 @@ class ProbeConfig:
 def probe_config(preset: str = "faithful", *, relational: bool = False, **changes: Any) -> ProbeConfig:
     """The configuration called ``preset`` for a task, with ``changes`` to its fields.
 
-    ``fast`` is the same model trained in a third of the epochs at a higher rate (experiments, README).
+    ``fast`` trains the same model in a third of the time. The published rate underfits: on Gemma 3 270M,
+    layer 10, English and Basque, 2,000 sentences each, ``faithful`` reached 83.5 % (word classes) and 76.9 %
+    (relations), ``fast`` 84.9 % and 78.1 %; with 500 sentences the distance was three points.
     """
     if preset not in get_args(Preset):
         raise UsageError(f"unknown preset {preset!r}", remedy="use faithful or fast")
     config = ProbeConfig(rank=64 if relational else 32)
     if preset == "fast":
-        config = replace(config, preset="fast", epochs=8, lr=1e-3, batch_sentences=16)
+        config = replace(config, preset="fast", epochs=8, lr=2e-3, batch_sentences=16)
     return replace(config, **changes)
 
 
