@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import LearningError
 from ..seeding import stream
 from ..spaces.features import Features
+from .maps import rounded_up
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ class Words:
     task run on ``padded(f(x))``.
     """
 
-    x: torch.Tensor  # float32 [words, dim]
+    x: torch.Tensor  # float32 [at least words, dim]: some rows more, so that few shapes occur
     y: torch.Tensor  # int64 [words]
     task: torch.Tensor  # int64 [words]: whose word
     place: torch.Tensor  # int64 [words]: its column in the padded layout
@@ -102,7 +103,8 @@ class Words:
 
     @property
     def longest(self) -> int:
-        return int(self.place.max()) + 1 if len(self.place) else 0
+        """Columns of the padded layout; a few more than needed, so that few shapes occur."""
+        return rounded_up(int(self.place.max()) + 1, 32) if len(self.place) else 0
 
     def padded(self, values: torch.Tensor) -> torch.Tensor:
         """[words, ...] -> [tasks, longest, ...], zero where a task has no word."""
@@ -130,8 +132,9 @@ class EpisodeBatch:
 def _words(parts: Sequence[Features], dim: int) -> Words:
     lengths = [part.words for part in parts]
     none = torch.zeros(0, dtype=torch.int64)
+    spare = torch.zeros(rounded_up(sum(lengths), 64) - sum(lengths), dim)
     return Words(
-        torch.cat([part.x for part in parts]) if parts else torch.zeros(0, dim),
+        torch.cat([*(part.x for part in parts), spare]),
         torch.cat([part.y for part in parts]) if parts else none,
         torch.repeat_interleave(torch.arange(len(parts)), torch.tensor(lengths, dtype=torch.int64)),
         torch.cat([torch.arange(length) for length in lengths]) if parts else none,
@@ -149,6 +152,20 @@ def batch(episodes: Sequence[Episode], pools: dict[str, Pool]) -> EpisodeBatch:
         _words([feature.of_sentences(episode.support) for feature, episode in pairs], dim),
         _words([feature.of_sentences(episode.query) for feature, episode in pairs], dim),
     )
+
+
+def query_words(features: Features, sentences: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
+    """x [at least words, dim] and y of the given sentences; y is -1 for the rows that only round up."""
+    begin, end = features.offsets[sentences], features.offsets[sentences + 1]
+    lengths = end - begin
+    ends = np.cumsum(lengths)
+    words = int(ends[-1])
+    rows = np.zeros(rounded_up(words, 64), dtype=np.int64)
+    rows[:words] = np.arange(words) + np.repeat(begin - (ends - lengths), lengths)
+    taken = torch.from_numpy(rows)
+    y = features.y[taken]
+    y[words:] = -1
+    return features.x.index_select(0, taken), y
 
 
 def schedule(seed: int, stage: str, epoch: int, languages: Sequence[str], each: int) -> list[tuple[str, int]]:

@@ -14,7 +14,7 @@ from torch import nn
 from ..progress import Progress, Silent
 from ..seeding import derive
 from . import checkpoint
-from .maps import check_finite
+from .maps import Dropout, check_finite
 
 
 @dataclass(frozen=True)
@@ -97,24 +97,25 @@ def _epoch(
     seed: int,
     advance: Callable[[float], None],
 ) -> float:
-    """One epoch of steps; the mean loss. Dropout draws from a stream of the epoch's own."""
+    """One epoch of steps; the mean loss. Dropout draws from streams of the epoch's own."""
     for group in optimiser.param_groups:
         group["lr"] = stage.optimisation.rate(epoch)
     stage.module.train()
     total = torch.zeros((), dtype=torch.float64)
     taken = 0
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive(seed, stage.name, "dropout", epoch))
-        for step in range(stage.steps):
-            loss = stage.loss(epoch, step)
-            advance(1)
-            if loss is None:
-                continue
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-            total += loss.detach()
-            taken += 1
+    for place, module in enumerate(stage.module.modules()):
+        if isinstance(module, Dropout):
+            module.reseed(derive(seed, stage.name, "dropout", place, epoch))
+    for step in range(stage.steps):
+        loss = stage.loss(epoch, step)
+        advance(1)
+        if loss is None:
+            continue
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        total += loss.detach()
+        taken += 1
     # A loss that is not finite stays so in the sum: one look an epoch is enough.
     check_finite(total, where=f"{stage.name}, epoch {epoch + 1}")
     return float(total) / max(taken, 1)

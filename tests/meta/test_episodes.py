@@ -87,10 +87,12 @@ def test_a_batch_holds_each_episodes_words_in_its_own_row():
     episodes = [pools["xx"].episode(0, "s", n, shots=2, queries=2, smoothing=False) for n in range(3)]
     made = batch(episodes, pools)
     assert made.tasks == 3
-    assert torch.equal(made.query.flat(made.query.padded(made.query.x)), made.query.x)
+    x = made.query.x[: len(made.query.y)]
+    assert bool((made.query.x[len(made.query.y) :] == 0).all())
+    assert torch.equal(made.query.flat(made.query.padded(x)), x)
     for row, episode in enumerate(episodes):
         expected = pools["xx"].features.of_sentences(episode.query)
-        padded = made.query.padded(made.query.x)[row]
+        padded = made.query.padded(x)[row]
         assert torch.equal(padded[: expected.words], expected.x)
         assert torch.equal(made.query.y[made.query.task == row], expected.y)
         assert bool((padded[expected.words :] == 0).all())

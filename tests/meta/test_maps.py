@@ -38,3 +38,26 @@ def test_an_encoder_without_hidden_layer_is_linear():
 def test_a_concept_is_valid_with_enough_words_in_both_languages():
     valid = maps.valid_concepts(torch.tensor([10, 9, 50, 0]), torch.tensor([10, 50, 9, 0]), 10)
     assert valid.tolist() == [True, False, False, False]
+
+
+def test_dropout_drops_single_numbers_at_its_rate_and_keeps_the_mean():
+    dropout = maps.Dropout(0.33)
+    out = dropout(torch.ones(2000, 100))
+    assert abs(float((out == 0).float().mean()) - 0.33) < 0.005
+    assert abs(float(out.mean()) - 1) < 0.01
+    rows = (out == 0).float().mean(1)
+    assert float(rows.max()) < 0.6  # no word is dropped whole
+
+
+def test_dropout_draws_the_same_after_the_same_seed_and_nothing_in_evaluation():
+    dropout, x = maps.Dropout(0.5), torch.ones(10, 10)
+    dropout.reseed(4)
+    first, second = dropout(x), dropout(x)
+    dropout.reseed(4)
+    assert torch.equal(dropout(x), first)
+    assert not torch.equal(first, second)
+    assert torch.equal(dropout.eval()(x), x)
+
+
+def test_rounding_up_reaches_the_next_multiple():
+    assert [maps.rounded_up(n, 64) for n in (0, 1, 64, 65)] == [0, 64, 64, 128]

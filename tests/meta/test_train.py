@@ -7,6 +7,7 @@ from concept_align.errors import LearningError
 from concept_align.meta import train as training
 from concept_align.meta.history import read_history
 from concept_align.meta.learners import registry
+from concept_align.meta.maps import Dropout
 from concept_align.meta.train import Optimisation, Stage
 
 
@@ -15,7 +16,7 @@ class Killed(BaseException):
 
 
 def stage(epochs=4, loss=None, scores=None):
-    module = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Dropout(0.5), torch.nn.Linear(2, 2))
+    module = torch.nn.Sequential(torch.nn.Linear(3, 2), Dropout(0.5), torch.nn.Linear(2, 2))
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.fill_(0.3)

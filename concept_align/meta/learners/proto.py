@@ -77,7 +77,7 @@ class FewShot(nn.Module):
 
 def episode_loss(logits: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
     """Mean negative log-likelihood of the words whose concept is ``valid``; None if there are none."""
-    counted = valid[y]
+    counted = (y >= 0) & valid[y]  # y is -1 for a row that is no word; valid[-1] is then not looked at
     if not bool(counted.any()):
         return None
     return functional.cross_entropy(

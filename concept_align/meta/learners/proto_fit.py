@@ -8,7 +8,7 @@ from torch import nn
 from ...progress import Progress
 from ...seeding import derive
 from ..data import Validation, identity
-from ..episodes import Pool, schedule
+from ..episodes import Pool, query_words, schedule
 from ..history import save_history
 from ..maps import valid_concepts
 from ..train import Optimisation, Stage, train
@@ -88,13 +88,13 @@ class ProtoFit:
             pool = self.pools[language]
             queries = min(config.queries, len(pool.sentences))
             episode = pool.episode(self.seed, name, number, shots=0, queries=queries)
-            words = pool.features.of_sentences(episode.query)
+            x, y = query_words(pool.features, episode.query)
             logits = (
-                self.zero.logits(words.x, self.prototypes)
+                self.zero.logits(x, self.prototypes)
                 if name == "zero-shot"
-                else self.few.logits(words.x, self.prototypes, language)
+                else self.few.logits(x, self.prototypes, language)
             )
-            losses.append(episode_loss(logits, words.y, self.valid[language]))
+            losses.append(episode_loss(logits, y, self.valid[language]))
         counted = [loss for loss in losses if loss is not None]
         return torch.stack(counted).mean() if counted else None
 

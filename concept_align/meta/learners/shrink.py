@@ -112,7 +112,8 @@ def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int)
     """Posterior prototypes, frequencies and correction of each task; ``valid`` bool [tasks, concepts]."""
     concepts = valid.shape[1]
     hidden = model.f.hidden(support.x)
-    points = model.f.head(hidden)
+    points = model.f.head(hidden)[: len(support.y)]
+    hidden = hidden[: len(support.y)]
     index = support.task * concepts + support.y
     counts = torch.bincount(index, minlength=support.tasks * concepts).to(points.dtype)
     sums = points.new_zeros(support.tasks * concepts, points.shape[1]).index_add(0, index, points)
@@ -131,7 +132,8 @@ def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int)
 def query_logits(model: ShrinkModel, query: Words, given: Adapted) -> torch.Tensor:
     """[words, concepts] of the query words of every task."""
     hidden = model.f.hidden(query.x)
-    logits = model.logits(query.padded(model.f.head(hidden)), given.prototypes, given.log_pi)
+    points, hidden = model.f.head(hidden)[: len(query.y)], hidden[: len(query.y)]
+    logits = model.logits(query.padded(points), given.prototypes, given.log_pi)
     if given.weights is not None:
         logits = logits + _with_one(query.padded(hidden)) @ given.weights
     return query.flat(logits)

@@ -79,7 +79,7 @@ def test_tasks_in_a_batch_do_not_touch_each_other(shared):
             for words in (episodes.support, episodes.query):
                 mine = words.task == task
                 zeros = torch.zeros(int(mine.sum()), dtype=torch.int64)
-                own.append(alone(words.x[mine], words.y[mine], zeros, words.place[mine], 1))
+                own.append(alone(words.x[: len(mine)][mine], words.y[mine], zeros, words.place[mine], 1))
             given = adapted(fit.model, own[0], valid[:1], config.correction)
             torch.testing.assert_close(
                 query_logits(fit.model, own[1], given),
