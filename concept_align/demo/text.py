@@ -60,7 +60,7 @@ def findings(shown: Shown) -> list[str]:
         + ", ".join(f"{learner} {gain:+.1f}" for learner, gain in gains.items())
         + ".",
         f"This is {words:,} test words in {number} languages: intervals are wide, and over so few languages "
-        f"no paired test can give p below {2 / 2**number:.2g}. It shows that everything runs, not which "
+        f"no paired test can give p below {2 / 2**number:.3g}. It shows that everything runs, not which "
         "learner is better.",
     ]
 
