@@ -12,7 +12,7 @@ import numpy as np
 
 from .ids import Tokens
 from .scan import Lines
-from .spans import Ints, Mask, continuations, eights, where
+from .spans import Ints, Mask, continuations, sixteens, where
 
 SPACE = ord(" ")
 _FEW = 256  # spans that are searched one by one; more, and the whole block is
@@ -89,11 +89,12 @@ class Surface:
         characters = self.lengths.copy()
         plain = self.bytes.data.isascii()
         offset = there - self.starts
-        for rows, at, masks in eights(self.starts, self.lengths):
-            mine = self.bytes.word[at] & masks
-            wrong[rows] |= mine != (self.bytes.word[at + offset[rows]] & masks)
+        for rows, at, masks in sixteens(self.starts, self.lengths):
+            mine = self.bytes.pairs(at)
+            differing = (mine ^ self.bytes.pairs(at + offset[rows])) & masks
+            wrong[rows] |= (differing[:, 0] | differing[:, 1]) != 0
             if not plain:
-                characters[rows] -= continuations(mine)
+                characters[rows] -= continuations(mine & masks)
         behind = self.bytes.at[there + self.lengths]
         wrong |= inside & self.spaces & (behind != SPACE)
         same[self.sentence[wrong]] = False
