@@ -18,7 +18,8 @@ from ..types import ModelKind
 from .faults import explained
 from .origin import Origin, locate
 from .quiet import quiet, unwatched
-from .states import TransformersModel, window
+from .shape import window
+from .states import TransformersModel
 
 _DTYPES = {
     "float32": torch.float32,

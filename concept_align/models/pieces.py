@@ -49,6 +49,7 @@ class PieceCutter:
         # A sentence that spells "<s>" or "[SEP]" must not be read as that special piece.
         self._backend.encode_special_tokens = True
         self._blank = _blank_pieces(self._backend)
+        self.vocabulary = int(self._backend.get_vocab_size(with_added_tokens=False))
         probe = self._backend.encode("a")
         self.has_start = bool(probe.special_tokens_mask and probe.special_tokens_mask[0])
 

@@ -18,13 +18,13 @@ from .matmul import fast_matmul
 from .pieces import PieceCutter
 from .pooling import pool, word_index
 from .protocol import Pieces, WordStates
+from .shape import embeddings, input_device, pad_id, window
 
 # What a window of word states may take in memory, and how many words it holds at least.
 WINDOW_BYTES = 256 * 2**20
 WINDOW_WORDS = 2048
 _PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
 _PROBE_PIECES = 12
-_UNLIMITED = 1_000_000
 
 
 class TransformersModel:
@@ -48,13 +48,15 @@ class TransformersModel:
         self.name, self.revision = name, revision
         self.architecture = architecture or type(module).__name__
         self.module, self.tokenizer = module.eval(), tokenizer
-        self.device = _input_device(module)
+        self.device = input_device(module)
         self.dtype: torch.dtype = next(module.parameters()).dtype
         self._fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
         self._cutter = PieceCutter(tokenizer, name)
         self.has_start = self._cutter.has_start
         config: Any = module.config
-        self._pad = _pad_id(config, tokenizer)
+        self._embeddings = embeddings(module)
+        self._refuse_misfits()
+        self._pad = pad_id(config, tokenizer)
         self.max_pieces = window(config, tokenizer)
         notes: list[str] = []
         with explained_memory(name), torch.inference_mode(), self._products():
@@ -64,9 +66,23 @@ class TransformersModel:
     def _products(self) -> Any:
         return fast_matmul() if self._fast else nullcontext()
 
+    def _refuse_misfits(self) -> None:
+        """transformers makes an empty tokenizer where the files of one are missing, and says nothing."""
+        if not self._embeddings:
+            raise ModelError(
+                f"{self.architecture} does not read text", where=self.name, remedy="use a text model"
+            )
+        if self._cutter.vocabulary < self._embeddings // 10:
+            raise ModelError(
+                f"its tokenizer knows {self._cutter.vocabulary} pieces, the model {self._embeddings}",
+                where=self.name,
+                remedy="the tokenizer's files (tokenizer.json) are missing or another's: fetch them again",
+            )
+
     def _probe(self, notes: list[str]) -> None:
         tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2
         row = self._cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
+        self._refuse_unknown_pieces(max(row))
         ids = torch.tensor([row], device=self.device)
         ones = torch.ones_like(ids)
         try:
@@ -101,6 +117,14 @@ class TransformersModel:
         self._reads_padding = not close(together, alone, tolerance)
         if self._reads_padding:
             notes.append(f"{self.architecture}: padding changes states, so batches hold equal lengths only")
+
+    def _refuse_unknown_pieces(self, largest: int) -> None:
+        if largest >= self._embeddings:
+            raise ModelError(
+                f"the tokenizer gives piece {largest}, the model has {self._embeddings}",
+                where=self.name,
+                remedy="the tokenizer belongs to another model: fetch both again",
+            )
 
     def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
         """The pieces of one sentence; ModelError naming the word where one gets no piece."""
@@ -197,44 +221,8 @@ class TransformersModel:
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = np.full(mask.shape, self._pad, dtype=np.int64)
         ids[mask] = np.concatenate([sentence.ids for sentence in batch])
+        self._refuse_unknown_pieces(int(ids.max()))
         return (
             torch.from_numpy(ids).to(self.device),
             torch.from_numpy(mask.astype(np.int64)).to(self.device),
         )
-
-
-def _input_device(module: nn.Module) -> torch.device:
-    """Where ids go in; weights that accelerate keeps elsewhere are run on its first device."""
-    weight = next(module.parameters())
-    if weight.device.type != "meta":
-        return weight.device
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
-
-
-def _pad_id(config: Any, tokenizer: Any) -> int:
-    """The model's own padding id (XLM-R counts positions by it), else any: the mask hides it."""
-    for number in (getattr(config, "pad_token_id", None), tokenizer.pad_token_id):
-        if isinstance(number, int) and 0 <= number < getattr(config, "vocab_size", number + 1):
-            return number
-    return 0
-
-
-def window(config: Any, tokenizer: Any = None) -> int:
-    """How many pieces the model reads at once; a million where positions are relative and unbounded."""
-    limits = [_UNLIMITED]
-    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length"):
-        limit = getattr(config, name, None)
-        if isinstance(limit, int) and limit > 0:
-            # RoBERTa's positions begin after the padding id.
-            offset = (config.pad_token_id or 0) + 1 if _positions_after_padding(config) else 0
-            limits.append(limit - offset)
-    limit = getattr(tokenizer, "model_max_length", None)
-    if isinstance(limit, int) and limit > 0:
-        limits.append(limit)
-    return min(limits)
-
-
-def _positions_after_padding(config: Any) -> bool:
-    return any(
-        name in str(config.model_type) for name in ("roberta", "camembert", "xmod", "longformer", "mpnet")
-    )

@@ -5,6 +5,7 @@ a model from the hub would be. Their norms and biases are drawn too, so that no 
 another. ``TOKENIZERS`` are trained on words of twenty scripts.
 """
 
+import copy
 import unicodedata
 from collections.abc import Callable
 from functools import cache
@@ -112,7 +113,7 @@ def unigram() -> Any:
 
 def unigram_without_start() -> Any:
     """As mT5: an end piece, no start piece."""
-    wrapped = unigram()
+    wrapped = copy.deepcopy(TOKENIZERS["unigram"]())
     wrapped.backend_tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", special_tokens=[("</s>", 2)]
     )
