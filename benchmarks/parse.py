@@ -70,7 +70,7 @@ def files(treebanks: Path | None, quick: bool) -> Iterator[tuple[str, list[Path]
         raise SystemExit(f"no dev or test file (*-ud-dev.conllu) under {treebanks}")
     else:
         with tempfile.TemporaryDirectory() as temporary:
-            yield "random text", synthesise(Path(temporary), 250 if quick else 1000)
+            yield "random text", synthesise(Path(temporary), 1000 if quick else 2000)
 
 
 def conllu_incremental(paths: list[Path]) -> None:
