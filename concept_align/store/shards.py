@@ -52,9 +52,16 @@ class States:
 
     def sentences(self, indices: NDArray[np.int64] | list[int]) -> torch.Tensor:
         """[words of them, dim]: the words of the given sentences, in the order given."""
-        offsets, words = self.offsets, self.words
-        parts = [words[offsets[index] : offsets[index + 1]] for index in indices]
-        return torch.cat(parts) if parts else words[:0]
+        places = np.asarray(indices, np.int64)
+        begin, end = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
+        # Whole runs of bytes: a slice of a NumPy array costs a tenth of a slice of a tensor, and a run is
+        # copied faster than its rows one by one.
+        raw = self.words.view(torch.uint8).numpy()
+        found = self.words.new_empty(sum(end) - sum(begin), self.words.shape[1])
+        if begin:
+            parts = [raw[low:high] for low, high in zip(begin, end, strict=True)]
+            np.concatenate(parts, out=found.view(torch.uint8).numpy())
+        return found
 
 
 def _layout(shapes: Shapes, metadata: Mapping[str, str] | None) -> tuple[bytes, dict[str, tuple[int, int]]]:

@@ -100,7 +100,7 @@ class Store:
         layer = match["layer"] or match["of"]
         return ShardInfo(
             treebank=path.parent.name,
-            language=marker.language if marker else "?",
+            language=marker.language if marker else _language_beside(path),
             split=match["split"],  # type: ignore[arg-type]
             layer=int(layer) if layer else None,
             kind="words" if match["words"] else "states" if match["layer"] else "statistics",
@@ -217,3 +217,9 @@ class Store:
                 known = f"treebanks there: {', '.join(held) or 'none'}"
             message = f"no {what} of {treebank} {split} ({known})"
         raise StoreError(message, where=str(path), remedy=upkeep.mend(path, marker, self.recipe))
+
+
+def _language_beside(path: Path) -> str:
+    """The language that another shard of the treebank names, for a shard without marker."""
+    found = (marker_or_none(other) for other in shards(path.parent.parent, path.parent.name))
+    return next((marker.language for marker in found if marker is not None), "?")

@@ -1,0 +1,154 @@
+"""Reading the sentences of an episode from the store: against a plain memory map, and against HDF5.
+
+The states are random, 768 wide, float16, in sentences of UD English-EWT's lengths. An episode is 30 random
+sentences; all ways read the same ones and must give the same numbers. Pages are warm.
+
+*np.memmap* and *torch map* gather the rows of one flat file, the rows being given to them; the store finds
+them from the sentences. *HDF5 per sentence* is the layout of the released code of Xu et al. (2023), written
+anew: a group a sentence, the file opened again for each.
+"""
+
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from side_by_side import arguments, interleaved, report
+
+from concept_align.extract.sinks import states_sink
+from concept_align.models.protocol import WordStates
+from concept_align.store import Recipe, States, Store, manifest
+from concept_align.store.keys import words_name
+from concept_align.store.manifest import Marker
+from concept_align.store.shards import write_tensors
+from concept_align.store.words import kept_digest, words_tensors
+from concept_align.treebanks.corpus import Annotations
+
+DECILES = (1, 2.9, 4.8, 7, 9, 12, 16, 20, 25, 33, 75)  # words of a sentence, EWT dev
+DIM, SENTENCES = 768, 30
+
+
+def make_store(folder: Path, words: int) -> States:
+    """A store of one treebank and layer with about ``words`` random words; its states."""
+    rng = np.random.default_rng(0)
+    quantiles = np.linspace(0, 1, len(DECILES))
+    lengths = np.interp(rng.random(words // 15), quantiles, DECILES).round().astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    total, sents = int(offsets[-1]), len(lengths)
+    recipe = Recipe(
+        "random", "0", "Random", "encoder", 1, DIM, "float32", "float16", "mean", 128, "none", True
+    )
+    store = Store.create(folder, recipe)
+    zeros = np.zeros(total, np.int64)
+    small, middle, wide = zeros.astype(np.int8), zeros.astype(np.int16), zeros.astype(np.int32)
+    annotations = Annotations(offsets, small, small, middle, wide, wide, middle, ("",), ("",))
+    kept = np.arange(sents)
+    marker = Marker(
+        0, "", "words", store.fingerprint, "UD_Random", "en", "train", "", kept_digest(kept), total, sents
+    )
+    path = folder / "UD_Random" / words_name("train")
+    size, digest = write_tensors(path, *words_tensors(annotations, kept, [str(number) for number in kept]))
+    manifest.write(path, replace(marker, size=size, sha256=digest))
+    generator = torch.Generator().manual_seed(0)
+    with states_sink(path.parent, recipe, [0], marker) as sink:
+        for low in range(0, sents, 1000):
+            some = np.arange(low, min(low + 1000, sents))
+            own = offsets[low : some[-1] + 2] - offsets[low]
+            rows = torch.randn(int(own[-1]), DIM, generator=generator)
+            start = torch.randn(len(some), DIM, generator=generator)
+            sink.add(WordStates(some, own, {0: rows}, {0: start}))
+    return store.states("UD_Random", "train", 0)
+
+
+def each(read: Callable[[Any], Any], episodes: list[Any]) -> None:
+    """Read one episode after the other, none kept, as training does."""
+    for episode in episodes:
+        read(episode)
+
+
+def rows_of(states: States, sentences: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.arange(states.offsets[s], states.offsets[s + 1]) for s in sentences])
+
+
+def write_hdf5(path: Path, states: States) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        for place in range(states.sents):
+            rows = states.words[states.offsets[place] : states.offsets[place + 1]]
+            file.create_group(str(place)).create_dataset("states", data=rows.numpy())
+
+
+def read_hdf5(path: Path, sentences: np.ndarray) -> np.ndarray:
+    import h5py
+
+    parts = []
+    for place in sentences:
+        with h5py.File(path, "r") as file:
+            parts.append(file[str(place)]["states"][()])
+    return np.concatenate(parts)
+
+
+def main() -> None:
+    options = arguments(__doc__).parse_args()
+    words, episodes = (50_000, 30) if options.quick else (200_000, 50)
+    rng = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder:
+        states = make_store(Path(folder) / "store", words)
+        plain = Path(folder) / "plain.bin"
+        states.words.numpy().tofile(plain)
+        shape = tuple(states.words.shape)
+        mapped = np.memmap(plain, np.float16, "r", shape=shape)
+        flat = torch.from_file(str(plain), size=shape[0] * DIM, dtype=torch.float16).view(shape)
+        chosen = [rng.choice(states.sents, SENTENCES, replace=False) for _ in range(episodes)]
+        rows = [
+            np.concatenate([np.arange(states.offsets[s], states.offsets[s + 1]) for s in own])
+            for own in chosen
+        ]
+        index = [torch.from_numpy(own) for own in rows]
+        ways: dict[str, Callable[[], Any]] = {
+            "store": lambda: each(states.sentences, chosen),
+            "np.memmap": lambda: each(mapped.__getitem__, rows),
+            "torch map": lambda: each(lambda own: flat.index_select(0, own), index),
+        }
+        assert all(
+            np.array_equal(states.sentences(s).numpy(), mapped[r]) for s, r in zip(chosen, rows, strict=True)
+        )
+        times = interleaved(ways, rounds=31 if options.quick else 61)
+        fastest = min(times["np.memmap"], times["torch map"])
+        figures: dict[str, Any] = {
+            "episode_vs_mmap": times["store"] / fastest,
+            "episode_ms": times["store"] / episodes * 1e3,
+            "words": shape[0],
+            "threads": torch.get_num_threads(),
+        }
+        if importlib.util.find_spec("h5py"):
+            grouped = Path(folder) / "states.h5"
+            write_hdf5(grouped, states)
+            few = chosen[: episodes // 5]
+            assert np.array_equal(read_hdf5(grouped, few[0]), states.sentences(few[0]).numpy())
+            pair = interleaved(
+                {
+                    "store": lambda: each(states.sentences, few),
+                    "HDF5 per sentence": lambda: each(lambda own: read_hdf5(grouped, own), few),
+                },
+                rounds=5 if options.quick else 11,
+            )
+            times["HDF5 per sentence"] = pair["HDF5 per sentence"] * episodes / len(few)
+            figures["vs_hdf5_per_sentence"] = pair["HDF5 per sentence"] / pair["store"]
+        else:
+            figures["vs_hdf5_per_sentence"] = "h5py is not installed"
+    report(
+        f"milliseconds for {SENTENCES} random sentences of {shape[0]:,} words x {DIM} float16",
+        {name: f"{seconds / episodes * 1e3:8.3f}" for name, seconds in times.items()},
+        figures,
+        only_json=options.json,
+    )
+
+
+if __name__ == "__main__":
+    main()
