@@ -26,7 +26,7 @@ class Episode:
     query: NDArray[np.int64]  # [sents]
 
     def __post_init__(self) -> None:
-        if np.intersect1d(self.support, self.query).size:
+        if self.support.size and np.intersect1d(self.support, self.query).size:
             raise LearningError(f"support and query of an episode of {self.language} share sentences")
 
 
@@ -154,8 +154,13 @@ def batch(episodes: Sequence[Episode], pools: dict[str, Pool]) -> EpisodeBatch:
     )
 
 
-def query_words(features: Features, sentences: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-    """x [at least words, dim] and y of the given sentences; y is -1 for the rows that only round up."""
+IGNORED = -100  # the target of a row that has no part in a loss; what torch's cross_entropy passes over
+
+
+def query_words(
+    features: Features, targets: torch.Tensor, sentences: NDArray[np.int64]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """x [at least words, dim] and ``targets`` of the given sentences; IGNORED in rows that only round up."""
     begin, end = features.offsets[sentences], features.offsets[sentences + 1]
     lengths = end - begin
     ends = np.cumsum(lengths)
@@ -163,8 +168,8 @@ def query_words(features: Features, sentences: NDArray[np.int64]) -> tuple[torch
     rows = np.zeros(rounded_up(words, 64), dtype=np.int64)
     rows[:words] = np.arange(words) + np.repeat(begin - (ends - lengths), lengths)
     taken = torch.from_numpy(rows)
-    y = features.y[taken]
-    y[words:] = -1
+    y = targets.index_select(0, taken)
+    y[words:] = IGNORED
     return features.x.index_select(0, taken), y
 
 

@@ -21,7 +21,8 @@ from ...progress import Progress
 from ...seeding import stream
 from ...spaces.features import Features
 from ..data import torch_stream
-from ..maps import Encoder, distance_logits
+from ..episodes import IGNORED
+from ..maps import Encoder, distance_logits, masked
 from .base import TrainingData
 from .saved import FunctionClassifier, SavedAligner, predictable
 from .source_probe import probe_source
@@ -77,12 +78,19 @@ class FewShot(nn.Module):
 
 def episode_loss(logits: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
     """Mean negative log-likelihood of the words whose concept is ``valid``; None if there are none."""
-    counted = (y >= 0) & valid[y]  # y is -1 for a row that is no word; valid[-1] is then not looked at
-    if not bool(counted.any()):
+    return target_loss(logits, valid_targets(y, valid), valid)
+
+
+def valid_targets(y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    """``y`` with IGNORED where the concept is not ``valid``."""
+    return y.masked_fill(~valid[y], IGNORED)
+
+
+def target_loss(logits: torch.Tensor, targets: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
+    """As :func:`episode_loss`, of targets that are valid or IGNORED."""
+    if not bool((targets >= 0).any()):
         return None
-    return functional.cross_entropy(
-        logits.masked_fill(~valid, -torch.inf), y.masked_fill(~counted, -100), ignore_index=-100
-    )
+    return functional.cross_entropy(masked(logits, valid), targets, ignore_index=IGNORED)
 
 
 class ProtoAligner(SavedAligner):

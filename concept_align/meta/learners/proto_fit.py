@@ -13,7 +13,7 @@ from ..history import save_history
 from ..maps import valid_concepts
 from ..train import Optimisation, Stage, train
 from .base import TrainingData
-from .proto import Affine, FewShot, Proto, ProtoAligner, ZeroShot, episode_loss
+from .proto import Affine, FewShot, Proto, ProtoAligner, ZeroShot, target_loss, valid_targets
 
 
 class ProtoFit:
@@ -27,6 +27,10 @@ class ProtoFit:
         source = data.load(data.source, "train").counts()
         self.valid = {
             language: valid_concepts(source, pool.features.counts(), config.least)
+            for language, pool in self.pools.items()
+        }
+        self.targets = {
+            language: valid_targets(pool.features.y, self.valid[language])
             for language, pool in self.pools.items()
         }
         self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"))
@@ -88,13 +92,13 @@ class ProtoFit:
             pool = self.pools[language]
             queries = min(config.queries, len(pool.sentences))
             episode = pool.episode(self.seed, name, number, shots=0, queries=queries)
-            x, y = query_words(pool.features, episode.query)
+            x, targets = query_words(pool.features, self.targets[language], episode.query)
             logits = (
                 self.zero.logits(x, self.prototypes)
                 if name == "zero-shot"
                 else self.few.logits(x, self.prototypes, language)
             )
-            losses.append(episode_loss(logits, y, self.valid[language]))
+            losses.append(target_loss(logits, targets, self.valid[language]))
         counted = [loss for loss in losses if loss is not None]
         return torch.stack(counted).mean() if counted else None
 
