@@ -156,6 +156,11 @@ def test_states_are_saved_in_the_dtype_asked_for(files, tmp_path, dtype, save, s
     assert Store.open(tmp_path / "out").states(EN, "train", 0).words.dtype == stored
 
 
+def test_states_near_the_end_of_float16s_range_are_saved_as_bfloat16(files, tmp_path):
+    extract(FakeModel(largest=1e4), files, tmp_path / "out", layers=[0])
+    assert Store.open(tmp_path / "out").states(EN, "train", 0).words.dtype == torch.bfloat16
+
+
 def test_a_value_too_large_for_float16_is_refused_with_the_remedy(files, tmp_path):
     model = FakeModel(scale=1e6)
     with pytest.raises(StoreError, match="too large for float16") as caught:

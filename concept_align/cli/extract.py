@@ -28,7 +28,10 @@ def extract(
         typer.Option(help="first, last or mean of a word's pieces [mean for encoders, else last]."),
     ] = None,
     save_dtype: Annotated[
-        str, typer.Option(help="float32, float16, bfloat16 or auto: the compute dtype, float32 as float16.")
+        str,
+        typer.Option(
+            help="float32, float16, bfloat16 or auto: as computed, float32 as float16 where it fits."
+        ),
     ] = "auto",
     max_words: Annotated[int, typer.Option(help="Leave out longer sentences.")] = 128,
     max_words_per_concept: Annotated[

@@ -12,7 +12,6 @@ import torch
 
 from ..models.protocol import LanguageModel
 from ..progress import Progress, Silent
-from ..spaces.represent import of_sentences
 from ..store import Store
 from ..store.keys import Recipe
 from ..store.shards import file_size, shapes_of
@@ -108,7 +107,7 @@ def estimate(
 
 def _bytes(recipe: Recipe, work: Work, wanted: Wanted, prepared: Prepared) -> int:
     """Of the shards that would be written, exactly (their markers aside)."""
-    annotations = of_sentences(prepared.corpus, prepared.kept)
+    annotations = prepared.corpus.select(prepared.kept)
     if wanted.sink == "states":
         ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
         tensors, names = words_tensors(annotations, prepared.kept, ids)

@@ -22,6 +22,9 @@ from ..treebanks.discover import TreebankFile
 from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy
 from .prepare import Prepared, prepare
 
+# How much larger than a probe sentence's the states of a treebank may be and still fit float16.
+FLOAT16_MARGIN = 8
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -60,7 +63,9 @@ def make_recipe(
     """The recipe of these options. UsageError for an option that cannot be."""
     dtype = str(model.dtype).removeprefix("torch.")
     if save_dtype == "auto":
-        save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16"
+        # Some models' sentence-start states pass float16's range (Gemma 3: 9e4); others may come near it.
+        narrow = model.largest * FLOAT16_MARGIN <= np.finfo(np.float16).max
+        save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16" if narrow else "bfloat16"
     if save_dtype not in SAVE_DTYPES:
         raise UsageError(f"unknown --save-dtype {save_dtype!r}", remedy=f"use auto, {', '.join(SAVE_DTYPES)}")
     if max_words < 1 or (max_words_per_concept is not None and max_words_per_concept < 1):

@@ -18,7 +18,6 @@ import numpy as np
 from ..errors import StoreError
 from ..models.protocol import LanguageModel, WordStates
 from ..progress import Bar, Progress, Silent
-from ..spaces.represent import of_sentences
 from ..store import Store, manifest
 from ..store.keys import Recipe, words_name
 from ..store.lock import writing
@@ -156,7 +155,7 @@ def _one(
     if wanted.sink == "states":
         _check_space(folder, len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents))
     bar = progress.bar(f"{file.treebank} {file.split}", prepared.words, unit="words")
-    annotations = of_sentences(prepared.corpus, prepared.kept)
+    annotations = prepared.corpus.select(prepared.kept)
     size = _write_words(store, wanted, prepared, annotations, marker) if wanted.sink == "states" else 0
     if work.layers:
         with _open(store, work, wanted, annotations, marker) as sink:

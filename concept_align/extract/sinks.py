@@ -12,7 +12,7 @@ import torch
 from .. import atomic
 from ..errors import ModelError, StoreError
 from ..models.protocol import WordStates
-from ..spaces.represent import of_sentences, represent
+from ..spaces.represent import represent
 from ..store import manifest
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
@@ -103,7 +103,7 @@ class _StatisticsSink:
         self._fitters, self._annotations, self._root, self._mwt = fitters, annotations, root, mwt
 
     def add(self, states: WordStates) -> None:
-        annotations = of_sentences(self._annotations, states.sentences)
+        annotations = self._annotations.select(states.sentences)
         for (layer, task), fitter in self._fitters.items():
             words, start = states.words[layer].cpu(), states.start.get(layer)
             start = None if start is None else start.cpu()

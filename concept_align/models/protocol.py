@@ -55,6 +55,7 @@ class LanguageModel(Protocol):
     max_pieces: int  # the model's window
     final_norm: FinalNorm
     has_start: bool
+    largest: float  # absolute value among all layers' states of a probe sentence
     dtype: torch.dtype
     device: torch.device
 

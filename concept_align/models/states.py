@@ -99,6 +99,7 @@ class TransformersModel:
         self.layers, self.final_norm = self._capture.layers, self._capture.final_norm
         states = all_hidden_states(self.module, ids, ones)
         self.dim = int(states[-1].shape[-1])
+        self.largest = max(float(layer.abs().max()) for layer in states)
         if any(int(layer.shape[-1]) != self.dim for layer in states):
             raise ModelError("its layers differ in width", where=self.name, remedy="use another model")
 

@@ -99,7 +99,7 @@ def represent(
     """Represent the items of ``annotations`` by ``words`` [words, dim] and ``start`` [sents, dim].
 
     States may have any float dtype and be memory-mapped; the arithmetic is float32. Works for a whole split
-    and, with :func:`of_sentences`, for one batch of it at a time. Raises UsageError when roots need a
+    and, with ``annotations.select(...)``, for one batch of it at a time. Raises UsageError when roots need a
     sentence-start state and there is none.
     """
     if root not in ("start", "exclude"):
@@ -135,22 +135,3 @@ def _gather(words: torch.Tensor, start: torch.Tensor | None, items: Items, task:
             head[at_start] = start[sentences[piece][at_start]].float()
         torch.sub(head, state, out=x[piece])
     return x
-
-
-def of_sentences(annotations: Annotations, sentences: NDArray[np.int64]) -> Annotations:
-    """The annotations of the given sentences in the order given: what belongs to a batch of word states."""
-    begin = annotations.offsets[sentences]
-    lengths = annotations.offsets[sentences + 1] - begin
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    rows = np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths)
-    return Annotations(
-        offsets=offsets,
-        upos=annotations.upos[rows],
-        relations=annotations.relations[rows],
-        subtypes=annotations.subtypes[rows],
-        heads=annotations.heads[rows],
-        feats=annotations.feats[rows],
-        ranges=annotations.ranges[rows],
-        subtype_names=annotations.subtype_names,
-        feats_names=annotations.feats_names,
-    )

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from concept_align.errors import TreebankError, UsageError
-from concept_align.spaces.represent import CHUNK, of_sentences, represent
+from concept_align.spaces.represent import CHUNK, represent
 from concept_align.treebanks.concepts import RELATIONS, UPOS, parse_task
 
 UPOS_TASK, RELATION = parse_task("upos"), parse_task("relation")
@@ -153,7 +153,7 @@ def test_batches_of_sentences_give_what_the_whole_gives(tools, task, mwt, root):
     xs, ys = [], []
     for sentences in np.array_split(np.arange(300), 7):
         rows = slice(annotations.offsets[sentences[0]], annotations.offsets[sentences[-1] + 1])
-        part = of_sentences(annotations, sentences)
+        part = annotations.select(sentences)
         got = represent(words[rows], start[torch.from_numpy(sentences)], part, task, root=root, mwt=mwt)
         xs.append(got.x)
         ys.append(got.y)

@@ -36,6 +36,7 @@ class FakeModel:
     max_pieces: int = 256
     final_norm: FinalNorm = "none"
     has_start: bool = True
+    largest: float = 1.0
     dtype: torch.dtype = torch.float32
     device: torch.device = torch.device("cpu")  # noqa: RUF009
     scale: float = 1.0
