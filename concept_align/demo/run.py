@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from ..errors import UsageError
 from ..evaluation.campaign import evaluate_saved, plan
@@ -79,7 +78,6 @@ class Shown:
     roles: Roles
     frame: pd.DataFrame  # the tidy rows of the evaluation
     probes: pd.DataFrame  # the tidy rows of the layer sweep
-    save_dtype: str  # that holds the states: float16 where it can
     seconds: float
 
 
@@ -149,8 +147,7 @@ def demo(
     for learner, options in LEARNERS.items():
         _learn(learner, options, roles, layer, out, seed, progress)
     evaluation = _evaluate(store, out, draws=draws, seed=seed, progress=progress)
-    frame, dtype = table(evaluation.results), _save_dtype(store, roles, layer)
-    return Shown(out, model, layer, roles, frame, probes, dtype, time.monotonic() - began)
+    return Shown(out, model, layer, roles, table(evaluation.results), probes, time.monotonic() - began)
 
 
 def _extract(
@@ -159,20 +156,8 @@ def _extract(
     loaded = load(model)
     layers = middle_layers(loaded.layers)
     wanted = [file for file in files if file.language in roles.all]
-    # Some models reach values that float16 cannot hold, and a sample is small in any precision.
-    extract(loaded, wanted, out / "store", layers=layers, save_dtype="float32", progress=progress)
+    extract(loaded, wanted, out / "store", layers=layers, progress=progress)
     return Store.open(out / "store"), layers
-
-
-def _save_dtype(store: Store, roles: Roles, layer: int) -> str:
-    """A dtype of 16 bits that holds the states of ``layer``, those of sentence starts too."""
-    largest = 0.0
-    for code in roles.all:
-        states = store.states(store.treebank_of(code), "train", layer)
-        for part in (states.words, states.start):
-            if part is not None and part.numel():
-                largest = max(largest, float(part.abs().max()))
-    return "float16" if largest < torch.finfo(torch.float16).max / 2 else "bfloat16"
 
 
 def _probe(

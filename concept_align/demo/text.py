@@ -78,11 +78,10 @@ def written(folder: Path) -> dict[str, str]:
 
 def next_steps(shown: Shown) -> list[str]:
     """Commands that do the same with real treebanks."""
-    wide = "" if shown.save_dtype == "float16" else f"--save-dtype {shown.save_dtype} "
     return [
         "concept-align treebanks fetch --out ud",
         f"concept-align extract --model {shown.model} --treebanks ud --langs all --layers {shown.layer} "
-        f"{wide}--out runs/store",
+        "--out runs/store",
         f"concept-align meta-train --store runs/store --layers {shown.layer} --learner shrink "
         "--out runs/shrink",
         "concept-align evaluate --store runs/store --aligner runs/shrink --out runs/evaluate",

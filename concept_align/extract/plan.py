@@ -64,7 +64,7 @@ def make_recipe(
     dtype = str(model.dtype).removeprefix("torch.")
     if save_dtype == "auto":
         # Some models' sentence-start states pass float16's range (Gemma 3: 9e4); others may come near it.
-        narrow = model.largest * FLOAT16_MARGIN <= np.finfo(np.float16).max
+        narrow = model.largest * FLOAT16_MARGIN <= float(np.finfo(np.float16).max)
         save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16" if narrow else "bfloat16"
     if save_dtype not in SAVE_DTYPES:
         raise UsageError(f"unknown --save-dtype {save_dtype!r}", remedy=f"use auto, {', '.join(SAVE_DTYPES)}")
