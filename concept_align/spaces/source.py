@@ -136,6 +136,8 @@ class FeatureSource:
         facts: dict[str, Any] = {"task": self.task.name, "layers": list(self.layers), "mwt": self.mwt}
         if self.task.relational:
             facts["root"] = self.root
+        if self.task.name.startswith("feature:"):  # its values are those the store's treebanks have
+            facts["concepts"] = list(self.concepts)
         facts["standardise"] = self.standardise
         if self.standardise == "global":
             facts["reference"] = list(self._reference)

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument(
         "--only", choices=["extract", "probe", "train", "evaluate", "tables"], action="append"
     )
+    parser.add_argument("--task", action="append", help="only this task; two runs can train side by side")
     options = parser.parse_args()
     settings = tomllib.loads((HERE / "config.toml").read_text())
     work, steps = options.work, options.only or ["extract", "probe", "train", "evaluate", "tables"]
@@ -46,7 +47,7 @@ def main() -> None:
             "--langs", settings["langs"], "--layers", layers, "--pooling", settings["pooling"],
             "--dtype", settings["dtype"], "--batch-pieces", 512, "--out", store)  # fmt: skip
     aligners: list[str] = []
-    for task in settings["tasks"]:
+    for task in options.task or settings["tasks"]:
         if "probe" in steps:
             run(
                 "probe", "--store", store, "--task", task, "--seed", settings["seed"], "--out", work / "probe"
