@@ -1,4 +1,4 @@
-"""Training of :mod:`.shrink`: pooled words against the prior first, then episodes of any number of shots."""
+"""Training of :mod:`.shrink`: words of all languages at n = 0, then how far support is believed."""
 
 import torch
 from torch.nn import functional
@@ -21,7 +21,9 @@ class ShrinkFit:
         self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
         with torch.no_grad():
             self.model.log_frequency.copy_((counts + 1.0).log())
-        self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
+        # Without validation languages the training languages have to do.
+        self.languages = data.validation or data.train
+        self.pools = {language: Pool(data.load(language, "train")) for language in self.languages}
         self.validation = Validation(
             data, least=config.least, seed=derive(seed, "validation"), known=self.known
         )
@@ -30,6 +32,7 @@ class ShrinkFit:
     def pooled(self) -> Stage:
         """Single words of all languages against the prior: n = 0."""
         config, model = self.config, self.model
+        self._learn(beliefs=False)
         batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
         none = torch.zeros(len(self.known))
 
@@ -42,10 +45,18 @@ class ShrinkFit:
         plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
         return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
 
+    def _learn(self, *, beliefs: bool) -> None:
+        """The beliefs are learned, or all but them."""
+        self.model.requires_grad_(not beliefs)
+        for belief in self.model.beliefs():
+            belief.requires_grad_(beliefs)
+
     def episodic(self) -> Stage:
+        """Episodes of unseen languages: f and the prior stay as they are."""
         config = self.config
-        steps = -(-config.episodes * len(self.data.train) // config.episodes_per_step)
-        plan = Optimisation(config.epochs, config.lr, config.weight_decay, decoupled=True)
+        self._learn(beliefs=True)
+        steps = -(-config.episodes * len(self.languages) // config.episodes_per_step)
+        plan = Optimisation(config.epochs, config.lr)
         return Stage(
             "episodes", self.model, steps, self.loss, lambda: self._accuracies(config.validation_shots), plan
         )
@@ -54,7 +65,7 @@ class ShrinkFit:
         """The episodes of a step; each one's number of shots is drawn with it."""
         config = self.config
         if self._plan[0] != epoch:
-            order = schedule(self.seed, "episodes", epoch, self.data.train, config.episodes)
+            order = schedule(self.seed, "episodes", epoch, self.languages, config.episodes)
             self._plan = (epoch, order)
         chosen = self._plan[1][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
         drawn = []
@@ -75,6 +86,7 @@ class ShrinkFit:
 
     def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
         """Accuracy at each number of shots; their mean first, for it chooses."""
+        learning = [parameter.requires_grad for parameter in self.model.parameters()]
         aligner = ShrinkAligner(self.config, self.model, self.known)
         validation = self.validation
         found = {}
@@ -84,5 +96,6 @@ class ShrinkFit:
                     validation.support(language, number) if number else None, valid=validation.valid[language]
                 )
             )
-        self.model.requires_grad_(True)
+        for parameter, learns in zip(self.model.parameters(), learning, strict=True):
+            parameter.requires_grad_(learns)
         return {"mean accuracy": sum(found.values()) / len(found), **found}

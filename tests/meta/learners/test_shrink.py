@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import pytest
 import torch
 
 from concept_align.meta.learners.shrink import Shrink, adapted, query_logits
@@ -46,21 +47,21 @@ def test_a_class_without_support_words_keeps_its_prior_while_others_move():
     assert bool((z[1:] > made.prior[1:]).all())
 
 
-def test_the_correction_climbs_the_penalised_likelihood(shared):
+@pytest.mark.parametrize("width", [8, 50])  # solved in features, and in words
+def test_the_correction_climbs_the_penalised_likelihood(width):
     made = model()
     generator = torch.Generator().manual_seed(1)
-    hidden = torch.randn(1, 30, 8, dtype=torch.float64, generator=generator)
+    hidden = torch.randn(1, 30, width, dtype=torch.float64, generator=generator)
     logits = torch.randn(1, 30, 6, dtype=torch.float64, generator=generator)
     labels = torch.randint(0, 6, (1, 30), generator=generator)
-    counted = torch.ones(1, 30, dtype=torch.float64)
+    truth = torch.nn.functional.one_hot(labels, 6).double()
     ridge = made.log_ridge.exp()
 
     def objective(weights):
-        design = torch.cat([hidden, torch.ones(1, 30, 1, dtype=torch.float64)], -1)
-        log_p = (logits + design @ weights).log_softmax(-1)
+        log_p = (logits + hidden @ weights).log_softmax(-1)
         return float(log_p.gather(-1, labels.unsqueeze(-1)).sum() - ridge / 2 * weights.square().sum())
 
-    values = [objective(made.correction(hidden, logits, labels, counted, steps)) for steps in range(6)]
+    values = [objective(made.correction(hidden, logits, truth, steps)) for steps in range(6)]
     assert all(later > earlier for earlier, later in pairwise(values))
 
 
@@ -89,10 +90,16 @@ def test_tasks_in_a_batch_do_not_touch_each_other(shared):
             )
 
 
-def test_gradients_flow_through_the_correction_to_the_ridge(shared):
+def test_episodes_teach_the_beliefs_and_nothing_else(shared):
     config = Shrink(rank=4, hidden=8, dropout=0.0, episodes=4, episodes_per_step=4, shots=(5,))
     fit = ShrinkFit(config, shared, 0)
+    fit.episodic()
     fit.loss(0, 0).backward()
-    assert float(fit.model.log_ridge.grad) != 0
-    assert float(fit.model.log_mass.grad) != 0
-    assert bool((fit.model.log_kappa.grad != 0).any())
+    learned = {name for name, one in fit.model.named_parameters() if one.grad is not None}
+    assert learned == {"log_kappa", "log_mass", "log_ridge", "log_raw"}
+    assert all(bool((belief.grad != 0).any()) for belief in fit.model.beliefs())
+
+
+def test_episodes_are_of_languages_that_f_was_not_trained_on(shared):
+    fit = ShrinkFit(Shrink(rank=4, hidden=8), shared, 0)
+    assert set(fit.pools) == set(shared.validation)
