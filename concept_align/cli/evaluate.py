@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .output import emit_json, emit_table, say
+from .output import emit_json, emit_table, say, say_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,10 +153,10 @@ def _print(frame: "pd.DataFrame") -> None:
     from ..report.tables import SETTING, language_table, setting_title, summary_tables
 
     for setting, rows in frame.groupby(list(SETTING), sort=True):
-        title = setting_title([str(part) for part in setting])
+        say_title(setting_title([str(part) for part in setting]))
         for table in (*summary_tables(rows), language_table(rows, int(rows["shots"].min()))):
             if table is not None:
-                emit_table(f"\n{title}\n{table.title}", table.columns, _fitting(table), right=table.right)
+                emit_table(f"\n{table.title}", table.columns, _fitting(table), right=table.right)
 
 
 def _fitting(table: "TextTable") -> list[list[str]]:

@@ -17,13 +17,22 @@ def emit_table(
     """A table for people; columns whose place is in ``right`` are aligned to the right."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(show_edge=False, pad_edge=False)
     for place, column in enumerate(columns):
         table.add_column(column, justify="right" if place in (right or set()) else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+        table.add_row(*map(Text, row))  # a cell is text, never markup
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    # Not the table's own title, which is folded to the table's width.
+    console.print(Text(title, style="italic"), soft_wrap=True)
+    console.print(table)
+
+
+def say_title(text: str) -> None:
+    """A line over the tables that follow, on stdout as they are."""
+    sys.stdout.write(f"\n{text}\n")
 
 
 def say(text: str) -> None:

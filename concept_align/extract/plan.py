@@ -72,7 +72,7 @@ def make_recipe(
         raise UsageError("--max-words and --max-words-per-concept must be at least 1")
     capped = max_words_per_concept is not None
     return Recipe(
-        model=model.name,
+        model=_name(model.name),
         revision=model.revision,
         architecture=model.architecture,
         kind=model.kind,
@@ -87,6 +87,12 @@ def make_recipe(
         max_words_per_concept=max_words_per_concept,
         cap_tasks=tuple(sorted(set(tasks))) if capped else (),
     )
+
+
+def _name(name: str) -> str:
+    """A hub id, or a local folder's own name: results travel, paths do not."""
+    path = Path(name).expanduser()
+    return path.resolve().name if path.exists() else name
 
 
 def check(model: LanguageModel, wanted: Wanted) -> None:

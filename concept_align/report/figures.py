@@ -10,7 +10,7 @@ import pandas as pd
 from ..errors import ConceptAlignError
 from ..evaluation.baselines import MAJORITY
 from ..evaluation.summary import SUMMARIES
-from .names import METRIC_TITLES, language_name, shots_name, task_name
+from .names import METRIC_TITLES, language_name, short_revision, shots_name, task_name
 from .style import GREY, look, styled, write
 from .tables import SETTING
 
@@ -30,7 +30,7 @@ def _facets(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         model, revision, layer, task, source = key
         title = f"{task_name(task)}, layer {layer}".capitalize()
         title += f", {model}" if "model" in several else ""
-        title += f" ({revision[:8]})" if "revision" in several else ""
+        title += f" ({short_revision(revision)})" if "revision" in several else ""
         title += f", from {language_name(source)}" if "source" in several else ""
         parts.append((title, groups[key]))
     if not parts:

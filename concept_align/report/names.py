@@ -22,6 +22,11 @@ def language_name(code: str) -> str:
         return code
 
 
+def short_revision(revision: str) -> str:
+    """The first eight digits of a commit or of a hash of files."""
+    return revision.removeprefix("sha256:")[:8]
+
+
 def task_name(task: str) -> str:
     """``word classes`` for ``upos``, ``Case`` for ``feature:Case``."""
     return TASK_TITLES.get(task, task.removeprefix("feature:"))

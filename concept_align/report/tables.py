@@ -11,7 +11,7 @@ import pandas as pd
 
 from ..evaluation.baselines import MAJORITY
 from ..evaluation.summary import SUMMARIES
-from .names import METRIC_TITLES, SUMMARY_TITLES, language_name, shots_name, task_name
+from .names import METRIC_TITLES, SUMMARY_TITLES, language_name, short_revision, shots_name, task_name
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "source")
 _SPREADS = ("sd", "max-min")  # low for a learner that is bad everywhere, so none is called best
@@ -52,7 +52,8 @@ def percent(value: float, low: float, high: float) -> str:
 def setting_title(setting: Sequence[str]) -> str:
     """``bert-base (12ab34cd), layer 7, word classes, from English``."""
     model, revision, layer, task, source = map(str, setting)
-    return f"{model} ({revision[:8]}), layer {layer}, {task_name(task)}, from {language_name(source)}"
+    made = f"{model} ({short_revision(revision)}), layer {layer}"
+    return f"{made}, {task_name(task)}, from {language_name(source)}"
 
 
 def _learners(frame: pd.DataFrame) -> list[str]:

@@ -27,7 +27,7 @@ SAVE_DTYPES: dict[str, torch.dtype] = {
 class Recipe:
     """How the states of one store are made. Two stores with equal fingerprints hold the same numbers."""
 
-    model: str  # hub id or folder, as the user gave it; the revision decides, not the name
+    model: str  # hub id, or name of a local folder; the revision decides, not the name
     revision: str
     architecture: str
     kind: ModelKind
