@@ -17,10 +17,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from side_by_side import arguments, interleaved, report
+from side_by_side import EWT_DECILES, arguments, interleaved, report
 
-# Deciles of sentence length in words, UD English-EWT 2.10, first 500 sentences of the dev split.
-DECILES = (1, 2.9, 4.8, 7, 9, 12, 16, 20, 25, 33, 75)
 VOCABULARY = 119_547
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -28,7 +26,9 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 def random_texts(sentences: int) -> tuple[list[str], list[np.ndarray]]:
     """Texts of made-up words ("a17b4": a first piece and a continuation), and the words' spans."""
     rng = np.random.default_rng(0)
-    lengths = np.interp(rng.random(sentences), np.linspace(0, 1, len(DECILES)), DECILES).round().astype(int)
+    lengths = (
+        np.interp(rng.random(sentences), np.linspace(0, 1, len(EWT_DECILES)), EWT_DECILES).round().astype(int)
+    )
     texts, spans = [], []
     for length in lengths:
         words = []

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from side_by_side import arguments, interleaved, report
+from side_by_side import EWT_DECILES, arguments, interleaved, report
 
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read, stream
 
-DECILES = (1, 2.9, 4.8, 7, 9, 12, 16, 20, 25, 33, 75)  # words of a sentence, EWT dev
 BESIDE = Path(__file__).parents[2] / "shared" / "ud"
 
 
@@ -39,7 +38,7 @@ def synthesise(folder: Path, sentences: int) -> list[Path]:
     for split in ("dev", "test"):
         lines = []
         for number in range(sentences):
-            size = max(1, round(np.interp(rng.random(), np.linspace(0, 1, len(DECILES)), DECILES)))
+            size = max(1, round(np.interp(rng.random(), np.linspace(0, 1, len(EWT_DECILES)), EWT_DECILES)))
             chosen = [forms[min(rank, 8000) - 1] for rank in rng.zipf(1.3, size)]
             glued = (rng.random(size) < 0.13).tolist()
             text = "".join(form + " " * (not no) for form, no in zip(chosen, glued, strict=True)).strip()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from side_by_side import arguments, interleaved, report
+from side_by_side import EWT_DECILES, arguments, interleaved, report
 
 from concept_align.extract.sinks import states_sink
 from concept_align.models.protocol import WordStates
@@ -28,15 +28,14 @@ from concept_align.store.shards import write_tensors
 from concept_align.store.words import kept_digest, words_tensors
 from concept_align.treebanks.corpus import Annotations
 
-DECILES = (1, 2.9, 4.8, 7, 9, 12, 16, 20, 25, 33, 75)  # words of a sentence, EWT dev
 DIM, SENTENCES = 768, 30
 
 
 def make_store(folder: Path, words: int) -> States:
     """A store of one treebank and layer with about ``words`` random words; its states."""
     rng = np.random.default_rng(0)
-    quantiles = np.linspace(0, 1, len(DECILES))
-    lengths = np.interp(rng.random(words // 15), quantiles, DECILES).round().astype(np.int64)
+    quantiles = np.linspace(0, 1, len(EWT_DECILES))
+    lengths = np.interp(rng.random(words // 15), quantiles, EWT_DECILES).round().astype(np.int64)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     total, sents = int(offsets[-1]), len(lengths)
     recipe = Recipe(
