@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +38,9 @@ class Features:
         """int64 [concepts]: words of each concept."""
         return torch.bincount(self.y, minlength=len(self.concepts))
 
-    def of_sentences(self, sentences: NDArray[np.int64]) -> "Features":
-        """The items of the given sentences, in the order given."""
+    def of_sentences(self, sentences: ArrayLike) -> "Features":
+        """The items of the given sentences (their places, from 0), in the order given."""
+        sentences = np.asarray(sentences, dtype=np.int64)
         begin, end = self.offsets[sentences], self.offsets[sentences + 1]
         lengths = end - begin
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

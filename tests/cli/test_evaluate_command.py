@@ -1,25 +1,14 @@
 """From saved aligners to a folder of results, through the command line."""
 
-import importlib.util
 import json
 import sys
-from pathlib import Path
 
+import planted
 import pytest
 
 from concept_align.cli import main
 
 TARGETS = ["cy", "ta"]
-
-
-def load_planted():
-    """The planted languages of the tests of ``meta``, by their place: tests are no package."""
-    if "planted" not in sys.modules:
-        path = Path(__file__).parents[1] / "meta" / "planted.py"
-        spec = importlib.util.spec_from_file_location("planted", path)
-        sys.modules["planted"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["planted"])
-    return sys.modules["planted"]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +17,6 @@ def here(tmp_path_factory):
     from concept_align.meta.run import MetaTrainConfig, meta_train, plan
 
     folder = tmp_path_factory.mktemp("evaluate")
-    planted = load_planted()
     planted.write_store(folder / "store", planted.Planted(shift=0.3), ["en", "de", "fr", "et", *TARGETS])
     for learner, options in (("source-probe", {"least": 5}), ("pooled", {"epochs": 2})):
         config = MetaTrainConfig(
@@ -124,7 +112,6 @@ def test_languages_that_an_aligner_has_seen_are_refused(run, out, language):
 def test_a_store_of_another_recipe_is_refused(run, here, out):
     other = here / "other"
     if not other.exists():
-        planted = load_planted()
         planted.write_store(other, planted.Planted(dim=20), ["cy"])
     code, _, stderr = run("--out", out, store="other")
     assert code == 1

@@ -1,8 +1,6 @@
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
+import planted
 import pytest
 from typer.testing import CliRunner
 
@@ -27,14 +25,8 @@ queries = 5
 
 @pytest.fixture(scope="module")
 def planted_store(tmp_path_factory):
-    place = Path(__file__).parents[1] / "meta" / "planted.py"
-    if "planted" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("planted", place)
-        sys.modules["planted"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["planted"])
-    module = sys.modules["planted"]
     folder = tmp_path_factory.mktemp("planted") / "store"
-    return module.write_store(folder, module.Planted(sents=40), ("en", "de", "fr", "et", "he", "tr"))
+    return planted.write_store(folder, planted.Planted(sents=40), ("en", "de", "fr", "et", "he", "tr"))
 
 
 @pytest.fixture

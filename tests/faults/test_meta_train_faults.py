@@ -3,7 +3,6 @@
 As a script, with more moments:  python tests/faults/test_meta_train_faults.py 20
 """
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -11,12 +10,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
-PLACE = Path(__file__).parents[1] / "meta" / "planted.py"
+sys.path.insert(0, str(Path(__file__).parents[1] / "tiny"))  # for the script; pytest has it there already
+import planted
+
 FILES = ("config.json", "model.safetensors", "training.jsonl", "summary.json", "run.toml", "provenance.json")
 CONFIG = """
 store = "{store}"
@@ -34,20 +34,9 @@ OPTIONS = {
 }
 
 
-def planted() -> ModuleType:
-    if "planted" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("planted", PLACE)
-        assert spec
-        assert spec.loader
-        sys.modules["planted"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["planted"])
-    return sys.modules["planted"]
-
-
 def prepare(folder: Path, learner: str) -> Path:
     """A store of planted languages and a configuration for it."""
-    module = planted()
-    module.write_store(folder / "store", module.Planted(sents=60), ("en", "de", "fr", "et", "he"))
+    planted.write_store(folder / "store", planted.Planted(sents=60), ("en", "de", "fr", "et", "he"))
     config = folder / "run.toml"
     config.write_text(
         CONFIG.format(store=folder / "store", learner=learner, options=OPTIONS[learner]), encoding="utf-8"

@@ -96,7 +96,7 @@ def test_episodes_teach_the_beliefs_and_nothing_else(shared):
     fit.episodic()
     fit.loss(0, 0).backward()
     learned = {name for name, one in fit.model.named_parameters() if one.grad is not None}
-    assert learned == {"log_kappa", "log_mass", "log_ridge", "log_raw"}
+    assert learned == {"log_kappa", "log_mass", "log_ridge", "log_raw", "log_sharpness"}
     assert all(bool((belief.grad != 0).any()) for belief in fit.model.beliefs())
 
 

@@ -1,0 +1,65 @@
+"""What the README says to type is typed here."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import planted
+import pytest
+from typer.main import get_command
+
+from concept_align.cli import app
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].split()
+    for language, block in BLOCKS
+    if language == "sh"
+    for line in block.splitlines()
+    if line.startswith("concept-align ")
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words[1:4]))
+def test_commands_of_the_readme_have_the_options_they_are_given(words: list[str]) -> None:
+    command: Any = get_command(app)
+    words = words[1:]
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_readme_shows_the_whole_main_job() -> None:
+    assert [words[1] for words in COMMANDS] == [
+        "treebanks", "extract", "probe", "meta-train", "meta-train", "evaluate",
+    ]  # fmt: skip
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+
+    (code,) = [block for language, block in BLOCKS if language == "python"]
+    assert "(7,)" in code  # the planted store has layer 1 only
+    planted.write_store(tmp_path / "store", planted.Planted(sents=40), ["en", "de", "et", "tr"])
+    config = MetaTrainConfig(
+        store=str(tmp_path / "store"),
+        layers="1",
+        learner="pooled",
+        train_langs="en,de",
+        validation_langs="et",
+        target_langs="tr",
+        options={"epochs": 1},
+    )
+    meta_train(plan(config), tmp_path / "shrink")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code.replace("(7,)", "(1,)"), names)
+    predicted = names["classifier"].predict(names["words"].load("tr", "test").x)
+    assert len(predicted) == names["words"].load("tr", "test").words > 0
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
+def test_links_of_the_readme_lead_somewhere(path: str) -> None:
+    assert (Path(__file__).parents[1] / path).exists()
