@@ -1,7 +1,6 @@
 """From a work folder to what is committed: results.csv, comparisons.csv, summary.md and two figures."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +11,48 @@ from concept_align.evaluation.summary import SUMMARIES
 from concept_align.report.figures import languages_figure, shots_figure
 
 COLUMNS = [
-    "model", "layer", "task", "source", "language", "shots", "draw", "learner", "metric", "value", "low", "high", "n",
+    "model", "layer", "task", "source", "language", "shots", "draw",
+    "learner", "metric", "value", "low", "high", "n",
 ]  # fmt: skip
 OWN = "own-language probe"
 
 
 def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
     targets = pd.read_parquet(work / "evaluate" / "results.parquet")
-    english = everywhere(pd.read_parquet(work / "evaluate-english" / "results.parquet"), targets)
+    english = pd.read_parquet(work / "evaluate-english" / "results.parquet")
+    english = counted(english[english["learner"] != "majority"])
+    english = english[~english["language"].isin(targets["language"])]  # the targets have those rows already
     own = pd.concat([pd.read_parquet(work / "probe" / f"probe-{task}.parquet") for task in settings["tasks"]])
-    own["learner"] = own["learner"].replace({"probe": OWN, "majority": "own-language majority"})
-    own["source"] = settings["source"]  # nothing is transferred; one value keeps the figures' facets together
-    frame = pd.concat([targets, english, own], ignore_index=True)
-    frame["model"] = settings["model"]
+    own = counted(own.replace({"learner": {"probe": OWN, "majority": "own-language majority"}}))
+    for frame in (targets, english, own):
+        frame["model"] = settings["model"]
 
     middle = str(settings["layers"][len(settings["layers"]) // 2])
-    shots_figure(frame[frame["shots"] >= 0].loc[lambda rows: ~rows["language"].isin(english["language"])],
-                 folder / "shots")  # fmt: skip
-    chosen = frame[(frame["layer"] == middle) & frame["language"].isin(targets["language"])]
-    ceiling = chosen[chosen["learner"] == OWN].assign(shots=0)
-    languages_figure(pd.concat([chosen[chosen["shots"] == 0], ceiling]), folder / "languages")
+    shots_figure(targets, folder / "shots")
+    ceiling = own[(own["learner"] == OWN) & own["language"].isin(targets["language"])]
+    # One source for all, for the figure puts what differs into facets.
+    dots = pd.concat([targets[targets["shots"] == 0], ceiling.assign(shots=0, source=settings["source"])])
+    languages_figure(dots[dots["layer"] == middle], folder / "languages")
 
+    frame = pd.concat([targets, english, own], ignore_index=True)
     # Single draws are kept for accuracy only; their means and intervals for both metrics.
     kept = frame[(frame["draw"] == -1) | (frame["metric"] == "accuracy")]
-    rounded = kept[COLUMNS].round({"value": 5, "low": 5, "high": 5})
-    save_csv(rounded, folder / "results.csv")
-    shutil.copy(work / "evaluate" / "comparisons.csv", folder / "comparisons.csv")
-    shutil.copy(work / "evaluate" / "summary.md", folder / "summary.md")
-    provenance = json.loads((work / "store" / "store.json").read_text())
-    provenance["recipe"]["model"] = settings["model"]
-    (folder / "provenance.json").write_text(json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+    save_csv(kept[COLUMNS].round({"value": 5, "low": 5, "high": 5}), folder / "results.csv")
+    for name in ("comparisons.csv", "summary.md"):
+        text = (work / "evaluate" / name).read_text(encoding="utf-8")
+        (folder / name).write_text(text.replace(recipe(work)["model"], settings["model"]), encoding="utf-8")
+    made = {"store": {**recipe(work), "model": settings["model"]}, "settings": settings}
+    (folder / "provenance.json").write_text(json.dumps(made, indent=2, sort_keys=True) + "\n")
 
 
-def everywhere(english: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """The English probe's rows that the run over the targets lacks; summaries named by their n."""
-    english = english[english["learner"] != "majority"].copy()
-    languages = english.loc[~english["language"].isin(SUMMARIES), "language"].nunique()
-    summary = english["language"].isin(SUMMARIES)
-    english.loc[summary, "language"] += f" of {languages}"
-    return english[~english["language"].isin(targets["language"])]
+def recipe(work: Path) -> dict[str, Any]:
+    """What the store was made from."""
+    found: dict[str, Any] = json.loads((work / "store" / "store.json").read_text())["recipe"]
+    return found
+
+
+def counted(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with its summaries named by the number of languages they are over."""
+    summary = frame["language"].isin(SUMMARIES)
+    languages = frame.loc[~summary, "language"].nunique()
+    return frame.assign(language=frame["language"] + summary.map({True: f" of {languages}", False: ""}))
