@@ -4,7 +4,7 @@
 
 With support, it is fine-tuned on the labelled words (``adapts``: all of it, or the head w, b alone) by full
 batch Adam with a pull of strength ``adapt_pull`` towards where it started; the number of steps is the one
-that was best on the validation languages, over their shots.
+that was best on the validation languages with about as many sentences.
 """
 
 import copy
@@ -25,6 +25,10 @@ from ..train import Optimisation, Stage, train
 from .base import TrainingData
 from .saved import FunctionClassifier, SavedAligner, predictable
 
+# What fine-tuning may take: steps, chosen for each of these numbers of sentences.
+SHOTS = (1, 10, 50)
+STEPS = (0, 5, 20, 50)
+
 
 def presets(task: str) -> dict[str, dict[str, Any]]:
     """``default`` has the f of the paper; ``linear`` is a linear probe."""
@@ -33,11 +37,12 @@ def presets(task: str) -> dict[str, dict[str, Any]]:
 
 
 class PooledAligner(SavedAligner):
-    """The classifier, and how many steps it takes on a support set."""
+    """The classifier, and how many steps it takes on a support set of so many sentences."""
 
     learner: ClassVar[str] = "pooled"
 
-    def __init__(self, config: "Pooled", model: Encoder, known: torch.Tensor, steps: int) -> None:
+    def __init__(self, config: "Pooled", model: Encoder, known: torch.Tensor, steps: dict[int, int]) -> None:
+        """``steps``: sentences -> steps; a support set takes those of the nearest number that is not more."""
         self.config, self.known, self.steps = config, known, steps
         self.model = model.eval().requires_grad_(False)
 
@@ -47,11 +52,15 @@ class PooledAligner(SavedAligner):
         """Full-batch steps draw nothing at random: ``seed`` changes nothing."""
         valid = predictable(self.known, valid)
         model = self.model
-        if support is not None and self.steps and self.config.adapts != "none":
-            model = self._tuned(support, valid)
+        if support is not None and (steps := self._steps(support.sents)):
+            model = self._tuned(support, valid, steps)
         return FunctionClassifier(model, valid)
 
-    def _tuned(self, support: Features, valid: torch.Tensor) -> Encoder:
+    def _steps(self, sents: int) -> int:
+        fewer = [number for number in self.steps if number <= sents]
+        return self.steps[max(fewer)] if fewer else 0
+
+    def _tuned(self, support: Features, valid: torch.Tensor, steps: int) -> Encoder:
         counted = valid[support.y]
         x, y = support.x[counted].float(), support.y[counted]
         model = copy.deepcopy(self.model)
@@ -62,7 +71,7 @@ class PooledAligner(SavedAligner):
         start = [parameter.detach().clone() for parameter in parameters]
         adam = torch.optim.Adam(parameters, lr=self.config.adapt_lr, fused=True)
         with torch.enable_grad():
-            for _ in range(self.steps):
+            for _ in range(steps):
                 loss = functional.cross_entropy(masked(model(x), valid), y)
                 pull = torch.stack(
                     [(now - old).square().sum() for now, old in zip(parameters, start, strict=True)]
@@ -74,7 +83,8 @@ class PooledAligner(SavedAligner):
 
     def settings(self) -> dict[str, Any]:
         shape = {"dim": self.model.dim, "concepts": len(self.known)}
-        return {"config": self.config.config(), "steps": self.steps, **shape}
+        steps = {str(sents): taken for sents, taken in self.steps.items()}
+        return {"config": self.config.config(), "steps": steps, **shape}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
@@ -90,7 +100,8 @@ class PooledAligner(SavedAligner):
                 if name.startswith("model.")
             }
         )
-        return cls(config, model, tensors["known"], settings["steps"])
+        steps = {int(sents): taken for sents, taken in settings["steps"].items()}
+        return cls(config, model, tensors["known"], steps)
 
 
 @dataclass(frozen=True)
@@ -141,29 +152,28 @@ class Pooled:
         stage = Stage("pooled", model, batches.steps, loss, validate, plan)
         which = identity(data, self.name, self.config(), seed)
         history = train(stage, seed=seed, identity=which, folder=folder, progress=progress)
-        records, steps = self._steps(model, known, validation, progress)
+        records, steps = self._choose(model, known, validation, progress)
         save_history(folder, {"pooled": history, "adapt": records})
         return PooledAligner(self, model, known, steps)
 
-    def _steps(
+    def _choose(
         self, model: Encoder, known: torch.Tensor, validation: Validation, progress: Progress | None
-    ) -> tuple[list[dict[str, float]], int]:
-        """The number of steps best on the validation languages, over shots."""
+    ) -> tuple[list[dict[str, float]], dict[int, int]]:
+        """For each number of sentences the number of steps best on the validation languages."""
         if self.adapts == "none":
-            return [], 0
-        shots, candidates = (1, 10, 50), (0, 5, 20, 50)
-        bar = (progress or Silent()).bar("adapt steps", len(candidates) * len(shots))
-        records = []
-        for steps in candidates:
-            aligner = PooledAligner(self, model, known, steps)
-            record: dict[str, float] = {"steps": steps}
-            for shot in shots:
-                record[f"{shot}-shot accuracy"] = validation.accuracy(
-                    lambda language, aligner=aligner, shot=shot: aligner.adapt(  # type: ignore[misc]
-                        validation.support(language, shot), valid=validation.valid[language]
+            return [], {}
+        bar = (progress or Silent()).bar("adapt steps", len(SHOTS) * len(STEPS))
+        records, chosen = [], {}
+        for shots in SHOTS:
+            found = {}
+            for steps in STEPS:
+                aligner = PooledAligner(self, model, known, {1: steps})
+                found[steps] = validation.accuracy(
+                    lambda language, aligner=aligner, shots=shots: aligner.adapt(  # type: ignore[misc]
+                        validation.support(language, shots), valid=validation.valid[language]
                     )
                 )
+                records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
                 bar.advance()
-            records.append(record)
-        best = max(records, key=lambda record: sum(value for key, value in record.items() if key != "steps"))
-        return records, int(best["steps"])
+            chosen[shots] = max(found, key=found.__getitem__)
+        return records, chosen

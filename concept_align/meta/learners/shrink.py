@@ -2,7 +2,7 @@
 
     z_k = (n_k m_k + kappa_k mu_k) / (n_k + kappa_k)        m_k: mean of f(x) over the n_k support words of k
     pi_k = (n_k + a q_k) / (n + a)                          the language's class frequencies, by the same rule
-    s_k(x) = -t ||f(x) - z_k||^2 + log pi_k
+    s_k(x) = v (-t ||f(x) - z_k||^2 + log pi_k)
 
 Zero-shot is n = 0: the prior. That is the posterior mean of a Gaussian prototype with prior
 N(mu_k, sigma^2 / kappa_k) (Murphy 2007; prototypes: Snell et al. 2017, arXiv 1703.05175).
@@ -13,10 +13,11 @@ bound, so that many labelled words may move what few may not:
 
     W <- W + (U'U / 2 + r I)^-1 (U'(Y - P) - r W),   W = 0 at the start,   s(x) <- s(x) + W'u(x)
 
-f, mu, q and t are learned from the words of all training languages at n = 0. kappa, a, r and s, which say
-how far a language's own words are believed, are learned over episodes of languages that f was not trained
-on (the validation languages), by gradients through all of the above; the number of shots is drawn anew for
-each episode. (Learned on f's own languages, whose words it knows, they would believe them too little.)
+f, mu, q and t are learned from the words of all training languages at n = 0, v = 1. kappa, a, r, s and v,
+which say how far a new language and its words are believed, are learned over episodes of languages that f
+was not trained on (the validation languages), by gradients through all of the above; the number of shots is
+drawn anew for each episode. (Learned on f's own languages, whose words it knows, they would believe a
+language too little.)
 """
 
 from dataclasses import asdict, dataclass
@@ -58,10 +59,11 @@ class ShrinkModel(nn.Module):
         self.log_mass = nn.Parameter(torch.tensor(5.0))
         self.log_ridge = nn.Parameter(torch.tensor(3.5))
         self.log_raw = nn.Parameter(torch.tensor(-1.2))
+        self.log_sharpness = nn.Parameter(torch.zeros(()))
 
     def beliefs(self) -> tuple[nn.Parameter, ...]:
-        """What says how far support is believed: kappa, a, r, s."""
-        return self.log_kappa, self.log_mass, self.log_ridge, self.log_raw
+        """How far a new language is believed: kappa, a, r, s and v."""
+        return self.log_kappa, self.log_mass, self.log_ridge, self.log_raw, self.log_sharpness
 
     def prototypes(self, means: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         """Posterior means [..., concepts, rank] from support means [..., concepts, rank] and counts."""
@@ -79,7 +81,7 @@ class ShrinkModel(nn.Module):
     def logits(self, points: torch.Tensor, prototypes: torch.Tensor, log_pi: torch.Tensor) -> torch.Tensor:
         """[..., words, concepts]; the term of the point alone is left out."""
         products = 2 * points @ prototypes.transpose(-1, -2) - prototypes.square().sum(-1).unsqueeze(-2)
-        return self.log_temperature.exp() * products + log_pi.unsqueeze(-2)
+        return self.log_sharpness.exp() * (self.log_temperature.exp() * products + log_pi.unsqueeze(-2))
 
     def features(self, hidden: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """u(x) = [h(x), 1, s x] that the correction is linear in: [..., words, hidden (+ dim) + 1]."""
@@ -214,7 +216,7 @@ class Shrink:
     dropout: float = 0.33
     correction: int = 20  # steps of the logistic regression around the prototypes; 0: none
     least: int = 10  # training words a concept needs, over all languages
-    pooled_epochs: int = 5
+    pooled_epochs: int = 4
     batch: int = 512  # words
     cap: int = 20000  # words of a language an epoch
     pooled_lr: float = 1e-3
