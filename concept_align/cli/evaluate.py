@@ -150,10 +150,10 @@ def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _print(frame: "pd.DataFrame") -> None:
-    from ..report.tables import SETTING, language_table, setting_title, summary_tables
+    from ..report.tables import by_setting, language_table, setting_title, summary_tables
 
-    for setting, rows in frame.groupby(list(SETTING), sort=True):
-        say_title(setting_title([str(part) for part in setting]))
+    for setting, rows in by_setting(frame):
+        say_title(setting_title(setting))
         for table in (*summary_tables(rows), language_table(rows, int(rows["shots"].min()))):
             if table is not None:
                 emit_table(f"\n{table.title}", table.columns, _fitting(table), right=table.right)

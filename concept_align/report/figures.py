@@ -12,7 +12,7 @@ from ..evaluation.baselines import MAJORITY
 from ..evaluation.summary import SUMMARIES
 from .names import METRIC_TITLES, language_name, short_revision, shots_name, task_name
 from .style import GREY, look, styled, write
-from .tables import SETTING
+from .tables import SETTING, by_setting
 
 
 def _across(facets: int) -> int:
@@ -24,22 +24,16 @@ def _facets(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """One part a setting, titled by what differs between them (task and layer always)."""
     several = [column for column in SETTING if frame[column].nunique() > 1]
     parts = []
-    order = {"upos": 0, "relation": 1}
-    groups = {tuple(map(str, key)): part for key, part in frame.groupby(list(SETTING))}
-    for key in sorted(groups, key=lambda key: (order.get(key[3], 2), key[3], key[0], _numeric(key[2]), key)):
-        model, revision, layer, task, source = key
+    for setting, part in by_setting(frame):
+        model, revision, layer, task, source = setting
         title = f"{task_name(task)}, layer {layer}".capitalize()
         title += f", {model}" if "model" in several else ""
         title += f" ({short_revision(revision)})" if "revision" in several else ""
         title += f", from {language_name(source)}" if "source" in several else ""
-        parts.append((title, groups[key]))
+        parts.append((title, part))
     if not parts:
         raise ConceptAlignError("no results to draw", remedy="evaluate first")
     return parts
-
-
-def _numeric(layer: str) -> tuple[int, ...]:
-    return tuple(int(part) if part.isdigit() else -1 for part in layer.split("+"))
 
 
 def _ordered(frame: pd.DataFrame) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from .names import language_name
-from .tables import SETTING, comparison_table, language_table, setting_title, summary_tables
+from .tables import SETTING, by_setting, comparison_table, language_table, setting_title, summary_tables
 
 
 def summary(
@@ -33,9 +33,9 @@ def summary(
     if notices:
         parts.append("To be known when reading:\n\n" + "\n".join(f"- {notice}" for notice in notices))
     parts += [f"![{figure}]({figure})" for figure in figures]
-    for setting, rows in frame.groupby(list(SETTING), sort=True):
-        parts.append(f"## {setting_title([str(part) for part in setting])}")
-        poor = ", ".join(language_name(code) for code in low_resource[tuple(map(str, setting))])
+    for setting, rows in by_setting(frame):
+        parts.append(f"## {setting_title(setting)}")
+        poor = ", ".join(language_name(code) for code in low_resource[setting])
         parts.append(f"Low-resource targets, the third with the fewest labelled training words: {poor}.")
         for metric in ("accuracy", "macro_f1"):
             parts += [table.markdown() for table in summary_tables(rows, metric)]

@@ -6,6 +6,7 @@ Markdown; the majority baseline never is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -47,6 +48,19 @@ def percent(value: float, low: float, high: float) -> str:
     if pd.isna(low) or pd.isna(high):
         return f"{100 * value:.1f}"
     return f"{100 * value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def by_setting(frame: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
+    """The rows of each setting: word classes, relations, then other tasks; layers by number."""
+    groups = {tuple(map(str, key)): part for key, part in frame.groupby(list(SETTING))}
+    order = {"upos": 0, "relation": 1}
+
+    def place(setting: tuple[str, ...]) -> tuple[Any, ...]:
+        model, revision, layer, task, source = setting
+        layers = tuple(int(part) if part.isdigit() else -1 for part in layer.split("+"))
+        return order.get(task, 2), task, model, layers, revision, source
+
+    return [(setting, groups[setting]) for setting in sorted(groups, key=place)]
 
 
 def setting_title(setting: Sequence[str]) -> str:

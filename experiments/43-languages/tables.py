@@ -32,7 +32,7 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
     ceiling = own[(own["learner"] == OWN) & own["language"].isin(targets["language"])]
     # One source for all, for the figure puts what differs into facets.
     dots = pd.concat([targets[targets["shots"] == 0], ceiling.assign(shots=0, source=settings["source"])])
-    languages_figure(dots[dots["layer"] == middle], folder / "languages")
+    languages_figure(dots[dots["layer"] == middle], folder / "languages-0-shot")
 
     frame = pd.concat([targets, english, own], ignore_index=True)
     # Single draws are kept for accuracy only; their means and intervals for both metrics.
