@@ -53,7 +53,13 @@ class States:
     def sentences(self, indices: NDArray[np.int64] | list[int]) -> torch.Tensor:
         """[words of them, dim]: the words of the given sentences, in the order given."""
         places = np.asarray(indices, np.int64)
-        begin, end = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
+        first = self.offsets[places]
+        lengths = self.offsets[places + 1] - first
+        if torch.get_num_threads() > 1 and len(places):  # rows are shared among the threads
+            ends = np.cumsum(lengths)
+            rows = np.arange(ends[-1]) + np.repeat(first - (ends - lengths), lengths)
+            return self.words.index_select(0, torch.from_numpy(rows))
+        begin, end = first.tolist(), (first + lengths).tolist()
         # Whole runs of bytes: a slice of a NumPy array costs a tenth of a slice of a tensor, and a run is
         # copied faster than its rows one by one.
         raw = self.words.view(torch.uint8).numpy()
