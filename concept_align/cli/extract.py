@@ -10,7 +10,9 @@ from . import options
 from .output import emit_json, emit_table, say
 
 if TYPE_CHECKING:
-    from ..extract import Estimate, Report
+    from collections.abc import Sequence
+
+    from ..extract import Done, Estimate, Planned, Report
 
 SINKS = ("states", "statistics")
 
@@ -131,12 +133,8 @@ def _print_report(report: "Report") -> None:
     _table(
         f"{report.store}: {report.recipe.model}, {report.recipe.pooling} pooling, {report.recipe.save_dtype}",
         "layers run",
-        [
-            (done.treebank, done.language, done.split, done.layers, done.skipped, done.words, done.sents,
-             done.left_out, done.bytes)
-            for done in report.done
-        ],
-    )  # fmt: skip
+        report.done,
+    )
     for done in report.done:
         for reason, sent_id in done.examples.items():
             say(f"{done.treebank} {done.split}: {reason}: {done.left_out[reason]}, the first is {sent_id}")
@@ -150,26 +148,22 @@ def _print_estimate(planned: "Estimate") -> None:
     _table(
         f"{planned.store} would hold: {planned.recipe.pooling} pooling, {planned.recipe.save_dtype}",
         "to run",
-        [
-            (item.treebank, item.language, item.split, item.layers, item.skipped, item.words, item.sents,
-             item.left_out, item.bytes)
-            for item in planned.planned
-        ],
-    )  # fmt: skip
+        planned.planned,
+    )
     say(f"disk: {planned.bytes:,} bytes ({planned.free_bytes:,} free)")
     if planned.words_per_second:
         say(f"time: about {planned.seconds:,.0f} s at {planned.words_per_second:,.0f} words/s")
 
 
-def _table(title: str, run: str, rows: list[tuple[Any, ...]]) -> None:
+def _table(title: str, run: str, files: "Sequence[Done] | Sequence[Planned]") -> None:
     from ..layers import name_layers
 
     shown = []
-    for treebank, language, split, layers, skipped, words, sents, left_out, size in rows:
-        reasons = ", ".join(f"{reason}: {number}" for reason, number in left_out.items())
-        shown.append(
-            [treebank, language, split, name_layers(layers), name_layers(skipped), f"{words:,}", f"{sents:,}",
-             f"{sum(left_out.values()):,}" + (f" ({reasons})" if reasons else ""), f"{size / 1e6:,.1f}"]
-        )  # fmt: skip
+    for one in files:
+        reasons = ", ".join(f"{reason}: {number}" for reason, number in one.left_out.items())
+        left_out = f"{sum(one.left_out.values()):,}" + (f" ({reasons})" if reasons else "")
+        layers = name_layers(one.layers), name_layers(one.skipped)
+        numbers = f"{one.words:,}", f"{one.sents:,}", left_out, f"{one.bytes / 1e6:,.1f}"
+        shown.append([one.treebank, one.language, one.split, *layers, *numbers])
     columns = ["treebank", "lang", "split", run, "there", "words", "sents", "left out", "MB"]
     emit_table(title, columns, shown, right={5, 6, 8})

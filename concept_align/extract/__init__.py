@@ -1,7 +1,17 @@
 """Treebank × model → store, or → streaming statistics."""
 
-from .estimate import Estimate, estimate
+from .estimate import Estimate, Planned, estimate
 from .plan import Wanted, make_recipe
 from .run import BATCH_PIECES, Done, Report, extract
 
-__all__ = ["BATCH_PIECES", "Done", "Estimate", "Report", "Wanted", "estimate", "extract", "make_recipe"]
+__all__ = [
+    "BATCH_PIECES",
+    "Done",
+    "Estimate",
+    "Planned",
+    "Report",
+    "Wanted",
+    "estimate",
+    "extract",
+    "make_recipe",
+]

@@ -179,7 +179,7 @@ def _finished(out: Path, config: MetaTrainConfig) -> Outcome | None:
     if not (out / "run.toml").exists():
         return None
     there = read_toml(out / "run.toml", MetaTrainConfig)
-    if replace(there, store=config.store) != config:
+    if to_mapping(replace(there, store=config.store)) != to_mapping(config):
         raise LearningError(
             "the folder holds a run with another configuration",
             where=str(out / "run.toml"),

@@ -24,8 +24,6 @@ RELATIONS: tuple[str, ...] = (
     "reparandum", "root", "vocative", "xcomp",
 )  # fmt: skip
 
-ROOT = RELATIONS.index("root")
-
 
 @dataclass(frozen=True)
 class Task:

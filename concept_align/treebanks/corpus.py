@@ -5,7 +5,7 @@ a range leaves its mark in ``ranges`` and lends its surface span to its words, e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,14 +59,7 @@ class Annotations:
         return slice(int(self.offsets[sentence]), int(self.offsets[sentence + 1]))
 
     def select(self, sentences: ArrayLike) -> "Annotations":
-        """The annotations of ``sentences`` (indices, or a mask [sents]), in the order given."""
-        return self.annotations(sentences)
-
-    def annotations(self, sentences: ArrayLike | None = None) -> "Annotations":
-        """Annotations alone, without text; of ``sentences`` as in :meth:`select`, or of all."""
-        if sentences is None:
-            columns = {field.name: getattr(self, field.name) for field in fields(Annotations)}
-            return Annotations(**columns)
+        """The annotations, without text, of ``sentences`` (indices or a mask [sents]), in that order."""
         chosen = _indices(sentences, self.sents)
         words, offsets = _words_of(self.offsets, chosen)
         return Annotations(

@@ -77,6 +77,17 @@ def test_a_finished_run_is_taken_as_it_is_and_another_is_refused_without_force(t
     assert "seed = 1" in (out / "run.toml").read_text()
 
 
+def test_a_finished_run_is_known_again_though_its_options_were_given_as_tuples(tmp_path, planted_store):
+    from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+
+    options = {"rank": 4, "hidden": 8, "pooled_epochs": 1, "epochs": 1, "episodes": 2, "shots": (0, 1)}
+    config = MetaTrainConfig(
+        store=str(planted_store), layers="1", train_langs="en,de,fr", validation_langs="et", options=options
+    )
+    assert meta_train(plan(config), tmp_path).seconds > 0
+    assert meta_train(plan(config), tmp_path).seconds == 0
+
+
 def test_overlapping_languages_are_refused(tmp_path, config):
     with pytest.raises(LearningError, match="de among the training and the target"):
         run("--config", config, "--out", tmp_path / "out", "--target-langs", "de,tr")

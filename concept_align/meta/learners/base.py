@@ -5,7 +5,7 @@ be saved; an aligner ``adapt``s to a language, given a support set or none, into
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -83,6 +83,3 @@ class Learner(Protocol):
     ) -> Aligner:
         """Train. With ``folder``, checkpoints go there and an interrupted fit goes on exactly."""
         ...
-
-
-Languages = Sequence[str]

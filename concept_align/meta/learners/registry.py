@@ -18,7 +18,6 @@ _PLACES: dict[str, tuple[str, str, str]] = {
     "shrink": ("shrink", "Shrink", "ShrinkAligner"),
 }
 NAMES = tuple(_PLACES)
-PRESETS = ("default", "faithful")
 
 
 def _module(name: str) -> Any:
