@@ -219,7 +219,7 @@ def read_sentence(sent_id: str, tokens: list[str], *, unspaced: bool) -> tuple[S
     if inside:
         problems.append(f"the multiword token {outer!r} lacks {inside} words")
     problems += tree_problems(words) if words else ["no words"]
-    followers = [glued for _, _, glued in surfaces[1:]] + [False]
+    followers = [*(glued for _, _, glued in surfaces), False][1:]
     joined = tuple(
         Surface(form, count, not glued) for (form, count, _), glued in zip(surfaces, followers, strict=True)
     )
