@@ -159,6 +159,10 @@ def check(out: Path, release: Path) -> int:
     return len(found)
 
 
+def _read(listing: Path) -> dict[str, Any]:
+    return json.loads(listing.read_text("utf-8")) if listing.is_file() else {}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -175,7 +179,7 @@ def main() -> int:
     if options.check:
         return 1 if check(options.out, options.ud) else 0
     listing = options.out / "sources.json"
-    done = json.loads(listing.read_text("utf-8")) if listing.is_file() else {}
+    done = _read(listing)
     wanted = [
         source
         for source in SOURCES
@@ -189,7 +193,8 @@ def main() -> int:
                 builder.know(options.out / name)
         for source in wanted:
             print(f"{source.name} ...", flush=True)
-            done |= builder.build(source)
+            built = builder.build(source)
+            done = _read(listing) | built  # another run may have added a source meanwhile
             atomic.write_json(listing, done)
     show(done)
     return 0

@@ -181,9 +181,10 @@ def firefox(job: Job) -> Iterator[Line]:
     for language, name in packages.items():
         package = job.debian(name)
         for path in sorted(package.root.rglob("*.xpi")) if package else ():
+            tag = path.name.removeprefix("langpack-").partition("@")[0]
             with zipfile.ZipFile(path) as archive:
                 for member in sorted(archive.namelist()):
-                    where = "/".join(member.split("/")[2:])
+                    where = "/".join(part for part in member.split("/") if part != tag)
                     if member.endswith(".ftl"):
                         yield from _fluent(language, where, archive.read(member).decode("utf-8", "replace"))
                     elif member.endswith(".properties"):

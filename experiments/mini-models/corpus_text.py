@@ -51,6 +51,7 @@ _ENGLISH = frozenset(
     names("the this that which with from you should your these been have when there its not")
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?…؟۔։])[\"'»”’)\]]*\s+|(?<=[。！？])[」』”’）]*|(?<=।)\s*")
+_NO_LETTER = re.compile(r"[\W_]+")
 _WORD = re.compile(r"\w+")
 
 
@@ -91,7 +92,7 @@ def count_words(text: str, language: str) -> int:
 
 def normalised(text: str) -> str:
     """What two texts share that are the same but for case, spaces and punctuation."""
-    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
+    return _NO_LETTER.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 @cache
