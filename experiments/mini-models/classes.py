@@ -1,0 +1,207 @@
+"""Word classes from counts alone: what the models learn to predict beside the words themselves.
+
+Two inventories, both without labels:
+
+- of each language its own: a word is described by the words directly left and right of it and by its ending
+  (positive pointwise mutual information, truncated singular value decomposition), and the descriptions are
+  clustered (Schütze 1995; endings as in Clark 2003);
+- one for all languages: words are described by the translated paragraphs in which they occur (Levy et al.
+  2017), and by the mean description of their left and right neighbours, standardised by language, so that a
+  cluster gathers words of many languages that stand in like places.
+
+The same descriptions start the piece embeddings.
+"""
+
+import argparse
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from mixture import Text, read_texts
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.utils.extmath import randomized_svd
+from words import words
+
+CONTEXTS = 500  # commonest words of a language, as neighbours
+MIN_COUNT = 4
+LANGUAGES = 11  # a paragraph tells something in more languages than this
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Language:
+    """The words of one language: their forms, counts, and lines as indices (-1: a rare word)."""
+
+    code: str
+    forms: list[str]
+    counts: NDArray[np.int64]
+    lines: list[NDArray[np.int32]]
+    paragraphs: list[str]  # of each line: "SOURCE KEY", or ""
+
+
+def count(code: str, texts: list[Text]) -> Language:
+    """Read the texts of a language into indices of words that occur at least ``MIN_COUNT`` times."""
+    rows: list[list[str]] = []
+    paragraphs: list[str] = []
+    for text in texts:
+        for key, line in zip(text.keys, text.lines, strict=True):
+            rows.append([form for _, _, form in words(line, code)])
+            paragraphs.append(f"{text.source.split('-latin')[0]} {key}" if key else "")
+    counts = Counter(form for row in rows for form in row)
+    forms = [form for form, seen in counts.most_common() if seen >= MIN_COUNT]
+    index = {form: place for place, form in enumerate(forms)}
+    lines = [np.array([index.get(form, -1) for form in row], np.int32) for row in rows]
+    return Language(code, forms, np.array([counts[form] for form in forms]), lines, paragraphs)
+
+
+def neighbours(language: Language) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """[forms, forms + 2] counts of the words to the left and to the right; then rare words, then edges."""
+    size = len(language.forms)
+    flat = np.concatenate([np.concatenate([[size + 1], line, [size + 1]]) for line in language.lines])
+    flat = np.where(flat < 0, size, flat)
+    sides = []
+    for one, other in ((flat[1:], flat[:-1]), (flat[:-1], flat[1:])):
+        own = one < size
+        ones = np.ones(int(own.sum()), np.float32)
+        sides.append(sparse.csr_matrix((ones, (one[own], other[own])), shape=(size, size + 2)))
+    return sides[0], sides[1]
+
+
+def information(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Positive pointwise mutual information of a matrix of counts."""
+    entries = counts.tocoo()
+    rows, columns = (np.asarray(counts.sum(axis)).ravel() for axis in (1, 0))
+    value = np.log(entries.data * rows.sum() / (rows[entries.row] * columns[entries.col]))
+    return sparse.csr_matrix((np.maximum(value, 0), (entries.row, entries.col)), shape=counts.shape)
+
+
+def endings(forms: list[str]) -> sparse.csr_matrix:
+    """[forms, endings] 1 where a form of four letters or more ends so, for the last one to three letters."""
+    index: dict[str, int] = {}
+    entries = [
+        (row, index.setdefault(form[-length:], len(index)))
+        for row, form in enumerate(forms)
+        if len(form) > 3
+        for length in (1, 2, 3)
+    ]
+    rows, columns = np.array(entries or [(0, 0)]).T
+    return sparse.csr_matrix(
+        (np.ones(len(rows), np.float32), (rows, columns)), shape=(len(forms), max(1, len(index)))
+    )
+
+
+def unit(x: Floats) -> Floats:
+    return x / (np.linalg.norm(x, axis=1, keepdims=True) + 1e-6)
+
+
+def own_description(language: Language, dims: int, seed: int) -> Floats:
+    """[forms, dims] of one language: neighbours and endings."""
+    left, right = neighbours(language)
+    size = len(language.forms)
+    kept = [*range(min(CONTEXTS, size)), size, size + 1]
+    near = information(sparse.hstack([left[:, kept], right[:, kept]]).tocsr())
+    shape = information(endings(language.forms).multiply(np.log1p(language.counts)[:, None]).tocsr())
+    scale = np.sqrt(near.multiply(near).sum() / max(1.0, shape.multiply(shape).sum()))
+    described = sparse.hstack([near, 0.5 * scale * shape]).tocsr()
+    u, s, _ = randomized_svd(described, min(dims, min(described.shape) - 1), n_iter=3, random_state=seed)
+    out = np.zeros((size, dims), np.float32)
+    out[:, : u.shape[1]] = unit(u * np.sqrt(s))
+    return out
+
+
+def shared_description(languages: list[Language], dims: int, seed: int) -> list[Floats]:
+    """[forms, 3 dims] of each language, in one space: paragraphs, left neighbours, right neighbours."""
+    seen: dict[str, set[str]] = {}
+    for language in languages:
+        for paragraph in filter(None, language.paragraphs):
+            seen.setdefault(paragraph, set()).add(language.code)
+    index = {p: i for i, p in enumerate(sorted(p for p, codes in seen.items() if len(codes) > LANGUAGES))}
+    blocks = []
+    for language in languages:
+        at = [index.get(p, -1) for p in language.paragraphs]
+        pairs = [np.stack([line, np.full_like(line, i)]) for line, i in zip(language.lines, at, strict=True) if i >= 0]
+        rows, columns = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int32)
+        rows, columns = rows[rows >= 0], columns[rows >= 0]
+        block = sparse.csr_matrix(
+            (np.ones(len(rows), np.float32), (rows, columns)), shape=(len(language.forms), len(index))
+        )
+        block.data[:] = 1
+        blocks.append(block)
+    stacked = sparse.vstack(blocks).tocsr()
+    weight = np.log(stacked.shape[0] / (1 + np.asarray((stacked > 0).sum(0)).ravel()))
+    stacked = stacked.multiply(weight).tocsr()
+    norms = np.sqrt(np.asarray(stacked.multiply(stacked).sum(1)).ravel()) + 1e-6
+    stacked = sparse.diags(1 / norms) @ stacked
+    u, s, _ = randomized_svd(stacked, dims, n_iter=2, random_state=seed)
+    held = (u * s).astype(np.float32)
+    out, start = [], 0
+    for language, block in zip(languages, blocks, strict=True):
+        mine = held[start : start + len(language.forms)]
+        start += len(language.forms)
+        known = np.asarray(block.sum(1)).ravel() >= 3
+        mine = np.where(known[:, None], unit(_centred(mine, language.counts * known)), 0)
+        mine = np.concatenate([mine, np.zeros((2, dims), np.float32)])
+        parts = [mine[:-2]]
+        for side in neighbours(language):
+            total = np.asarray(side.sum(1)).ravel()
+            edge = np.asarray(side[:, -1].todense()).ravel() / total
+            near = np.column_stack([(side @ mine) / total[:, None], edge])
+            parts.append(unit(_centred(near, language.counts)))
+        out.append(np.concatenate([0.7 * parts[0], parts[1], parts[2]], axis=1).astype(np.float32))
+    return out
+
+
+def _centred(x: Floats, weights: NDArray) -> Floats:
+    """Mean 0 and variance 1 in each dimension: no dimension may tell the language."""
+    if not weights.any():
+        return x
+    mean = np.average(x, axis=0, weights=weights)
+    return (x - mean) / (np.sqrt(np.average(np.square(x - mean), axis=0, weights=weights)) + 1e-6)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("runs/mini-models"))
+    parser.add_argument("--own", type=int, default=48, help="classes of each language's own inventory")
+    parser.add_argument("--shared", type=int, default=128, help="classes of the shared inventory")
+    parser.add_argument("--dims", type=int, default=48, help="of a description")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    texts: dict[str, list[Text]] = {}
+    for text in read_texts(args.work / "text"):
+        texts.setdefault(text.language, []).append(text)
+    languages = [count(code, held) for code, held in sorted(texts.items())]
+    shared = shared_description(languages, args.dims, args.seed)
+    every = np.concatenate(shared)
+    weights = np.log1p(np.concatenate([language.counts for language in languages]))
+    known = np.abs(every[:, : args.dims]).sum(1) > 0
+    model = MiniBatchKMeans(args.shared, n_init=3, batch_size=8192, random_state=args.seed)
+    model.fit(every[known], sample_weight=weights[known])
+    folder = args.work / "classes"
+    folder.mkdir(parents=True, exist_ok=True)
+    first = 0
+    for language, described in zip(languages, shared, strict=True):
+        own = own_description(language, args.dims, args.seed)
+        size = min(args.own, max(2, len(language.forms) // 20))
+        means = KMeans(size, n_init=2, random_state=args.seed)
+        labels = means.fit(own, sample_weight=np.log1p(language.counts)).labels_
+        np.savez(
+            folder / f"{language.code}.npz",
+            forms=np.array(language.forms),
+            counts=language.counts,
+            own=first + labels,
+            shared=model.predict(described),
+            own_description=own,
+            shared_description=described,
+        )
+        first += size
+        print(f"{language.code}: {len(language.forms)} words, {size} classes", flush=True)
+    (folder / "classes.json").write_text(json.dumps({"own": first, "shared": args.shared}))
+
+
+if __name__ == "__main__":
+    main()
