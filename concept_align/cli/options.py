@@ -8,7 +8,10 @@ import typer
 Model = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="Hugging Face model id, or a folder that holds a model (safetensors or GGUF)."
+        "--model",
+        "-m",
+        help="mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a model "
+        "(safetensors or GGUF).",
     ),
 ]
 Revision = Annotated[

@@ -13,6 +13,7 @@ from transformers.utils import cached_file
 from transformers.utils.hub import extract_commit_hash
 
 from ..errors import ModelError, UsageError
+from .shipped import NAMES, shipped_model
 
 _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
           "*.model", "*.tiktoken")  # fmt: skip
@@ -29,8 +30,8 @@ class Origin:
 
 
 def locate(name: str, revision: str | None, offline: bool) -> Origin:
-    """Find ``name`` and pin it. Raises ModelError, UsageError for a revision of a local folder."""
-    path = Path(name).expanduser()
+    """Find ``name``, one of ``NAMES``, a path or a hub id, and pin it. Raises ModelError, UsageError for a revision of a local folder."""
+    path = shipped_model(name) if name in NAMES else Path(name).expanduser()
     if not path.exists():
         if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or "\\" in name:
             raise ModelError(

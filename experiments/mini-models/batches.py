@@ -15,7 +15,7 @@ class Mixing:
 
     temperature: float = 0.35  # over languages: share ~ pieces ** temperature
     sources: float = 0.5  # the same over a language's other sources
-    treebanks: float = 0.65  # of a language's lines, where it has treebank text
+    treebanks: float = 0.85  # of a language's lines, where it has treebank text
     parallel: float = 0.5  # of the other sources' rows: a line followed by its translation
 
 
@@ -27,8 +27,6 @@ class Batch:
     word: NDArray[np.int64]  # counted from 0 in each row; -1 at the marks of a sentence's ends
     own: NDArray[np.int64]
     shared: NDArray[np.int64]
-    left: NDArray[np.int64]  # ``own`` of the word to the left; of a line's first word -1
-    right: NDArray[np.int64]
     language: NDArray[np.int64]  # of the piece, by its place in ``Reader.languages``
 
 
@@ -89,7 +87,7 @@ class Reader:
         """``rows`` rows of ``length`` pieces; a row holds whole lines, the last one cut."""
         shape = (rows, length)
         pieces, word = np.full(shape, EOS, np.int64), np.full(shape, -1, np.int64)
-        own, shared, left, right = (np.full(shape, -1, np.int64) for _ in range(4))
+        own, shared = np.full(shape, -1, np.int64), np.full(shape, -1, np.int64)
         spoken = np.zeros(shape, np.int64)
         for row, language in enumerate(self.generator.choice(len(self.languages), rows, p=self.language_shares)):
             names, weights = self.of_language[language]
@@ -104,18 +102,13 @@ class Reader:
                 word[row, to] = text.word[of] + seen
                 form = text.form[of]
                 own[row, to] = np.where(form >= 0, self.own[text.language][form], -1)
-                if size:
-                    at = text.word[of]
-                    of_word = np.full(int(at[-1]) + 3, -1, np.int64)  # with a place before and one after
-                    of_word[at + 1] = own[row, to]
-                    left[row, to], right[row, to] = of_word[at], of_word[at + 2]
                 shared[row, to] = np.where(form >= 0, self.shared[text.language][form], -1)
                 spoken[row, place : place + size + 2] = text.language
                 seen = int(word[row, to].max(initial=seen)) + 1
                 place += size + 2  # the mark of the end is there already
                 if place >= length - 1:
                     break
-        return Batch(pieces, word, own, shared, left, right, spoken)
+        return Batch(pieces, word, own, shared, spoken)
 
     def _lines(self, source: dict[int, _Text], language: int):  # noqa: ANN202
         """Lines without end: a run of one text, or each with its translation into another language."""

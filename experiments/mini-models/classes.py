@@ -2,9 +2,9 @@
 
 Two inventories, both without labels:
 
-- of each language its own: a word is described by the words directly left and right of it and by its ending
-  (positive pointwise mutual information, truncated singular value decomposition), and the descriptions are
-  clustered (Schütze 1995; endings as in Clark 2003);
+- of each language its own: a word is described by the classes of the words directly left and right of it
+  and by its ending, the descriptions are clustered, and the clusters are the classes of the next round
+  (in the spirit of Clark 2003); the commonest words are classes by themselves;
 - one for all languages: words are described by the translated paragraphs in which they occur (Levy et al.
   2017), and by the mean description of their left and right neighbours, standardised by language, so that a
   cluster gathers words of many languages that stand in like places.
@@ -19,14 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from mixture import Text, read_texts
+from mixture import TREEBANKS, Text, read_texts
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.utils.extmath import randomized_svd
 from words import words
 
-CONTEXTS = 500  # commonest words of a language, as neighbours
+CONTEXTS = 400  # commonest words of a language: the neighbours of the first round
+ALONE = 100  # of them, classes by themselves
+ROUNDS = 4
 MIN_COUNT = 4
 LANGUAGES = 11  # a paragraph tells something in more languages than this
 Floats = NDArray[np.float32]
@@ -41,13 +43,17 @@ class Language:
     counts: NDArray[np.int64]
     lines: list[NDArray[np.int32]]
     paragraphs: list[str]  # of each line: "SOURCE KEY", or ""
+    prose: NDArray[np.int64]  # lines that show how sentences go: treebank text, and a third of the rest
 
 
 def count(code: str, texts: list[Text]) -> Language:
     """Read the texts of a language into indices of words that occur at least ``MIN_COUNT`` times."""
     rows: list[list[str]] = []
     paragraphs: list[str] = []
+    prose: list[int] = []
     for text in texts:
+        first = len(rows)
+        prose += range(first, first + len(text.lines), 1 if text.source == TREEBANKS else 3)
         for key, line in zip(text.keys, text.lines, strict=True):
             rows.append([form for _, _, form in words(line, code)])
             paragraphs.append(f"{text.source.split('-latin')[0]} {key}" if key else "")
@@ -55,13 +61,15 @@ def count(code: str, texts: list[Text]) -> Language:
     forms = [form for form, seen in counts.most_common() if seen >= MIN_COUNT]
     index = {form: place for place, form in enumerate(forms)}
     lines = [np.array([index.get(form, -1) for form in row], np.int32) for row in rows]
-    return Language(code, forms, np.array([counts[form] for form in forms]), lines, paragraphs)
+    return Language(code, forms, np.array([counts[form] for form in forms]), lines, paragraphs, np.array(prose))
 
 
-def neighbours(language: Language) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def neighbours(
+    language: Language, lines: list[NDArray[np.int32]]
+) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """[forms, forms + 2] counts of the words to the left and to the right; then rare words, then edges."""
     size = len(language.forms)
-    flat = np.concatenate([np.concatenate([[size + 1], line, [size + 1]]) for line in language.lines])
+    flat = np.concatenate([np.concatenate([[size + 1], line, [size + 1]]) for line in lines])
     flat = np.where(flat < 0, size, flat)
     sides = []
     for one, other in ((flat[1:], flat[:-1]), (flat[:-1], flat[1:])):
@@ -98,18 +106,44 @@ def unit(x: Floats) -> Floats:
     return x / (np.linalg.norm(x, axis=1, keepdims=True) + 1e-6)
 
 
-def own_description(language: Language, dims: int, seed: int) -> Floats:
-    """[forms, dims] of one language: neighbours and endings."""
-    left, right = neighbours(language)
+def own_classes(language: Language, classes: int, dims: int, seed: int) -> tuple[NDArray[np.int64], Floats]:
+    """[forms] a class of its own inventory for each word, and [forms, 2 dims] what it was found by."""
+    sides = neighbours(language, [language.lines[line] for line in language.prose])
     size = len(language.forms)
-    kept = [*range(min(CONTEXTS, size)), size, size + 1]
-    near = information(sparse.hstack([left[:, kept], right[:, kept]]).tocsr())
+    seen = np.asarray(sides[0].sum(1)).ravel()
+    weight = np.sqrt(seen + 0.1)
+    alone = np.argsort(-seen, kind="stable")[: min(ALONE, size // 10)]
+    first = np.argsort(-seen, kind="stable")[: min(CONTEXTS, size)]
     shape = information(endings(language.forms).multiply(np.log1p(language.counts)[:, None]).tocsr())
-    scale = np.sqrt(near.multiply(near).sum() / max(1.0, shape.multiply(shape).sum()))
-    described = sparse.hstack([near, 0.5 * scale * shape]).tocsr()
-    u, s, _ = randomized_svd(described, min(dims, min(described.shape) - 1), n_iter=3, random_state=seed)
-    out = np.zeros((size, dims), np.float32)
-    out[:, : u.shape[1]] = unit(u * np.sqrt(s))
+    shape = _reduced(shape, dims, np.ones(size), seed)
+    context = np.full(size + 2, len(first), np.int64)
+    context[first] = np.arange(len(first))
+    context[size:] = len(first) + 1, len(first) + 2
+    for _ in range(ROUNDS):
+        sums = sparse.csr_matrix((np.ones(size + 2, np.float32), (np.arange(size + 2), context)))
+        near = []
+        for side in sides:
+            found = np.asarray((side @ sums).todense(), np.float32)
+            overall = (found.sum(0) + 1e-3) / (found.sum() + 1e-3 * found.shape[1])
+            # Square roots of probabilities: differences between them weigh common neighbours right.
+            near.append(np.sqrt((found + 10 * overall) / (found.sum(1, keepdims=True) + 10)) - np.sqrt(overall))
+        described = _reduced(np.concatenate(near, axis=1), dims, weight, seed)
+        scale = np.sqrt(np.average(np.square(described).sum(1), weights=weight))
+        rare = np.sqrt(np.square(described[len(alone) :]).sum(1).mean())
+        described = np.concatenate([described, 0.5 * rare * unit(shape)], axis=1) / scale
+        means = KMeans(min(classes, max(2, size // 20)), n_init=2, random_state=seed)
+        labels = means.fit(described, sample_weight=weight).labels_.astype(np.int64)
+        labels[alone] = labels.max() + 1 + np.arange(len(alone))
+        context = np.append(labels, [labels.max() + 1, labels.max() + 2])
+    return labels, described
+
+
+def _reduced(x: Floats | sparse.csr_matrix, dims: int, weights: NDArray, seed: int) -> Floats:
+    """[rows, dims] of ``x`` along its main directions, rows weighted."""
+    weighted = x.multiply(weights[:, None]).tocsr() if sparse.issparse(x) else x * weights[:, None]
+    _, _, directions = randomized_svd(weighted, min(dims, min(x.shape) - 1), n_iter=3, random_state=seed)
+    out = np.zeros((x.shape[0], dims), np.float32)
+    out[:, : len(directions)] = x @ directions.T
     return out
 
 
@@ -146,7 +180,7 @@ def shared_description(languages: list[Language], dims: int, seed: int) -> list[
         mine = np.where(known[:, None], unit(_centred(mine, language.counts * known)), 0)
         mine = np.concatenate([mine, np.zeros((2, dims), np.float32)])
         parts = [mine[:-2]]
-        for side in neighbours(language):
+        for side in neighbours(language, language.lines):
             total = np.asarray(side.sum(1)).ravel()
             edge = np.asarray(side[:, -1].todense()).ravel() / total
             near = np.column_stack([(side @ mine) / total[:, None], edge])
@@ -166,7 +200,7 @@ def _centred(x: Floats, weights: NDArray) -> Floats:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/mini-models"))
-    parser.add_argument("--own", type=int, default=48, help="classes of each language's own inventory")
+    parser.add_argument("--own", type=int, default=64, help="classes of each language's own inventory, beside the commonest words")
     parser.add_argument("--shared", type=int, default=128, help="classes of the shared inventory")
     parser.add_argument("--dims", type=int, default=48, help="of a description")
     parser.add_argument("--seed", type=int, default=0)
@@ -183,24 +217,22 @@ def main() -> None:
     model.fit(every[known], sample_weight=weights[known])
     folder = args.work / "classes"
     folder.mkdir(parents=True, exist_ok=True)
-    first = 0
+    most = 0
     for language, described in zip(languages, shared, strict=True):
-        own = own_description(language, args.dims, args.seed)
-        size = min(args.own, max(2, len(language.forms) // 20))
-        means = KMeans(size, n_init=2, random_state=args.seed)
-        labels = means.fit(own, sample_weight=np.log1p(language.counts)).labels_
+        labels, own = own_classes(language, args.own, args.dims, args.seed)
         np.savez(
             folder / f"{language.code}.npz",
             forms=np.array(language.forms),
             counts=language.counts,
-            own=first + labels,
+            own=labels,
             shared=model.predict(described),
             own_description=own,
             shared_description=described,
         )
-        first += size
-        print(f"{language.code}: {len(language.forms)} words, {size} classes", flush=True)
-    (folder / "classes.json").write_text(json.dumps({"own": first, "shared": args.shared}))
+        most = max(most, int(labels.max()) + 1)
+        print(f"{language.code}: {len(language.forms)} words, {labels.max() + 1} classes", flush=True)
+    counts = {"languages": [language.code for language in languages], "own": most, "shared": args.shared}
+    (folder / "classes.json").write_text(json.dumps(counts) + "\n")
 
 
 if __name__ == "__main__":

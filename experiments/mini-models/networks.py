@@ -6,6 +6,7 @@ without learning to. Heads that predict word classes (``classes.py``) are droppe
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,13 +19,8 @@ from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedMode
 
 KINDS = ("encoder", "decoder")
 WIDTH = 256
-# What each kind's heads predict: which part of the loss, and of which word the class.
-HEADS = {
-    "encoder": (
-        ("classes", "own"), ("classes", "shared"), ("seen", "own"), ("seen", "shared"), ("near", "left"), ("near", "right"),
-    ),
-    "decoder": (("classes", "own"), ("classes", "shared"), ("seen", "own"), ("seen", "shared"), ("near", "left")),
-}
+EMBEDDING_SCALE = {"encoder": 0.02, "decoder": 0.1}
+PARTS = ("classes", "seen")
 LAYERS = ("sliding_attention", "sliding_attention", "full_attention", "sliding_attention")
 
 
@@ -75,35 +71,50 @@ def network(kind: str, pieces: int) -> PreTrainedModel:
 class Weights:
     """Of the losses."""
 
-    words: float = 0.5  # the word itself: a softmax over all pieces, at ``sampled`` positions
+    words: float = 0.25  # the word itself: a softmax over all pieces, at ``sampled`` positions
     classes: float = 1.0  # the classes of hidden words (encoder) or of the next word (decoder)
-    seen: float = 0.5  # the classes of the words that are there to see
-    near: float = 0.5  # the classes of the words to the left and (encoder) to the right
+    seen: float = 1.0  # the classes of the words that are there to see
+    shared: float = 0.3  # of the shared inventory, relative to a language's own
     replaced: float = 3.0  # encoder: was this piece replaced (Clark et al. 2020)
-    sampled: int = 256  # positions of a batch at which words are predicted
+    sampled: int = 192  # positions of a batch at which words are predicted
     classed: int = 700  # and classes, by each head
+
+
+class ByLanguage(nn.Module):
+    """Logits over the classes of a word's own language."""
+
+    def __init__(self, languages: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(languages, width, classes) * width**-0.5)
+
+    def forward(self, states: torch.Tensor, language: torch.Tensor) -> torch.Tensor:
+        """[n, classes] of ``states`` [n, width], which are sorted by ``language`` [n]."""
+        spoken, sizes = language.unique_consecutive(return_counts=True)
+        runs = states.split(sizes.tolist())
+        return torch.cat([run @ self.weight[code] for code, run in zip(spoken.tolist(), runs, strict=True)])
 
 
 class Trainee(nn.Module):
     """A model with the heads it is trained with."""
 
-    def __init__(self, kind: str, model: PreTrainedModel, own: int, shared: int, weights: Weights) -> None:
+    def __init__(self, kind: str, model: PreTrainedModel, counts: dict[str, Any], weights: Weights) -> None:
         super().__init__()
         self.kind, self.model, self.weights = kind, model, weights
-        width = model.config.hidden_size
-        sizes = {"own": own, "shared": shared, "left": own, "right": own}
-        heads = {f"{part}-{name}": nn.Linear(width, sizes[name]) for part, name in HEADS[kind]}
-        self.heads = nn.ModuleDict(heads)
+        width, languages = model.config.hidden_size, len(counts["languages"])
+        self.own = nn.ModuleDict({part: ByLanguage(languages, width, counts["own"]) for part in PARTS})
+        self.shared = nn.ModuleDict({part: nn.Linear(width, counts["shared"]) for part in PARTS})
         self.replaced = nn.Linear(width, 1)
 
     def _put(self, values: NDArray) -> torch.Tensor:
         return torch.from_numpy(values).to(self.replaced.weight.device)
 
     def start(self, vectors: torch.Tensor) -> None:
-        """Start the piece embeddings at ``vectors`` [pieces, width], scaled to what the model starts with."""
+        """Start the piece embeddings at ``vectors`` [pieces, width], which are of variance 1.
+
+        The encoder normalises them; in the decoder they must not drown in what the first block adds.
+        """
         with torch.no_grad():
-            embeddings = self.model.get_input_embeddings().weight
-            embeddings.copy_(vectors * embeddings.std())
+            self.model.get_input_embeddings().weight.copy_(vectors * EMBEDDING_SCALE[self.kind])
 
     def forward(self, batch: Batch, generator: Generator) -> tuple[torch.Tensor, dict[str, float]]:
         """The loss of a batch and its parts."""
@@ -123,7 +134,7 @@ class Trainee(nn.Module):
         guess = self.replaced(states[visible]).float().squeeze(1)
         truth = (fate[visible] == 2).float()
         parts["replaced"] = self.weights.replaced * F.binary_cross_entropy_with_logits(guess, truth)
-        parts |= self._classes(batch, states, {"classes": hidden, "seen": ~hidden, "near": inside}, generator)
+        parts |= self._classes(batch, states, {"classes": hidden, "seen": ~hidden}, generator)
         return _sum(parts)
 
     def _decoder(self, batch: Batch, generator: Generator) -> tuple[torch.Tensor, dict[str, float]]:
@@ -142,14 +153,21 @@ class Trainee(nn.Module):
     ) -> dict[str, torch.Tensor]:
         """The losses of the class heads. The decoder's ``classes`` are those of the next piece's word."""
         parts = {}
-        for part, name in HEADS[self.kind]:
-            label = self._put(getattr(batch, name))
-            if self.kind == "decoder":
-                label = label[:, 1:] if part == "classes" else label[:, :-1]
-            known = label >= 0 if self.kind == "decoder" else (label >= 0) & where[part]
-            at = _some(known, self.weights.classed, generator)
-            loss = F.cross_entropy(self.heads[f"{part}-{name}"](states[at]).float(), label[at])
-            parts[f"{part}-{name}"] = 0.5 * getattr(self.weights, part) * loss
+        own, shared, language = self._put(batch.own), self._put(batch.shared), self._put(batch.language)
+        for part in PARTS:
+            # The decoder's ``seen`` is the word just read, its ``classes`` those of the next piece's word.
+            of = slice(None) if self.kind == "encoder" else slice(1, None) if part == "classes" else slice(-1)
+            known = own[:, of] >= 0
+            at = _some(known & where[part] if part in where else known, self.weights.classed, generator)
+            spoken, order = language[:, of][at].sort()
+            found = states[at][order]
+            weight = getattr(self.weights, part)
+            for name, logits, label in (
+                ("own", self.own[part](found, spoken), own),
+                ("shared", self.shared[part](found), shared),
+            ):
+                loss = F.cross_entropy(logits.float(), label[:, of][at][order])
+                parts[f"{part}-{name}"] = weight * (1.0 if name == "own" else self.weights.shared) * loss
         return parts
 
 
