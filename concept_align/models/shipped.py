@@ -1,5 +1,6 @@
 """The two mini models that come with the package; how they were made: ``experiments/mini-models``."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 from ..errors import ModelError
@@ -20,5 +21,12 @@ def shipped_model(name: str) -> Path:
     if not (folder / "model.safetensors").is_file():
         raise ModelError(
             "its weights are not in this installation", where=name, remedy="install concept-align again"
+        )
+    # Older ones do not know which layers look at neighbours only, and would compute something else.
+    if int(version("transformers").split(".")[0]) < 5:
+        raise ModelError(
+            f"transformers {version('transformers')} is too old for it",
+            where=name,
+            remedy="pip install 'transformers>=5'",
         )
     return folder

@@ -89,7 +89,9 @@ class Reader:
         pieces, word = np.full(shape, EOS, np.int64), np.full(shape, -1, np.int64)
         own, shared = np.full(shape, -1, np.int64), np.full(shape, -1, np.int64)
         spoken = np.zeros(shape, np.int64)
-        for row, language in enumerate(self.generator.choice(len(self.languages), rows, p=self.language_shares)):
+        for row, language in enumerate(
+            self.generator.choice(len(self.languages), rows, p=self.language_shares)
+        ):
             names, weights = self.of_language[language]
             source = self.sources[names[self.generator.choice(len(names), p=weights)]]
             place, seen = 0, 0
@@ -110,7 +112,7 @@ class Reader:
                     break
         return Batch(pieces, word, own, shared, spoken)
 
-    def _lines(self, source: dict[int, _Text], language: int):  # noqa: ANN202
+    def _lines(self, source: dict[int, _Text], language: int):
         """Lines without end: a run of one text, or each with its translation into another language."""
         text = source[language]
         line = int(self.generator.integers(len(text.offsets) - 1))

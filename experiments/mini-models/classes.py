@@ -61,7 +61,9 @@ def count(code: str, texts: list[Text]) -> Language:
     forms = [form for form, seen in counts.most_common() if seen >= MIN_COUNT]
     index = {form: place for place, form in enumerate(forms)}
     lines = [np.array([index.get(form, -1) for form in row], np.int32) for row in rows]
-    return Language(code, forms, np.array([counts[form] for form in forms]), lines, paragraphs, np.array(prose))
+    return Language(
+        code, forms, np.array([counts[form] for form in forms]), lines, paragraphs, np.array(prose)
+    )
 
 
 def neighbours(
@@ -126,7 +128,9 @@ def own_classes(language: Language, classes: int, dims: int, seed: int) -> tuple
             found = np.asarray((side @ sums).todense(), np.float32)
             overall = (found.sum(0) + 1e-3) / (found.sum() + 1e-3 * found.shape[1])
             # Square roots of probabilities: differences between them weigh common neighbours right.
-            near.append(np.sqrt((found + 10 * overall) / (found.sum(1, keepdims=True) + 10)) - np.sqrt(overall))
+            near.append(
+                np.sqrt((found + 10 * overall) / (found.sum(1, keepdims=True) + 10)) - np.sqrt(overall)
+            )
         described = _reduced(np.concatenate(near, axis=1), dims, weight, seed)
         scale = np.sqrt(np.average(np.square(described).sum(1), weights=weight))
         rare = np.sqrt(np.square(described[len(alone) :]).sum(1).mean())
@@ -157,7 +161,11 @@ def shared_description(languages: list[Language], dims: int, seed: int) -> list[
     blocks = []
     for language in languages:
         at = [index.get(p, -1) for p in language.paragraphs]
-        pairs = [np.stack([line, np.full_like(line, i)]) for line, i in zip(language.lines, at, strict=True) if i >= 0]
+        pairs = [
+            np.stack([line, np.full_like(line, i)])
+            for line, i in zip(language.lines, at, strict=True)
+            if i >= 0
+        ]
         rows, columns = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int32)
         rows, columns = rows[rows >= 0], columns[rows >= 0]
         block = sparse.csr_matrix(
@@ -200,7 +208,12 @@ def _centred(x: Floats, weights: NDArray) -> Floats:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("runs/mini-models"))
-    parser.add_argument("--own", type=int, default=64, help="classes of each language's own inventory, beside the commonest words")
+    parser.add_argument(
+        "--own",
+        type=int,
+        default=64,
+        help="classes of each language's own inventory, beside the commonest words",
+    )
     parser.add_argument("--shared", type=int, default=128, help="classes of the shared inventory")
     parser.add_argument("--dims", type=int, default=48, help="of a description")
     parser.add_argument("--seed", type=int, default=0)

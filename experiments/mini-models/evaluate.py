@@ -20,7 +20,10 @@ from concept_align.evaluation.statistics import sign_flip
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("concept-align")
 LANGUAGES = "meta-train,targets"  # all 43
-BARS = {"encoder": (0.80, 0.05, 0.10), "decoder": (0.77, 0.04, 0.08)}  # best layer, over layer 0, over untrained
+BARS = {
+    "encoder": (0.80, 0.05, 0.10),
+    "decoder": (0.77, 0.04, 0.08),
+}  # best layer, over layer 0, over untrained
 STATES = ("trained", "untrained")
 
 
@@ -34,12 +37,14 @@ def own_probes(work: Path, treebanks: Path, kind: str, state: str) -> pd.DataFra
     """Accuracy by language and layer of each language's own probe."""
     model = f"mini-{kind}" if state == "trained" else work / kind / state
     folder = work / "evaluation" / f"{kind}-{state}"
-    run("extract", "--model", model, "--treebanks", treebanks, "--langs", LANGUAGES, "--splits", "train,dev,test",
-        "--layers", f"0-{len(LAYERS)}", "--out", folder / "store")  # fmt: skip
+    run("extract", "--model", model, "--treebanks", treebanks, "--langs", LANGUAGES,
+        "--splits", "train,dev,test", "--layers", f"0-{len(LAYERS)}", "--out", folder / "store")  # fmt: skip
     run("probe", "--store", folder / "store", "--out", folder / "probe")
     rows = pd.read_csv(folder / "probe" / "probe-upos.csv")
     rows = rows[(rows["learner"] == "probe") & (rows["metric"] == "accuracy") & (rows["language"] != "mean")]
-    return rows.assign(source="own", layer=rows["layer"].astype(int))[["source", "language", "layer", "value"]]
+    return rows.assign(source="own", layer=rows["layer"].astype(int))[
+        ["source", "language", "layer", "value"]
+    ]
 
 
 def zero_shot(work: Path, kind: str, state: str, layer: int) -> pd.DataFrame:
@@ -47,7 +52,11 @@ def zero_shot(work: Path, kind: str, state: str, layer: int) -> pd.DataFrame:
     folder = work / "evaluation" / f"{kind}-{state}"
     frames = []
     for source, learner, extra in (
-        ("en", "source-probe", ["--train-langs", "none", "--validation-langs", "none", "--target-langs", "none"]),
+        (
+            "en",
+            "source-probe",
+            ["--train-langs", "none", "--validation-langs", "none", "--target-langs", "none"],
+        ),
         ("26", "pooled", []),
     ):
         aligner, out = folder / f"{learner}-{layer}", folder / f"evaluate-{learner}-{layer}"
@@ -77,39 +86,78 @@ def measure(work: Path, treebanks: Path, kind: str) -> pd.DataFrame:
 
 def report(rows: pd.DataFrame) -> str:
     """The tables of ``results.md``, and each bar with what was reached."""
-    lines = ["Accuracy on word classes, %: mean over languages.", ""]
-    for kind in dict.fromkeys(name.split(",")[0] for name in rows["model"]):
+    lines = ["Accuracy on word classes, %: means over languages. Written by `evaluate.py`."]
+    for kind in KINDS:
         held = rows[rows["model"].str.startswith(kind)]
-        own = held[held["source"] == "own"]
-        means = own.groupby(["model", "layer"])["value"].mean().unstack()
-        layers = list(means.columns)
-        lines += [f"## {kind}", "", "| own probe, 43 languages | " + " | ".join(f"layer {n}" for n in layers) + " |"]
-        lines += ["|---" * (len(layers) + 1) + "|"]
-        lines += [
-            f"| {model.split(', ')[1]} | " + " | ".join(f"{100 * value:.1f}" for value in means.loc[model]) + " |"
-            for model in sorted(means.index)
-        ]
-        top = means.loc[f"{kind}, trained"]
-        best, bare = int(top.idxmax()), means.loc[f"{kind}, untrained"].max()
-        bars = BARS[kind]
-        lines += ["", f"Best layer {best}: {100 * top[best]:.1f} (bar {100 * bars[0]:.0f}); over layer 0 "
-                  f"{100 * (top[best] - top[0]):+.1f} (bar {100 * bars[1]:+.0f}); over the untrained model's best "
-                  f"{100 * (top[best] - bare):+.1f} (bar {100 * bars[2]:+.0f}).", ""]  # fmt: skip
-        lines += ["| zero-shot, 17 languages | best layer | layer 0 | p | untrained | p |", "|---|---|---|---|---|---|"]
-        for source in ("en", "26"):
-            zero = held[held["source"] == source].pivot(index="language", columns=["model", "layer"], values="value")
-            mine = zero[f"{kind}, trained", best]
-            cells = [f"{100 * mine.mean():.1f}"]
-            for other in ((f"{kind}, trained", 0), (f"{kind}, untrained", best)):
-                p = sign_flip((mine - zero[other]).to_numpy())
-                cells += [f"{100 * zero[other].mean():.1f}", f"{p:.2g}"]
-            lines.append(f"| from {'English' if source == 'en' else '26 languages'} | " + " | ".join(cells) + " |")
-        lines.append("")
-    return "\n".join(lines)
+        if len(held):
+            best = int(_own(held).loc["trained"].idxmax())
+            lines += [
+                "",
+                f"## {kind}",
+                *_own_table(held),
+                "",
+                *_bars(kind, held, best),
+                "",
+                *_zero_table(held, best),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def _own(held: pd.DataFrame) -> pd.DataFrame:
+    """[trained | untrained, layer] mean accuracy of the languages' own probes."""
+    own = held[held["source"] == "own"]
+    state = own["model"].str.split(", ").str[1]
+    return own.groupby([state, "layer"])["value"].mean().unstack()
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _own_table(held: pd.DataFrame) -> list[str]:
+    means = _own(held)
+    head = ["own probe, 43 languages", *(f"layer {layer}" for layer in means.columns)]
+    body = [[state, *map(_percent, means.loc[state])] for state in STATES]
+    return ["", *_table(head, body)]
+
+
+def _bars(kind: str, held: pd.DataFrame, best: int) -> list[str]:
+    means = _own(held)
+    top = means.loc["trained", best]
+    reached = (top, top - means.loc["trained", 0], top - means.loc["untrained"].max())
+    names = (f"layer {best}", "over layer 0", "over the untrained model's best layer")
+    return [
+        f"- {name}: {_percent(value)} (bar: {_percent(bar)})"
+        for name, value, bar in zip(names, reached, BARS[kind], strict=True)
+    ]
+
+
+def _zero_table(held: pd.DataFrame, best: int) -> list[str]:
+    head = ["zero-shot, 17 languages", f"layer {best}", "layer 0", "p", "untrained", "p"]
+    body = []
+    for source, name in (("en", "from English"), ("26", "from 26 languages")):
+        zero = held[held["source"] == source].pivot(
+            index="language", columns=["model", "layer"], values="value"
+        )
+        kind = held["model"].iloc[0].split(",")[0]
+        mine = zero[f"{kind}, trained", best]
+        cells = [name, _percent(mine.mean())]
+        for other in ((f"{kind}, trained", 0), (f"{kind}, untrained", best)):
+            p = sign_flip((mine - zero[other]).to_numpy()) if other in zero else float("nan")
+            cells += [_percent(zero[other].mean()) if other in zero else "–", f"{p:.2g}"]
+        body.append(cells)
+    return _table(head, body)
+
+
+def _table(head: list[str], body: list[list[str]]) -> list[str]:
+    rows = [head, ["---"] * len(head), *body]
+    return ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--treebanks", type=Path, required=True, help="a UD 2.10 release folder")
     parser.add_argument("--work", type=Path, default=Path("runs/mini-models"))
     parser.add_argument("--kind", choices=KINDS, action="append")

@@ -33,6 +33,7 @@ def export(model: PreTrainedModel, work: Path, folder: Path) -> int:
     AutoTokenizer.from_pretrained(work / "tokenizer").save_pretrained(folder)
     file = folder / "model.safetensors"
     save_file({name: held.half() for name, held in load_file(file).items()}, file, metadata={"format": "pt"})
+    file.chmod(0o644)  # it is written for its owner alone
     config = json.loads((folder / "config.json").read_text())
     config["dtype"] = "float32"
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")

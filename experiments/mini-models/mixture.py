@@ -4,7 +4,6 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-
 TREEBANKS = "treebanks"  # the source whose text is closest to what the models will be asked about
 
 

@@ -15,7 +15,13 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from tokenizer import BOS, EOS, PAD
 from torch import nn
-from transformers import ModernBertConfig, ModernBertForMaskedLM, PreTrainedModel, Qwen3Config, Qwen3ForCausalLM
+from transformers import (
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    PreTrainedModel,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 KINDS = ("encoder", "decoder")
 WIDTH = 256

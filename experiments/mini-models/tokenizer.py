@@ -46,7 +46,9 @@ def lines(texts: list[Text], characters: int, temperature: float, seed: int) -> 
     yield from chosen
 
 
-def train(texts: list[Text], folder: Path, *, pieces: int, characters: int, coverage: float, seed: int) -> None:
+def train(
+    texts: list[Text], folder: Path, *, pieces: int, characters: int, coverage: float, seed: int
+) -> None:
     """Train on a balanced sample and write ``tokenizer.json`` and its configuration to ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / "sentencepiece"
@@ -81,9 +83,7 @@ def fast(model: Path) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(
         models.Unigram([(p.piece, p.score) for p in held.pieces], unk_id=UNK, byte_fallback=True)
     )
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " ")]
-    )
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.decoder = decoders.Sequence(
         [
@@ -116,7 +116,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("runs/mini-models"))
     parser.add_argument("--pieces", type=int, default=18_000)
     parser.add_argument("--characters", type=int, default=20_000_000, help="of the balanced sample")
-    parser.add_argument("--coverage", type=float, default=0.999, help="share of characters with their own piece")
+    parser.add_argument(
+        "--coverage", type=float, default=0.999, help="share of characters with their own piece"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     train(

@@ -25,8 +25,8 @@ def encode(text: Text, tokenizer: PreTrainedTokenizerBase, forms: dict[str, int]
     for line, ids, spans in zip(text.lines, batch["input_ids"], batch["offset_mapping"], strict=True):
         found = list(words(line, text.language)) or [(0, len(line), "")]
         at = 0
-        for piece, (begin, end) in zip(ids, spans, strict=True):
-            begin += line[begin] == " " and begin < end - 1  # a piece's span opens with the space before it
+        for piece, (opening, end) in zip(ids, spans, strict=True):
+            begin = opening + (line[opening] == " " and opening < end - 1)  # past the space before a word
             while at < len(found) - 1 and found[at][1] <= begin:
                 at += 1
             pieces.append(piece)

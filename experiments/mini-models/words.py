@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import regex
 
 _SPACED = regex.compile(r"[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]")
-_UNSPACED = regex.compile(r"\p{Han}|\p{Hiragana}+|[\p{Katakana}ー]+|[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]")
+_UNSPACED = regex.compile(
+    r"\p{Han}|\p{Hiragana}+|[\p{Katakana}ー]+|[\p{L}\p{M}]+|\p{N}+|[^\s\p{L}\p{M}\p{N}]"
+)
 UNSPACED = frozenset({"ja", "zh"})
 
 
