@@ -29,7 +29,8 @@ from words import words
 CONTEXTS = 400  # commonest words of a language: the neighbours of the first round
 ALONE = 100  # of them, classes by themselves
 ROUNDS = 4
-MIN_COUNT = 4
+MIN_COUNT = 1
+COMMON = 4  # occurrences from which on a word helps to find the classes; others are given one
 LANGUAGES = 11  # a paragraph tells something in more languages than this
 Floats = NDArray[np.float32]
 
@@ -46,7 +47,7 @@ class Language:
     prose: NDArray[np.int64]  # lines that show how sentences go: treebank text, and a third of the rest
 
 
-def count(code: str, texts: list[Text]) -> Language:
+def count(code: str, texts: list[Text], segmenters: Path) -> Language:
     """Read the texts of a language into indices of words that occur at least ``MIN_COUNT`` times."""
     rows: list[list[str]] = []
     paragraphs: list[str] = []
@@ -55,7 +56,7 @@ def count(code: str, texts: list[Text]) -> Language:
         first = len(rows)
         prose += range(first, first + len(text.lines), 1 if text.source == TREEBANKS else 3)
         for key, line in zip(text.keys, text.lines, strict=True):
-            rows.append([form for _, _, form in words(line, code)])
+            rows.append([form for _, _, form in words(line, code, segmenters)])
             paragraphs.append(f"{text.source.split('-latin')[0]} {key}" if key else "")
     counts = Counter(form for row in rows for form in row)
     forms = [form for form, seen in counts.most_common() if seen >= MIN_COUNT]
@@ -114,7 +115,8 @@ def own_classes(language: Language, classes: int, dims: int, seed: int) -> tuple
     size = len(language.forms)
     seen = np.asarray(sides[0].sum(1)).ravel()
     weight = np.sqrt(seen + 0.1)
-    alone = np.argsort(-seen, kind="stable")[: min(ALONE, size // 10)]
+    common = seen >= COMMON if (seen >= COMMON).sum() > 40 else seen >= 0
+    alone = np.argsort(-seen, kind="stable")[: min(ALONE, int(common.sum()) // 10)]
     first = np.argsort(-seen, kind="stable")[: min(CONTEXTS, size)]
     shape = information(endings(language.forms).multiply(np.log1p(language.counts)[:, None]).tocsr())
     shape = _reduced(shape, dims, np.ones(size), seed)
@@ -133,10 +135,12 @@ def own_classes(language: Language, classes: int, dims: int, seed: int) -> tuple
             )
         described = _reduced(np.concatenate(near, axis=1), dims, weight, seed)
         scale = np.sqrt(np.average(np.square(described).sum(1), weights=weight))
-        rare = np.sqrt(np.square(described[len(alone) :]).sum(1).mean())
-        described = np.concatenate([described, 0.5 * rare * unit(shape)], axis=1) / scale
-        means = KMeans(min(classes, max(2, size // 20)), n_init=2, random_state=seed)
-        labels = means.fit(described, sample_weight=weight).labels_.astype(np.int64)
+        usual = np.sqrt(np.square(described[common]).sum(1).mean())
+        described = np.concatenate([described, 0.5 * usual * unit(shape)], axis=1) / scale
+        means = KMeans(min(classes, max(2, int(common.sum()) // 20)), n_init=2, random_state=seed)
+        labels = (
+            means.fit(described[common], sample_weight=weight[common]).predict(described).astype(np.int64)
+        )
         labels[alone] = labels.max() + 1 + np.arange(len(alone))
         context = np.append(labels, [labels.max() + 1, labels.max() + 2])
     return labels, described
@@ -221,7 +225,7 @@ def main() -> None:
     texts: dict[str, list[Text]] = {}
     for text in read_texts(args.work / "text"):
         texts.setdefault(text.language, []).append(text)
-    languages = [count(code, held) for code, held in sorted(texts.items())]
+    languages = [count(code, held, args.work / "segmenters") for code, held in sorted(texts.items())]
     shared = shared_description(languages, args.dims, args.seed)
     every = np.concatenate(shared)
     weights = np.log1p(np.concatenate([language.counts for language in languages]))

@@ -15,6 +15,7 @@ from mixture import TREEBANKS, Text, read_texts, temperature_shares
 from sentencepiece import sentencepiece_model_pb2 as proto
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
+from words import UNSPACED
 
 SPECIAL = ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]
 PAD, UNK, BOS, EOS, MASK = range(5)
@@ -77,6 +78,24 @@ def train(
     fast(stem.with_suffix(".model")).save_pretrained(folder)
 
 
+def train_segmenter(lines: list[str], file: Path, pieces: int) -> None:
+    """A unigram model of one language without spaces; its pieces stand for words, marks apart."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_prefix=str(file.with_suffix("")),
+        vocab_size=pieces,
+        model_type="unigram",
+        character_coverage=1.0,
+        add_dummy_prefix=False,
+        normalization_rule_name="identity",
+        split_by_unicode_script=False,
+        max_sentencepiece_length=6,
+        num_threads=2,
+        minloglevel=1,
+    )
+
+
 def fast(model: Path) -> PreTrainedTokenizerFast:
     """The fast tokenizer that cuts text as the SentencePiece ``model`` does."""
     held = proto.ModelProto.FromString(model.read_bytes())
@@ -119,10 +138,15 @@ def main() -> None:
     parser.add_argument(
         "--coverage", type=float, default=0.999, help="share of characters with their own piece"
     )
+    parser.add_argument("--segments", type=int, default=12_000, help="words of a language without spaces")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    texts = read_texts(args.work / "text")
+    for language in UNSPACED:
+        own = [line for text in texts if text.language == language for line in text.lines]
+        train_segmenter(own, args.work / "segmenters" / f"{language}.model", args.segments)
     train(
-        read_texts(args.work / "text"),
+        texts,
         args.work / "tokenizer",
         pieces=args.pieces,
         characters=args.characters,

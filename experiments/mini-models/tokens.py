@@ -18,12 +18,14 @@ from words import words
 Columns = dict[str, NDArray]
 
 
-def encode(text: Text, tokenizer: PreTrainedTokenizerBase, forms: dict[str, int]) -> Columns:
+def encode(
+    text: Text, tokenizer: PreTrainedTokenizerBase, forms: dict[str, int], segmenters: Path
+) -> Columns:
     """The columns of one text; ``forms`` gives each known word its row."""
     batch = tokenizer(text.lines, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     pieces, word, form, offsets = [], [], [], [0]
     for line, ids, spans in zip(text.lines, batch["input_ids"], batch["offset_mapping"], strict=True):
-        found = list(words(line, text.language)) or [(0, len(line), "")]
+        found = list(words(line, text.language, segmenters)) or [(0, len(line), "")]
         at = 0
         for piece, (opening, end) in zip(ids, spans, strict=True):
             begin = opening + (line[opening] == " " and opening < end - 1)  # past the space before a word
@@ -51,7 +53,7 @@ def main() -> None:
     for text in read_texts(args.work / "text"):
         classes = np.load(args.work / "classes" / f"{text.language}.npz")
         forms = {form: row for row, form in enumerate(classes["forms"].tolist())}
-        columns = encode(text, tokenizer, forms)
+        columns = encode(text, tokenizer, forms, args.work / "segmenters")
         file = args.work / "tokens" / text.source / f"{text.language}.npz"
         file.parent.mkdir(parents=True, exist_ok=True)
         np.savez(file, **columns)

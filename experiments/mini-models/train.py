@@ -44,7 +44,10 @@ class Run:
         model.set_attn_implementation("sdpa" if self.device.type == "cuda" else "eager")
         self.tokenizer.save_pretrained(self.folder / "untrained")
         self.trainee = Trainee(args.kind, model, counts, self.weights)
-        self.trainee.start(torch.from_numpy(np.load(args.work / "tokens" / "start.npy")))
+        if args.init:
+            self.trainee.model.load_state_dict(type(model).from_pretrained(args.init).state_dict())
+        else:
+            self.trainee.start(torch.from_numpy(np.load(args.work / "tokens" / "start.npy")))
         self.trainee.to(self.device)
         # A tied weight is one parameter; ``parameters`` names it once.
         self.fine = [p.detach().float().clone().requires_grad_() for p in self.trainee.parameters()]
@@ -146,6 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--work", type=Path, default=Path("runs/mini-models"))
+    parser.add_argument("--init", type=Path, help="start from this model, with new heads")
     parser.add_argument("--pieces-seen", type=int, default=40_000_000)
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--length", type=int, default=128)
