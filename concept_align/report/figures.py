@@ -11,7 +11,7 @@ from ..errors import ConceptAlignError
 from ..evaluation.baselines import MAJORITY
 from ..evaluation.summary import SUMMARIES
 from .names import METRIC_TITLES, language_name, short_revision, shots_name, task_name
-from .style import GREY, look, styled, write
+from .style import GREY, STRIPE, look, styled, write
 from .tables import SETTING, by_setting
 
 
@@ -148,7 +148,7 @@ def languages_figure(
         handles: dict[str, Any] = {}
         for axis, (title, part) in zip(axes, facets, strict=True):
             for row in range(0, len(codes), 2):
-                axis.axhspan(row - 0.5, row + 0.5, color="#F5F5F5", linewidth=0, zorder=0)
+                axis.axhspan(row - 0.5, row + 0.5, color=STRIPE, linewidth=0, zorder=0)
             drawn = dict(_dots(axis, part, codes, looks))
             handles |= {learner: drawn[learner] for learner in learners if learner in drawn}
             floor = part[part["learner"] == MAJORITY].set_index("language").reindex(codes)["value"]

@@ -16,6 +16,8 @@ from ..errors import ConceptAlignError
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F5539")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 GREY = "#8A8A8A"
+INK = "#333333"
+STRIPE = "#F5F5F5"
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -29,8 +31,8 @@ _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
     "grid.color": "#E3E3E3",
     "grid.linewidth": 0.7,
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
+    "xtick.color": INK,
+    "ytick.color": INK,
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
     "legend.frameon": False,
@@ -68,6 +70,16 @@ def look(names: Sequence[str]) -> dict[str, dict[str, Any]]:
         }
         for place, name in enumerate(names)
     }
+
+
+def single(width: float = 4.4, height: float = 3.2) -> tuple[Any, Any]:
+    """A figure of ``width`` by ``height`` inches with one pair of axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots()
 
 
 def write(figure: Any, stem: str | Path) -> list[Path]:
