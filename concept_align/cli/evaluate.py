@@ -1,20 +1,18 @@
 """``concept-align evaluate``: test saved aligners in languages they have not seen."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
-from .output import emit_json, emit_table, say, say_title
+from .output import emit_json, emit_table, fitting, say, say_title
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..evaluation.campaign import Campaign
     from ..evaluation.protocol import Protocol
-    from ..report.tables import TextTable
 
 
 def evaluate(
@@ -156,16 +154,7 @@ def _print(frame: "pd.DataFrame") -> None:
         say_title(setting_title(setting))
         for table in (*summary_tables(rows), language_table(rows, int(rows["shots"].min()))):
             if table is not None:
-                emit_table(f"\n{table.title}", table.columns, _fitting(table), right=table.right)
-
-
-def _fitting(table: "TextTable") -> list[list[str]]:
-    """The table's rows; without intervals where the terminal is too narrow for them."""
-    from shutil import get_terminal_size
-
-    width = get_terminal_size().columns if sys.stdout.isatty() else 160
-    needed = sum(2 + max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True))
-    return table.rows if needed <= width else [[cell.split(" [")[0] for cell in row] for row in table.rows]
+                emit_table(f"\n{table.title}", table.columns, fitting(table), right=table.right)
 
 
 def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool) -> None:

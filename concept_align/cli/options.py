@@ -10,8 +10,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a model "
-        "(safetensors or GGUF).",
+        help="mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a "
+        "model (safetensors or GGUF).",
     ),
 ]
 Revision = Annotated[

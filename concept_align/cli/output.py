@@ -2,7 +2,10 @@
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..report.tables import TextTable
 
 
 def emit_json(value: Any) -> None:
@@ -28,6 +31,15 @@ def emit_table(
     # Not the table's own title, which is folded to the table's width.
     console.print(Text(title, style="italic"), soft_wrap=True)
     console.print(table)
+
+
+def fitting(table: "TextTable") -> list[list[str]]:
+    """The table's rows; without intervals where the terminal is too narrow for them."""
+    from shutil import get_terminal_size
+
+    width = get_terminal_size().columns if sys.stdout.isatty() else 160
+    needed = sum(2 + max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True))
+    return table.rows if needed <= width else [[cell.split(" [")[0] for cell in row] for row in table.rows]
 
 
 def say_title(text: str) -> None:

@@ -1,17 +1,19 @@
-"""Everything once, on a small sample: for a first look, and to see that an installation works."""
+"""Everything once, on small treebanks: for a first look, and to see that an installation works."""
 
-from .run import LEARNERS, Roles, Shown, assign_roles, default_treebanks, demo
-from .text import findings, next_steps, outcome_table, written
+from .plan import Plan, Roles, assign_roles, plan
+from .run import demo, written
+from .shown import Shown
+from .text import findings, next_steps, outcome_table
 
 __all__ = [
-    "LEARNERS",
+    "Plan",
     "Roles",
     "Shown",
     "assign_roles",
-    "default_treebanks",
     "demo",
     "findings",
     "next_steps",
     "outcome_table",
+    "plan",
     "written",
 ]

@@ -1,88 +1,123 @@
 """What the demo found, in a table and some honest sentences."""
 
-from pathlib import Path
+import math
+import shlex
 
 from ..evaluation.baselines import MAJORITY
-from ..report.names import language_name, shots_name
+from ..report.names import shots_name, task_name
 from ..report.tables import TextTable, percent
-from .run import SHOTS, TASK, Shown
+from .contrasts import FEW, FLOOR, LEVEL, MANY, MODELS, OWN, Contrast
+from .settings import SHOTS
+from .shown import Shown
+
+NAN = float("nan")
 
 
 def outcome_table(shown: Shown) -> TextTable:
-    """Learners by shots, mean over the targets with its interval; then zero-shot in each target."""
-    rows = shown.frame[(shown.frame["metric"] == "accuracy") & (shown.frame["draw"] == -1)]
-    cells = {(row["learner"], row["language"], row["shots"]): row for row in rows.to_dict("records")}
-    learners = sorted(
-        {str(name) for name in rows["learner"]}, key=lambda name: -cells[name, "mean", 0]["value"]
-    )
-
-    def cell(learner: str, language: str, shots: int, *, bounded: bool) -> str:
-        row = cells.get((learner, language, shots))
-        if row is None:
-            return "–"
-        return percent(row["value"], *((row["low"], row["high"]) if bounded else (float("nan"),) * 2))
-
+    """A row a model and task: the floor, the chosen learner by shots, the language's own probe."""
+    rows = []
+    for (model, task), layer in shown.layers.items():
+        learner = shown.chosen[model, task]
+        means = shown.means(model, task, learner)
+        floor = shown.means(model, task, MAJORITY)[0][0]
+        rows.append([
+            model, task_name(task), str(layer), learner, percent(floor, NAN, NAN),
+            *(percent(*means[shots]) if shots in means else "–" for shots in SHOTS),
+            percent(shown.own_probe(model, task), NAN, NAN),
+        ])  # fmt: skip
+    number = len(shown.plan.roles.targets)
     return TextTable(
-        f"Accuracy on word classes, %: mean over {', '.join(map(language_name, shown.roles.targets))}; "
-        "then zero-shot in each",
-        ["learner", *map(shots_name, SHOTS), *shown.roles.targets],
-        [
-            [
-                learner,
-                *(cell(learner, "mean", shots, bounded=True) for shots in SHOTS),
-                *(cell(learner, target, 0, bounded=False) for target in shown.roles.targets),
-            ]
-            for learner in learners
-        ],
+        f"Accuracy, %, mean over {number} languages never seen",
+        ["model", "task", "layer", "learner", "commonest class", *map(shots_name, SHOTS), "own probe"],
+        rows,
     )
 
 
 def findings(shown: Shown) -> list[str]:
-    """What the numbers say and what they cannot say, a sentence each."""
-    rows = shown.frame
-    means = rows[
-        (rows["metric"] == "accuracy") & (rows["draw"] == -1) & (rows["language"] == "mean")
-    ].set_index(["learner", "shots"])["value"]
-    zero = means.xs(0, level="shots").drop(MAJORITY)
-    best, few = str(zero.idxmax()), SHOTS[-1]
-    gains = 100 * (means.xs(few, level="shots") - zero).dropna().sort_values(ascending=False)
-    tests = rows[(rows["draw"] == -1) & rows["language"].isin(shown.roles.targets)]
-    words = int(tests.groupby("language")["n"].max().sum())
-    number = len(shown.roles.targets)
-    names = ", ".join(map(language_name, shown.roles.train))
-    return [
-        f"Learned from {names}; layer {shown.layer} was best on their development words, and "
-        f"{', '.join(map(language_name, shown.roles.validation))} chose the epochs. "
-        "No target language was seen.",
-        f"Without a labelled word of the target, {best} names {100 * zero[best]:.0f}% of word classes; "
-        f"always saying the source's commonest class, {100 * means[MAJORITY, 0]:.0f}%.",
-        f"With {few} labelled sentences of the target, in points (mean over draws): "
-        + ", ".join(f"{learner} {gain:+.1f}" for learner, gain in gains.items())
-        + ".",
-        f"This is {words:,} test words in {number} languages: intervals are wide, and over so few languages "
-        f"no paired test can give p below {2 / 2**number:.3g}. It shows that everything runs, not which "
-        "learner is better.",
-    ]
-
-
-def written(folder: Path) -> dict[str, str]:
-    """Path -> what is there."""
-    return {
-        str(folder / "evaluation" / "summary.md"): "all tables, with intervals and tests",
-        str(folder / "evaluation" / "results.csv"): "one number a row (results.parquet: the same)",
-        str(folder / "probe" / f"probe-{TASK}.csv"): "each layer and language by itself",
-        str(folder / "aligners"): "an aligner a learner: Aligner.from_pretrained(folder)",
-        str(folder / "store"): "hidden states; the commands below make such a store",
+    """What the numbers say and what they cannot say, a sentence or two each."""
+    roles = shown.plan.roles
+    by_kind = {
+        kind: [one for one in shown.contrasts if one.kind == kind] for kind in (FLOOR, MANY, FEW, OWN, MODELS)
     }
+    number, tests = len(roles.targets), len(shown.contrasts)
+    lines = [
+        f"Learned from {len(roles.train)} languages; {len(roles.validation)} more chose epochs and learner. "
+        f"The {number} test languages chose nothing: zero-shot has not seen a labelled word of them.",
+        "Zero-shot against the commonest class, " + _listed(by_kind[FLOOR]),
+    ]
+    if by_kind[MANY]:
+        lines.append("Many languages to learn from against English alone, " + _listed(by_kind[MANY]))
+    lines += [
+        f"{max(SHOTS)} labelled sentences against none, " + _listed(by_kind[FEW]),
+        "A probe of the language's own training split against zero-shot, " + _listed(by_kind[OWN]),
+    ]
+    if by_kind[MODELS]:
+        lines.append(f"{by_kind[MODELS][0].model}, zero-shot, " + _listed(by_kind[MODELS]))
+    least = 2 / 2**number  # of the patterns of signs, two are as extreme as all alike
+    lines.append(
+        "In points, with bootstrap intervals over languages; p of sign-flip tests over languages, Holm's "
+        f"correction over these {tests} tests."
+        if least < LEVEL
+        else f"In points. Over {number} languages no paired test can give p below {least:.3g}: nothing here "
+        "is established."
+    )
+    lines.append(_caution(shown))
+    return lines
+
+
+def _listed(found: list[Contrast]) -> str:
+    """By task: ``word classes: mini-encoder +3.1 [1.0, 5.2] (13 of 17, p = 0.02), …; relations: …``."""
+    parts = []
+    for task in dict.fromkeys(one.task for one in found):
+        said = ", ".join(_said(one) for one in found if one.task == task)
+        parts.append(f"{task_name(task)}: {said}")
+    return "; ".join(parts) + "."
+
+
+def _said(one: Contrast) -> str:
+    """In doubt, ``not clear``. A contrast of models was named before."""
+    model = "" if one.kind == MODELS else f"{one.model} "
+    bounds = "" if math.isnan(one.low) else f" [{100 * one.low:.1f}, {100 * one.high:.1f}]"
+    p = "p < 0.001" if one.p_holm < 0.001 else f"p = {one.p_holm:.2g}"
+    doubt = "" if one.clear else ": not clear"
+    return f"{model}{100 * one.difference:+.1f}{bounds} ({one.better_in} of {one.n}, {p}{doubt})"
+
+
+def _caution(shown: Shown) -> str:
+    """How little one language's number says."""
+    words, width = spread(shown)
+    text = (
+        f"About {words:.0f} test words a language: one language's accuracy is known to ±{100 * width:.0f} "
+        "points, so do not rank languages by it."
+    )
+    if shown.plan.mini:
+        text += (
+            " The same forty simple sentences in every language and models of four small blocks: "
+            "this shows the method, not what larger models know."
+        )
+    return text
+
+
+def spread(shown: Shown) -> tuple[float, float]:
+    """Mean number of test words of a target, and mean half width of a zero-shot interval there."""
+    rows = shown.frame[
+        (shown.frame["metric"] == "accuracy")
+        & (shown.frame["shots"] == 0)
+        & (shown.frame["learner"] != MAJORITY)
+        & shown.frame["language"].isin(shown.plan.roles.targets)
+    ]
+    return float(rows["n"].mean()), float((rows["high"] - rows["low"]).mean() / 2)
 
 
 def next_steps(shown: Shown) -> list[str]:
-    """Commands that do the same with real treebanks."""
+    """Commands that do the same with another model and with real treebanks."""
+    (_, task), layer = next(iter(shown.layers.items()))
+    model = shlex.quote(next(iter(shown.plan.models.values())))
+    layers = f"--task {task} --layers {layer}"
     return [
+        "concept-align demo --model bert-base-multilingual-cased --out demo-mbert",
         "concept-align treebanks fetch --out ud",
-        f"concept-align extract --model {shown.model} --treebanks ud --langs all --layers {shown.layer} "
-        "--out runs/store",
-        f"concept-align meta-train --store runs/store --layers {shown.layer} --learner shrink "
-        "--out runs/shrink",
+        f"concept-align extract --model {model} --treebanks ud --langs all --layers {layer} --out runs/store",
+        f"concept-align meta-train --store runs/store {layers} --learner shrink --out runs/shrink",
         "concept-align evaluate --store runs/store --aligner runs/shrink --out runs/evaluate",
     ]

@@ -1,7 +1,9 @@
-"""The demo runs from treebanks to a table with any model, goes on where it was, and says what is wrong."""
+"""The demo runs from treebanks to a page with any model, goes on where it was, and says what is wrong."""
 
 import json
+import re
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,17 +15,52 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from concept_align.cli import main
-from concept_align.demo import LEARNERS, assign_roles, default_treebanks, run
-from concept_align.demo.run import best_layer, middle_layers
-from concept_align.errors import UsageError
+from concept_align.demo.settings import LEARNERS
+from concept_align.models.shipped import NAMES, shipped_model
+from concept_align.treebanks.embedded import mini_treebanks
 
-SAMPLE = Path(__file__).parents[2] / "ud_data" / "sample"
+SIX = "en,de,et,he,tr,zh"
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+class Page(HTMLParser):
+    """The structure of a page: what is open, what refers to what, its words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.words = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.counts[tag] = self.counts.get(tag, 0) + 1
+        self.ids += [value for name, value in attrs if name == "id" and value]
+        self.references += [
+            value for name, value in attrs if name in ("href", "src", "xlink:href", "data") and value
+        ]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random GPT-2 of three small blocks that reads bytes."""
-    folder = tmp_path_factory.mktemp("model")
+    folder = tmp_path_factory.mktemp("models") / "random"
     letters = ["<s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     tokenizer = Tokenizer(models.BPE({letter: code for code, letter in enumerate(letters)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -42,7 +79,7 @@ def quick() -> Any:
     few = {"pooled": {"epochs": 1}, "proto": {"epochs": 1}, "shrink": {"epochs": 1, "pooled_epochs": 1}}
     before = {name: dict(options) for name, options in LEARNERS.items()}
     for name, options in few.items():
-        LEARNERS[name] |= options
+        LEARNERS[name] = {**LEARNERS[name], **options}
     yield
     LEARNERS.clear()
     LEARNERS.update(before)
@@ -59,64 +96,122 @@ def call(*arguments: str | Path) -> int:
     return 0
 
 
-@pytest.fixture(scope="module")
-def ran(model: Path, quick: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The demo's folder and what it printed."""
-    out = tmp_path_factory.mktemp("demo") / "demo"
-    capture = pytest.MonkeyPatch()
+def listening(*arguments: str | Path) -> tuple[int, str]:
+    """The exit code, and what was said on stderr."""
     said: list[str] = []
-    with capture.context() as patched:
+    with pytest.MonkeyPatch().context() as patched:
         patched.setattr(
             sys, "stderr", SimpleNamespace(write=said.append, isatty=lambda: False, flush=lambda: None)
         )
-        code = call("--model", model, "--out", out)
-    return SimpleNamespace(out=out, code=code, said="".join(said))
+        return call(*arguments), "".join(said)
+
+
+@pytest.fixture(scope="module")
+def ran(model: Path, quick: None, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The demo's folder and what it said: six languages, one model, one task."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    code, said = listening("--model", model, "--langs", SIX, "--task", "upos", "--out", out)
+    page = (out / "index.html").read_text("utf-8")
+    return SimpleNamespace(out=out, code=code, said=said, text=page, page=Page(page))
 
 
 def test_the_demo_succeeds_and_writes_every_part(ran: Any) -> None:
-    assert ran.code == 0
+    assert ran.code == 0, ran.said
     for name in (
-        "store/store.json",
-        "probe/probe-upos.csv",
+        "stores/random/store.json",
+        "probes/probes.csv",
         "evaluation/summary.md",
         "evaluation/results.csv",
+        "evaluation/contrasts.csv",
+        "figures/layers-upos.svg",
+        "figures/layers-upos.png",
+        "figures/zero-shot-random-upos.png",
+        "figures/shots-random-upos.svg",
     ):
         assert (ran.out / name).is_file(), name
-    assert {path.name for path in (ran.out / "aligners").iterdir()} == set(LEARNERS)
+    assert {path.name for path in (ran.out / "aligners" / "random" / "upos").iterdir()} == set(LEARNERS)
 
 
 def test_results_hold_every_learner_target_and_number_of_shots(ran: Any) -> None:
     frame = pd.read_csv(ran.out / "evaluation" / "results.csv")
     rows = frame[(frame["metric"] == "accuracy") & (frame["draw"] == -1)]
     assert set(rows["learner"]) == {*LEARNERS, "majority"}
-    for target in ("tr", "zh", "hi", "ar"):
+    for target in ("tr", "zh"):
         of_target = rows[rows["language"] == target]
         assert set(of_target["shots"]) == {0, 1, 5}
         assert of_target["value"].between(0, 1).all()
         assert (of_target["low"] <= of_target["high"]).all()
-    assert not {"en", "de", "es", "ru", "fi"} & set(rows["language"])
+    assert not {"en", "de", "et", "he"} & set(rows["language"])
 
 
-def test_the_text_is_honest_about_the_sample_and_names_files_that_exist(ran: Any) -> None:
-    assert "intervals are wide" in ran.said
-    assert "No target language was seen" in ran.said
+def test_every_layer_and_language_is_probed(ran: Any) -> None:
+    rows = pd.read_csv(ran.out / "probes" / "probes.csv")
+    assert set(rows["layer"]) == {0, 1, 2, 3}
+    assert set(SIX.split(",")) <= set(rows["language"])
+
+
+def test_the_text_is_honest_and_names_files_that_exist(ran: Any) -> None:
+    assert "no paired test can give p below 0.5" in ran.said
+    assert "do not rank languages" in ran.said
     paths = [line.split()[0] for line in ran.said.splitlines() if line.startswith(f"  {ran.out}")]
-    assert len(paths) == 5
+    assert len(paths) == 6
     assert all(Path(path).exists() for path in paths)
-    assert "concept-align treebanks fetch" in ran.said
+
+
+def test_the_page_is_well_formed_and_refers_to_nothing_outside(ran: Any) -> None:
+    page = ran.page
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert "http" not in ran.text and "//" not in re.sub(r"</?\w", "", ran.text)
+    anchors = {reference[1:] for reference in page.references if reference.startswith("#")}
+    assert anchors <= set(page.ids)
+    links = [reference for reference in page.references if not reference.startswith("#")]
+    assert len(links) >= 6
+    assert all((ran.out / link).exists() for link in links), links
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.counts)
+    assert "url(" not in re.sub(r"url\(#[\w-]+\)", "", ran.text)
+
+
+def test_figures_are_in_the_page_and_take_its_colours(ran: Any) -> None:
+    assert ran.page.counts["svg"] == ran.page.counts["figure"] == 3
+    assert ran.text.count('role="img" aria-label=') == 3
+    body = ran.text.split("</style>")[1]
+    assert not re.findall(r"#[0-9a-f]{6}\b", body)  # colours are the style sheet's
+
+
+def test_the_page_tells_what_the_command_tells(ran: Any) -> None:
+    words = " ".join(ran.page.words.split())
+    said = [line[2:] for line in ran.said.splitlines() if line.startswith("- ")]
+    assert 5 <= len(said) <= 10
+    for line in said:
+        assert line in words
+    for heading in ("Layer by layer", "A language never seen", "How to read it", "What it cannot show"):
+        assert heading in words
 
 
 def test_a_second_demo_trains_nothing_and_gives_the_same(
     ran: Any, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = (ran.out / "evaluation" / "results.csv").read_bytes()
-    stamps = {path: path.stat().st_mtime_ns for path in (ran.out / "aligners").rglob("model.safetensors")}
-    assert call("--model", model, "--out", ran.out, "--json") == 0
+    kept = ("evaluation/results.csv", "probes/probes.csv", "evaluation/contrasts.csv", "index.html")
+    before = {name: (ran.out / name).read_bytes() for name in kept}
+    stamps = {
+        path: path.stat().st_mtime_ns for path in ran.out.rglob("*.safetensors") if "layer" in str(path)
+    } | {path: path.stat().st_mtime_ns for path in (ran.out / "aligners").rglob("model.safetensors")}
+    assert len(stamps) > 4
+    assert call("--model", model, "--langs", SIX, "--task", "upos", "--out", ran.out, "--json") == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (ran.out / "evaluation" / "results.csv").read_bytes() == before
+    assert {name: (ran.out / name).read_bytes() for name in kept} == before
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
-    assert shown["layer"] in middle_layers(3)
+    (chosen,) = shown["chosen"]
+    assert chosen["model"] == "random" and chosen["layer"] in range(4) and chosen["learner"] in LEARNERS
     assert {row["learner"] for row in shown["results"]} == {*LEARNERS, "majority"}
+
+
+def test_another_demo_in_the_same_folder_is_refused_in_one_message(ran: Any, model: Path) -> None:
+    code, said = listening("--model", model, "--langs", "en,es,et,tr", "--task", "upos", "--out", ran.out)
+    assert code == 1
+    assert said.startswith("error: ") and "another configuration" in said and "--force" in said
+    assert "Traceback" not in said
 
 
 def test_commands_it_advises_are_commands_of_ours(ran: Any) -> None:
@@ -126,7 +221,7 @@ def test_commands_it_advises_are_commands_of_ours(ran: Any) -> None:
 
     root: Any = get_command(app)
     lines = [line.split() for line in ran.said.splitlines() if line.startswith("  concept-align ")]
-    assert len(lines) == 4
+    assert len(lines) == 5
     for _, *words in lines:
         command = root
         while words and hasattr(command, "commands"):
@@ -135,54 +230,61 @@ def test_commands_it_advises_are_commands_of_ours(ran: Any) -> None:
         assert {word for word in words if word.startswith("--")} <= known, words
 
 
-def test_a_dry_run_says_the_languages_and_writes_nothing(
+def test_a_dry_run_says_all_43_languages_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("--out", tmp_path / "out", "--dry-run", "--json") == 0
     said = json.loads(capsys.readouterr().out)
-    assert said["languages"]["targets"] == ["tr", "zh", "hi", "ar"]
+    assert {role: len(codes) for role, codes in said["languages"].items()} == {
+        "train": 22,
+        "validation": 4,
+        "targets": 17,
+    }
+    assert said["models"] == list(NAMES) and said["tasks"] == ["upos", "relation"]
+    assert said["files"] == 129
+    assert not (tmp_path / "out").exists()
+    code, text = listening("--out", tmp_path / "out", "--dry-run")
+    assert code == 0 and "mini-encoder, mini-decoder" in text
+
+
+def test_languages_that_are_too_few_are_named_with_what_is_needed() -> None:
+    code, said = listening("--langs", "de,et,tr", "--dry-run")
+    assert code == 2
+    assert "--langs de,et,tr: too few languages: de, et, tr; needed are en, one more of " in said
+
+
+def test_treebanks_without_the_languages_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "UD_German-Mini").symlink_to(mini_treebanks() / "UD_German-Mini")
+    code, said = listening("--treebanks", tmp_path, "--out", tmp_path / "out")
+    assert code == 2
+    assert "--treebanks: too few languages: de" in said
     assert not (tmp_path / "out").exists()
 
 
-def test_treebanks_without_the_source_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "UD_German-Sample").symlink_to(SAMPLE / "UD_German-Sample")
-    assert call("--treebanks", tmp_path, "--out", tmp_path / "out", "--dry-run") == 2
-    assert "too few languages: de" in capsys.readouterr().err
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    code, said = listening("--out", tmp_path / "file" / "demo", "--langs", SIX)
+    assert code == 2
+    assert said.startswith(f"error: --out {tmp_path}/file/demo: cannot write there")
 
 
-def test_roles_are_disjoint_and_only_of_languages_present() -> None:
-    roles = assign_roles({"en", "ru", "fi", "hi", "ja"})
-    assert (roles.train, roles.validation, roles.targets) == (("en", "ru"), ("fi",), ("hi",))
-    with pytest.raises(UsageError, match="too few"):
-        assign_roles({"en", "de", "fi"})
+def test_an_unknown_task_is_refused_at_once(tmp_path: Path) -> None:
+    code, said = listening("--task", "upos,nouns", "--out", tmp_path / "out")
+    assert code == 2
+    assert "nouns" in said
+    assert not (tmp_path / "out").exists()
 
 
-def test_the_layer_is_chosen_on_development_words_of_the_given_languages_alone() -> None:
-    rows = pd.DataFrame(
-        [
-            ("4", "en", "dev_accuracy", 0.9),
-            ("8", "en", "dev_accuracy", 0.5),
-            ("4", "tr", "dev_accuracy", 0.1),
-            ("8", "tr", "dev_accuracy", 0.9),
-            ("8", "en", "accuracy", 1.0),
-        ],
-        columns=["layer", "language", "metric", "value"],
-    )
-    assert best_layer(rows, ["en"]) == 4
-    assert best_layer(rows, ["tr"]) == 8
-
-
-def test_middle_layers_exist_in_any_model() -> None:
-    for layers in range(1, 40):
-        assert all(1 <= layer <= layers for layer in middle_layers(layers))
-    assert middle_layers(12) == (4, 8)
-
-
-def test_the_sample_is_found_from_the_package_and_missed_with_a_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert default_treebanks() == SAMPLE
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run, "__file__", str(tmp_path / "a" / "b" / "run.py"))
-    with pytest.raises(UsageError, match="--treebanks"):
-        default_treebanks()
+@pytest.mark.slow
+def test_by_itself_it_runs_both_shipped_models_on_43_languages(tmp_path: Path) -> None:
+    for name in NAMES:
+        shipped_model(name)
+    code, said = listening("--out", tmp_path / "demo")
+    assert code == 0, said
+    page = Page((tmp_path / "demo" / "index.html").read_text("utf-8"))
+    assert page.counts["svg"] == 10
+    assert len(page.ids) == len(set(page.ids))
+    assert "mini-encoder − mini-decoder" in said
+    frame = pd.read_csv(tmp_path / "demo" / "evaluation" / "results.csv")
+    assert frame.groupby(["model", "task"]).ngroups == 4
+    assert frame["language"].nunique() == 17 + 5

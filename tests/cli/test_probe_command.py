@@ -13,14 +13,14 @@ from concept_align.extract import extract
 from concept_align.spaces.probe import Probe
 from concept_align.treebanks.discover import find
 
-SAMPLE = Path(__file__).parent.parent.parent / "ud_data" / "sample"
+MINI = Path(__file__).parent.parent.parent / "ud_data" / "mini"
 QUICK = ["--epochs", "2", "--rank", "4"]
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("probe") / "store"
-    extract(FakeModel(), find(SAMPLE, "en,de,fi"), folder, layers=[1, 2])
+    extract(FakeModel(), find(MINI, "en,de,fi"), folder, layers=[1, 2])
     return folder
 
 
@@ -109,7 +109,7 @@ def test_a_kept_probe_that_is_not_the_one_asked_for_is_made_again(store, tmp_pat
 def test_the_probes_are_kept_with_what_they_were_made_from(store, tmp_path):
     sweep(store, tmp_path, "--task", "relation", "--langs", "fi", "--layers", "-2")
     probe = Probe.load(tmp_path / "units" / "relation.layer-02" / "fi")
-    assert probe.provenance["treebank"] == "UD_Finnish-Sample"
+    assert probe.provenance["treebank"] == "UD_Finnish-Mini"
     assert probe.provenance["features"]["root"] == "start"
     assert probe.projection.shape == (8, 4) and probe.standardiser is not None
 
