@@ -16,6 +16,7 @@ import pandas as pd
 from networks import KINDS, LAYERS
 
 from concept_align.evaluation.statistics import sign_flip
+from concept_align.treebanks.registry import META_TRAIN, TARGETS
 
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("concept-align")
@@ -41,10 +42,15 @@ def own_probes(work: Path, treebanks: Path, kind: str, state: str) -> pd.DataFra
         "--splits", "train,dev,test", "--layers", f"0-{len(LAYERS)}", "--out", folder / "store")  # fmt: skip
     run("probe", "--store", folder / "store", "--out", folder / "probe")
     rows = pd.read_csv(folder / "probe" / "probe-upos.csv")
-    rows = rows[(rows["learner"] == "probe") & (rows["metric"] == "accuracy") & (rows["language"] != "mean")]
+    rows = rows[(rows["learner"] == "probe") & (rows["metric"] == "accuracy") & _single(rows)]
     return rows.assign(source="own", layer=rows["layer"].astype(int))[
         ["source", "language", "layer", "value"]
     ]
+
+
+def _single(rows: pd.DataFrame) -> pd.Series:
+    """Which rows are about one language, not about a mean or a spread of several."""
+    return rows["language"].isin(META_TRAIN + TARGETS)
 
 
 def zero_shot(work: Path, kind: str, state: str, layer: int) -> pd.DataFrame:
@@ -55,7 +61,7 @@ def zero_shot(work: Path, kind: str, state: str, layer: int) -> pd.DataFrame:
         (
             "en",
             "source-probe",
-            ["--train-langs", "none", "--validation-langs", "none", "--target-langs", "none"],
+            ["--train-langs", "en", "--validation-langs", "none", "--target-langs", "none"],
         ),
         ("26", "pooled", []),
     ):
@@ -66,7 +72,7 @@ def zero_shot(work: Path, kind: str, state: str, layer: int) -> pd.DataFrame:
             "--out", out)  # fmt: skip
         rows = pd.read_csv(out / "results.csv")
         kept = (rows["learner"] == learner) & (rows["metric"] == "accuracy") & (rows["draw"] == -1)
-        rows = rows[kept & (rows["shots"] == 0) & (rows["language"] != "mean")]
+        rows = rows[kept & (rows["shots"] == 0) & _single(rows)]
         frames.append(rows.assign(source=source, layer=layer)[["source", "language", "layer", "value"]])
     return pd.concat(frames)
 
@@ -90,17 +96,15 @@ def report(rows: pd.DataFrame) -> str:
     for kind in KINDS:
         held = rows[rows["model"].str.startswith(kind)]
         if len(held):
-            best = int(_own(held).loc["trained"].idxmax())
-            lines += [
-                "",
-                f"## {kind}",
-                *_own_table(held),
-                "",
-                *_bars(kind, held, best),
-                "",
-                *_zero_table(held, best),
-            ]
+            lines += ["", f"## {kind}", "", *measured(kind, rows)]
     return "\n".join(lines) + "\n"
+
+
+def measured(kind: str, rows: pd.DataFrame) -> list[str]:
+    """The lines of one kind."""
+    held = rows[rows["model"].str.startswith(kind)]
+    best = int(_own(held).loc["trained"].idxmax())
+    return [*_own_table(held), "", *_bars(kind, held, best), "", *_zero_table(held, best)]
 
 
 def _own(held: pd.DataFrame) -> pd.DataFrame:
@@ -118,7 +122,7 @@ def _own_table(held: pd.DataFrame) -> list[str]:
     means = _own(held)
     head = ["own probe, 43 languages", *(f"layer {layer}" for layer in means.columns)]
     body = [[state, *map(_percent, means.loc[state])] for state in STATES]
-    return ["", *_table(head, body)]
+    return _table(head, body)
 
 
 def _bars(kind: str, held: pd.DataFrame, best: int) -> list[str]:
