@@ -33,8 +33,18 @@ def test_commands_of_the_readme_have_the_options_they_are_given(words: list[str]
 
 def test_the_readme_shows_the_whole_main_job() -> None:
     assert [words[1] for words in COMMANDS] == [
-        "treebanks", "extract", "probe", "meta-train", "meta-train", "evaluate",
+        "demo", "treebanks", "extract", "probe", "meta-train", "meta-train", "evaluate",
     ]  # fmt: skip
+
+
+def test_the_excerpt_of_the_demo_has_what_the_demo_prints() -> None:
+    from concept_align.demo.settings import MODELS, TASKS
+
+    (excerpt,) = re.findall(r"<!-- demo -->\n```\n(.*?)```", README, flags=re.DOTALL)
+    title, head, *rows = excerpt.split("\n\n")[0].splitlines()
+    assert title.startswith("Accuracy, %")
+    assert [cell.strip() for cell in head.split("┃")][:4] == ["model", "task", "layer", "learner"]
+    assert [row.split()[0] for row in rows[1:]] == [model for model in MODELS for _ in TASKS]
 
 
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The demo's page: what was found, figure by figure, how to read it, and what it cannot show."""
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ..report.figures import shots_figure
 from ..report.layers import layers_figure
 from ..report.names import short_revision, task_name
 from ..report.reach import reach_figure
-from ..report.tables import TextTable, by_setting, comparison_table, language_table, summary_tables
+from ..report.tables import TextTable, comparison_table, language_table, summary_tables
 from .contrasts import LEVEL
 from .explain import CANNOT, HOW, LEARNERS_SAID, WHAT
 from .shown import Shown
@@ -97,10 +98,17 @@ def _layers(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
 
 
 def _settings(shown: Shown) -> list[tuple[str, str, str, pd.DataFrame]]:
-    """(model, task, title, rows of the evaluation), in the order of the tables."""
+    """(model, task, title, rows of the evaluation): a task's models beside each other."""
+    frame = shown.frame
     return [
-        (model, task, f"{model}, {task_name(task)}", rows)
-        for (model, _, _, task, _), rows in by_setting(shown.frame)
+        (
+            model,
+            task,
+            f"{model}, {task_name(task)}",
+            frame[(frame["model"] == model) & (frame["task"] == task)],
+        )
+        for task in shown.plan.tasks
+        for model in shown.plan.models
     ]
 
 
@@ -138,10 +146,12 @@ def _zero(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
 
 def _few(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
     made, tables = [], []
+    top = _top(shown)
     for model, task, title, rows in _settings(shown):
         if drawn:
-            paths = shots_figure(rows, _stem(folder, "shots", model, task))
-            made.append((paths, f"{title}. Bands are 95% intervals of the mean over languages."))
+            paths = shots_figure(rows, _stem(folder, "shots", model, task), title=title, top=top)
+            layer = shown.layers[model, task]
+            made.append((paths, f"{title}, layer {layer}. Bands: 95% intervals of the mean over languages."))
         for metric in ("accuracy", "macro_f1"):
             means = summary_tables(rows, metric)[:1]
             tables += [page.table(_titled(shape, title), folded=True) for shape in means]
@@ -156,6 +166,13 @@ def _few(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
             *tables,
         ],
     )
+
+
+def _top(shown: Shown) -> float:
+    """One upper end for all curves of means, so that figures side by side can be compared, in per cent."""
+    frame = shown.frame
+    highs = frame.loc[(frame["metric"] == "accuracy") & (frame["language"] == "mean"), "high"]
+    return 5 * math.ceil(20 * float(highs.max()) + 0.2)
 
 
 def _trust(shown: Shown) -> page.Section:

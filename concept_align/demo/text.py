@@ -11,6 +11,7 @@ from .settings import SHOTS
 from .shown import Shown
 
 NAN = float("nan")
+SURE = 0.001
 
 
 def outcome_table(shown: Shown) -> TextTable:
@@ -43,16 +44,16 @@ def findings(shown: Shown) -> list[str]:
     lines = [
         f"Learned from {len(roles.train)} languages; {len(roles.validation)} more chose epochs and learner. "
         f"The {number} test languages chose nothing: zero-shot has not seen a labelled word of them.",
-        "Zero-shot against the commonest class, " + _listed(by_kind[FLOOR]),
+        "Zero-shot against the commonest class: " + _listed(by_kind[FLOOR]),
     ]
     if by_kind[MANY]:
-        lines.append("Many languages to learn from against English alone, " + _listed(by_kind[MANY]))
+        lines.append("Many languages to learn from against English alone: " + _listed(by_kind[MANY]))
     lines += [
-        f"{max(SHOTS)} labelled sentences against none, " + _listed(by_kind[FEW]),
-        "A probe of the language's own training split against zero-shot, " + _listed(by_kind[OWN]),
+        f"{max(SHOTS)} labelled sentences against none: " + _listed(by_kind[FEW]),
+        "A probe of the language's own training split against zero-shot: " + _listed(by_kind[OWN]),
     ]
     if by_kind[MODELS]:
-        lines.append(f"{by_kind[MODELS][0].model}, zero-shot, " + _listed(by_kind[MODELS]))
+        lines.append(f"{by_kind[MODELS][0].model}, zero-shot: " + _listed(by_kind[MODELS]))
     least = 2 / 2**number  # of the patterns of signs, two are as extreme as all alike
     lines.append(
         "In points, with bootstrap intervals over languages; p of sign-flip tests over languages, Holm's "
@@ -66,21 +67,25 @@ def findings(shown: Shown) -> list[str]:
 
 
 def _listed(found: list[Contrast]) -> str:
-    """By task: ``word classes: mini-encoder +3.1 [1.0, 5.2] (13 of 17, p = 0.02), …; relations: …``."""
+    """By task: ``word classes +3.1 [1.0, 5.2] (mini-encoder), …; relations …; each p < 0.001``.
+
+    Where not all are that clear, p stands with each.
+    """
+    sure = all(one.p_holm < SURE for one in found)
     parts = []
     for task in dict.fromkeys(one.task for one in found):
-        said = ", ".join(_said(one) for one in found if one.task == task)
-        parts.append(f"{task_name(task)}: {said}")
-    return "; ".join(parts) + "."
+        said = ", ".join(_said(one, sure=sure) for one in found if one.task == task)
+        parts.append(f"{task_name(task)} {said}")
+    return "; ".join(parts) + (f"; {'each ' if len(found) > 1 else ''}p < {SURE:g}." if sure else ".")
 
 
-def _said(one: Contrast) -> str:
-    """In doubt, ``not clear``. A contrast of models was named before."""
-    model = "" if one.kind == MODELS else f"{one.model} "
+def _said(one: Contrast, *, sure: bool) -> str:
     bounds = "" if math.isnan(one.low) else f" [{100 * one.low:.1f}, {100 * one.high:.1f}]"
-    p = "p < 0.001" if one.p_holm < 0.001 else f"p = {one.p_holm:.2g}"
-    doubt = "" if one.clear else ": not clear"
-    return f"{model}{100 * one.difference:+.1f}{bounds} ({one.better_in} of {one.n}, {p}{doubt})"
+    about = [one.model] if one.kind != MODELS else []  # there both were named before
+    if not sure:
+        p = f"p < {SURE:g}" if one.p_holm < SURE else f"p = {one.p_holm:.2g}"
+        about.append(p if one.clear else f"{p}, not clear")
+    return f"{100 * one.difference:+.1f}{bounds}" + (f" ({', '.join(about)})" if about else "")
 
 
 def _caution(shown: Shown) -> str:

@@ -73,19 +73,30 @@ def _band(part: pd.DataFrame, places: dict[int, int]) -> tuple[Any, ...]:
 
 
 def shots_figure(
-    frame: pd.DataFrame, stem: str | Path, *, metric: str = "accuracy", summary: str = "mean"
+    frame: pd.DataFrame,
+    stem: str | Path,
+    *,
+    metric: str = "accuracy",
+    summary: str = "mean",
+    title: str | None = None,
+    top: float | None = None,
 ) -> list[Path]:
     """A learner's ``summary`` over targets against shots, with interval bands; a facet a setting.
+
+    ``title`` stands over a figure of one setting in place of its task and layer; with ``top``, the axis goes
+    from 0 to that many per cent.
 
     Writes ``stem.png`` and ``stem.svg`` and returns their paths.
     """
     rows = _means(frame, metric)
     rows = rows[rows["language"] == summary]
     facets, learners = _facets(rows), _ordered(rows)
+    if title is not None and len(facets) == 1:
+        facets = [(title, facets[0][1])]
     with styled():
-        figure, axes = _grid(facets, 5.4 if len(facets) == 1 else 3.6, 3.6, sharey=True)
+        figure, axes = _grid(facets, 4.8 if len(facets) == 1 else 3.6, 3.6, sharey=True)
         looks, handles = look(sorted(learners)), {}
-        for axis, (title, part) in zip(axes, facets, strict=True):
+        for axis, (heading, part) in zip(axes, facets, strict=True):
             shots = sorted(part["shots"].unique())
             places = {n: place for place, n in enumerate(shots)}
             for learner in learners:
@@ -100,10 +111,12 @@ def shots_figure(
             if len(floor):
                 x, value, _, _ = _band(floor, places)
                 (handles["majority class"],) = axis.plot(x, value, color=GREY, linestyle=":", linewidth=1.3)
-            axis.set_title(title)
+            axis.set_title(heading)
             axis.set_xticks(range(len(shots)), [str(n) for n in shots])
             axis.set_xlabel("labelled sentences of the target language")
             axis.margins(x=0.04)
+            if top is not None:
+                axis.set_ylim(0, top)
         for axis in axes[:: _across(len(facets))]:
             axis.set_ylabel(f"{summary} {METRIC_TITLES[metric]} over languages, %")
         _legend(figure, handles, _across(len(facets)))

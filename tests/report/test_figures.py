@@ -52,6 +52,12 @@ def test_layers_and_tasks_are_facets(made, tmp_path):
     assert pixels(several).size > 2 * pixels(alone).size
 
 
+def test_a_title_and_an_upper_end_change_the_figure_of_one_setting(made, tmp_path):
+    plain, _ = shots_figure(made.frame, tmp_path / "plain")
+    titled, _ = shots_figure(made.frame, tmp_path / "titled", title="model, words", top=90)
+    assert plain.read_bytes() != titled.read_bytes()
+
+
 @pytest.mark.parametrize(("facets", "across"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 2)])
 def test_facets_fill_their_rows(facets, across):
     assert _across(facets) == across
