@@ -30,7 +30,10 @@ class Origin:
 
 
 def locate(name: str, revision: str | None, offline: bool) -> Origin:
-    """Find ``name``, one of ``NAMES``, a path or a hub id, and pin it. Raises ModelError, UsageError for a revision of a local folder."""
+    """Find ``name`` (one of ``NAMES``, a path or a hub id) and pin it.
+
+    Raises ModelError, UsageError for a revision of a local folder.
+    """
     path = shipped_model(name) if name in NAMES else Path(name).expanduser()
     if not path.exists():
         if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or "\\" in name:
