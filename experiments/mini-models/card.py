@@ -49,7 +49,7 @@ models.
 from concept_align.models.shipped import shipped_model
 from transformers import {auto}, AutoTokenizer
 
-folder = shipped_model("mini-{kind}")          # or: concept-align extract --model mini-{kind}
+folder = shipped_model("mini-{kind}")  # or: concept-align extract --model mini-{kind}
 model, tokenizer = {auto}.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
 ```
 
@@ -59,8 +59,8 @@ Needs transformers 5: older ones do not know which of its layers look at neighbo
 
 - {architecture}, 4 blocks of width 256, 4 heads, 18,000 pieces with byte fallback, {weights} weights, kept in
   half precision, computed in float32.
-- Three of the four blocks attend to {window}; the third to everything. Rows were 128 pieces long in training;
-  it takes up to 512, untested beyond 128.
+- Three of the four blocks attend to {window}; the third to everything. Rows were 128 pieces long
+  in training; it takes up to 512, untested beyond 128.
 - Trained from nothing on {seen} million pieces ({steps} steps of {batch}) in {hours} on one processor core.
   It learned to tell {objective}, and, everywhere, unsupervised word classes of the word's own
   language (`experiments/mini-models/README.md` of the project).
@@ -69,8 +69,8 @@ Needs transformers 5: older ones do not know which of its layers look at neighbo
 
 29 million words of 43 languages: training parts of Universal Dependencies treebanks, some of which are for
 non-commercial use, help texts and interface messages of free software, and the Universal Declaration of Human
-Rights. No dev, test or PUD sentence of UD is among them. Norwegian is mostly Nynorsk; Hindi has no treebank
-text; Armenian, Telugu, Irish and Urdu have the least of all. Most text other than the treebanks speaks of
+Rights. No dev, test or PUD sentence of UD is among them. Norwegian is Nynorsk in the treebank text,
+Bokmål in the rest; Hindi has no treebank text; Armenian, Telugu, Irish and Urdu have the least of all. Most text other than the treebanks speaks of
 software.
 
 The weights are under **CC BY-NC-SA 4.0** (`../LICENSE`), unlike the project's code.
