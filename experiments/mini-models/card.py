@@ -69,9 +69,9 @@ Needs transformers 5: older ones do not know which of its layers look at neighbo
 
 29 million words of 43 languages: training parts of Universal Dependencies treebanks, some of which are for
 non-commercial use, help texts and interface messages of free software, and the Universal Declaration of Human
-Rights. No dev, test or PUD sentence of UD is among them. Norwegian is Nynorsk in the treebank text,
-Bokmål in the rest; Hindi has no treebank text; Armenian, Telugu, Irish and Urdu have the least of all. Most text other than the treebanks speaks of
-software.
+Rights. No dev, test or PUD sentence of UD is among them. Norwegian is Nynorsk in the treebank text, Bokmål in
+the rest; Hindi has no treebank text; Armenian, Telugu, Irish and Urdu have the least of all. Most text other
+than the treebanks speaks of software.
 
 The weights are under **CC BY-NC-SA 4.0** (`../LICENSE`), unlike the project's code.
 
