@@ -1,4 +1,4 @@
-"""Paired tests over languages, and corrections for testing many pairs.
+"""Paired tests over languages; with them, corrections for testing many pairs (``multiplicity``).
 
 The sign-flip test asks how often the mean difference would be as large if, in each language, which of the
 two learners is better were a coin's throw (Fisher's randomisation test on paired differences). It is exact
@@ -10,7 +10,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..multiplicity import benjamini_hochberg, holm
 from ..seeding import stream
+
+__all__ = ["benjamini_hochberg", "holm", "sign_flip", "wilcoxon"]
 
 Floats = NDArray[np.float64]
 
@@ -52,21 +55,3 @@ def wilcoxon(differences: Floats) -> float:
         return 1.0
     # Differences that are equal in truth differ in the last bits and would not tie.
     return float(signed_rank(np.round(differences, 12), zero_method="pratt").pvalue)
-
-
-def holm(p: Floats) -> Floats:
-    """Holm's step-down adjusted p-values: the chance of any false finding is bounded."""
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
-
-
-def benjamini_hochberg(p: Floats) -> Floats:
-    """Step-up adjusted p-values: the share of false findings among findings is bounded."""
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return adjusted
