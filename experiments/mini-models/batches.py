@@ -49,9 +49,9 @@ class Reader:
         self.generator = np.random.default_rng(seed)
         files = sorted((work / "tokens").glob("*/*.npz"))
         self.languages = sorted({file.stem for file in files})
-        self.classes = [np.load(work / "classes" / f"{code}.npz") for code in self.languages]
-        self.own = [held["own"].astype(np.int64) for held in self.classes]
-        self.shared = [held["shared"].astype(np.int64) for held in self.classes]
+        classes = work / "classes"
+        self.own = [np.load(classes / f"{code}.npz")["own"].astype(np.int64) for code in self.languages]
+        self.shared = [np.load(classes / f"{code}.shared.npy").astype(np.int64) for code in self.languages]
         self.sources: dict[str, dict[int, _Text]] = {}
         for file in files:
             held = np.load(file)
@@ -136,8 +136,8 @@ class Reader:
 class Corruption:
     """Which words are hidden from the encoder."""
 
-    masked: float = 0.2
-    replaced: float = 0.15
+    masked: float = 0.12
+    replaced: float = 0.06
 
 
 def corrupt(batch: Batch, how: Corruption, generator: np.random.Generator) -> tuple[NDArray, NDArray]:

@@ -1,15 +1,13 @@
 """Word classes from counts alone: what the models learn to predict beside the words themselves.
 
-Two inventories, both without labels:
+Each language has an inventory of its own, found without labels: a word is described by the classes of the
+words directly left and right of it and by its ending, the descriptions are clustered, and the clusters are
+the classes of the next round (in the spirit of Clark 2003); the commonest words are classes by themselves.
+``translations.py`` adds the inventory that all languages share.
 
-- of each language its own: a word is described by the classes of the words directly left and right of it
-  and by its ending, the descriptions are clustered, and the clusters are the classes of the next round
-  (in the spirit of Clark 2003); the commonest words are classes by themselves;
-- one for all languages: words are described by the translated paragraphs in which they occur (Levy et al.
-  2017), and by the mean description of their left and right neighbours, standardised by language, so that a
-  cluster gathers words of many languages that stand in like places.
-
-The same descriptions start the piece embeddings.
+Beside them a description in one space for all languages: the translated paragraphs in which a word occurs
+(Levy et al. 2017), and the mean description of its left and right neighbours, standardised by language. Both
+descriptions start the piece embeddings.
 """
 
 import argparse
@@ -22,7 +20,7 @@ import numpy as np
 from mixture import TREEBANKS, Text, read_texts
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.cluster import KMeans
 from sklearn.utils.extmath import randomized_svd
 from words import words
 
@@ -215,10 +213,9 @@ def main() -> None:
     parser.add_argument(
         "--own",
         type=int,
-        default=64,
+        default=96,
         help="classes of each language's own inventory, beside the commonest words",
     )
-    parser.add_argument("--shared", type=int, default=128, help="classes of the shared inventory")
     parser.add_argument("--dims", type=int, default=48, help="of a description")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -227,11 +224,6 @@ def main() -> None:
         texts.setdefault(text.language, []).append(text)
     languages = [count(code, held, args.work / "segmenters") for code, held in sorted(texts.items())]
     shared = shared_description(languages, args.dims, args.seed)
-    every = np.concatenate(shared)
-    weights = np.log1p(np.concatenate([language.counts for language in languages]))
-    known = np.abs(every[:, : args.dims]).sum(1) > 0
-    model = MiniBatchKMeans(args.shared, n_init=3, batch_size=8192, random_state=args.seed)
-    model.fit(every[known], sample_weight=weights[known])
     folder = args.work / "classes"
     folder.mkdir(parents=True, exist_ok=True)
     most = 0
@@ -242,13 +234,12 @@ def main() -> None:
             forms=np.array(language.forms),
             counts=language.counts,
             own=labels,
-            shared=model.predict(described),
             own_description=own,
             shared_description=described,
         )
         most = max(most, int(labels.max()) + 1)
         print(f"{language.code}: {len(language.forms)} words, {labels.max() + 1} classes", flush=True)
-    counts = {"languages": [language.code for language in languages], "own": most, "shared": args.shared}
+    counts = {"languages": [language.code for language in languages], "own": most}
     (folder / "classes.json").write_text(json.dumps(counts) + "\n")
 
 

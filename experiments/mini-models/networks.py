@@ -80,7 +80,7 @@ class Weights:
     words: float = 0.25  # the word itself: a softmax over all pieces, at ``sampled`` positions
     classes: float = 1.0  # the classes of hidden words (encoder) or of the next word (decoder)
     seen: float = 1.0  # the classes of the words that are there to see
-    shared: float = 0.3  # of the shared inventory, relative to a language's own
+    shared: float = 0.5  # of the shared inventory, relative to a language's own
     replaced: float = 3.0  # encoder: was this piece replaced (Clark et al. 2020)
     sampled: int = 192  # positions of a batch at which words are predicted
     classed: int = 700  # and classes, by each head
