@@ -1,5 +1,6 @@
 """The tagger that checks the mini treebanks: what it reads of a word, that it learns, that it is kept."""
 
+import csv
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from fake_model import FakeModel
 
 from concept_align.errors import ModelError
 from concept_align.extract import extract
+from concept_align.report.names import language_name
 from concept_align.store import Store
 from concept_align.treebanks.concepts import parse_task
 from concept_align.treebanks.discover import find
@@ -115,3 +117,16 @@ def test_another_model_is_refused(store: Store, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(tag_mini, "describe", lambda name, offline: FakeModel(revision="another"))
     with pytest.raises(ModelError, match="revision is another"):
         tag_mini.mini_states([], "model", store, SETTINGS, tmp_path)
+
+
+def test_readme_gives_the_agreement_of_every_language_as_measured() -> None:
+    with (UD_DATA / "mini" / "agreement.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    page = (UD_DATA / "mini" / "README.md").read_text()
+    assert len(rows) == 43
+    for row in rows:
+        numbers = [
+            f"{100 * float(row[name]):.1f}" for name in ("tagger_upos", "upos", "tagger_relation", "relation")
+        ]
+        below = "below" if row["verdict"] == "below" else ""
+        assert f"| {language_name(row['language'])} | {' | '.join(numbers)} | {below} |" in page
