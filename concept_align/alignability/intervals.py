@@ -1,0 +1,65 @@
+r"""Intervals of scores, from bootstrap draws of the words (or sentences) of both languages.
+
+What an interval is for: the score that prototypes of infinitely many words would have. Two biases stand
+between it and the bootstrap. Errors of prototypes make every score smaller, or, where the same concepts are
+rare in both languages, larger; and a draw has those errors twice, the sample's and its own. So the
+percentiles of the draws lie around another value than the wanted one and cover it in 0-95 % of samples.
+
+Here, on Fisher's scale z = artanh(score), with the draws' mean m and standard deviation s, the excess
+z - m of the sample over the draws estimates that of the truth over the sample (bias-corrected normal
+interval, Davison & Hinkley 1997, section 5.2), and is itself counted among the errors, because the true
+excess is larger than its estimate where errors are large:
+
+    2 z - m  +-  t sqrt(s^2 + (z - m)^2).
+
+Measured coverage of 95 % intervals by this rule is in ``experiments/alignability``: it holds for debiased
+spaces (:meth:`Geometry.debiased`, whose draws are debiased twice) and is too small for scores above 0.85
+where most concepts have a few dozen words in raw spaces: their errors are as large as what is measured.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+# "correlation": Fisher's scale, for scores from -1 (or 0) to 1. "share": as they are, kept in [0, 1], for
+# precision and reciprocal ranks, which reach 1.
+Scale = Literal["correlation", "share"]
+
+LIMIT = 1 - 1e-6  # a score of 1 has no place on Fisher's scale
+
+
+def interval(
+    value: ArrayLike,
+    replicates: ArrayLike,
+    confidence: float = 0.95,
+    *,
+    freedom: float = 18,
+    scale: Scale = "correlation",
+) -> tuple[Floats, Floats]:
+    """Bounds [...] of scores ``value`` [...] with bootstrap draws ``replicates`` [draws, ...].
+
+    ``freedom``: degrees of freedom of Student's t. The rarest concepts have the largest errors; of n words
+    each in both languages, their size is known with 2 (n - 1). Draws without a score are left out; without
+    a value, or with fewer than two draws, there is no interval (NaN).
+    """
+    from scipy.stats import t
+
+    scores = np.asarray(value, dtype=np.float64)
+    draws = np.asarray(replicates, dtype=np.float64)
+    if scale == "correlation":
+        scores, draws = (np.arctanh(np.clip(array, -LIMIT, LIMIT)) for array in (scores, draws))
+    known = np.isfinite(draws)
+    number = known.sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(known, draws, 0).sum(0) / number
+        variance = np.where(known, (draws - mean) ** 2, 0).sum(0) / (number - 1)
+        excess = scores - mean
+        half = t.isf((1 - confidence) / 2, freedom) * np.sqrt(variance + excess**2)
+    half = np.where(number > 1, half, np.nan)
+    low, high = scores + excess - half, scores + excess + half
+    if scale == "correlation":
+        return np.tanh(low), np.tanh(high)
+    return np.clip(low, 0, 1), np.clip(high, 0, 1)
