@@ -39,6 +39,13 @@ _STYLE: dict[str, Any] = {
     "savefig.dpi": 200,
     "svg.hashsalt": "concept-align",
     "svg.fonttype": "path",
+    "pdf.fonttype": 42,  # letters stay letters: to be searched, and to be edited by a typesetter
+}
+# What a writer of each kind would put in by itself: dates and versions.
+_NO_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
 
@@ -82,13 +89,15 @@ def single(width: float = 4.4, height: float = 3.2) -> tuple[Any, Any]:
     return figure, figure.subplots()
 
 
-def write(figure: Any, stem: str | Path) -> list[Path]:
-    """``stem.png`` and ``stem.svg``, each whole or not at all; no dates or versions go in."""
+def write(figure: Any, stem: str | Path, *, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+    """``stem.png`` and so on, each whole or not at all; no dates or versions go in."""
     written = []
-    for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
+    for suffix in formats:
         buffer = BytesIO()
-        figure.savefig(buffer, format=suffix[1:], metadata=metadata, bbox_inches="tight", facecolor="white")
-        path = Path(f"{stem}{suffix}")
+        figure.savefig(
+            buffer, format=suffix, metadata=_NO_METADATA[suffix], bbox_inches="tight", facecolor="white"
+        )
+        path = Path(f"{stem}.{suffix}")
         atomic.write_bytes(path, buffer.getvalue())
         written.append(path)
     return written
