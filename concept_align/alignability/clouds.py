@@ -1,0 +1,98 @@
+"""From the words of one language and layer to the inner products of its prototypes, with replicates.
+
+A replicate is a weighting of the sentences: c_k = sum of w_i x_i / sum of w_i over the words i of concept k.
+For all replicates together that is one matrix product per concept, [replicates, words] @ [words, dim].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..spaces.features import Features
+from .geometry import AnyFloats, Floats
+
+CHUNK = 8192  # words at a time
+BLOCK = 32  # replicates whose prototypes are widened to float64 at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """What one language and layer give a geometry."""
+
+    counts: NDArray[np.int64]  # [concepts]
+    gram: Floats  # [concepts, concepts]
+    noise: Floats  # [concepts]
+    halves: AnyFloats | None  # [splits, 2, concepts, concepts]
+    replicates: AnyFloats | None  # [draws, concepts, concepts]
+
+
+def cloud(
+    features: Features,
+    *,
+    weights: torch.Tensor,
+    halves: int = 0,
+    unit: NDArray[np.int64] | None = None,
+    projection: torch.Tensor | None = None,
+    min_words: int = 1,
+    dtype: torch.dtype = torch.float32,
+) -> Cloud:
+    """The inner products of the prototypes of ``features``, and those of each replicate, kept in ``dtype``.
+
+    ``weights`` [replicates, units]: the first 2 * ``halves`` are halves, the rest bootstrap draws; ``unit``
+    [words] is the unit of each word. ``projection`` [dim, rank] is applied to words first. A concept of fewer
+    than ``min_words`` words has no prototype (NaN).
+
+    Sums of the whole sample are float64; those of replicates float32, of words less the language's mean,
+    which is added to their means in float64: float32 would lose what prototypes differ in to a large mean.
+    """
+    x, y, concepts = features.x, features.y, len(features.concepts)
+    centre = x.mean(0) if len(y) else x.new_zeros(features.dim)
+    origin = centre.double() if projection is None else centre.double() @ projection.double()
+    units = torch.from_numpy(np.arange(len(y)) if unit is None else unit)
+    dim, number = len(origin), len(weights)
+    sums = torch.zeros(concepts, dim, dtype=torch.float64)
+    squares = torch.zeros(concepts, dtype=torch.float64)
+    weighted, mass = torch.zeros(concepts, number, dim), torch.zeros(concepts, number)
+    counts = features.counts()
+    for concept, rows in enumerate(torch.argsort(y, stable=True).split(counts.tolist())):
+        for piece in rows.split(CHUNK):
+            part = x[piece].sub_(centre)
+            if projection is not None:
+                part = part @ projection
+            sums[concept] += part.sum(0, dtype=torch.float64)
+            squares[concept] += part.square().sum(1).double().sum()
+            own = weights[:, units[piece]]
+            weighted[concept].addmm_(own, part)
+            mass[concept] += own.sum(1)
+    n = counts.double()
+    enough = counts >= max(min_words, 1)
+    means = torch.where(enough[:, None], sums / n[:, None], torch.nan)
+    spread = (squares - n * means.square().sum(1)).clamp(min=0)
+    noise = torch.where(counts > 1, spread / (n * (n - 1)), torch.nan)
+    means = means + origin
+    grams = torch.empty(number, concepts, concepts, dtype=dtype)
+    for begin in range(0, number, BLOCK):
+        block = slice(begin, begin + BLOCK)
+        # 0 / 0 is NaN: a half without a word of a concept
+        some = (weighted[:, block].double() / mass[:, block, None]).transpose(0, 1) + origin
+        some[:, ~enough] = torch.nan
+        grams[block] = torch.bmm(some, some.transpose(1, 2)).to(dtype)
+    found = grams.numpy()
+    return Cloud(
+        counts.numpy(),
+        (means @ means.T).numpy(),
+        noise.numpy(),
+        found[: 2 * halves].reshape(halves, 2, concepts, concepts) if halves else None,
+        found[2 * halves :] if number > 2 * halves else None,
+    )
+
+
+def class_means(features: Features) -> torch.Tensor:
+    """float32 [concepts, dim]; 0 for an absent concept."""
+    sums = torch.zeros(len(features.concepts), features.dim, dtype=torch.float64)
+    for begin in range(0, features.words, CHUNK):
+        piece = slice(begin, begin + CHUNK)
+        sums.index_add_(0, features.y[piece], features.x[piece].double())
+    return (sums / features.counts().clamp(min=1)[:, None]).float()

@@ -1,0 +1,102 @@
+"""A geometry from a store that holds class statistics alone: no replicates, and errors unknown."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+
+from ..errors import UsageError
+from ..spaces.standardise import FLOOR, Standardisation
+from ..store.statistics import Statistics
+from ..store.store import Store
+from ..types import MwtPolicy, RootPolicy
+from .build import stacked
+from .clouds import Cloud
+from .geometry import Geometry
+
+NOTE = "from class statistics: no intervals, ceilings or errors of prototypes"
+
+
+def build_from_statistics(
+    store: Store,
+    *,
+    task: str = "upos",
+    layers: Sequence[int] | None = None,
+    languages: Iterable[str] | None = None,
+    root: RootPolicy = "start",
+    mwt: MwtPolicy = "share",
+    standardise: Standardisation = "language",
+    min_words: int = 1,
+) -> Geometry:
+    """The geometry of the train statistics in ``store``; ``noise`` is NaN, halves and replicates are None.
+
+    ``standardise="language"`` takes mean and scale from the second moments of the labelled words, which
+    states take from all words; relations, being differences, do not know the scale of states.
+    """
+    held = [
+        shard
+        for shard in store.contents()
+        if shard.complete and shard.kind == "statistics" and shard.split == "train" and shard.task == task
+    ]
+    if layers is None:
+        layers = sorted({shard.layer for shard in held if shard.layer is not None})
+    at = [{shard.language for shard in held if shard.layer == layer} for layer in layers]
+    there = set.intersection(*at) if at else set()
+    names = tuple(sorted(there)) if languages is None else tuple(dict.fromkeys(languages))
+    if not names or (missing := [name for name in names if name not in there]):
+        raise UsageError(
+            f"no train statistics of {task} of {', '.join(missing) if names else 'any language'}",
+            where=str(store.folder),
+            remedy=f"there are: {', '.join(sorted(there)) or 'none'}; extract with --sink statistics",
+        )
+    found: list[list[Cloud]] = []
+    concepts: tuple[str, ...] = ()
+    for layer in layers:
+        found.append([])
+        for language in names:
+            treebank = store.treebank_of(language)
+            statistics = store.statistics(treebank, "train", layer, task, root=root, mwt=mwt)
+            concepts = statistics.concepts
+            found[-1].append(_cloud(statistics, task, standardise, min_words, language))
+    about = {"task": task, "mwt": mwt, "root": root, "standardise": standardise}
+    return Geometry(
+        model=store.recipe.model,
+        revision=store.recipe.revision,
+        task=task,
+        space="raw",
+        layers=tuple(str(layer) for layer in layers),
+        languages=names,
+        concepts=concepts,
+        dims=(store.recipe.dim,) * len(layers),
+        provenance={"features": about, "notes": dict.fromkeys(names, NOTE)},
+        **stacked(found),
+    )
+
+
+def _cloud(
+    statistics: Statistics, task: str, standardise: Standardisation, min_words: int, language: str
+) -> Cloud:
+    counts = statistics.counts
+    means = statistics.sums / counts[:, None]
+    if standardise != "none":
+        mean, scale = _mean_and_scale(statistics, task, standardise, language)
+        means = (means - mean) / scale
+    means = torch.where((counts >= max(min_words, 1))[:, None], means, torch.nan)
+    noise = np.full(len(counts), np.nan)
+    return Cloud(counts.numpy().copy(), (means @ means.T).numpy(), noise, None, None)
+
+
+def _mean_and_scale(
+    statistics: Statistics, task: str, standardise: Standardisation, language: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if standardise == "global" or task == "relation" or statistics.second is None:
+        raise UsageError(
+            f"class statistics do not tell the scale of states that --standardise {standardise} needs",
+            where=f"language {language}, {task}",
+            remedy="use --standardise none, or extract states (for word classes: second moments)",
+        )
+    words = statistics.counts.sum()
+    mean = statistics.sums.sum(0) / words
+    scale = (statistics.second.diagonal() / words - mean.square()).clamp(min=0).sqrt()
+    flat = scale <= FLOOR * scale.median().clamp(min=torch.finfo(torch.float64).tiny)
+    return mean, torch.where(flat, torch.ones_like(scale), scale)
