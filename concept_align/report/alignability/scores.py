@@ -30,8 +30,8 @@ class Matrix:
     def empty(self) -> tuple[str, ...]:
         """Languages without a single value beside the others."""
         beside = np.where(np.eye(len(self.languages), dtype=bool), np.nan, self.values)
-        there = np.asarray(np.isfinite(beside) | np.isfinite(beside.T)).any(axis=1).tolist()
-        return tuple(code for code, some in zip(self.languages, there, strict=True) if not some)
+        there = np.isfinite(beside) | np.isfinite(beside.T)
+        return tuple(code for code, row in zip(self.languages, there, strict=True) if not row.any())
 
     def ordered(self, order: Sequence[int]) -> "Matrix":
         """The same with languages in ``order``."""

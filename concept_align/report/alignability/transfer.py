@@ -44,7 +44,7 @@ def transfer_figure(
         )
     x, y = (np.array([of[name] for name in both], dtype=np.float64) for of in (alike, accuracy))
     y = 100 * y
-    said = correlate(x, y, ranks=False, seed=seed) if found is None else found
+    said = correlate(x, y, method="pearson", seed=seed) if found is None else found
     with styled():
         figure, axis = single(5.2, 4.4)
         for group in groups(both):
