@@ -29,8 +29,9 @@ expansion (delta method for the ratios; joint cumulants of Gaussian squares) giv
     Var CKA    = 4 s (1 - s)^2 / (p (K - 1)) + 2 (1 - s^2)^2 / (K (K - 3)),
     Cov        = 4 s (1 - s)^2 / (p (K - 1)).
 
-Power at level alpha, taking both for normal, is P(N(s, Var T) > z_alpha sqrt(Var_0 T)). Terms of order 1 / K^2
-and, for Procrustes, K / p are left out. ``experiments/alignability`` compares it with simulations.
+Power at level alpha, taking both for normal, is P(N(s, Var T) > z_alpha sqrt(Var_0 T)). Terms of order
+1 / K and, for Procrustes, K / p relative to these are left out. ``experiments/alignability`` compares it
+with simulations.
 """
 
 from math import sqrt
