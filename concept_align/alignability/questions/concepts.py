@@ -27,7 +27,7 @@ from ...errors import UsageError
 from ...seeding import stream
 from .drops import changes
 from .dyads import Floats, adjusted, jackknife, mean_over_pairs, p_values
-from .mantel import Method
+from .partial import Method
 from .rows import row_correlations
 from .spaces import LEAST_CONCEPTS, shared
 

@@ -39,15 +39,20 @@ def complete(*tables: pd.DataFrame) -> tuple[tuple[str, ...], Floats, tuple[str,
         _check(given, f"table {at + 1} of {len(tables)}")
     everyone = sorted({str(code) for given in tables for code in given.index})
     shared = [code for code in everyone if all(code in given.index for given in tables)]
-    values = np.stack([given.loc[shared, shared].to_numpy(dtype=np.float64) for given in tables])
-    lacking = np.isnan(values).any(axis=0)
-    np.fill_diagonal(lacking, False)
+    values = np.stack([_at(given, shared) for given in tables])
+    lacking = np.asarray(np.isnan(values).any(axis=0)) & ~np.eye(len(shared), dtype=bool)
     kept = np.arange(len(shared))
     while lacking[np.ix_(kept, kept)].any():
         kept = np.delete(kept, int(lacking[np.ix_(kept, kept)].sum(axis=1).argmax()))
     names = tuple(shared[i] for i in kept)
     left_out = tuple(code for code in everyone if code not in names)
     return names, values[:, kept[:, None], kept], left_out
+
+
+def _at(given: pd.DataFrame, codes: Sequence[str]) -> Floats:
+    place = {str(code): i for i, code in enumerate(given.index)}
+    kept = np.array([place[code] for code in codes], dtype=np.intp)
+    return np.asarray(given.to_numpy(dtype=np.float64)[kept[:, None], kept])
 
 
 def _check(given: pd.DataFrame, where: str) -> None:

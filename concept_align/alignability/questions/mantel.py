@@ -17,7 +17,6 @@ last; it asks whether the relation holds given who belongs to which family.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -26,8 +25,7 @@ from numpy.typing import NDArray
 from ...errors import UsageError
 from ...seeding import stream
 from .dyads import LEAST, Floats, complete, jackknife, p_values, random_orders, triangle
-
-Method = Literal["spearman", "pearson"]
+from .partial import Method, moved_partial, partial, ranked, residuals
 
 CHUNK = 512  # permutations at once: 512 x 903 pairs of 43 languages are 4 MB
 
@@ -79,13 +77,15 @@ def mantel(
             remedy=f"at least {LEAST} are needed: give more languages or leave out a table",
         )
     within = [strata.get(code, code) for code in languages] if strata else ()
-    statistic = _Partial(values, method)
-    r = statistic.r
+    rows, columns = triangle(n)
+    (rest_x, rest_y), basis = residuals(ranked(values[:, rows, columns], method))
+    r = float(rest_x @ rest_y)
     orders = random_orders(n, permutations, stream(seed, "mantel", n), within)
-    null = statistic.null(orders) if not np.isnan(r) else np.empty(0)
-    every = np.arange(n)
-    without = [_Partial(values[:, (kept := np.delete(every, i))[:, None], kept], method).r for i in range(n)]
-    low, high = jackknife(r, np.array(without), confidence=confidence, fisher=True)
+    null = _null(rest_x, rest_y, basis, orders) if not np.isnan(r) else np.empty(0)
+    kept = np.array([np.delete(np.arange(n), i) for i in range(n)])
+    rows, columns = triangle(n - 1)
+    without = partial(ranked(np.moveaxis(values[:, kept[:, rows], kept[:, columns]], 0, 1), method))
+    low, high = jackknife(r, without, confidence=confidence, fisher=True)
     p, greater, less = p_values(r, null)
     return Mantel(
         r=r, low=low, high=high, p=p, p_greater=greater, p_less=less,
@@ -96,46 +96,15 @@ def mantel(
     )  # fmt: skip
 
 
-def ranked(values: Floats, method: Method) -> Floats:
-    """``values`` [..., pairs] as they are, or as ranks (ties share their mean)."""
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(values, axis=-1)) if method == "spearman" else values
-
-
-class _Partial:
-    """The (partial) correlation of values[0] and values[1] [tables, n, n] given values[2:], and its null."""
-
-    def __init__(self, values: Floats, method: Method) -> None:
-        self.n = values.shape[-1]
-        rows, columns = triangle(self.n)
-        flat = ranked(values[:, rows, columns], method)
-        design = np.vstack([np.ones((1, len(rows))), flat[2:]]).T
-        design = design / np.linalg.norm(design, axis=0).clip(1e-300)
-        # An orthonormal basis of the constant and the controls, whatever their rank.
-        basis, sizes, _ = np.linalg.svd(design, full_matrices=False)
-        self.basis = basis[:, sizes > 1e-10 * sizes[0]]  # [pairs, rank]
-        self.x, self.y = (self._residual(flat[at]) for at in (0, 1))
-        self.r = float("nan") if self.x is None or self.y is None else float(self.x @ self.y)
-
-    def _residual(self, flat: Floats) -> Floats | None:
-        """What the basis leaves of ``flat`` [pairs], of unit length; None where it leaves nothing."""
-        rest = flat - self.basis @ (self.basis.T @ flat)
-        length = float(np.linalg.norm(rest))
-        return None if length <= 1e-9 * max(float(np.linalg.norm(flat)), 1e-300) else rest / length
-
-    def null(self, orders: NDArray[np.intp]) -> Floats:
-        """r [draws] with the languages of x's residuals renamed by ``orders`` [draws, n]."""
-        assert self.x is not None and self.y is not None
-        rows, columns = triangle(self.n)
-        square = np.zeros((self.n, self.n))
-        square[rows, columns] = square[columns, rows] = self.x
-        null = np.empty(len(orders))
-        for begin in range(0, len(orders), CHUNK):
-            order = orders[begin : begin + CHUNK]
-            moved = square.ravel()[order[:, rows] * self.n + order[:, columns]]  # [draws, pairs]
-            # y is free of the basis already: taking it out of x as well changes x's length only.
-            explained = ((moved @ self.basis) ** 2).sum(axis=1)
-            length = np.sqrt(np.maximum((moved**2).sum(axis=1) - explained, 1e-300))
-            null[begin : begin + CHUNK] = moved @ self.y / length
-        return null
+def _null(x: Floats, y: Floats, basis: Floats, orders: NDArray[np.intp]) -> Floats:
+    """r [draws] with the languages of x's residuals [pairs] renamed by ``orders`` [draws, n]."""
+    n = orders.shape[1]
+    rows, columns = triangle(n)
+    square = np.zeros((n, n))
+    square[rows, columns] = square[columns, rows] = x
+    null = np.empty(len(orders))
+    for begin in range(0, len(orders), CHUNK):
+        order = orders[begin : begin + CHUNK]
+        moved = square.ravel()[order[:, rows] * n + order[:, columns]]  # [draws, pairs]
+        null[begin : begin + CHUNK] = moved_partial(moved, y, basis)
+    return null

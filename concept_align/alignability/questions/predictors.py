@@ -15,7 +15,8 @@ import pandas as pd
 from ...errors import UsageError
 from ...seeding import stream
 from .dyads import LEAST, adjusted, complete, jackknife, p_values, random_orders, triangle
-from .mantel import Mantel, Method, mantel, ranked
+from .mantel import Mantel, mantel
+from .partial import Method, ranked
 
 COLUMNS: tuple[str, ...] = (
     "predictor", "r", "low", "high", "p", "q", "p_within", "n", "pairs",

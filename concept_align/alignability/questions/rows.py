@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .dyads import Floats
-from .mantel import Method, ranked
+from .partial import Method, ranked
 from .spaces import CHUNK, LEAST_CONCEPTS, distances, orders, relabelled, shared
 
 

@@ -17,9 +17,11 @@ import pandas as pd
 from ...errors import UsageError
 from .correlation import correlate
 from .dyads import adjusted
+from .partial import Method
 from .table import quantity
 
 KEYS: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "layer")
+METHODS: tuple[Method, ...] = ("spearman", "pearson")
 RESULT_KEYS: tuple[str, ...] = ("results_layer", "learner", "metric", "shots")
 
 
@@ -80,15 +82,15 @@ def _kinds(
     both: pd.DataFrame, words: Mapping[str, int] | None, options: dict[str, Any]
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for kind, ranks in (("spearman", True), ("pearson", False)):
-        found = correlate(both["x"].to_numpy(), both["y"].to_numpy(), ranks=ranks, **options)
+    for kind in METHODS:
+        found = correlate(both["x"].to_numpy(), both["y"].to_numpy(), method=kind, **options)
         rows.append({"kind": kind, **asdict(found), "languages": ";".join(both.index)})
         if words is None:
             continue
         sized = both[[words.get(code, 0) > 0 for code in both.index]]
         size = np.log([float(words[code]) for code in sized.index])[None]
         partly = correlate(
-            sized["x"].to_numpy(), sized["y"].to_numpy(), controls=size, ranks=ranks, **options
+            sized["x"].to_numpy(), sized["y"].to_numpy(), controls=size, method=kind, **options
         )
         rows.append({"kind": f"partial-{kind}", **asdict(partly), "languages": ";".join(sized.index)})
     return rows

@@ -20,18 +20,18 @@ def rest(values, controls):
 @pytest.mark.parametrize("method", ["spearman", "pearson"])
 def test_the_test_is_that_of_a_plain_loop(between, random, method):
     x, y = between(random.normal(size=(9, 2))), between(random.normal(size=(9, 2)))
-    found = mantel(x, y, method=method, permutations=300, seed=5)
+    found = mantel(x, y, method=method, permutations=60, seed=5)
 
     def r(table):
         pairs = upper(table), upper(y)
         return spearmanr(*pairs)[0] if method == "spearman" else np.corrcoef(*pairs)[0, 1]
 
     null = np.array([
-        r(x.iloc[order, order]) for order in random_orders(9, 300, stream(5, "mantel", 9))
+        r(x.iloc[order, order]) for order in random_orders(9, 60, stream(5, "mantel", 9))
     ])  # fmt: skip
     assert found.r == pytest.approx(r(x))
-    assert found.p == pytest.approx((1 + (np.abs(null) >= abs(r(x)) - 1e-9).sum()) / 301)
-    assert found.p_greater == pytest.approx((1 + (null >= r(x) - 1e-9).sum()) / 301)
+    assert found.p == pytest.approx((1 + (np.abs(null) >= abs(r(x)) - 1e-9).sum()) / 61)
+    assert found.p_greater == pytest.approx((1 + (null >= r(x) - 1e-9).sum()) / 61)
     assert (found.null_mean, found.null_sd) == pytest.approx((null.mean(), null.std()))
     assert (found.n, found.pairs) == (9, 36)
 
@@ -56,9 +56,9 @@ def test_the_partial_test_is_that_of_a_plain_loop(between, random):
 def test_unrelated_tables_give_uniform_p(between, random):
     p = np.array([
         mantel(between(random.normal(size=10)), between(random.normal(size=10)), permutations=99, seed=i).p
-        for i in range(200)
+        for i in range(150)
     ])  # fmt: skip
-    # Binomial sd of these shares: 0.015 and 0.035.
+    # Binomial sd of these shares: 0.02 and 0.04.
     assert 0.01 <= (p <= 0.05).mean() <= 0.11
     assert 0.38 <= (p <= 0.5).mean() <= 0.62
 
