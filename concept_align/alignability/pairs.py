@@ -12,7 +12,7 @@ from ..multiplicity import benjamini_hochberg
 from ..progress import Progress, Silent
 from .choose import every_layer, groups, layers_of, pairs_of
 from .geometry import Geometry
-from .measures import Measure, parse_measures
+from .measures import Measure
 from .scoring import Scored, Side, score_group
 from .table import Alignability, framed
 
@@ -110,7 +110,12 @@ def _measures(measures: str | Sequence[str | Measure]) -> tuple[Measure, ...]:
     parts = [measures] if isinstance(measures, str) else measures
     found: list[Measure] = []
     for part in parts:
-        found += parse_measures(part) if isinstance(part, str) else [part]
+        if isinstance(part, str):
+            from .measures import parse_measures
+
+            found += parse_measures(part)
+        else:
+            found.append(part)
     if not found:
         raise UsageError("no measure named", where="measures", remedy=f"use {', '.join(DEFAULT)}")
     return tuple({measure.name: measure for measure in found}.values())
