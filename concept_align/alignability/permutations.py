@@ -2,8 +2,7 @@
 
     p = (1 + #{null >= value}) / (1 + P)
 
-The identity counts as one relabelling, so p is valid for every P and never zero (Phipson & Smyth 2010,
-equation 2).
+The identity counts as one relabelling, so p is valid for every P and never zero (Phipson & Smyth 2010).
 """
 
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ class Significance:
 
 
 def permutations(concepts: int, number: int, seed: int = 0) -> torch.Tensor:
-    """int64 [number, concepts]: random relabellings; row r gives concept k the place ``r[k]``.
+    """int64 [number, concepts]: random relabellings, each row an order of the concepts.
 
     They depend on the seed and the number of concepts alone and the first n are the same for every
     ``number >= n``, so all pairs that share a set of concepts are compared under the same relabellings.

@@ -1,8 +1,8 @@
 """What a measure of the likeness of two concept spaces is: one protocol and its result.
 
 All that is asked of a space is the matrix of inner products of its prototypes [concepts, concepts], its
-Gram matrix. So spaces of any dimension, and of different models, can be compared, and no Gram measure can
-tell a space from its rotation or mirror image.
+Gram matrix. So spaces of any dimension, and of different models, can be compared, and no measure can tell
+a space from its rotation or mirror image.
 """
 
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Measure(Protocol):
 
     @property
     def whitened(self) -> bool:
-        """Whether the prototypes are to be whitened (Mahalanobis) before their Gram matrix is taken."""
+        """Whether prototypes are to be whitened by the words within concepts before they are multiplied."""
         ...
 
     def refuse(self, concepts: int, dims: tuple[int, int]) -> str | None:
@@ -67,7 +67,7 @@ class Measure(Protocol):
 
         ``a`` [layers, A, concepts, concepts] and ``b`` [layers, B, concepts, concepts] are Gram matrices
         (float, no NaN) of the same concepts in the same order; ``permutations`` int64 [P, concepts] (P may
-        be 0) relabels the concepts of b: row and column k of b becomes ``permutation[k]``'s.
+        be 0): under row r, concept k of a is compared with concept r[k] of b.
         """
         ...
 
@@ -76,18 +76,32 @@ def too_few(concepts: int, least: int) -> str | None:
     """The reason for fewer concepts than ``least``, or None."""
     if concepts >= least:
         return None
-    return f"{concepts} concepts are too few: {least} are needed for a null with p below 0.01"
+    return f"{concepts} concepts are too few: {least} are needed for a p-value below 0.01"
 
 
 def fills(concepts: int, dims: tuple[int, int]) -> str | None:
-    """The reason a measure that forgives any linear map gives for spaces too wide for the concepts.
+    """The reason of a measure that forgives any linear map for spaces too wide for the concepts, or None.
 
-    K centred prototypes span at most K - 1 dimensions. If one of both spaces spans them all, some linear
-    map takes it to any other exactly.
+    K centred prototypes span at most K - 1 dimensions. If one of both spaces has them all, a linear map
+    takes it to any other exactly.
     """
-    if concepts - 1 > max(dims):
+    widest = max(dims)
+    if concepts - 1 > widest:
         return None
     return (
-        f"{concepts} concepts in {max(dims)} dimensions can be mapped linearly to anything: "
-        f"the score is 1 for noise"
+        f"{concepts} concepts in {widest} dimensions can be mapped on to anything: the score is 1 for noise"
     )
+
+
+def centred(gram: torch.Tensor) -> torch.Tensor:
+    """float64 H G H of ``gram`` [..., K, K]: inner products after the mean prototype was taken away."""
+    gram = gram.double()
+    rows = gram.mean(-1, keepdim=True)
+    return gram - rows - rows.mT + rows.mean(-2, keepdim=True)
+
+
+def differs(gram: torch.Tensor) -> torch.Tensor:
+    """bool [...]: whether the prototypes of ``gram`` [..., K, K] are in more than one place."""
+    spread = centred(gram).diagonal(dim1=-2, dim2=-1).sum(-1)
+    size = gram.double().diagonal(dim1=-2, dim2=-1).abs().sum(-1)
+    return spread > 1e-12 * size  # coordinates equal in truth differ in the last bits
