@@ -78,7 +78,12 @@ def leave_one_out(
     """A row a layer and concept: the mean change of the pairs' score by ``measure`` when it is there.
 
     Every relabelling is scored anew without each concept: as much work as concepts x permutations tables.
+    Raises UsageError for a measure that cannot tell structure from noise for so few concepts.
     """
+    most = max((len(concepts) for concepts, _ in shared(geometry.valid(min_count))), default=0)
+    for layer, dim in zip(geometry.layers, geometry.dims, strict=True):
+        if reason := measure.refuse(most - 1, (dim, dim)):
+            raise UsageError(reason, where=f"{measure.name}, layer {layer}", remedy="choose another measure")
 
     def compute(
         products: Floats, known: NDArray[np.bool_], keys: NDArray[np.float32]

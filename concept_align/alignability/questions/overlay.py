@@ -51,6 +51,7 @@ def overlay(
     languages: Sequence[str] | None = None,
     reference: str | None = None,
     scale: bool = True,
+    dims: int | None = None,
     min_count: int = 10,
     permutations: int = 99,
     seed: int = 0,
@@ -58,7 +59,10 @@ def overlay(
     """The picture of ``languages`` in ``layer``, of the concepts all of them have ``min_count`` words of.
 
     With ``reference`` the others are turned on to that language instead of their mean. Without ``scale``
-    sizes stay as they are. Raises UsageError for fewer than two languages or three shared concepts.
+    sizes stay as they are. With ``dims`` each language is first reduced to its so many principal components,
+    which leaves turning less freedom.
+
+    Raises UsageError for fewer than two languages or three shared concepts.
     """
     part = geometry.restricted(languages=languages, layers=[layer])
     _check(part.languages, reference)
@@ -71,7 +75,7 @@ def overlay(
             remedy="choose fewer languages or lower min_count",
         )
     part = part.restricted(concepts=concepts)
-    places = configurations(part.gram[0], scale=scale)
+    places = configurations(part.gram[0], dims=dims, scale=scale)
     anchor = None if reference is None else part.languages.index(reference)
     turned, mean = procrustes(places[None], anchor)
     agreement = float(_agreement(turned, mean)[0])
@@ -120,13 +124,18 @@ def _tables(
     return points, consensus, float((flat**2).sum() / max(float((turned**2).sum()), 1e-300))
 
 
-def configurations(products: Floats, *, scale: bool = True) -> Floats:
-    """Centred points [..., K, K] with the inner products [..., K, K], of unit Frobenius norm if ``scale``."""
+def configurations(products: Floats, *, dims: int | None = None, scale: bool = True) -> Floats:
+    """Centred points [..., K, K] with the inner products [..., K, K], of unit Frobenius norm if ``scale``.
+
+    With ``dims`` (at least 2) only their first principal components: [..., K, dims].
+    """
     size = products.shape[-1]
     centre = np.eye(size) - 1 / size
     values, vectors = np.linalg.eigh(centre @ products @ centre)
     # Rounding, or debiasing, can leave eigenvalues below 0: no real points have them.
     points = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    if dims is not None:
+        points = points[..., -max(dims, 2) :]  # eigenvalues ascend
     if not scale:
         return np.asarray(points)
     return np.asarray(points / np.maximum(np.linalg.norm(points, axis=(-2, -1), keepdims=True), 1e-300))

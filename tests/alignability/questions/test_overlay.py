@@ -64,6 +64,13 @@ def test_points_have_the_inner_products_they_were_made_from(random):
     assert np.allclose(made @ made.T, centred @ centred.T)
 
 
+def test_fewer_dimensions_leave_turning_less_freedom(random, spaces):
+    unrelated = spaces(random.normal(size=(1, 3, 7, 8)))
+    free, bound = (overlay(unrelated, "0", dims=dims, permutations=49) for dims in (None, 2))
+    assert bound.null_mean < free.null_mean
+    assert sum(bound.shown) == pytest.approx(1)
+
+
 def test_turning_leaves_distances_as_they_are(random):
     places = random.normal(size=(2, 3, 6, 5))
     turned, mean = procrustes(places)
