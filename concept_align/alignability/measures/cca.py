@@ -34,7 +34,7 @@ class CCA(Triangle):
         projection = projections(gram)
         rows, columns = upper(gram.shape[-1], diagonal=True)
         # Entries beside the diagonal stand for two.
-        weight = torch.where(rows == columns, 1.0, 2.0**0.5).to(projection)
+        weight = (1 + (rows != columns).to(projection)).sqrt()
         return unit(projection[..., rows, columns] * weight)
 
     def compare(
