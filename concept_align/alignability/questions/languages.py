@@ -60,6 +60,12 @@ def size(
     return pd.DataFrame(pairs, index=list(languages), columns=list(languages))
 
 
+def distances(languages: Sequence[str], words: Mapping[str, int] | None = None) -> dict[str, pd.DataFrame]:
+    """Family, branch, script and, where ``words`` are given, size: predictors of every score of pairs."""
+    found = {"family": family(languages), "branch": branch(languages), "script": script(languages)}
+    return found if words is None else {**found, "size": size(languages, words)}
+
+
 def families(languages: Sequence[str]) -> dict[str, str]:
     """The family of each language that the registry knows; strata for a Mantel test, labels for clusters."""
     return {name: entry.family for name in languages if (entry := known(name)) is not None}

@@ -2,7 +2,7 @@
 
 The table is CSV or TSV. Its first column names the language (code, ISO 639-3 identifier, or any other name,
 such as a Glottocode, that ``codes`` maps to a language code); the others are features. Missing values are
-allowed: "", "?", "--", "NA". The distance of two languages is Gower's (1971, A general coefficient of
+allowed: "", "?", "--" (as in tables made with lang2vec), "NA". The distance of two languages is Gower's (1971, A general coefficient of
 similarity, Biometrics 27): the mean over the features both have of 0 or 1 (categories: same or different) or
 of the absolute difference divided by the feature's range (numbers).
 

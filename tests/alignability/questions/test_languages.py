@@ -15,6 +15,11 @@ def test_kinship_counts_branch_and_family():
     assert of.branch(["de", "fr", "fi"]).loc["de"].tolist() == [0, 1, 1]
 
 
+def test_size_is_a_predictor_where_words_are_known():
+    assert list(of.distances(["de", "en"])) == ["family", "branch", "script"]
+    assert list(of.distances(["de", "en"], {"de": 5, "en": 7})) == ["family", "branch", "script", "size"]
+
+
 def test_scripts_are_those_of_the_treebank_that_is_named():
     table = of.script(["zh", "UD_Chinese-PUD", "sr", "de", "ru"])
     assert table.loc["zh", "UD_Chinese-PUD"] == 1

@@ -25,7 +25,7 @@ def test_a_planted_difference_is_found_and_none_is_not(between, random):
 def test_no_difference_is_found_at_the_nominal_rate(between, random):
     found = [
         paired([table(between, random.normal(size=10), random)], [table(between, np.zeros(10), random)])[0].p
-        for _ in range(200)
+        for _ in range(80)
     ]
     # Taking the pairs for independent would find one in half of these.
     assert np.mean(np.array(found) < 0.05) < 0.1

@@ -24,6 +24,9 @@ def test_rotated_scaled_and_shifted_copies_coincide(copies, spaces):
     assert found.null_mean < 0.95
     assert found.shown_points == pytest.approx(sum(found.shown))
     assert np.allclose(found.consensus[["x", "y"]].mean(), 0)
+    assert found.places()[2, 4] == pytest.approx(
+        found.points.set_index(["language", "concept"]).loc[("bg", "C4"), ["x", "y"]].to_numpy(float)
+    )
 
 
 def test_sizes_stay_when_they_are_not_scaled(copies, spaces):
@@ -37,7 +40,7 @@ def test_a_planted_shift_stays(copies, spaces):
     moved = copies.copy()
     centre = copies[0, 2].mean(axis=0)
     moved[0, 2, 4] = centre - 1.5 * (copies[0, 2, 4] - centre)
-    points = overlay(spaces(moved), "0", permutations=0).points
+    points = overlay(spaces(moved), "0", dims=None, permutations=0).points
     shift = points.set_index(["language", "concept"])["shift"]
     assert shift.idxmax() == ("bg", "C4")
     assert shift["bg", "C4"] > 1.3 * shift["bg"].drop("C4").max()
@@ -45,9 +48,9 @@ def test_a_planted_shift_stays(copies, spaces):
 
 def test_one_language_may_be_what_others_are_turned_on_to(copies, spaces, random):
     noisy = copies + 0.2 * random.normal(size=copies.shape)
-    found = overlay(spaces(noisy), "0", reference="ar", permutations=9)
+    found = overlay(spaces(noisy), "0", reference="ar", dims=None, permutations=9)
     assert found.languages == ("af", "ar", "bg", "ca")
-    free = overlay(spaces(noisy), "0", permutations=0)
+    free = overlay(spaces(noisy), "0", dims=None, permutations=0)
     assert free.agreement >= found.agreement > 0.9
 
 
@@ -68,6 +71,7 @@ def test_fewer_dimensions_leave_turning_less_freedom(random, spaces):
     unrelated = spaces(random.normal(size=(1, 3, 7, 8)))
     free, bound = (overlay(unrelated, "0", dims=dims, permutations=49) for dims in (None, 2))
     assert bound.null_mean < free.null_mean
+    assert bound.kept < free.kept == pytest.approx(1)
     assert sum(bound.shown) == pytest.approx(1)
 
 
