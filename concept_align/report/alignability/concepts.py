@@ -1,5 +1,6 @@
 """A figure of the concepts: which correspond across languages, and which do not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,8 @@ import pandas as pd
 
 from ...errors import ConceptAlignError, UsageError
 from ..names import task_name
-from ..style import COLOURS, GREY, STRIPE, single, styled, write
-from .labels import SOFT, headline, wrapped
+from ..style import COLOURS, GREY, INK, STRIPE, single, styled, write
+from .labels import headline, wrapped
 from .sweep import FORMATS
 
 COLUMNS: tuple[str, ...] = ("concept", "value", "low", "high", "null_mean", "null_sd", "pairs")
@@ -23,12 +24,13 @@ def concepts_figure(
     below: str = "",
     null: str = "concepts relabelled: mean ± 2 sd",
     title: str | None = None,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Each concept's value with its interval and what chance gives, the best on top.
 
     ``concepts`` has columns ``concept`` and ``value``, and may have ``low``, ``high``, ``null_mean``,
     ``null_sd`` and ``pairs`` (of languages, shown at the right). Concepts without a value are named, not
-    drawn. Writes ``stem.png``, ``.svg`` and ``.pdf``.
+    drawn. Writes ``stem`` in all ``formats``.
     """
     if concepts["concept"].duplicated().any():
         raise UsageError(
@@ -71,11 +73,11 @@ def concepts_figure(
         if rows["pairs"].notna().any():
             for at, n in zip(y, rows["pairs"], strict=True):
                 axis.annotate(
-                    "" if pd.isna(n) else f"{int(n):,}", (1, at), xytext=(4, 0), fontsize=7, color=SOFT,
+                    "" if pd.isna(n) else f"{int(n):,}", (1, at), xytext=(4, 0), fontsize=7, color=INK,
                     xycoords=("axes fraction", "data"), textcoords="offset points", va="center",
                 )  # fmt: skip
             axis.annotate(
-                "pairs", (1, len(rows) - 0.5), xytext=(4, 3), fontsize=7, color=SOFT, va="bottom",
+                "pairs", (1, len(rows) - 0.5), xytext=(4, 3), fontsize=7, color=INK, va="bottom",
                 xycoords=("axes fraction", "data"), textcoords="offset points",
             )  # fmt: skip
         said = [below] * bool(below) + [f"no value: {', '.join(none)}"] * bool(none)
@@ -84,4 +86,4 @@ def concepts_figure(
             wrapped("\n".join(said), 72),
         )  # fmt: skip
         figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-        return write(figure, stem, formats=FORMATS)
+        return write(figure, stem, formats=formats)

@@ -1,5 +1,6 @@
 """A figure of the languages as a tree: the more alike their concept spaces, the earlier they join."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ def dendrogram_figure(
     space: str = "",
     where: str = "",
     title: str | None = None,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Average linkage on 1 - score; a link has the colour of a family where all below it belong to it.
 
-    Languages without a value are not in the tree, and are named. Writes ``stem.png``, ``.svg``, ``.pdf``.
+    Languages without a value are not in the tree, and are named. Writes ``stem`` in all ``formats``.
     """
     made = ordering(matrix)
     count = len(made.leaves)
@@ -60,7 +62,7 @@ def dendrogram_figure(
         what = task_name(task) if task else "concepts"
         headline(axis, title or f"{what}: which languages are alike".capitalize(), below)
         _legend(figure, of, leaves)
-        return write(figure, stem, formats=FORMATS)
+        return write(figure, stem, formats=formats)
 
 
 def _links(axis: Any, made: Ordering, matrix: Matrix, of: tuple[Group, ...]) -> None:

@@ -14,7 +14,7 @@ from .heatmap import heatmap_figure
 from .names import measure_name, model_name, space_name
 from .ordering import ordering
 from .scores import layer_numbers, matrix, settings
-from .sweep import sweep_figure
+from .sweep import FORMATS, sweep_figure
 from .words import Controls, Found
 
 _GROUP: tuple[str, ...] = ("task", "space", "measure", "against")
@@ -32,6 +32,11 @@ class Drawn:
     def svg(self) -> Path:
         return next(path for path in self.files if path.suffix == ".svg")
 
+    @property
+    def shown(self) -> Path:
+        """What a text links to: the picture that every reader can show, where it was written."""
+        return next((path for path in self.files if path.suffix == ".png"), self.svg)
+
 
 def slug(*parts: str) -> str:
     """``heatmap-gemma-3-270m-upos-raw-rsa`` for a file's name."""
@@ -48,7 +53,14 @@ def model_labels(scores: pd.DataFrame) -> dict[tuple[str, str], str]:
     }
 
 
-def sweeps(scores: pd.DataFrame, controls: Controls, folder: Path, *, draws: int = 1000) -> list[Drawn]:
+def sweeps(
+    scores: pd.DataFrame,
+    controls: Controls,
+    folder: Path,
+    *,
+    draws: int = 1000,
+    formats: Sequence[str] = FORMATS,
+) -> list[Drawn]:
     """A figure a task, space and measure that was scored in several layers: models and controls together."""
     names, made = model_labels(scores), []
     for key, rows in scores.groupby(list(_GROUP), sort=False):
@@ -71,7 +83,7 @@ def sweeps(scores: pd.DataFrame, controls: Controls, folder: Path, *, draws: int
         beside = {name: part for name, part in beside.items() if len(layer_numbers(part))}
         files = sweep_figure(
             series | beside, folder / slug("layers", task, space, measure, against), controls=list(beside),
-            draws=draws,
+            draws=draws, formats=formats,
         )  # fmt: skip
         caption = (
             f"{task_name(task)}, {space_name(space)}, {measure_name(measure)}: mean over pairs of languages "
@@ -83,7 +95,12 @@ def sweeps(scores: pd.DataFrame, controls: Controls, folder: Path, *, draws: int
 
 
 def pairwise(
-    scores: pd.DataFrame, found: Sequence[Found], folder: Path, *, measures: Sequence[str] | None = None
+    scores: pd.DataFrame,
+    found: Sequence[Found],
+    folder: Path,
+    *,
+    measures: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Drawn]:
     """Matrix and tree of each setting in its best layer, for ``measures`` (by default the first there is)."""
     chosen = list(measures) if measures is not None else [str(scores["measure"].iloc[0])]
@@ -103,10 +120,10 @@ def pairwise(
         }
         marks = {} if pd.isna(one.best.ceiling) else {"ceiling": one.best.ceiling}
         marks |= {} if pd.isna(one.best.null_mean) else {"null": one.best.null_mean}
-        files = heatmap_figure(grid, folder / f"pairs-{name}", marks=marks, **said)
+        files = heatmap_figure(grid, folder / f"pairs-{name}", marks=marks, formats=formats, **said)
         made.append(Drawn(files, _of_pairs(one, where), wide=len(grid.languages) > 24))
         if len(ordering(grid).leaves) > 2:
-            files = dendrogram_figure(grid, folder / f"tree-{name}", **said)
+            files = dendrogram_figure(grid, folder / f"tree-{name}", formats=formats, **said)
             caption = f"{one.title}, layer {one.best.layer}: the same scores as a tree, by average linkage."
             made.append(Drawn(files, caption))
     return made

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from ...alignability.means import LEVEL
 from ..names import task_name
 from ..style import GREY, INK, STRIPE, styled, write
-from .families import colours, full_name, groups, short_name
+from .families import full_name, groups
+from .grid import panels, strips
 from .labels import SOFT, wrapped
 from .names import measure_name, space_name
 from .ordering import Ordering, ordering
@@ -35,13 +36,14 @@ def heatmap_figure(
     limits: tuple[float, float] | None = None,
     marks: dict[str, float] | None = None,
     title: str | None = None,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Scores of every pair, rows by columns; a dot where q is not below 0.05.
 
     Languages are in ``order`` (places in the matrix), or in that of average linkage on 1 - score, whose tree
     then stands on top. A pair without a value is hatched, and languages without any are named. ``limits``
     are the ends of the colours, ``marks`` values shown at the colour bar ("null", "ceiling"), ``where`` says
-    the model and layer. Writes ``stem.png``, ``.svg`` and ``.pdf``.
+    the model and layer. Writes ``stem`` in all ``formats``.
     """
     made = ordering(matrix) if order is None else None
     shown = matrix.ordered(made.order if made else list(order or ()))
@@ -51,7 +53,7 @@ def heatmap_figure(
     with styled():
         import matplotlib
 
-        figure, (top, axis, bar, left, bottom) = _panels(count, tree=made is not None)
+        figure, (top, axis, bar, left, bottom) = panels(count, tree=made is not None)
         colour_map = matplotlib.colormaps[COLOUR_MAP]
         edges = np.arange(count + 1) - 0.5
         axis.patch.set(facecolor=STRIPE, edgecolor=GREY, hatch="///////", linewidth=0)
@@ -60,7 +62,7 @@ def heatmap_figure(
         )
         _diagonal(axis, shown.values)
         dots = _dots(axis, shown, colour_map, low, high)
-        _strips(left, bottom, shown.languages)
+        strips(left, bottom, shown.languages)
         if made is not None and top is not None:
             _tree(top, made)
         _bar(figure, mesh, bar, measure_name(measure), marks or {})
@@ -70,7 +72,7 @@ def heatmap_figure(
             pad=8 + 9 * _said(over, shown, where, space, made, dots=dots),
         )
         _legend(figure, shown.languages, dots=dots)
-        return write(figure, stem, formats=FORMATS)
+        return write(figure, stem, formats=formats)
 
 
 def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -80,44 +82,6 @@ def _limits(values: NDArray[np.float64]) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.floor(20 * beside.min()) / 20, np.ceil(20 * beside.max()) / 20
     return float(low), float(high if high > low else low + 0.05)
-
-
-def _panels(count: int, *, tree: bool) -> tuple[Any, tuple[Any, ...]]:
-    """A figure with tree, matrix, colour bar, and the strips of families left of and below the matrix."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    cell = 0.128 if count > 24 else 0.17 if count > 12 else 0.26
-    side = max(cell * count, 1.9)
-    strip = 0.11
-    height = 0.55 if tree else 0.0
-    figure = Figure(figsize=(side + 1.7, side + height + 1.6))
-    FigureCanvasAgg(figure)
-    width_all, height_all = figure.get_size_inches()
-    gap, base = 0.03, 0.9
-
-    def panel(x: float, y: float, width: float, tall: float) -> Any:
-        return figure.add_axes((x / width_all, y / height_all, width / width_all, tall / height_all))
-
-    x = 0.55
-    axis = panel(x, base, side, side)
-    left = panel(x - strip - gap, base, strip, side)
-    bottom = panel(x, base - strip - gap, side, strip)
-    bar = panel(x + side + 0.16, base, 0.13, min(side, 2.6))
-    top = panel(x, base + side + gap, side, height) if tree else None
-    size = 5.6 if count > 24 else 7
-    for of in (left, bottom, axis, *([top] if top is not None else [])):
-        of.set(xticks=[], yticks=[])
-        of.grid(visible=False)
-        of.spines[:].set_visible(False)
-        of.tick_params(length=0, labelsize=size, pad=1.5)
-    for of in (axis, left):
-        of.set_ylim(count - 0.5, -0.5)
-    for of in (axis, bottom):
-        of.set_xlim(-0.5, count - 0.5)
-    left.set_xlim(0, 1)
-    bottom.set_ylim(0, 1)
-    return figure, (top, axis, bar, left, bottom)
 
 
 def _diagonal(axis: Any, values: NDArray[np.float64]) -> None:
@@ -141,22 +105,6 @@ def _dots(axis: Any, matrix: Matrix, colour_map: Any, low: float, high: float) -
         colour = _LIGHT_MARK if light_mark else _DARK_MARK
         axis.scatter(columns[of], rows[of], s=size, color=colour, linewidths=0, zorder=3)
     return bool(len(rows))
-
-
-def _strips(left: Any, bottom: Any, languages: Sequence[str]) -> None:
-    from matplotlib.patches import Rectangle
-
-    colour_of = colours(languages)
-    for at, name in enumerate(languages):
-        left.add_patch(
-            Rectangle((0, at - 0.5), 1, 1, facecolor=colour_of[name], edgecolor="white", linewidth=0.4)
-        )
-        bottom.add_patch(
-            Rectangle((at - 0.5, 0), 1, 1, facecolor=colour_of[name], edgecolor="white", linewidth=0.4)
-        )
-    names = [short_name(name) for name in languages]
-    left.set_yticks(range(len(names)), names)
-    bottom.set_xticks(range(len(names)), names, rotation=90)
 
 
 def _tree(axis: Any, made: Ordering) -> None:
@@ -200,7 +148,7 @@ def _said(axis: Any, matrix: Matrix, where: str, space: str, made: Ordering | No
     lines = wrapped(said, int(17 * axis.get_position().width * axis.figure.get_size_inches()[0]))
     axis.annotate(
         lines, (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points", fontsize=7.5,
-        color=SOFT, ha="left", va="bottom", annotation_clip=False,
+        color=INK, ha="left", va="bottom", annotation_clip=False,
     )  # fmt: skip
     return lines.count("\n") + 1
 

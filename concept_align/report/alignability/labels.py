@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..style import INK
 
 Floats = NDArray[np.float64]
-SOFT = "#555555"
+SOFT = "#555555"  # of lines; words are in ink, which pages turn to their own
 ROUNDS = 12
 _NONE: Floats = np.empty((0, 2))
 # Prices of one label covered, one point covered, one sample of a line covered, and a pixel of distance.
@@ -39,12 +39,12 @@ class Label:
 
 
 def headline(axis: Any, title: str, below: str = "") -> None:
-    """``title`` over the axes and, smaller and grey, lines ``below`` it."""
+    """``title`` over the axes and, smaller, lines ``below`` it."""
     axis.set_title(title + ("\n" * (1 + below.count("\n")) if below else ""))
     if below:
         axis.annotate(
             below, (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points",
-            fontsize=7.5, color=SOFT, ha="left", va="bottom", annotation_clip=False,
+            fontsize=7.5, color=INK, ha="left", va="bottom", annotation_clip=False,
         )  # fmt: skip
 
 
@@ -76,13 +76,11 @@ def place_labels(
     settle(figure)
     if not labels:
         return []
-    from matplotlib.patheffects import withStroke
-
     texts = [
         axis.text(
             label.x, label.y, label.text, color=label.colour, fontsize=label.size, ha="center", va="center",
             fontweight="bold" if label.bold else "normal", zorder=8,
-            path_effects=[withStroke(linewidth=1.6, foreground="white")],
+            bbox={"facecolor": "white", "alpha": 0.6, "linewidth": 0, "pad": 0.4},
         )
         for label in labels
     ]  # fmt: skip

@@ -30,12 +30,13 @@ def overlay_figure(
     axes: tuple[str, str] = ("first axis", "second axis"),
     title: str = "Prototypes in one plane",
     below: str = "",
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """``points`` [langs, concepts, 2], NaN where a language lacks a concept: a colour a concept, a marker a
     language, and lines from each concept's middle to where each language has it.
 
     ``shares`` are the parts of all variance that both axes show. Both axes have one scale, so that distances
-    can be compared. A language without any point is named. Writes ``stem.png``, ``.svg`` and ``.pdf``.
+    can be compared. A language without any point is named. Writes ``stem`` in all ``formats``.
     """
     if points.shape != (len(languages), len(concepts), 2):
         raise UsageError(
@@ -73,7 +74,7 @@ def overlay_figure(
         place_labels(
             figure, axis, labels, points=shown[there], lines=np.concatenate([x.reshape(-1, 2) for x in lines])
         )
-        return write(figure, stem, formats=FORMATS)
+        return write(figure, stem, formats=formats)
 
 
 def points_of(table: pd.DataFrame) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:

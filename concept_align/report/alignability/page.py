@@ -11,6 +11,7 @@ from .. import page
 from ..names import short_revision
 from .draw import Drawn, pairwise, sweeps
 from .summary import CANNOT, HOW, summary
+from .sweep import FORMATS
 from .words import Controls, Found, best_table, find, layer_table, sentences
 
 TITLE = "Do concepts correspond across languages?"
@@ -22,6 +23,7 @@ _NOTE = (
     "Brackets: 95% intervals over languages. Null: what relabelled concepts give, mean ± standard deviation "
     "of a pair. Concepts: fewest and most that a pair was compared by."
 )
+_WIDE = '<figure style="max-width:none;margin:1rem 0">'
 PLOTS = 'Figures need matplotlib: pip install "concept-align[plots]", and draw them again.'
 
 
@@ -54,9 +56,7 @@ def sections(
 def _figures(drawn: Sequence[Drawn]) -> str:
     """Wide figures by themselves, the others side by side."""
     wide = "".join(
-        page.figure(one.svg, one.caption).replace("<figure>", '<figure style="max-width:none">', 1)
-        for one in drawn
-        if one.wide
+        page.figure(one.svg, one.caption).replace("<figure>", _WIDE, 1) for one in drawn if one.wide
     )
     return wide + page.figures([page.figure(one.svg, one.caption) for one in drawn if not one.wide])
 
@@ -71,25 +71,27 @@ def write_report(
     notices: Sequence[str] = (),
     draws: int = 1000,
     seed: int = 0,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """``summary.md``, ``index.html`` and, where matplotlib is installed, ``figures/`` in ``folder``.
 
     ``scores`` are tidy rows of one or more models, tasks, spaces and measures; ``controls`` are tables of
     the same form by what they are ("untrained model"). Matrices and trees are drawn for ``measures``, by
-    default the first; ``others`` are figures drawn elsewhere, to be shown at the end. Equal scores give equal
-    bytes. Returns what was written.
+    default the first; ``others`` are figures drawn elsewhere, to be shown at the end. Figures are written in
+    all ``formats``, and as SVG, which the page needs. Equal scores give equal bytes. Returns what was written.
     """
     folder = Path(folder)
+    kinds = tuple(dict.fromkeys([*formats, "svg"]))
     beside = dict(controls or {})
     found = find(scores, beside, draws=draws, seed=seed)
     drawn: list[Drawn] = []
     notes = list(notices)
     if find_spec("matplotlib"):
-        drawn = sweeps(scores, beside, folder / "figures", draws=draws)
-        drawn += pairwise(scores, found, folder / "figures", measures=measures)
+        drawn = sweeps(scores, beside, folder / "figures", draws=draws, formats=kinds)
+        drawn += pairwise(scores, found, folder / "figures", measures=measures, formats=kinds)
     else:
         notes.append(PLOTS)
-    pictures = [f"figures/{one.svg.with_suffix('.png').name}" for one in drawn]
+    pictures = [f"figures/{one.shown.name}" for one in drawn]
     atomic.write_text(folder / "summary.md", summary(found, notices=notes, figures=pictures))
     made = [
         *sections(found, drawn, others),

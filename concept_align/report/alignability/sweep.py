@@ -32,6 +32,7 @@ def sweep_figure(
     ceiling: bool = True,
     title: str | None = None,
     draws: int = 1000,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Mean over pairs of languages against layers, with a 95% interval over languages.
 
@@ -41,7 +42,7 @@ def sweep_figure(
     where there is one series that is no control), and ``highlight`` names some of them (by default the two
     lowest and the highest). ``depth`` "relative" counts from 0 (embeddings) to 1 (last layer), "auto" does so
     where series differ in layers; ``blocks`` are the layers that a series' model has, by default as many as
-    its last one here. Writes ``stem.png``, ``.svg`` and ``.pdf``.
+    its last one here. Writes ``stem`` in all ``formats``.
     """
     numbered = {name: layer_numbers(scores) for name, scores in series.items()}
     known = {name: one_setting(scores) for name, scores in numbered.items()}
@@ -80,7 +81,7 @@ def sweep_figure(
             *_entries(axis, list(series)), loc="outside lower center", ncols=2, fontsize=8, handlelength=2.6
         )
         end_labels(figure, axis, labels)
-        return write(figure, stem, formats=FORMATS)
+        return write(figure, stem, formats=formats)
 
 
 def _said(about: Mapping[str, str], scores: pd.DataFrame, frame: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """A figure of languages: does one that is more alike to the source do better without labels of its own?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +28,12 @@ def transfer_figure(
     below: str = "",
     title: str | None = None,
     seed: int = 0,
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Every language by its score with ``source`` and by its ``accuracy`` (a share), labelled by its code.
 
     Languages that lack one of both are named, not drawn. ``found`` is Pearson's correlation,
-    computed here where it is not given. Writes ``stem.png``, ``.svg`` and ``.pdf``.
+    computed here where it is not given. Writes ``stem`` in all ``formats``.
     """
     names = sorted({*alike, *accuracy} - {source})
     both = [
@@ -74,7 +75,7 @@ def transfer_figure(
             for name, a, b in zip(both, x, y, strict=True)
         ]
         place_labels(figure, axis, labels, lines=line)
-        return write(figure, stem, formats=FORMATS)
+        return write(figure, stem, formats=formats)
 
 
 def _said(found: Correlation) -> str:

@@ -30,13 +30,18 @@ class Found:
     controls: Mapping[str, LayerMean] = field(default_factory=dict)
 
     @property
-    def title(self) -> str:
-        return ", ".join([*self._where(), measure_name(self.about["measure"])])
-
-    def _where(self) -> list[str]:
+    def parts(self) -> tuple[str, str, str, str, str]:
+        """Model, task, space, what it is compared with (or nothing), measure, as people read them."""
         about = self.about
-        made = [model_name(about["model"]), task_name(about["task"]), space_name(about["space"])]
-        return made + ([f"against {about['against']}"] if about["against"] else [])
+        against = f"against {about['against']}" if about["against"] else ""
+        return (
+            model_name(about["model"]), task_name(about["task"]), space_name(about["space"]), against,
+            measure_name(about["measure"]),
+        )  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        return ", ".join(part for part in self.parts if part)
 
 
 def find(
@@ -153,19 +158,25 @@ def _reached(mean: LayerMean) -> str:
 
 
 def best_table(found: Sequence[Found]) -> TextTable:
-    """A row a setting, in its best layer, and one for each control."""
+    """A row a setting, in its best layer, and one for each control.
+
+    What all settings have in common stands in the title.
+    """
+    every = [one.parts for one in found]
+    same = [len({parts[at] for parts in every}) == 1 for at in range(5)]
+    common = ", ".join(part for at, part in enumerate(every[0] if every else ()) if same[at] and part)
+    title = "Layers with the highest mean" + (f": {common}" if common else "")
     rows = []
     for one in found:
+        own = [part for part, common in zip(one.parts, same, strict=True) if part and not common]
+        name = ", ".join(own) or model_name(one.about["model"])
         if one.best is None:
-            rows.append([one.title, *[NONE] * 6])
+            rows.append([name, *[NONE] * 6])
             continue
-        rows.append(_row(one.title, one.best.layer, one.best))
-        rows += [
-            _row(f"{one.title}: {label}", mean.layer, mean)
-            for label, mean in one.controls.items()
-        ]  # fmt: skip
+        rows.append(_row(name, one.best.layer, one.best))
+        rows += [_row(f"… {label}", mean.layer, mean) for label, mean in one.controls.items()]
     columns = ["", "layer", "mean over pairs", "null", "pairs above chance", "ceiling", "concepts"]
-    return TextTable("Layers with the highest mean", columns, rows)
+    return TextTable(title, columns, rows)
 
 
 def layer_table(found: Found) -> TextTable:

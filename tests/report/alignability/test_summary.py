@@ -1,0 +1,102 @@
+"""Summary and page: what was measured, in words."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from concept_align.report.alignability import find, sentences, summary, write_report
+from concept_align.report.alignability.draw import slug
+from concept_align.report.alignability.names import measure_name
+from concept_align.report.alignability.words import best_table, layer_table, number
+
+
+def test_a_finding_has_n_interval_null_share_ceiling_and_layer(made):
+    (found,) = find(made.scores)
+    said = sentences(found)
+    assert said[0].startswith(
+        "model, word classes, raw states, RSA (Spearman): in layer 1, the highest of 3,"
+    )
+    assert re.search(r"10 pairs of 5 languages is 0\.56 \[0\.\d\d, 0\.\d\d\]", said[0])
+    assert "Relabelled concepts give 0.02 (sd of a pair 0.10)" in said[0]
+    assert "10 of 10 pairs (100%) are above chance at a false discovery rate of 5%" in said[0]
+    assert "reach 0.90" in said[1] and "61% of the way" in said[1]
+    assert said[-1] == "No value for Telugu: too few concepts."
+
+
+def test_a_control_is_said_in_the_same_layer_and_beside_its_own_model(made):
+    two = pd.concat([made.scores, made.make(model="other/model")])
+    controls = {"untrained model": made.make(base=0.1, model="some/model, untrained")}
+    first, second = find(two, controls)
+    assert [mean.layer for mean in first.controls.values()] == ["1"] and second.controls == {}
+    assert any(line.startswith("Control, untrained model: 0.16 [") for line in sentences(first))
+    (alone,) = find(made.scores, {"untrained model": made.make(base=0.1, model="another name")})
+    assert list(alone.controls) == ["untrained model"]
+
+
+def test_a_score_without_null_is_said_not_to_be_told_from_chance(made):
+    bare = made.scores.assign(null_mean=np.nan, null_sd=np.nan, q=np.nan, ceiling=np.nan)
+    said = " ".join(sentences(find(bare)[0]))
+    assert "cannot be told from chance" in said and "Ceiling" not in said and "nan" not in said
+    assert "nan" not in best_table(find(bare)).markdown()
+
+
+def test_scores_that_are_all_refused_are_a_finding_too(made):
+    (found,) = find(made.make(without=made.languages))
+    assert sentences(found) == [
+        "model, word classes, raw states, RSA (Spearman): no pair of languages has a value: too few concepts."
+    ]
+    assert "–" in best_table([found]).markdown()
+
+
+def test_tables_have_a_row_a_layer_and_what_settings_share_in_the_title(made):
+    found = find(pd.concat([made.scores, made.make(measure="cka")]))
+    table = layer_table(found[0])
+    assert [row[0] for row in table.rows] == ["0", "1", "2"] and table.best == {(1, 1)}
+    best = best_table(found)
+    assert best.title.endswith(": model, word classes, raw states")
+    assert [row[0] for row in best.rows] == ["RSA (Spearman)", "debiased CKA"]
+
+
+def test_the_summary_says_how_to_read_it_and_what_must_be_known(made):
+    text = summary(find(made.scores), notices=["Something."], figures=["figures/a.png"])
+    for part in (
+        "# Alignability",
+        "- Something.",
+        "![figures/a.png](figures/a.png)",
+        "## What it cannot show",
+    ):
+        assert part in text
+    assert "nan" not in text and text.endswith("\n")
+
+
+def test_names_are_those_of_the_field():
+    assert measure_name("rsa/cosine") == "RSA (Spearman), cosine distances"
+    assert measure_name("rsa-pearson/mahalanobis") == "RSA (Pearson), Mahalanobis distances"
+    assert measure_name("something") == "something"
+    assert (number(-0.004), number(-0.31), number(float("nan"))) == ("0.00", "−0.31", "–")
+    assert slug("a/b c", "", "rsa/cosine") == "a-b-c-rsa-cosine"
+
+
+@pytest.fixture
+def report(made, tmp_path):
+    pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
+    controls = {"untrained model": made.make(base=0.1)}
+    return lambda name: write_report(
+        made.scores, tmp_path / name, controls=controls, draws=50, formats=("svg",)
+    )
+
+
+def test_a_report_is_whole_needs_nothing_else_and_equal_scores_give_equal_bytes(report):
+    files = report("a")
+    drawn = ("layers-upos-raw-rsa", "pairs-model-01234567-upos-raw-rsa", "tree-model-01234567-upos-raw-rsa")
+    assert [path.name for path in files] == ["summary.md", "index.html", *(f"{stem}.svg" for stem in drawn)]
+    assert [path.read_bytes() for path in files] == [path.read_bytes() for path in report("b")]
+    assert f"](figures/{drawn[1]}.svg)" in files[0].read_text("utf-8")
+    page = files[1].read_text("utf-8")
+    assert "http" not in page and "@import" not in page and "<script" not in page
+    assert page.count("<svg") == page.count("</svg>") == 3
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+    assert "untrained model" in page and "Telugu" in page
