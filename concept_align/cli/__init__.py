@@ -8,7 +8,7 @@ import sys
 import typer
 
 from ..errors import ConceptAlignError
-from . import demo, doctor, evaluate, extract, meta_train, probe, store, treebanks
+from . import alignability, demo, doctor, evaluate, extract, meta_train, probe, store, treebanks
 
 app = typer.Typer(
     name="concept-align",
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(treebanks.app, name="treebanks")
 app.command("extract")(extract.extract)
 app.command("probe")(probe.probe)
+app.command("alignability")(alignability.alignability)
 app.command("meta-train")(meta_train.meta_train)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(store.app, name="store")
