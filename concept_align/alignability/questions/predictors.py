@@ -2,7 +2,8 @@
 
 Each predictor is a languages x languages table (:mod:`.languages`, :mod:`.typology`, :mod:`.geography`). With
 scores (larger = more alike) a distance that matters has r < 0. Read the caution in :mod:`.mantel`: languages
-of one family are alike in much, and holding "same family" constant does not undo that; ``p_within`` does.
+of one family are alike in much, and holding "same family" constant does not undo that; ``p_within`` nearly
+does.
 """
 
 from collections.abc import Mapping, Sequence

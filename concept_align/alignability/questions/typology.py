@@ -2,9 +2,9 @@
 
 The table is CSV or TSV. Its first column names the language (code, ISO 639-3 identifier, or any other name,
 such as a Glottocode, that ``codes`` maps to a language code); the others are features. Missing values are
-allowed: "", "?", "--" (as in tables made with lang2vec), "NA". The distance of two languages is Gower's (1971, A general coefficient of
-similarity, Biometrics 27): the mean over the features both have of 0 or 1 (categories: same or different) or
-of the absolute difference divided by the feature's range (numbers).
+allowed: "", "?", "--" (as lang2vec writes them), "NA". The distance of two languages is Gower's (1971, A
+general coefficient of similarity, Biometrics 27): the mean over the features both have of 0 or 1 (categories:
+same or different) or of the absolute difference divided by the feature's range (numbers).
 
 A column is of numbers where all its values are and some is not whole; whole numbers are taken for names of
 categories, as in WALS ("1 SOV, 2 SVO"), unless the feature is listed in ``numeric``.

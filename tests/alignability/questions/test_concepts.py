@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from concept_align.alignability.measures import parse_measures
 from concept_align.alignability.measures.base import Compared
 from concept_align.alignability.questions.concepts import COLUMNS, leave_one_out, rows
 from concept_align.errors import UsageError
@@ -109,9 +110,21 @@ def test_the_change_is_that_of_scoring_twice(planted):
         gram = torch.from_numpy(geometry.gram)
         return float(Overlap().compare(gram, gram, pairs, nothing).values)
 
+    directed = leave_one_out(one, Overlap(symmetric=False), permutations=0).set_index("concept")
+    assert np.allclose(directed["value"], found["value"])
     without = one.restricted(concepts=[name for name in one.concepts if name != "C4"])
     assert found.loc["C4", "value"] == pytest.approx(score(one) - score(without))
     assert found.loc["C4", "pairs"] == 1
+
+
+@pytest.mark.parametrize("name", ["rsa", "procrustes"])
+def test_concepts_can_be_left_out_of_any_measure(planted, name):
+    one = planted.restricted(layers=["1"])
+    (measure,) = parse_measures(name)
+    found = leave_one_out(one, measure, permutations=9).set_index("concept")
+    assert found["value"].idxmin() == "C3"
+    assert (found["pairs"] == 15).all()
+    assert np.isfinite(found[["value", "null_mean", "p"]].to_numpy(float)).all()
 
 
 def test_too_few_shared_concepts_are_refused(planted):
