@@ -254,17 +254,23 @@ def _transfer(plan: Plan, scores: Alignability, words: Mapping[str, int]) -> pd.
 
 
 def _map(plan: Plan, geometry: Geometry, layer: str) -> Overlay:
-    """Of the languages asked for, or of one of each family, those with most words first."""
-    shown = [name for name in plan.shown if name in geometry.languages]
-    if not shown:
-        family = families(list(geometry.languages))
-        size = dict(zip(geometry.languages, geometry.counts.sum(1), strict=True))
-        largest = sorted(geometry.languages, key=lambda name: (name != plan.source, -size[name]))
-        first: dict[str, str] = {}
-        for name in largest:
-            first.setdefault(family.get(name, name), name)
-        shown = list(first.values())[:MAP]
+    """Of the languages asked for, or of some that are far from each other."""
+    shown = [name for name in plan.shown if name in geometry.languages] or _diverse(plan, geometry)
     return overlay(geometry, layer, languages=shown, min_count=plan.min_count, seed=plan.seed)
+
+
+def _diverse(plan: Plan, geometry: Geometry) -> list[str]:
+    """``MAP`` languages: the source, then new families, new branches, and what else there is; large first."""
+    size = dict(zip(geometry.languages, geometry.counts.sum(1), strict=True))
+    left = sorted(geometry.languages, key=lambda name: (name != plan.source, -size[name]))
+    shown: list[str] = []
+    for labels in (families(left), _facts(left, "branch"), {}):
+        known = {labels.get(name, name) for name in shown}
+        for name in left:
+            if name not in shown and labels.get(name, name) not in known and len(shown) < MAP:
+                known.add(labels.get(name, name))
+                shown.append(name)
+    return shown
 
 
 def _models(plan: Plan, asked: Sequence[Asked], notices: list[str]) -> pd.DataFrame:
