@@ -3,64 +3,81 @@ import pytest
 import torch
 
 from concept_align.alignability.measures import Retrieval
-from concept_align.alignability.measures.retrieval import NEIGHBOURS, RIDGE, csls, leave_one_out
+from concept_align.alignability.measures.retrieval import (
+    NEIGHBOURS,
+    RIDGE,
+    hats,
+    leave_one_out,
+    leave_two_out,
+    places,
+    scaled,
+)
 
 
-def predicted(a, b, ridge):
-    """Places predicted for each concept by a ridge map fitted without it, and the means it was fitted on."""
-    concepts = len(a)
+def predicted(a, b, out, ridge):
+    """What a map fitted without concepts ``out`` predicts for the first, less the mean of the rest; that mean."""
     moved = a - a.mean(0)
-    penalty = ridge * np.sum(moved**2) / (concepts - 1)
-    places, means = [], []
+    penalty = ridge * np.sum(moved**2) / (len(a) - 1)
+    rest = np.setdiff1d(np.arange(len(a)), out)
+    x, y = a[rest] - a[rest].mean(0), b[rest] - b[rest].mean(0)
+    weights = np.linalg.solve(x.T @ x + penalty * np.eye(a.shape[1]), x.T @ y)
+    return (a[out[0]] - a[rest].mean(0)) @ weights, b[rest].mean(0)
+
+
+def directions(a, b, ridge):
+    """The prediction for k without k and j times the directions of k and of j, [K, K] twice."""
+    concepts = len(a)
+    truth, rival = np.zeros((concepts, concepts)), np.zeros((concepts, concepts))
     for k in range(concepts):
-        rest = np.arange(concepts) != k
-        x, y = a[rest] - a[rest].mean(0), b[rest] - b[rest].mean(0)
-        weights = np.linalg.solve(x.T @ x + penalty * np.eye(a.shape[1]), x.T @ y)
-        means.append(b[rest].mean(0))
-        places.append((a[k] - a[rest].mean(0)) @ weights + means[-1])
-    return np.array(places), np.array(means)
+        for j in set(range(concepts)) - {k}:
+            place, mean = predicted(a, b, [k, j], ridge)
+            for table, one in ((truth, k), (rival, j)):
+                table[k, j] = place @ (b[one] - mean) / np.linalg.norm(b[one] - mean)
+    return truth, rival
 
 
-def likeness(a, b, ridge):
-    places, means = predicted(a, b, ridge)
-    cosine = np.empty((len(a), len(a)))
-    for k in range(len(a)):
-        u = places[k] - means[k]
-        for j in range(len(a)):
-            v = b[j] - means[k]
-            cosine[k, j] = u @ v / np.sqrt((u @ u) * (v @ v))
-    return cosine
-
-
-def rank_of_truth(table):
-    return np.array(
-        [1 + sum(table[k, j] >= table[k, k] for j in range(len(table)) if j != k) for k in range(len(table))]
-    )
+def ranks(truth, rival):
+    lost = rival >= truth
+    np.fill_diagonal(lost, True)
+    return lost.sum(1)
 
 
 @pytest.mark.parametrize("ridge", [0.01, RIDGE, 1.0])
 @pytest.mark.parametrize("dims", [(4, 6), (30, 30)])
-def test_all_predictions_at_once_are_those_of_the_loop_that_leaves_each_concept_out(dims, ridge):
+def test_all_predictions_at_once_are_those_of_maps_fitted_one_by_one(dims, ridge):
     random = np.random.default_rng(0)
     a, b = (random.standard_normal((9, dim)) + 5 for dim in dims)
-    maps = leave_one_out(torch.from_numpy(a @ a.T)[None], ridge)[0].numpy()
-    places, means = predicted(a, b, ridge)
-    np.testing.assert_allclose(maps @ b, places - means, atol=1e-8)
-    np.testing.assert_allclose(maps.sum(1), 0, atol=1e-10)
-    assert not np.diag(maps).any()
+    hat = hats(torch.from_numpy(a @ a.T)[None], ridge)
+    one, two = leave_one_out(hat)[0].numpy(), leave_two_out(hat)[0].numpy()
+    for k in range(9):
+        place, _ = predicted(a, b, [k], ridge)
+        np.testing.assert_allclose(one[k] @ b, place, atol=1e-7)
+        for j in set(range(9)) - {k}:
+            place, _ = predicted(a, b, [k, j], ridge)
+            np.testing.assert_allclose(two[k, j] @ b, place, atol=1e-7)
+            assert two[k, j, k] == two[k, j, j] == 0
+    np.testing.assert_allclose(one.sum(-1), 0, atol=1e-9)
+    np.testing.assert_allclose(two.sum(-1), 0, atol=1e-9)
 
 
-@pytest.mark.parametrize("with_csls", [False, True])
-def test_scores_are_those_of_the_loop(with_csls, spaces, score):
+def test_scores_are_those_of_the_loop(spaces, score):
     for seed in range(4):
-        a, b = spaces(2, 11, 6, seed=seed)
-        table = likeness(a, b, RIDGE)
-        if with_csls:
-            near = np.sort(table, axis=0)[-NEIGHBOURS:].mean(0)
-            table = 2 * table - near
-        ranks = rank_of_truth(table)
-        assert score(Retrieval("p1", with_csls), a, b) == pytest.approx(np.mean(ranks == 1))
-        assert score(Retrieval("mrr", with_csls), a, b) == pytest.approx(np.mean(1 / ranks))
+        a, b = spaces(2, 9, 6, seed=seed)
+        found = ranks(*directions(a, b, RIDGE))
+        assert score(Retrieval("p1"), a, b) == pytest.approx(np.mean(found == 1))
+        assert score(Retrieval("mrr"), a, b) == pytest.approx(np.mean(1 / found))
+
+
+def test_scores_with_csls_are_those_of_the_loop(spaces, score):
+    for seed in range(4):
+        a, b = spaces(2, 9, 6, seed=seed)
+        length = np.array([[np.linalg.norm(predicted(a, b, [k], RIDGE)[0])] for k in range(9)])
+        truth, rival = (table / length for table in directions(a, b, RIDGE))
+        np.fill_diagonal(rival, -np.inf)
+        near = np.sort(rival, axis=0)[-NEIGHBOURS:].mean(0)
+        found = ranks(2 * truth - near[:, None], 2 * rival - near)
+        assert score(Retrieval("p1", True), a, b) == pytest.approx(np.mean(found == 1))
+        assert score(Retrieval("mrr", True), a, b) == pytest.approx(np.mean(1 / found))
 
 
 def test_a_rotated_space_of_few_dimensions_is_retrieved(spaces, score):
@@ -70,10 +87,26 @@ def test_a_rotated_space_of_few_dimensions_is_retrieved(spaces, score):
     assert score(Retrieval("mrr", ridge=1e-4), a, a @ turn) == 1
 
 
+def test_a_neighbour_that_stays_is_found_by_leaving_it_out_too(spaces, score):
+    """Pairs of near prototypes: a map fitted on one of two predicts the place of that one for the other."""
+    random = np.random.default_rng(0)
+    core = np.repeat(random.standard_normal((8, 40)), 2, axis=0)
+    a = core + 0.5 * random.standard_normal((16, 40))
+    b = a @ np.linalg.qr(random.standard_normal((40, 40)))[0]
+    single = leave_one_out(hats(torch.from_numpy(a @ a.T)[None]))[0].numpy() @ b
+    nearest = (single @ (b - b.mean(0)).T).argmax(1)
+    assert (nearest != np.arange(16)).all()
+    assert (nearest == (np.arange(16) ^ 1)).mean() > 0.5
+    assert score(Retrieval(), a, b) > 0.6
+
+
 def test_csls_turns_from_a_prototype_that_is_near_to_everything():
-    cosine = torch.tensor([[0.5, 0.1, 0.6], [0.1, 0.5, 0.6], [0.0, 0.1, 0.9]], dtype=torch.float64)
-    assert (cosine.argmax(-1) == torch.tensor([2, 2, 2])).all()
-    assert (csls(cosine, 2).argmax(-1) == torch.tensor([0, 1, 2])).all()
+    """Concept 0's prototype is near to every prediction, more than any other's own."""
+    truth, rival = torch.full((6, 6), 0.5, dtype=torch.float64), torch.zeros(6, 6, dtype=torch.float64)
+    truth[0], rival[:, 0] = 0.9, 0.6
+    truth, rival = truth[:, None, :, None], rival[:, None, :, None]
+    assert places(truth, rival).flatten().tolist() != [1] * 6
+    assert places(*scaled(truth, rival)).flatten().tolist() == [0] * 6
 
 
 def test_equal_prototypes_are_a_miss(score):
