@@ -1,6 +1,6 @@
 """Scores of pairs that share the same concepts: value, null, interval and ceiling, all layers at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from .geometry import Floats, Geometry
 from .intervals import Scale, interval
-from .measures import Measure
+from .measures import Compared, Measure
 from .permutations import p_values, permutations
 
 NULL_ELEMENTS = 1 << 26  # of the null scores held at once (float32)
 GRAM_ELEMENTS = 1 << 24  # of the replicates' inner products held at once (float64)
+ROWS = 48  # spaces that are compared in one call, at least
 
 Place = NDArray[np.int64]
 
@@ -89,57 +90,97 @@ def score_group(
     min_count: int,
 ) -> Scored:
     """Scores of the group's pairs under ``measure``."""
-    rows = [np.unique(places, return_inverse=True) for places in (group.source, group.target)]
-    concepts = (group.source_concepts, group.target_concepts)
-    pairs = torch.from_numpy(np.stack([places for _, places in rows], axis=1))
-    a, b = (side.grams(row, at) for side, (row, _), at in zip(sides, rows, concepts, strict=True))
-    found = Scored.empty(len(a), len(pairs))
-    relabelled = permutations(len(concepts[0]), relabellings, seed)
-    step = max(1, NULL_ELEMENTS // max(1, relabellings * len(a)))
-    for begin in range(0, len(pairs), step):
+    task = _Task.of(measure, group, sides)
+    found = Scored.empty(len(sides[0].at), len(group.pairs))
+    relabelled = permutations(len(group.source_concepts), relabellings, seed)
+    step = max(1, NULL_ELEMENTS // max(1, relabellings * len(sides[0].at)))
+    a, b = task.both(lambda side, row, at: side.grams(row, at))
+    for begin in range(0, len(group.pairs), step):
         piece = slice(begin, begin + step)
-        compared = measure.compare(a, b, pairs[piece], relabelled)
+        compared = compare_all(measure, a, b, task.pairs[piece], relabelled)
         against = p_values(compared.values, compared.null)
         found.value[:, piece] = compared.values.numpy()
         found.null_mean[:, piece], found.null_sd[:, piece] = against.mean.numpy(), against.sd.numpy()
         found.z[:, piece], found.p[:, piece] = against.z.numpy(), against.p.numpy()
-    _intervals(measure, sides, [row for row, _ in rows], concepts, pairs, found, confidence, min_count)
-    own = [
-        _reliability(measure, side, row, at)[:, places]
-        for side, (row, places), at in zip(sides, rows, concepts, strict=True)
-    ]
-    found.ceiling[:] = np.sqrt(np.maximum(own[0], 0) * np.maximum(own[1], 0))
+    if (values := task.drawn()) is not None:
+        # Ranks of the right concept are shares of concepts; all else is a correlation, or scaled like one.
+        scale: Scale = "share" if measure.name.startswith("retrieval") else "correlation"
+        freedom = 2 * max(min_count - 1, 1)
+        found.low[:], found.high[:] = interval(found.value, values, confidence, freedom=freedom, scale=scale)
+    own = task.both(lambda side, row, at: torch.from_numpy(_reliability(measure, side, row, at)))
+    ends = [half[:, task.pairs[:, end]].numpy() for end, half in enumerate(own)]
+    found.ceiling[:] = np.sqrt(np.maximum(ends[0], 0) * np.maximum(ends[1], 0))
     return found
 
 
-def _intervals(
-    measure: Measure,
-    sides: tuple[Side, Side],
-    rows: Sequence[Place],
-    concepts: Sequence[Place],
-    pairs: torch.Tensor,
-    found: Scored,
-    confidence: float,
-    min_count: int,
-) -> None:
-    """Fill ``low`` and ``high`` from the replicates: draw r of one language with draw r of the other."""
-    drawn = [side.geometry.replicates for side in sides]
-    if drawn[0] is None or drawn[1] is None:
-        return
-    number, layers, k = min(len(drawn[0]), len(drawn[1])), len(sides[0].at), len(concepts[0])
-    none = torch.zeros(0, k, dtype=torch.int64)
-    values = np.empty((number, layers, len(pairs)))
-    step = max(1, GRAM_ELEMENTS // (layers * (len(rows[0]) + len(rows[1])) * k * k))
-    for begin in range(0, number, step):
-        some = np.arange(begin, min(begin + step, number))
-        a, b = (side.drawn(some, row, at) for side, row, at in zip(sides, rows, concepts, strict=True))
-        compared = measure.compare(a, b, pairs, none)
-        values[begin : begin + step] = compared.values.numpy().reshape(len(some), layers, -1)
-    # Ranks of the right concept are shares of concepts; all else is a correlation, or scaled like one.
-    scale: Scale = "share" if measure.name.startswith("retrieval") else "correlation"
-    found.low[:], found.high[:] = interval(
-        found.value, values, confidence, freedom=2 * max(min_count - 1, 1), scale=scale
-    )
+def compare_all(
+    measure: Measure, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, relabelled: torch.Tensor
+) -> Compared:
+    """``measure.compare`` of items [items, A, concepts, concepts], whatever the items are (layers, draws).
+
+    With few languages, several items stand side by side as if they were languages of one: a call of the
+    measure costs about the same for two languages as for fifty.
+    """
+    items, number = len(a), len(pairs)
+    side_by_side = max(1, min(items, ROWS // max(a.shape[1], b.shape[1])))
+    values = torch.empty(items, number, dtype=torch.float64)
+    null = torch.empty(len(relabelled), items, number)
+    for begin in range(0, items, side_by_side):
+        count = min(side_by_side, items - begin)
+        some = slice(begin, begin + count)
+        wide = [one[some].flatten(0, 1)[None] for one in ((a,) if a is b else (a, b))]
+        places = torch.arange(count)[:, None, None] * torch.tensor([a.shape[1], b.shape[1]])
+        found = measure.compare(wide[0], wide[-1], (places + pairs).flatten(0, 1), relabelled)
+        values[some] = found.values.reshape(count, number)
+        null[:, some] = found.null.reshape(len(relabelled), count, number)
+    return Compared(values, null)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A group's rows on either side: what is asked of the measure, again and again."""
+
+    measure: Measure
+    sides: tuple[Side, Side]
+    rows: tuple[Place, Place]
+    concepts: tuple[Place, Place]
+    pairs: torch.Tensor  # int64 [pairs, 2]: places in rows
+    same: bool  # one space on both sides: what is taken of it is taken once
+
+    @classmethod
+    def of(cls, measure: Measure, group: Group, sides: tuple[Side, Side]) -> "_Task":
+        concepts = (group.source_concepts, group.target_concepts)
+        same = sides[0].geometry is sides[1].geometry and all(
+            np.array_equal(*both) for both in ((sides[0].at, sides[1].at), concepts)
+        )
+        if same:
+            row, places = np.unique(np.stack([group.source, group.target], axis=1), return_inverse=True)
+            rows, pairs = (row, row), places.reshape(-1, 2)
+        else:
+            ends = [np.unique(one, return_inverse=True) for one in (group.source, group.target)]
+            rows, pairs = (ends[0][0], ends[1][0]), np.stack([ends[0][1], ends[1][1]], axis=1)
+        return cls(measure, sides, rows, concepts, torch.from_numpy(pairs), same)
+
+    def both(self, take: Callable[[Side, Place, Place], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """What ``take`` gives for either side."""
+        source = take(self.sides[0], self.rows[0], self.concepts[0])
+        return source, source if self.same else take(self.sides[1], self.rows[1], self.concepts[1])
+
+    def drawn(self) -> Floats | None:
+        """[draws, layers, pairs] scores of replicates: draw r of one language with draw r of the other."""
+        stored = [side.geometry.replicates for side in self.sides]
+        if stored[0] is None or stored[1] is None:
+            return None
+        number, layers, k = min(len(stored[0]), len(stored[1])), len(self.sides[0].at), len(self.concepts[0])
+        values = np.empty((number, layers, len(self.pairs)))
+        none = torch.zeros(0, k, dtype=torch.int64)
+        step = max(1, GRAM_ELEMENTS // (layers * (len(self.rows[0]) + len(self.rows[1])) * k * k))
+        for begin in range(0, number, step):
+            some = np.arange(begin, min(begin + step, number))
+            a, b = self.both(lambda side, row, at, some=some: side.drawn(some, row, at))  # type: ignore[misc]
+            compared = compare_all(self.measure, a, b, self.pairs, none)
+            values[some] = compared.values.numpy().reshape(len(some), layers, -1)
+        return values
 
 
 def _reliability(measure: Measure, side: Side, rows: Place, concepts: Place) -> Floats:
@@ -155,7 +196,7 @@ def _reliability(measure: Measure, side: Side, rows: Place, concepts: Place) -> 
     one[gap] = other[gap] = torch.eye(len(concepts), dtype=one.dtype)
     itself = torch.arange(len(rows))
     none = torch.zeros(0, len(concepts), dtype=torch.int64)
-    values = measure.compare(one, other, torch.stack([itself, itself], dim=1), none).values
+    values = compare_all(measure, one, other, torch.stack([itself, itself], dim=1), none).values
     values[gap] = torch.nan
     by_split = values.numpy().reshape(-1, layers, len(rows))
     there = np.isfinite(by_split)

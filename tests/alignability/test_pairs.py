@@ -272,7 +272,7 @@ def test_labels_permuted_over_words_give_p_spread_over_the_unit_interval(mini_st
 
 def test_a_small_store_is_scored_from_start_to_end(mini_store):
     geometry = build(Store.open(mini_store), halves=4, draws=20)
-    found = score(geometry, min_count=8)
+    found = alignability(geometry, measures="rsa", min_count=8, permutations=199)
     assert len(found.frame) == 2 * 10 and found.frame["value"].notna().all()
     assert (found.frame["n"] < 17).all() and found.frame["left_out"].str.contains("INTJ").all()
     means = found.means()
