@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from ...errors import UsageError
 from ...treebanks.registry import Language, find, language
 from ..names import language_name
-from ..style import COLOURS, GREY
+from ..style import COLOURS
 
 # Yellow is too light for a line, but not for a patch with an edge.
 PALETTE: tuple[str, ...] = (*COLOURS[:6], "#F0E442", COLOURS[7], COLOURS[6])
-OTHER_BRANCH, OTHER_FAMILY = GREY, "#C9C9C9"
+OTHER_BRANCH, OTHER_FAMILY = "#5E5E5E", "#D5D5D5"
 _INDO_EUROPEAN = "indo-european"
 _UNKNOWN = "unknown"
 

@@ -19,11 +19,12 @@ _SPACES: dict[str, str] = {"raw": "raw states", "probe": "probe's space"}
 
 def measure_name(measure: str) -> str:
     """``RSA (Spearman)`` for ``rsa``; ``RSA (Spearman), cosine distances`` for ``rsa/cosine``."""
-    base, slash, distance = measure.partition("/")
-    name = _MEASURES.get(base, base)
-    return (
-        f"{name}, {distance.capitalize() if distance != 'cosine' else distance} distances" if slash else name
-    )
+    base, _, distance = measure.partition("/")
+    plain = base.removesuffix("-csls")
+    name = _MEASURES.get(plain, plain) + (" (CSLS)" if plain != base else "")
+    if not distance:
+        return name
+    return f"{name}, {distance if distance == 'cosine' else distance.capitalize()} distances"
 
 
 def space_name(space: str) -> str:

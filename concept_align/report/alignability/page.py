@@ -78,7 +78,7 @@ def write_report(
     ``scores`` are tidy rows of one or more models, tasks, spaces and measures; ``controls`` are tables of
     the same form by what they are ("untrained model"). Matrices and trees are drawn for ``measures``, by
     default the first; ``others`` are figures drawn elsewhere, to be shown at the end. Figures are written in
-    all ``formats``, and as SVG, which the page needs. Equal scores give equal bytes. Returns what was written.
+    all ``formats``, and as SVG, which the page needs. Equal scores give equal bytes. Returns the files.
     """
     folder = Path(folder)
     kinds = tuple(dict.fromkeys([*formats, "svg"]))

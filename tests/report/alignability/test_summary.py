@@ -74,6 +74,7 @@ def test_the_summary_says_how_to_read_it_and_what_must_be_known(made):
 def test_names_are_those_of_the_field():
     assert measure_name("rsa/cosine") == "RSA (Spearman), cosine distances"
     assert measure_name("rsa-pearson/mahalanobis") == "RSA (Pearson), Mahalanobis distances"
+    assert measure_name("retrieval-p1-csls") == "retrieval, precision@1 (CSLS)"
     assert measure_name("something") == "something"
     assert (number(-0.004), number(-0.31), number(float("nan"))) == ("0.00", "−0.31", "–")
     assert slug("a/b c", "", "rsa/cosine") == "a-b-c-rsa-cosine"
