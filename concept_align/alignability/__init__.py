@@ -3,3 +3,11 @@
 A similarity of two spaces means nothing by itself: two random sets of 17 prototypes in 128 dimensions are
 fitted by a rotation to 94 %. Each score is therefore given with its null under relabelled concepts.
 """
+
+from .build import build
+from .from_statistics import build_from_statistics
+from .geometry import Geometry
+from .pairs import alignability
+from .table import Alignability
+
+__all__ = ["Alignability", "Geometry", "alignability", "build", "build_from_statistics"]

@@ -201,7 +201,9 @@ def _ask(
     grid = matrix(scores.frame, measure=measure, layer=layer)
     found: dict[str, Any] = {}
     for name, ask in {
-        "concepts": lambda: concepts.rows(one, min_count=plan.min_count, seed=plan.seed),
+        "concepts": lambda: concepts.rows(
+            one, min_count=plan.min_count, permutations=min(plan.permutations, 199), seed=plan.seed
+        ),
         "families": lambda: _families(grid, plan.seed),
         "predictors": lambda: _predictors(plan, grid, words),
         "transfer": lambda: _transfer(plan, scores, words),

@@ -1,0 +1,116 @@
+"""How far concepts correspond in Gemma 3 270M and the mini models: extract, compare, keep the tables here.
+
+    python experiments/alignability/run.py --treebanks UD_RELEASE [--work FOLDER] [--results FOLDER]
+
+The script lists commands that a user has; each goes on where an earlier run stopped. States stay in the work
+folder; tables and figures are kept here. --results is what ``evaluate`` wrote for zero-shot transfer from
+English (``experiments/43-languages``).
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from cut import cut
+
+HERE = Path(__file__).parent
+COMMAND = Path(sys.executable).with_name("concept-align")
+SENTENCES = 400  # of each language's train part
+STEPS = ("extract", "compare", "keep")
+# Comparisons: folder, stores, controls, further options.
+KEPT = ("means.csv", "controls.csv", "concepts.csv", "families.csv", "predictors.csv", "transfer.csv",
+        "models.csv", "summary.md")  # fmt: skip
+
+
+def run(*words: object) -> None:
+    line = [str(COMMAND), *map(str, words)]
+    print("+", "concept-align", *line[1:], file=sys.stderr, flush=True)
+    subprocess.run(line, check=True)
+
+
+def untrained(model: str | Path, folder: Path) -> Path:
+    """A model of the same shape with weights as they are before training, written to ``folder``."""
+    if not (folder / "config.json").is_file():
+        import torch
+        from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+        torch.manual_seed(0)
+        AutoModel.from_config(AutoConfig.from_pretrained(model)).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(model).save_pretrained(folder)
+    return folder
+
+
+def extract(work: Path, treebanks: Path) -> None:
+    """All layers of every model and of its untrained control, over the train sentences."""
+    from concept_align.models.gguf import packaged_model
+    from concept_align.models.shipped import shipped_model
+
+    cut(treebanks, work / "treebanks", SENTENCES)
+    models = {
+        "gemma270m": packaged_model(),
+        "mini-encoder": shipped_model("mini-encoder"),
+        "mini-decoder": shipped_model("mini-decoder"),
+    }
+    for name, model in models.items():
+        for called, folder in ((name, model), (f"{name}-untrained", work / "models" / f"{name}-untrained")):
+            if called != name:
+                untrained(model, folder)
+            # Shipped models are asked for by name, so that results name them so.
+            asked = called if called.startswith("mini") and called == name else folder
+            run("extract", "--model", asked, "--treebanks", work / "treebanks", "--layers", "all",
+                "--splits", "train", "--dtype", "bfloat16" if name == "gemma270m" else "float32",
+                "--out", work / "stores" / called)  # fmt: skip
+
+
+def compare(work: Path, results: Path | None) -> None:
+    stores = work / "stores"
+    for task in ("upos", "relation"):
+        for debias in (True, False):
+            said = "debiased" if debias else "plain"
+            asked = ["--results", results] if results is not None else []
+            run("alignability", "--store", stores / "gemma270m",
+                "--control", f"untrained model={stores / 'gemma270m-untrained'}",
+                "--task", task, "--debias" if debias else "--no-debias", *asked,
+                "--out", work / "gemma" / f"{task}-{said}")  # fmt: skip
+        run("alignability", "--store", stores / "mini-encoder", "--store", stores / "mini-decoder",
+            "--control", f"untrained encoder={stores / 'mini-encoder-untrained'}",
+            "--control", f"untrained decoder={stores / 'mini-decoder-untrained'}",
+            "--task", task, "--debias", "--out", work / "mini" / task)  # fmt: skip
+
+
+def keep(work: Path) -> None:
+    """Copy the small tables and the figures of the page here."""
+    for place in sorted((work / "gemma").iterdir()) + sorted((work / "mini").iterdir()):
+        to = HERE / place.parent.name / place.name
+        shutil.rmtree(to, ignore_errors=True)
+        to.mkdir(parents=True)
+        for name in KEPT:
+            if (place / name).is_file():
+                shutil.copy(place / name, to / name)
+        for picture in sorted((place / "figures").glob("*.png")):
+            (to / "figures").mkdir(exist_ok=True)
+            shutil.copy(picture, to / "figures" / picture.name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--treebanks", type=Path, required=True, help="a UD 2.10 release folder")
+    parser.add_argument("--work", type=Path, default=Path("runs/alignability"))
+    parser.add_argument("--results", type=Path, help="what evaluate wrote, zero-shot from English")
+    parser.add_argument("--only", choices=STEPS, action="append")
+    options = parser.parse_args()
+    steps = options.only or STEPS
+    if "extract" in steps:
+        extract(options.work, options.treebanks)
+    if "compare" in steps:
+        compare(options.work, options.results)
+    if "keep" in steps:
+        keep(options.work)
+
+
+if __name__ == "__main__":
+    main()
