@@ -16,7 +16,7 @@ from ..spaces.source import FeatureSource
 from ..spaces.standardise import Standardisation
 from ..store.store import Store
 from ..types import MwtPolicy, RootPolicy, Split
-from .clouds import Cloud, cloud
+from .clouds import Cloud, Stack, cloud
 from .geometry import Geometry
 from .kept import KeptClouds, described
 from .probes import own_probe
@@ -78,20 +78,19 @@ def build(
         )
     if chosen.space == "probe" and chosen.probe is None:
         chosen = replace(chosen, probe=probe_config("fast", relational=source.task.relational))
-    stack = [source.layers] if layers is None else [_side_by_side(layer) for layer in layers]
-    names = _languages(source, languages, stack)
+    columns = [source.layers] if layers is None else [_side_by_side(layer) for layer in layers]
+    names = _languages(source, languages, columns)
     kept = None if folder is None else KeptClouds(folder)
-    bar = (progress or Silent()).bar("concept spaces", len(stack) * len(names), unit="spaces")
-    found: list[list[Cloud]] = []
+    bar = (progress or Silent()).bar("concept spaces", len(columns) * len(names), unit="spaces")
+    stack = Stack(len(columns), len(names))
     notes: dict[str, str] = {}
     layer_names: list[str] = []
-    for layer in stack:
+    for row, layer in enumerate(columns):
         source = source.with_layers(layer)
         layer_names.append(source.layer_name)
-        found.append([])
-        for language in names:
+        for place, language in enumerate(names):
             bar.note(f"layer {source.layer_name} {language}")
-            found[-1].append(_kept_or_made(source, language, chosen, kept, probes))
+            stack.put(row, place, _kept_or_made(source, language, chosen, kept, probes))
             bar.advance()
         notes |= source.notes
     rank = chosen.probe.rank if chosen.space == "probe" and chosen.probe is not None else None
@@ -106,30 +105,10 @@ def build(
         layers=tuple(layer_names),
         languages=names,
         concepts=source.concepts,
-        dims=tuple(rank or recipe.dim * len(layer) for layer in stack),
+        dims=tuple(rank or recipe.dim * len(layer) for layer in columns),
         provenance=about,
-        **stacked(found),
+        **stack.arrays,
     )
-
-
-def stacked(found: Sequence[Sequence[Cloud]]) -> dict[str, Any]:
-    """The arrays of a geometry, from the clouds of each layer and language; consumes what it is given."""
-    first = found[0][0]
-    shape = (len(found), len(found[0]))
-
-    def whole(key: str) -> Any:
-        one = getattr(first, key)
-        if one is None:
-            return None
-        inner = one.ndim - (1 if key == "noise" else 2)  # axes before the concepts
-        array = np.empty((*one.shape[:inner], *shape, *one.shape[inner:]), dtype=one.dtype)
-        for layer, row in enumerate(found):
-            for place, part in enumerate(row):
-                array[(slice(None),) * inner + (layer, place)] = getattr(part, key)
-        return array
-
-    arrays = {key: whole(key) for key in ("gram", "noise", "halves", "replicates")}
-    return arrays | {"counts": np.stack([part.counts for part in found[0]])}
 
 
 def _kept_or_made(

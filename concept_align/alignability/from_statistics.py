@@ -10,8 +10,7 @@ from ..spaces.standardise import FLOOR, Standardisation
 from ..store.statistics import Statistics
 from ..store.store import Store
 from ..types import MwtPolicy, RootPolicy
-from .build import stacked
-from .clouds import Cloud
+from .clouds import Cloud, Stack
 from .geometry import Geometry
 
 NOTE = "from class statistics: no intervals, ceilings or errors of prototypes"
@@ -49,15 +48,14 @@ def build_from_statistics(
             where=str(store.folder),
             remedy=f"there are: {', '.join(sorted(there)) or 'none'}; extract with --sink statistics",
         )
-    found: list[list[Cloud]] = []
+    stack = Stack(len(layers), len(names))
     concepts: tuple[str, ...] = ()
-    for layer in layers:
-        found.append([])
-        for language in names:
+    for row, layer in enumerate(layers):
+        for place, language in enumerate(names):
             treebank = store.treebank_of(language)
             statistics = store.statistics(treebank, "train", layer, task, root=root, mwt=mwt)
             concepts = statistics.concepts
-            found[-1].append(_cloud(statistics, task, standardise, min_words, language))
+            stack.put(row, place, _cloud(statistics, task, standardise, min_words, language))
     about = {"task": task, "mwt": mwt, "root": root, "standardise": standardise}
     return Geometry(
         model=store.recipe.model,
@@ -69,7 +67,7 @@ def build_from_statistics(
         concepts=concepts,
         dims=(store.recipe.dim,) * len(layers),
         provenance={"features": about, "notes": dict.fromkeys(names, NOTE)},
-        **stacked(found),
+        **stack.arrays,
     )
 
 

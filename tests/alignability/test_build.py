@@ -1,9 +1,10 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
 from sklearn.covariance import ledoit_wolf
 
-from concept_align.alignability import build as building
 from concept_align.alignability.build import build
 from concept_align.alignability.clouds import cloud
 from concept_align.alignability.from_statistics import build_from_statistics
@@ -15,6 +16,7 @@ from concept_align.spaces.probe import probe_config
 from concept_align.spaces.source import FeatureSource
 from concept_align.store import Store
 
+building = sys.modules[build.__module__]  # the package has a function of the same name
 FEW = {"halves": 2, "draws": 5}
 
 
