@@ -1,13 +1,12 @@
 """The model cards: ``README.md`` beside the shipped weights, from the runs' settings and ``results.csv``."""
 
 import argparse
-import json
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 from evaluate import HERE, measured
 from networks import KINDS
+from stages import stages
 
 WEIGHTS = HERE.parents[1] / "concept_align" / "models" / "weights"
 FACTS = {
@@ -88,18 +87,16 @@ Numbers by language: `experiments/mini-models/results.csv`.
 
 def card(kind: str, work: Path, rows: pd.DataFrame) -> str:
     """The card of one model."""
-    settings = json.loads((work / kind / "settings.json").read_text())
-    log = [json.loads(line) for line in (work / kind / "log.jsonl").read_text().splitlines()]
-    batch = settings["rows"] * settings["length"]
-    seconds = sum((b["pieces"] - a["pieces"]) / b["pieces_per_second"] for a, b in pairwise(log))
+    runs = stages(work / kind)
+    minutes = sum(run.seconds for run in runs) / 60
     size = (WEIGHTS / f"mini-{kind}" / "model.safetensors").stat().st_size // 2
     return CARD.format(
         kind=kind,
         weights=f"{size / 1e6:.1f} million",
-        seen=f"{settings['steps'] * batch / 1e6:.0f}",
-        hours=f"{seconds / 60:.0f} minutes",
-        steps=f"{settings['steps']:,}",
-        batch=f"{batch:,}",
+        seen=f"{sum(run.pieces for run in runs) / 1e6:.0f}",
+        hours=f"{minutes / 60:.1f} hours",
+        steps=f"{sum(run.settings['steps'] for run in runs):,}",
+        batch=f"{runs[-1].batch:,}",
         measured="\n".join(measured(kind, rows)),
         **FACTS[kind],
     )

@@ -1,7 +1,9 @@
-"""The losses of the training runs over the pieces seen: ``curves.png``, from the runs' logs."""
+"""The losses of the training runs over the pieces seen: ``curves.png``, from the runs' logs.
+
+A dotted line is the end of a run; the next one starts from its weights, with new heads and classes.
+"""
 
 import argparse
-import json
 from pathlib import Path
 
 import matplotlib
@@ -9,8 +11,9 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from networks import KINDS
+from stages import stages
 
-from concept_align.report.style import styled
+from concept_align.report.style import GREY, styled
 
 HERE = Path(__file__).parent
 NAMES = {
@@ -28,14 +31,19 @@ def main() -> None:
     with styled():
         figure, axes = plt.subplots(1, len(KINDS), figsize=(9, 3.4), sharey=True)
         for axis, kind in zip(axes, KINDS, strict=True):
-            log = [json.loads(line) for line in (args.work / kind / "log.jsonl").read_text().splitlines()]
-            weights = json.loads((args.work / kind / "settings.json").read_text())["weights"]
-            for name, title in NAMES.items():
-                points = [(entry["pieces"] / 1e6, entry[name]) for entry in log if name in entry]
-                if points:
-                    x, y = zip(*points, strict=True)
-                    weight = weights[name.split("-")[0]]
-                    axis.plot(x, [value / weight for value in y], label=title)
+            before = 0
+            for run in stages(args.work / kind):
+                for at, (name, title) in enumerate(NAMES.items()):
+                    weight = run.settings["weights"][name.split("-")[0]]
+                    points = [
+                        ((before + run.batch * entry["step"]) / 1e6, entry[name] / weight)
+                        for entry in run.log
+                        if name in entry
+                    ]
+                    if points:
+                        axis.plot(*zip(*points, strict=True), color=f"C{at}", label="" if before else title)
+                before += run.pieces
+                axis.axvline(before / 1e6, color=GREY, linestyle=":", linewidth=1)
             axis.set(title=f"mini-{kind}", xlabel="million pieces seen")
         axes[0].set_ylabel("loss, nats")
         axes[0].legend()

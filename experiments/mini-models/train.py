@@ -139,6 +139,7 @@ class Run:
             "length": self.args.length,
             "rate": self.args.rate,
             "seed": self.args.seed,
+            "init": None if self.args.init is None else str(self.args.init),
             "weights": asdict(self.weights),
             "mixing": asdict(self.mixing),
         }
