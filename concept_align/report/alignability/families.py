@@ -14,7 +14,8 @@ from ..style import COLOURS
 
 # Yellow is too light for a line, but not for a patch with an edge.
 PALETTE: tuple[str, ...] = (*COLOURS[:6], "#F0E442", COLOURS[7], COLOURS[6])
-OTHER_BRANCH, OTHER_FAMILY = "#5E5E5E", "#D5D5D5"
+# The lighter one is that of grids, which pages turn dark where they turn black into white.
+OTHER_BRANCH, OTHER_FAMILY = "#5E5E5E", "#E3E3E3"
 _INDO_EUROPEAN = "indo-european"
 _UNKNOWN = "unknown"
 

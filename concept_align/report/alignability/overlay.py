@@ -9,12 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import UsageError
+from ...treebanks.concepts import RELATIONS, UPOS
 from ..style import COLOURS, GREY, INK, MARKERS, single, styled, write
 from .families import full_name
 from .labels import Label, headline, place_labels, wrapped
 from .sweep import FORMATS
 
 Floats = NDArray[np.float64]
+_INDEX = {name: at for inventory in (UPOS, RELATIONS) for at, name in enumerate(inventory)}
 # Those of the style that are dark enough for letters. A concept has the same one in every figure; seven of
 # them, so that nouns, pronouns and proper nouns differ, as do verbs, auxiliaries and particles.
 _READABLE = (COLOURS[0], COLOURS[1], GREY, COLOURS[2], COLOURS[3], COLOURS[6], COLOURS[7])
@@ -55,7 +57,7 @@ def overlay_figure(
         middles = {at: shown[there[:, at], at].mean(0) for at in range(len(concepts)) if there[:, at].any()}
         labels = []
         for at, middle in middles.items():
-            colour = _READABLE[at % len(_READABLE)]
+            colour = _READABLE[_INDEX.get(concepts[at], at) % len(_READABLE)]
             _concept(axis, shown[:, at], middle, colour, [markers[name] for name in languages])
             labels.append(Label(float(middle[0]), float(middle[1]), concepts[at], colour, size=8, bold=True))
         axis.set_aspect("equal", adjustable="datalim")

@@ -13,7 +13,7 @@ HOW: tuple[str, ...] = (
     "Pairs above chance: permutation tests, with Benjamini and Hochberg's correction over all pairs and "
     "layers of a measure; of those named, about one in twenty may be a false finding.",
     "Intervals of means are over languages, because pairs share them. Ceiling: the score of two halves of "
-    "the same language's sentences, as far as any two languages could be expected to go.",
+    "the same language's sentences. Halves have half the words and are noisier, so that it is a low one.",
 )
 CANNOT: tuple[str, ...] = (
     "A high score says that concepts lie alike to each other, not that a model uses them, and not that both "

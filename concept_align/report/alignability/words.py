@@ -154,6 +154,8 @@ def _reached(mean: LayerMean) -> str:
     room = mean.ceiling - mean.null_mean
     if pd.isna(room) or room <= 0:
         return ""
+    if mean.value > mean.ceiling:
+        return "; the mean is above it, for halves have half the words"
     return f"; the mean goes {100 * (mean.value - mean.null_mean) / room:.0f}% of the way there from chance"
 
 
