@@ -12,6 +12,7 @@ from concept_align.cli import app
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+PYTHON = [block for language, block in BLOCKS if language == "python"]
 COMMANDS = [
     line.split("#")[0].split()
     for language, block in BLOCKS
@@ -33,7 +34,7 @@ def test_commands_of_the_readme_have_the_options_they_are_given(words: list[str]
 
 def test_the_readme_shows_the_whole_main_job() -> None:
     assert [words[1] for words in COMMANDS] == [
-        "demo", "treebanks", "extract", "probe", "meta-train", "meta-train", "evaluate",
+        "demo", "treebanks", "extract", "probe", "alignability", "meta-train", "meta-train", "evaluate",
     ]  # fmt: skip
 
 
@@ -50,7 +51,7 @@ def test_the_excerpt_of_the_demo_has_what_the_demo_prints() -> None:
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from concept_align.meta.run import MetaTrainConfig, meta_train, plan
 
-    (code,) = [block for language, block in BLOCKS if language == "python"]
+    code, _ = PYTHON
     assert "(7,)" in code  # the planted store has layer 1 only
     planted.write_store(tmp_path / "store", planted.Planted(sents=40), ["en", "de", "et", "tr"])
     config = MetaTrainConfig(
@@ -68,6 +69,18 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     exec(code.replace("(7,)", "(1,)"), names)
     predicted = names["classifier"].predict(names["words"].load("tr", "test").x)
     assert len(predicted) == names["words"].load("tr", "test").words > 0
+
+
+def test_the_three_lines_of_the_readme_compare_languages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, code = PYTHON
+    planted.write_store(tmp_path / "store", planted.Planted(sents=40), ["en", "de", "et", "tr"])
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code.replace("layer=7", "layer=1"), names)
+    assert set(names["scores"].frame["measure"]) == {"rsa", "procrustes", "cka"}
+    assert len(names["scores"].frame) == 3 * 6
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))

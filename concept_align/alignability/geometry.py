@@ -114,6 +114,11 @@ class Geometry:
             replicates=stack(self.replicates),
         )
 
+    @property
+    def errors_known(self) -> bool:
+        """Whether the expected errors of all prototypes of two words or more are known."""
+        return not bool(np.isnan(self.noise[:, self.valid() & (self.counts > 1)]).any())
+
     def debiased(self) -> "Geometry":
         """Without what the prototypes' own errors add: E<c_k, c_k> = |mu_k|^2 + tr(Sigma_k) / n_k.
 
@@ -121,8 +126,7 @@ class Geometry:
         the error; so has a bootstrap draw, which resamples what is a sample already. A prototype of a
         single word has no known error and is left out.
         """
-        there = self.valid()
-        if np.isnan(self.noise[:, there & (self.counts > 1)]).any():
+        if not self.errors_known:
             raise UsageError(
                 "the errors of the prototypes are not known, so their bias cannot be removed",
                 where=f"{self.label}, {self.task}",

@@ -30,7 +30,7 @@ def alignability(
     languages: Iterable[str] | None = None,
     pairs: Iterable[tuple[str, str]] | None = None,
     layers: Iterable[tuple[str, str]] | None = None,
-    debias: bool = False,
+    debias: bool | None = None,
     confidence: float = 0.95,
     progress: Progress | None = None,
 ) -> Alignability:
@@ -44,7 +44,8 @@ def alignability(
 
     Two languages are compared over the concepts of which both have at least ``min_count`` words. A measure
     that cannot tell noise from structure for so many concepts gives no value, and the row's ``note`` says
-    why. ``debias`` takes the prototypes' own errors out of their inner products first.
+    why. ``debias`` takes the prototypes' own errors out of their inner products first; None does so where
+    they are known. Without it, two languages look alike because both are vague about the same rare concepts.
 
     Raises UsageError where nothing can be compared, with the reason.
     """
@@ -53,6 +54,7 @@ def alignability(
     _check(geometry, other, chosen)
     at = layers_of(geometry, other, layers) if against is not None else every_layer(geometry, layers)
     named = pairs_of(geometry, other, against is None, languages, pairs)
+    debias = (geometry.errors_known and other.errors_known) if debias is None else debias
     if debias:
         same = other is geometry
         geometry = geometry.debiased()

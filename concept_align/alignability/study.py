@@ -50,7 +50,7 @@ class Plan:
     measures: Sequence[str] = DEFAULT
     min_count: int = 10
     permutations: int = 1000
-    debias: bool = False
+    debias: bool | None = None  # None: where the prototypes' errors are known
     root: RootPolicy = "start"
     mwt: MwtPolicy = "share"
     standardise: Standardisation = "language"
@@ -196,7 +196,7 @@ def _ask(
 ) -> Asked:
     layer, measure = best_layer(scores), scores.measures[0]
     one = geometry.restricted(layers=[layer])
-    one = one.debiased() if plan.debias else one
+    one = one.debiased() if scores.provenance["debias"] else one
     words = dict(zip(geometry.languages, geometry.counts.sum(1).tolist(), strict=True))
     grid = matrix(scores.frame, measure=measure, layer=layer)
     found: dict[str, Any] = {}

@@ -46,8 +46,12 @@ def alignability(
         ),
     ] = "language",
     debias: Annotated[
-        bool, typer.Option(help="Take the prototypes' own errors out of their distances.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--debias/--no-debias",
+            help="Take the prototypes' own errors out of their distances; default: where they are known.",
+        ),
+    ] = None,
     min_count: Annotated[
         int, typer.Option(min=1, help="Words of a concept that both languages of a pair must have.")
     ] = 10,
