@@ -60,6 +60,7 @@ def cloud(
     squares = torch.zeros(concepts, dtype=torch.float64)
     weighted, mass = torch.zeros(concepts, number, dim), torch.zeros(concepts, number)
     counts = features.counts()
+    stretch = torch.ones(number, concepts, dtype=torch.float64)
     for concept, rows in enumerate(torch.argsort(y, stable=True).split(counts.tolist())):
         for piece in rows.split(CHUNK):
             part = x[piece].sub_(centre)
@@ -70,6 +71,7 @@ def cloud(
             own = weights[:, units[piece]]
             weighted[concept].addmm_(own, part)
             mass[concept] += own.sum(1)
+        stretch[2 * halves :, concept] = _stretch(len(units[rows].unique()))
     n = counts.double()
     enough = counts >= max(min_words, 1)
     means = torch.where(enough[:, None], sums / n[:, None], torch.nan)
@@ -81,7 +83,7 @@ def cloud(
         block = slice(begin, begin + BLOCK)
         # 0 / 0 is NaN: a half without a word of a concept
         some = (weighted[:, block].double() / mass[:, block, None]).transpose(0, 1) + origin
-        some[:, ~enough] = torch.nan
+        some = torch.where(enough[:, None], means + (some - means) * stretch[block, :, None], torch.nan)
         grams[block] = torch.bmm(some, some.transpose(1, 2)).to(dtype)
     found = grams.numpy()
     return Cloud(
@@ -91,6 +93,14 @@ def cloud(
         found[: 2 * halves].reshape(halves, 2, concepts, concepts) if halves else None,
         found[2 * halves :] if number > 2 * halves else None,
     )
+
+
+def _stretch(units: int) -> float:
+    """What draws must be drawn apart by to vary as the mean of so many ``units`` does.
+
+    Exponential weights (Rubin 1981) give (units - 1) / (units + 1) of its variance.
+    """
+    return ((units + 1) / (units - 1)) ** 0.5 if units > 1 else 1.0
 
 
 class Stack:

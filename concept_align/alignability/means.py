@@ -1,27 +1,26 @@
 """Means of alignability over pairs of languages, with intervals over languages.
 
-Pairs that share a language are not independent: languages are resampled, and a pair counts as often as the
-product of its languages' counts. A language drawn twice makes no pair with itself.
+Pairs that share a language are not independent: intervals are those of the jackknife over languages, as in
+all questions asked of pairs (:mod:`.questions.dyads`).
 """
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ..seeding import stream
+from .questions.dyads import jackknife
 
 GROUP = ("model", "revision", "layer", "task", "space", "measure", "against")
 COLUMNS = (*GROUP, "pairs", "value", "low", "high", "null_mean", "ceiling", "significant", "n", "languages")
 LEVEL = 0.05
 
 
-def means(frame: pd.DataFrame, *, draws: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def means(frame: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
     """A row a measure and layer (and space compared with): the mean ``value`` over the ``n`` pairs scored.
 
     ``pairs`` is ``different`` languages or, across spaces, the ``same`` language in both. ``significant`` is
-    the share of pairs with q < 0.05. The interval is NaN with fewer than three languages.
+    the share of pairs with q < 0.05. The interval is NaN with fewer than four languages.
     """
     rows: list[dict[str, Any]] = []
     for key, group in frame.groupby(list(GROUP), sort=False):
@@ -30,7 +29,7 @@ def means(frame: pd.DataFrame, *, draws: int = 1000, confidence: float = 0.95, s
             scored = chosen[chosen["value"].notna()]
             if chosen.empty:
                 continue
-            low, high = _interval(scored, draws, confidence, seed) if len(scored) else (np.nan, np.nan)
+            low, high = _interval(scored, confidence) if len(scored) else (np.nan, np.nan)
             rows.append(
                 dict(zip(GROUP, key, strict=True))
                 | {
@@ -48,18 +47,16 @@ def means(frame: pd.DataFrame, *, draws: int = 1000, confidence: float = 0.95, s
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _interval(scored: pd.DataFrame, draws: int, confidence: float, seed: int) -> tuple[float, float]:
+def _interval(scored: pd.DataFrame, confidence: float) -> tuple[float, float]:
+    """Of the mean over pairs, from the means without each language."""
     source, target = scored["source"].to_numpy(), scored["target"].to_numpy()
     names, places = np.unique(np.concatenate([source, target]).astype(str), return_inverse=True)
-    if len(names) < 3 or draws < 1:
-        return float("nan"), float("nan")
     first, second = places[: len(source)], places[len(source) :]
-    random = stream(seed, "means", *names.tolist())
-    counts = random.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(float)
-    # A language with itself is one thing that is drawn, not two.
-    weights: NDArray[np.float64] = counts[:, first] * np.where(first == second, 1.0, counts[:, second])
-    mass = weights.sum(1)
-    drawn = (weights @ scored["value"].to_numpy())[mass > 0] / mass[mass > 0]
-    tail = 50 * (1 - confidence)
-    low, high = np.percentile(drawn, [tail, 100 - tail])
-    return float(low), float(high)
+    value = scored["value"].to_numpy(np.float64)
+    has = np.zeros((len(names), len(value)), dtype=bool)
+    has[first, np.arange(len(value))] = has[second, np.arange(len(value))] = True
+    left = ~has.astype(bool)
+    sizes = left.sum(1)
+    if not sizes.all():
+        return float("nan"), float("nan")
+    return jackknife(float(value.mean()), (left @ value) / sizes, confidence=confidence)

@@ -186,7 +186,7 @@ def _scores(plan: Plan, geometry: Geometry, progress: Progress | None) -> Aligna
 
 def best_layer(scores: Alignability) -> str:
     """The layer with the highest mean of the first measure; the first of equals."""
-    means = scores.means(draws=0)
+    means = scores.means()
     means = means[means["measure"] == scores.measures[0]]
     return str(means["layer"].iloc[int(means["value"].argmax())])
 

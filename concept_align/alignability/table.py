@@ -74,9 +74,9 @@ class Alignability:
             wide = wide.reindex(index=rows["source"].unique(), columns=rows["target"].unique())
         return wide
 
-    def means(self, *, draws: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    def means(self, *, confidence: float = 0.95) -> pd.DataFrame:
         """The mean over pairs for each measure and layer, with an interval over languages: ``means.py``."""
-        return means(self.frame, draws=draws, confidence=confidence, seed=seed)
+        return means(self.frame, confidence=confidence)
 
     def save(self, folder: str | Path) -> tuple[Path, ...]:
         """Write ``alignability.csv``, ``.parquet``, ``.json`` (provenance) and ``means.csv``; their paths."""
@@ -102,7 +102,7 @@ class Alignability:
         )
 
     def _repr_html_(self) -> str:
-        shown = self.means(draws=200)[
+        shown = self.means()[
             ["measure", "layer", "pairs", "value", "low", "high", "null_mean", "significant"]
         ]
         return f"<p>{escape(repr(self))}</p>" + str(shown.round(3).to_html(index=False))

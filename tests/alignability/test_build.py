@@ -36,13 +36,16 @@ def sentence_of(features):
     return np.repeat(np.arange(features.sents), np.diff(features.offsets))
 
 
-def slow_gram(features, weights):
-    """Inner products of weighted means, one word at a time."""
-    x, y = features.x.double().numpy(), features.y.numpy()
-    means = np.stack(
-        [np.average(x[y == k], axis=0, weights=weights[y == k]) for k in range(len(features.concepts))]
-    )
-    return means @ means.T
+def slow_gram(features, weights, *, stretched=False):
+    """Inner products of weighted means, one word at a time; of bootstrap draws, stretched from the mean."""
+    x, y, sentence = features.x.double().numpy(), features.y.numpy(), sentence_of(features)
+    means = []
+    for k in range(len(features.concepts)):
+        own = y == k
+        drawn, mean = np.average(x[own], axis=0, weights=weights[own]), x[own].mean(0)
+        n = len(np.unique(sentence[own]))
+        means.append(mean + (drawn - mean) * np.sqrt((n + 1) / (n - 1)) if stretched else drawn)
+    return np.stack(means) @ np.stack(means).T
 
 
 def test_the_gram_matrix_is_that_of_the_class_means():
@@ -59,8 +62,19 @@ def test_every_replicate_is_a_weighted_mean_of_the_same_words():
     found = cloud(features, weights=weights, halves=2, unit=sentence_of(features), dtype=torch.float64)
     assert found.halves.shape == (2, 2, 4, 4) and found.replicates.shape == (70, 4, 4)
     every = np.concatenate([found.halves.reshape(4, 4, 4), found.replicates])
-    for row, gram in zip(weights.numpy(), every, strict=True):
-        np.testing.assert_allclose(gram, slow_gram(features, row[sentence_of(features)]), rtol=1e-5)
+    for place, (row, gram) in enumerate(zip(weights.numpy(), every, strict=True)):
+        slow = slow_gram(features, row[sentence_of(features)], stretched=place >= 4)
+        np.testing.assert_allclose(gram, slow, rtol=1e-5)
+
+
+def test_bootstrap_draws_of_a_rare_concept_vary_as_its_mean_does():
+    ratios = []
+    for seed in range(60):
+        x = torch.from_numpy(np.random.default_rng(seed).normal(size=(6, 20))).float()
+        features = Features("xx", ("a",), x, torch.zeros(6, dtype=torch.int64), np.arange(7))
+        found = cloud(features, weights=bootstrap_weights(6, 200, seed, "xx"), dtype=torch.float64)
+        ratios.append((found.replicates.mean() - found.gram[0, 0]) / found.noise[0])
+    assert np.mean(ratios) == pytest.approx(1, abs=0.08)  # unstretched: 5 / 7
 
 
 def test_noise_is_the_squared_error_of_a_prototype():

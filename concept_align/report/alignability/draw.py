@@ -58,7 +58,6 @@ def sweeps(
     controls: Controls,
     folder: Path,
     *,
-    draws: int = 1000,
     formats: Sequence[str] = FORMATS,
 ) -> list[Drawn]:
     """A figure a task, space and measure that was scored in several layers: models and controls together."""
@@ -83,7 +82,7 @@ def sweeps(
         beside = {name: part for name, part in beside.items() if len(layer_numbers(part))}
         files = sweep_figure(
             series | beside, folder / slug("layers", task, space, measure, against), controls=list(beside),
-            draws=draws, formats=formats,
+            formats=formats,
         )  # fmt: skip
         caption = (
             f"{task_name(task)}, {space_name(space)}, {measure_name(measure)}: mean over pairs of languages "

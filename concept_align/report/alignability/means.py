@@ -1,6 +1,6 @@
 """What is said about all pairs of a layer: their mean and its interval, chance, ceiling, what was refused.
 
-Means and intervals are those of :func:`concept_align.alignability.means.means`: a bootstrap over languages,
+Means and intervals are those of :func:`concept_align.alignability.means.means`: a jackknife over languages,
 for pairs share them.
 """
 
@@ -37,7 +37,7 @@ class LayerMean:
     concepts: tuple[int, int]  # fewest and most that a pair was compared by
 
 
-def layer_means(scores: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> list[LayerMean]:
+def layer_means(scores: pd.DataFrame) -> list[LayerMean]:
     """One a layer, in order; layers that are not a single number come last.
 
     A language beside itself, in another model's space, is no pair of languages: such rows are left out, but
@@ -50,12 +50,12 @@ def layer_means(scores: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> li
     found = list(dict.fromkeys(names))
     numbers = [str(layer) for layer in dict.fromkeys(layer_numbers(scores)["layer"])]
     ordered = numbers + [name for name in found if name not in numbers]
-    return [_layer_mean(layer, scores[names == layer], draws, seed) for layer in ordered]
+    return [_layer_mean(layer, scores[names == layer]) for layer in ordered]
 
 
-def _layer_mean(layer: str, scores: pd.DataFrame, draws: int, seed: int) -> LayerMean:
+def _layer_mean(layer: str, scores: pd.DataFrame) -> LayerMean:
     rows = scores[scores["value"].notna()]
-    mean = means(rows, draws=draws, seed=seed)
+    mean = means(rows)
     value, low, high = (
         (float(mean.iloc[0][column]) for column in ("value", "low", "high")) if len(mean) else (_NAN,) * 3
     )
@@ -79,12 +79,10 @@ def _layer_mean(layer: str, scores: pd.DataFrame, draws: int, seed: int) -> Laye
     )
 
 
-def means_frame(scores: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+def means_frame(scores: pd.DataFrame) -> pd.DataFrame:
     """:func:`layer_means` as a table."""
     columns = list(LayerMean.__dataclass_fields__)
-    return pd.DataFrame(
-        [asdict(mean) for mean in layer_means(scores, draws=draws, seed=seed)], columns=columns
-    )
+    return pd.DataFrame([asdict(mean) for mean in layer_means(scores)], columns=columns)
 
 
 def best_layer(means: list[LayerMean]) -> LayerMean | None:

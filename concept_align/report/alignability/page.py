@@ -69,8 +69,6 @@ def write_report(
     measures: Sequence[str] | None = None,
     others: Sequence[Drawn] = (),
     notices: Sequence[str] = (),
-    draws: int = 1000,
-    seed: int = 0,
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """``summary.md``, ``index.html`` and, where matplotlib is installed, ``figures/`` in ``folder``.
@@ -83,11 +81,11 @@ def write_report(
     folder = Path(folder)
     kinds = tuple(dict.fromkeys([*formats, "svg"]))
     beside = dict(controls or {})
-    found = find(scores, beside, draws=draws, seed=seed)
+    found = find(scores, beside)
     drawn: list[Drawn] = []
     notes = list(notices)
     if find_spec("matplotlib"):
-        drawn = sweeps(scores, beside, folder / "figures", draws=draws, formats=kinds)
+        drawn = sweeps(scores, beside, folder / "figures", formats=kinds)
         drawn += pairwise(scores, found, folder / "figures", measures=measures, formats=kinds)
     else:
         notes.append(PLOTS)

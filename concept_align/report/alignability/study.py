@@ -58,7 +58,6 @@ def write_study(
         controls=studied.controls,
         others=drawn,
         notices=studied.notices,
-        seed=plan.seed,
         formats=formats,
     )
     page = folder / "index.html"

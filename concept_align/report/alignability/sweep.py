@@ -31,7 +31,6 @@ def sweep_figure(
     blocks: Mapping[str, int] | None = None,
     ceiling: bool = True,
     title: str | None = None,
-    draws: int = 1000,
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Mean over pairs of languages against layers, with a 95% interval over languages.
@@ -59,7 +58,7 @@ def sweep_figure(
         labels: list[Label] = []
         for name in main if thin else ():
             labels += _languages(axis, numbered[name], scale[name], looks[name]["color"], highlight)
-        frames = {name: means_frame(rows, draws=draws) for name, rows in numbered.items()}
+        frames = {name: means_frame(rows) for name, rows in numbered.items()}
         _nulls(axis, {name: frames[name] for name in main}, scale)
         for name, frame in frames.items():
             _line(axis, frame, scale[name], looks[name], name, dashed=name in controls)

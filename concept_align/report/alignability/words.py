@@ -44,13 +44,11 @@ class Found:
         return ", ".join(part for part in self.parts if part)
 
 
-def find(
-    scores: pd.DataFrame, controls: Controls | None = None, *, draws: int = 1000, seed: int = 0
-) -> list[Found]:
+def find(scores: pd.DataFrame, controls: Controls | None = None) -> list[Found]:
     """Every setting of ``scores``, with the same of each control in its best layer."""
     found = []
     for about, rows in settings(scores):
-        layers = layer_means(rows, draws=draws, seed=seed)
+        layers = layer_means(rows)
         best = best_layer(layers)
         names = tuple(dict.fromkeys([*rows["source"].astype(str), *rows["target"].astype(str)]))
         valued = rows[rows["value"].notna()]
@@ -62,7 +60,7 @@ def find(
             same = same[_like(same, about, "measure", "task", "space", "against")]
             same = same[same["layer"].astype(str) == (best.layer if best else "")]
             if len(same) and same["model"].nunique() == 1:
-                beside[label] = layer_means(same, draws=draws, seed=seed)[0]
+                beside[label] = layer_means(same)[0]
         found.append(
             Found(
                 about, layers, best, names, tuple(name for name in names if name not in there),

@@ -31,7 +31,7 @@ def draw(kind, made, stem):
     concepts = pd.DataFrame({"concept": ["NOUN", "VERB"], "value": [0.4, 0.6]})
     points = np.random.default_rng(0).normal(size=(2, 3, 2))
     return {
-        "sweep": lambda: sweep_figure({"one": made.scores}, stem, draws=50),
+        "sweep": lambda: sweep_figure({"one": made.scores}, stem),
         "heatmap": lambda: heatmap_figure(layer(made), stem, measure="rsa"),
         "dendrogram": lambda: dendrogram_figure(layer(made), stem, measure="rsa"),
         "overlay": lambda: overlay_figure(points, ["en", "fi"], ["NOUN", "VERB", "ADJ"], stem),
@@ -77,7 +77,7 @@ def test_a_language_without_values_is_said_and_not_drawn_as_nought(made, tmp_pat
     assert "0.50" in made.words(svg) and "0.00" not in made.words(svg)
     said = " ".join(made.words(dendrogram_figure(layer(made), tmp_path / "b", formats=SVG, measure="rsa")[0]))
     assert "not in the tree, no value: Telugu" in said and said.count("Telugu") == 1
-    said = " ".join(made.words(sweep_figure({"one": made.scores}, tmp_path / "c", formats=SVG, draws=50)[0]))
+    said = " ".join(made.words(sweep_figure({"one": made.scores}, tmp_path / "c", formats=SVG)[0]))
     assert "no value in any layer: Telugu" in said and "10 pairs of 5 languages" in said
 
 
@@ -107,7 +107,6 @@ def test_a_sweep_names_models_controls_and_chance(made, tmp_path):
             tmp_path / "a",
             formats=SVG,
             controls=["untrained"],
-            draws=50,
         )[0]
     )
     wanted = {"one", "untrained", "mean of one language's pairs", "permuted labels: mean ± 2 sd of a pair"}
@@ -117,12 +116,10 @@ def test_a_sweep_names_models_controls_and_chance(made, tmp_path):
 
 def test_models_of_unequal_depth_are_drawn_by_relative_depth(made, tmp_path):
     deep = made.make(layers=(0, 2, 4))
-    said = made.words(
-        sweep_figure({"shallow": made.scores, "deep": deep}, tmp_path / "a", formats=SVG, draws=50)[0]
-    )
+    said = made.words(sweep_figure({"shallow": made.scores, "deep": deep}, tmp_path / "a", formats=SVG)[0])
     assert "depth (0: embeddings, 1: last layer)" in said and "mean of one language's pairs" not in said
     said = made.words(
-        sweep_figure({"a": made.scores, "b": deep}, tmp_path / "b", formats=SVG, depth="layer", draws=50)[0]
+        sweep_figure({"a": made.scores, "b": deep}, tmp_path / "b", formats=SVG, depth="layer")[0]
     )
     assert "layer (0: embeddings)" in said
 

@@ -84,9 +84,7 @@ def test_names_are_those_of_the_field():
 def report(made, tmp_path):
     pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
     controls = {"untrained model": made.make(base=0.1)}
-    return lambda name: write_report(
-        made.scores, tmp_path / name, controls=controls, draws=50, formats=("svg",)
-    )
+    return lambda name: write_report(made.scores, tmp_path / name, controls=controls, formats=("svg",))
 
 
 def test_a_report_is_whole_needs_nothing_else_and_equal_scores_give_equal_bytes(report):
