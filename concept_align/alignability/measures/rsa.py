@@ -69,8 +69,19 @@ def cosine_distances(gram: torch.Tensor) -> torch.Tensor:
 
 
 def ranks(vectors: torch.Tensor) -> torch.Tensor:
-    """Ranks from 1 along the last axis, ties at their average: half the sum of first and last place."""
-    ordered = vectors.sort(-1).values.contiguous()
+    """Ranks from 1 along the last axis, ties at their average; NaN has no rank."""
+    ordered, order = vectors.sort(-1)
+    places = torch.arange(1, vectors.shape[-1] + 1, dtype=vectors.dtype, device=vectors.device)
+    ranked = torch.empty_like(ordered).scatter_(-1, order, places.expand_as(ordered))
+    # NaN sorts last. Distances seldom tie, and two searches take three times as long as the sort.
+    odd = (ordered[..., 1:] == ordered[..., :-1]).any(-1) | ordered[..., -1].isnan()
+    if odd.any():
+        ranked[odd] = _averaged(ordered[odd], vectors[odd])
+    return ranked
+
+
+def _averaged(ordered: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    """Half the sum of first and last place of each of ``vectors`` [rows, entries] in its ``ordered`` row."""
     vectors = vectors.contiguous()
     first = torch.searchsorted(ordered, vectors)
     after = torch.searchsorted(ordered, vectors, right=True)
