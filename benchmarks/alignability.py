@@ -5,8 +5,8 @@ concepts (100 if quick), on one thread. The peers' ways are what their users wri
 relabellings with ``scipy.stats.spearmanr`` of the condensed distances (taken once a language) or
 ``scipy.spatial.procrustes`` of the prototypes; ``rsatoolbox.rdm.compare`` of all languages with all, a call
 per relabelling. They are timed on a stated number of calls (100, 5 of rsatoolbox, 3 where SciPy decomposes
-768 x 768), and their time is extrapolated to the whole. *PCA* reduces prototypes of 768 dimensions to the K - 1
-that K concepts span before SciPy sees them. Nulls are compared before anything is timed.
+768 x 768), and their time is extrapolated to the whole. *PCA* reduces prototypes of 768 dimensions to the
+K - 1 that K concepts span before SciPy sees them. Nulls are compared before anything is timed.
 
 rsatoolbox need not be installed here: PEER_PATH names a folder with it (``pip install --target FOLDER
 rsatoolbox``) that is searched after this environment.
