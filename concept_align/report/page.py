@@ -15,7 +15,7 @@ from .inline import inline_svg
 from .tables import TextTable
 
 _BOUNDS = re.compile(r"^(?P<value>\S+) (?P<bounds>\[.*\])$")
-_NUMBER = re.compile(r"^(–|[<+−-]?\s*[\d.,]+( of [\d,]+)?)$")
+_NUMBER = re.compile(r"^(–|[<+−-]?\s*[\d.,]+( (of|±|to) [\d.,]+)?)$")
 
 
 @dataclass(frozen=True)

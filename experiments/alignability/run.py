@@ -19,7 +19,6 @@ HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("concept-align")
 SENTENCES = 400  # of each language's train part
 STEPS = ("extract", "compare", "keep")
-# Comparisons: folder, stores, controls, further options.
 KEPT = ("means.csv", "controls.csv", "concepts.csv", "families.csv", "predictors.csv", "transfer.csv",
         "models.csv", "summary.md")  # fmt: skip
 
@@ -67,17 +66,18 @@ def extract(work: Path, treebanks: Path) -> None:
 def compare(work: Path, results: Path | None) -> None:
     stores = work / "stores"
     for task in ("upos", "relation"):
-        for debias in (True, False):
-            said = "debiased" if debias else "plain"
-            asked = ["--results", results] if results is not None else []
-            run("alignability", "--store", stores / "gemma270m",
-                "--control", f"untrained model={stores / 'gemma270m-untrained'}",
-                "--task", task, "--debias" if debias else "--no-debias", *asked,
-                "--out", work / "gemma" / f"{task}-{said}")  # fmt: skip
+        control = f"untrained model={stores / 'gemma270m-untrained'}"
+        asked = ["--results", results] if results is not None else []
+        run("alignability", "--store", stores / "gemma270m", "--control", control, "--task", task, *asked,
+            "--out", work / "gemma" / task)  # fmt: skip
+        # As it would have been without taking the prototypes' errors out: for the means alone.
+        run("alignability", "--store", stores / "gemma270m", "--task", task, "--no-debias", "--draws", 0,
+            "--halves", 0, "--measures", "rsa,procrustes,cka",
+            "--out", work / "gemma" / f"{task}-plain")  # fmt: skip
         run("alignability", "--store", stores / "mini-encoder", "--store", stores / "mini-decoder",
             "--control", f"untrained encoder={stores / 'mini-encoder-untrained'}",
             "--control", f"untrained decoder={stores / 'mini-decoder-untrained'}",
-            "--task", task, "--debias", "--out", work / "mini" / task)  # fmt: skip
+            "--task", task, "--out", work / "mini" / task)  # fmt: skip
 
 
 def keep(work: Path) -> None:

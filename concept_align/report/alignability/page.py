@@ -9,6 +9,7 @@ import pandas as pd
 from ... import __version__, atomic
 from .. import page
 from ..names import short_revision
+from ..tables import TextTable
 from .draw import Drawn, pairwise, sweeps
 from .summary import CANNOT, HOW, summary
 from .sweep import FORMATS
@@ -28,9 +29,13 @@ PLOTS = 'Figures need matplotlib: pip install "concept-align[plots]", and draw t
 
 
 def sections(
-    found: Sequence[Found], drawn: Sequence[Drawn] = (), others: Sequence[Drawn] = ()
+    found: Sequence[Found],
+    drawn: Sequence[Drawn] = (),
+    others: Sequence[Drawn] = (),
+    answers: Sequence[tuple[TextTable, str]] = (),
 ) -> list[page.Section]:
-    """Sections of a page; ``drawn`` are layers and pairs, ``others`` concepts, maps and transfer."""
+    """Sections of a page; ``drawn`` are layers and pairs, ``others`` concepts, maps and transfer, ``answers``
+    tables with notes. In words, the first measure of each model and task is spoken of."""
     layers = [one for one in found if len(one.layers) > 1]
     sweeps_drawn = [one for one in drawn if one.svg.name.startswith("layers-")]
     pairs_drawn = [one for one in drawn if one not in sweeps_drawn]
@@ -39,7 +44,7 @@ def sections(
             "How alike concepts are across languages",
             [
                 page.table(best_table(found), note=_NOTE),
-                *(page.bullets(sentences(one)) for one in found),
+                *(page.bullets(sentences(one)) for one in _first(found)),
             ],
         )
     ]  # fmt: skip
@@ -50,7 +55,18 @@ def sections(
         made.append(page.Section("Alignability, pair by pair", [_figures(pairs_drawn)]))
     if others:
         made.append(page.Section("Concepts and transfer", [_figures(others)]))
+    if answers:
+        tables = [page.table(table, note=note) for table, note in answers]
+        made.append(page.Section("What goes with it", tables))
     return [one for one in made if any(one.blocks)]
+
+
+def _first(found: Sequence[Found]) -> list[Found]:
+    """Of each model, task and space, the first measure."""
+    first: dict[tuple[str, ...], Found] = {}
+    for one in found:
+        first.setdefault(one.parts[:-1], one)
+    return list(first.values())
 
 
 def _figures(drawn: Sequence[Drawn]) -> str:
@@ -68,6 +84,7 @@ def write_report(
     controls: Controls | None = None,
     measures: Sequence[str] | None = None,
     others: Sequence[Drawn] = (),
+    answers: Sequence[tuple[TextTable, str]] = (),
     notices: Sequence[str] = (),
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
@@ -90,9 +107,9 @@ def write_report(
     else:
         notes.append(PLOTS)
     pictures = [f"figures/{one.shown.name}" for one in drawn]
-    atomic.write_text(folder / "summary.md", summary(found, notices=notes, figures=pictures))
+    atomic.write_text(folder / "summary.md", summary(found, notices=notes, figures=pictures, answers=answers))
     made = [
-        *sections(found, drawn, others),
+        *sections(found, drawn, others, answers),
         page.Section("How to read it", [page.bullets(HOW)]),
         page.Section("What it cannot show", [page.bullets(CANNOT)]),
     ]

@@ -13,6 +13,7 @@ from ...alignability.table import Alignability
 from ...atomic import replacing, write_json
 from ...evaluation.results import save_csv
 from ..names import language_name, task_name
+from .answers import answers
 from .concepts import concepts_figure
 from .draw import Drawn, slug
 from .names import measure_name, model_name
@@ -57,6 +58,7 @@ def write_study(
         folder,
         controls=studied.controls,
         others=drawn,
+        answers=list(answers(studied)),
         notices=studied.notices,
         formats=formats,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..tables import TextTable
 from .words import Found, best_table, layer_table, sentences
 
 HOW: tuple[str, ...] = (
@@ -24,7 +25,13 @@ CANNOT: tuple[str, ...] = (
 )
 
 
-def summary(found: Sequence[Found], *, notices: Sequence[str] = (), figures: Sequence[str] = ()) -> str:
+def summary(
+    found: Sequence[Found],
+    *,
+    notices: Sequence[str] = (),
+    figures: Sequence[str] = (),
+    answers: Sequence[tuple[TextTable, str]] = (),
+) -> str:
     """Markdown of every setting: findings, the best layers, every layer. ``figures`` are paths to link to."""
     parts = ["# Alignability of concept spaces", _bullets(HOW)]
     if notices:
@@ -32,6 +39,7 @@ def summary(found: Sequence[Found], *, notices: Sequence[str] = (), figures: Seq
     parts += ["## What was found", best_table(found).markdown()]
     parts += [_bullets(sentences(one)) for one in found]
     parts += [f"![{figure}]({figure})" for figure in figures]
+    parts += [f"{table.markdown()}\n{note}" for table, note in answers]
     several = [one for one in found if len(one.layers) > 1]
     if several:
         parts += ["## Layer by layer", *(layer_table(one).markdown() for one in several)]
