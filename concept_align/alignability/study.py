@@ -6,6 +6,7 @@ the mean of the first measure is highest.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from ..types import MwtPolicy, RootPolicy
 from .build import build
 from .from_statistics import build_from_statistics
 from .geometry import Geometry
+from .kept_scores import KeptScores, content
 from .measures import Measure, parse_measures
 from .pairs import DEFAULT, alignability
 from .questions import concepts, languages
@@ -109,23 +111,25 @@ class Studied:
 
 
 def study(plan: Plan, folder: Path | None = None, progress: Progress | None = None) -> Studied:
-    """Ask everything of ``plan``. With ``folder`` the spaces are kept there, and a stopped study goes on."""
+    """Ask everything of ``plan``; with ``folder`` spaces and scores are kept there and taken up again."""
     asked: list[Asked] = []
     notices: list[str] = []
     controls: dict[str, list[pd.DataFrame]] = {}
     for store in plan.stores:
         for task in plan.tasks:
             geometry = _geometry(plan, store, task, folder, progress)
-            scores = _scores(plan, geometry, progress)
+            scores = _scores(plan, geometry, folder, progress)
             notices += [f"{name}: {note}" for name, note in geometry.provenance.get("notes", {}).items()]
             asked.append(_ask(plan, store, task, geometry, scores, notices))
             if plan.shuffled and _states(store):
                 other = _geometry(plan, store, task, folder, progress, control=True, shuffled=True)
-                controls.setdefault(SHUFFLED, []).append(_scores(plan, other, progress, control=True).frame)
+                controls.setdefault(SHUFFLED, []).append(
+                    _scores(plan, other, folder, progress, control=True).frame
+                )
     for name, store in plan.controls.items():
         for task in plan.tasks:
             other = _geometry(plan, store, task, folder, progress, control=True)
-            controls.setdefault(name, []).append(_scores(plan, other, progress, control=True).frame)
+            controls.setdefault(name, []).append(_scores(plan, other, folder, progress, control=True).frame)
     return Studied(
         asked,
         {name: pd.concat(parts, ignore_index=True) for name, parts in controls.items()},
@@ -174,17 +178,27 @@ def _geometry(
 
 
 def _scores(
-    plan: Plan, geometry: Geometry, progress: Progress | None, *, control: bool = False
+    plan: Plan,
+    geometry: Geometry,
+    folder: Path | None,
+    progress: Progress | None,
+    *,
+    control: bool = False,
 ) -> Alignability:
-    return alignability(
-        geometry,
-        measures=plan.chosen_measures(),
-        min_count=plan.min_count,
-        permutations=min(plan.permutations, OF_CONTROLS) if control else plan.permutations,
-        seed=plan.seed,
-        debias=plan.debias,
-        progress=progress,
-    )
+    """Measure by measure, so that what is finished is kept."""
+    kept, held = KeptScores(None if folder is None else folder / "scores"), content(geometry)
+    options: dict[str, Any] = {
+        "min_count": plan.min_count,
+        "permutations": min(plan.permutations, OF_CONTROLS) if control else plan.permutations,
+        "seed": plan.seed,
+        "debias": plan.debias,
+    }
+    parts = []
+    for measure in plan.chosen_measures():
+        make = partial(alignability, geometry, measures=[measure], progress=progress, **options)
+        parts.append(kept.get({"geometry": held, "measure": repr(measure), **options}, make))
+    about = {**parts[0].provenance, "measures": [measure.name for measure in plan.chosen_measures()]}
+    return Alignability(pd.concat([part.frame for part in parts], ignore_index=True), about)
 
 
 def best_layer(scores: Alignability) -> str:

@@ -81,10 +81,18 @@ def test_every_question_has_a_table_and_a_figure(done):
 
 def test_what_is_done_is_not_built_again(done, store):
     out, _ = done
-    before = {path: path.stat().st_mtime_ns for path in (out / "spaces").rglob("*") if path.is_file()}
-    assert before
+
+    def kept():
+        files = [path for part in ("spaces", "scores") for path in (out / part).rglob("*") if path.is_file()]
+        return {path: path.stat().st_mtime_ns for path in files}
+
+    before = kept()
+    assert {path.relative_to(out).parts[0] for path in before} == {"spaces", "scores"}
     run("--store", store, "--task", "upos,relation", "--out", out, "--json", *QUICK)
-    assert before == {path: path.stat().st_mtime_ns for path in (out / "spaces").rglob("*") if path.is_file()}
+    assert before == kept()
+    fewer = [part for part in QUICK if part != "19"]
+    run("--store", store, "--task", "upos", "--out", out, "--json", *fewer[:1], "29", *fewer[1:])
+    assert len(kept()) > len(before)  # other options, other scores
 
 
 def test_two_stores_are_compared_as_models(store, tmp_path):
