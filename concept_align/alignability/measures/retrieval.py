@@ -102,12 +102,15 @@ class Retrieval:
 
 
 def hats(gram: torch.Tensor, ridge: float = RIDGE) -> torch.Tensor:
-    """float64 H [A, K, K] of ``gram`` [A, K, K]: H B is what is fitted to B."""
+    """float64 H [A, K, K] of ``gram`` [A, K, K]: H B is what is fitted to B.
+
+    Of a Gram matrix without its bias from noise, negative eigenvalues are left out.
+    """
     concepts = gram.shape[-1]
-    gram = centred(gram)
-    mean = gram.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None, None] / (concepts - 1)
-    penalty = ridge * mean.clamp_min(1e-300) * torch.eye(concepts, dtype=gram.dtype, device=gram.device)
-    return 1 / concepts + torch.linalg.solve(gram + penalty, gram)
+    values, vectors = torch.linalg.eigh(centred(gram))
+    values = values.clamp_min(0)
+    penalty = ridge * values.sum(-1, keepdim=True).clamp_min(1e-300) / (concepts - 1)
+    return 1 / concepts + (vectors * (values / (values + penalty))[:, None]) @ vectors.mT
 
 
 def leave_one_out(hat: torch.Tensor) -> torch.Tensor:

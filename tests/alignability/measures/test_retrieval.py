@@ -114,3 +114,14 @@ def test_equal_prototypes_are_a_miss(score):
     a = random.standard_normal((8, 3))
     b = np.repeat(random.standard_normal((4, 3)), 2, axis=0)
     assert score(Retrieval(), a, b) == 0
+
+
+def test_a_space_that_is_all_noise_once_its_bias_is_gone_is_scored_or_has_no_value():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(2, 6, 40))
+    grams = torch.from_numpy(x @ x.transpose(0, 2, 1))[None]
+    lowered = grams - 41.0 * torch.eye(6, dtype=torch.float64)  # negative and positive eigenvalues
+    nothing = grams - 1e4 * torch.eye(6, dtype=torch.float64)
+    pairs, none = torch.tensor([[0, 1]]), torch.zeros(0, 6, dtype=torch.int64)
+    assert torch.isfinite(Retrieval().compare(lowered, grams, pairs, none).values).all()
+    assert torch.isnan(Retrieval().compare(nothing, grams, pairs, none).values).all()
