@@ -16,7 +16,7 @@ from .measures import Measure
 from .scoring import Scored, Side, score_group
 from .table import Alignability, framed
 
-DEFAULT = ("rsa", "procrustes", "cka", "retrieval-p1")
+DEFAULT = ("cka", "rsa", "procrustes", "retrieval-p1")
 
 
 def alignability(

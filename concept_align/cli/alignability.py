@@ -30,10 +30,11 @@ def alignability(
         typer.Option(
             "--measures",
             "-m",
-            help="Commas between: rsa[-spearman|-pearson|-cosine][/euclidean|/cosine|/mahalanobis], "
-            "procrustes, cka, cca, retrieval-p1[-csls], retrieval-mrr[-csls].",
+            help="Commas between; the first decides which layer is looked at closely: "
+            "rsa[-spearman|-pearson|-cosine][/euclidean|/cosine|/mahalanobis], procrustes, cka, cca, "
+            "retrieval-p1[-csls], retrieval-mrr[-csls].",
         ),
-    ] = "rsa,procrustes,cka,retrieval-p1",
+    ] = "cka,rsa,procrustes,retrieval-p1",
     space: Annotated[
         str, typer.Option(help="raw states, or probe: after each language's own linear probe.")
     ] = "raw",

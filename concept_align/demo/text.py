@@ -4,10 +4,12 @@ import math
 import shlex
 
 from ..evaluation.baselines import MAJORITY
+from ..report.alignability.names import measure_name
 from ..report.alignability.words import find, interval, share
 from ..report.alignability.words import number as two_digits
 from ..report.names import shots_name, task_name
 from ..report.tables import TextTable, percent
+from .alike import MEASURE
 from .contrasts import FEW, FLOOR, LEVEL, MANY, MODELS, OWN, Contrast
 from .settings import SHOTS
 from .shown import Shown
@@ -70,7 +72,7 @@ def findings(shown: Shown) -> list[str]:
 
 
 def _alike(shown: Shown) -> str:
-    """``Languages keep concepts in like places (RSA, pairs above chance): word classes 0.84 [...] ...``."""
+    """How alike the concept spaces of languages are, by task and model, beside shuffled labels."""
     parts: dict[str, list[str]] = {}
     for one in find(shown.alike.scores, shown.alike.controls):
         if one.best is not None:
@@ -80,7 +82,9 @@ def _alike(shown: Shown) -> str:
             )
             parts.setdefault(one.about["task"], []).append(said)
     listed = "; ".join(f"{task_name(task)} {', '.join(said)}" for task, said in parts.items())
-    return f"Concepts lie alike to each other across languages (RSA, best layer): {listed}."
+    return (
+        f"Concepts lie alike to each other across languages ({measure_name(MEASURE)}, best layer): {listed}."
+    )
 
 
 def _listed(found: list[Contrast]) -> str:
