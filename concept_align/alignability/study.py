@@ -36,6 +36,7 @@ from .table import Alignability
 
 Question = Literal["concepts", "families", "predictors", "transfer"]
 SHUFFLED = "labels shuffled over words"
+FLOOR = "majority"  # among the learners of a table of results: not a learner at all
 OF_CONTROLS = 200  # permutations at most: their means are asked for, not their pairs
 MAP = 8  # languages in the map of prototypes, unless some are named
 
@@ -269,7 +270,10 @@ def _predictors(plan: Plan, grid: pd.DataFrame, words: Mapping[str, int]) -> pd.
 def _transfer(plan: Plan, scores: Alignability, words: Mapping[str, int]) -> pd.DataFrame:
     if plan.results is None:
         return pd.DataFrame()
-    return transfer(scores.frame, plan.results, source=plan.source, words=words, seed=plan.seed)
+    learners = [name for name in dict.fromkeys(plan.results["learner"]) if name != FLOOR]
+    return transfer(
+        scores.frame, plan.results, source=plan.source, words=words, learners=learners, seed=plan.seed
+    )
 
 
 def _map(plan: Plan, geometry: Geometry, layer: str) -> Overlay:

@@ -8,6 +8,7 @@ English (``experiments/43-languages``).
 """
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from cut import cut
 HERE = Path(__file__).parent
 COMMAND = Path(sys.executable).with_name("concept-align")
 SENTENCES = 400  # of each language's train part
+KEPT_FIGURES = (("gemma", "upos"), ("gemma", "relation"))
+OTHERS = ("figures/concepts-*.png", "figures/map-*.png", "figures/transfer-*.png")
 STEPS = ("extract", "compare", "keep")
 KEPT = ("means.csv", "controls.csv", "concepts.csv", "families.csv", "predictors.csv", "transfer.csv",
         "models.csv", "summary.md")  # fmt: skip
@@ -80,13 +83,17 @@ def compare(work: Path, results: Path | None) -> None:
             "--control", f"untrained encoder={stores / 'mini-encoder-untrained'}",
             "--control", f"untrained decoder={stores / 'mini-decoder-untrained'}",
             "--task", task, *FEWER, "--out", work / "mini" / task)  # fmt: skip
+    # The head of a root is the sentence-start state, which is like no word: how much hangs on it?
+    run("alignability", "--store", stores / "gemma270m", "--task", "relation", "--root", "exclude",
+        "--control", f"untrained model={stores / 'gemma270m-untrained'}", "--layers", "0,9,18", *FEWER,
+        "--out", work / "gemma" / "relation-no-root")  # fmt: skip
     # As it is without taking the prototypes' errors out: for the means alone.
     run("alignability", "--store", stores / "gemma270m", "--task", "upos", "--no-debias", *FEWER[:4],
         "--draws", 0, "--halves", 0, "--out", work / "gemma" / "upos-plain")  # fmt: skip
 
 
 def keep(work: Path) -> None:
-    """Copy the small tables and the figures of the page here."""
+    """Copy the small tables here, and the figures of Gemma's two tasks."""
     for place in sorted((work / "gemma").iterdir()) + sorted((work / "mini").iterdir()):
         to = HERE / place.parent.name / place.name
         shutil.rmtree(to, ignore_errors=True)
@@ -94,9 +101,16 @@ def keep(work: Path) -> None:
         for name in KEPT:
             if (place / name).is_file():
                 shutil.copy(place / name, to / name)
-        for picture in sorted((place / "figures").glob("*.png")):
+        text = (to / "summary.md").read_text()
+        shown = (
+            re.findall(r"!\[.*?\]\((.*?)\)", text) if (place.parent.name, place.name) in KEPT_FIGURES else []
+        )
+        others = [*OTHERS] if shown else []
+        for picture in shown + [str(path.relative_to(place)) for one in others for path in place.glob(one)]:
             (to / "figures").mkdir(exist_ok=True)
-            shutil.copy(picture, to / "figures" / picture.name)
+            shutil.copy(place / picture, to / picture)
+        if not shown:
+            (to / "summary.md").write_text(re.sub(r"!\[.*?\]\(.*?\)\n\n", "", text))
 
 
 def main() -> None:

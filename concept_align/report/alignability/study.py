@@ -137,7 +137,7 @@ def _transfer(one: Asked, plan: Plan, stem: Path, formats: Sequence[str]) -> Dra
         {name: value for name, value in alike.items() if name != plan.source},
         accuracy,
         stem,
-        measure=measure,
+        measure=measure_name(measure),
         source=plan.source,
         below=f"{model_name(one.model)}, layer {row['layer']}, {row['learner']}",
         formats=formats,
