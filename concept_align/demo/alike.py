@@ -14,8 +14,8 @@ from .within import Within
 
 # RSA is as high in untrained models: it sees how few words make up a class (experiments/alignability).
 MEASURE = "cka"
-PERMUTATIONS = 499
-HALVES = 5
+PERMUTATIONS = 199
+HALVES = 4
 FEW_WORDS = 5  # of a concept that both languages must have, where a language has some dozen sentences
 
 

@@ -23,6 +23,13 @@ def shards(folder: Path, treebank: str = "*", stem: str = "*") -> Iterator[Path]
     yield from sorted(names)
 
 
+def marked(folder: Path) -> Iterator[Path]:
+    """The shards in a treebank's ``folder`` that have a marker, in any order and one by one."""
+    for path in folder.glob("*.json"):
+        if NAME.match(path.stem):
+            yield path.with_suffix(".safetensors")
+
+
 def layers_with_file(folder: Path, treebank: str, split: str) -> list[int]:
     """Layers that have a file of states, whole or not."""
     paths = folder.glob(f"{treebank}/{split}.layer-*.safetensors")

@@ -14,7 +14,7 @@ from ..treebanks.corpus import Annotations
 from ..types import MwtPolicy, RootPolicy, Split
 from . import manifest, upkeep
 from .keys import Recipe, layer_name, statistics_name, words_name
-from .listing import NAME, fault, layers_with_file, marker_or_none, shards
+from .listing import NAME, fault, layers_with_file, marked, marker_or_none, shards
 from .lock import writing
 from .manifest import Kind, Marker
 from .shards import States, map_tensors
@@ -127,8 +127,8 @@ class Store:
         """The treebanks of ``language`` that have a whole shard, sorted."""
         held = []
         for folder in sorted(path for path in self.folder.iterdir() if path.is_dir()):
-            found = (self._info(path) for path in shards(self.folder, folder.name))
-            # A treebank has one language: the first whole shard tells it.
+            found = (self._info(path) for path in marked(folder))
+            # A treebank has one language: any whole shard tells it.
             first = next((shard for shard in found if shard.complete), None)
             if first is not None and first.language == language:
                 held.append(folder.name)
