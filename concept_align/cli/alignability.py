@@ -9,7 +9,7 @@ from . import options
 from .output import emit_json, emit_table, say
 
 if TYPE_CHECKING:
-    from ..alignability.study import Plan, Studied
+    from ..alignability.plan import Plan, Studied
 
 NAME = "alignability"
 
@@ -160,8 +160,8 @@ def _plan(
 ) -> "Plan":
     """What is asked for, checked against what the stores hold."""
     from ..alignability.measures import parse_measures
+    from ..alignability.plan import Plan
     from ..alignability.sampling import Sampling
-    from ..alignability.study import Plan
     from ..errors import UsageError
     from ..evaluation.results import read
     from ..layers import parse_layers
@@ -247,7 +247,7 @@ def _plain(studied: "Studied") -> dict[str, Any]:
     """Means and the answers, for JSON, which has no NaN."""
     from typing import get_args
 
-    from ..alignability.study import Question
+    from ..alignability.plan import Question
 
     found: dict[str, Any] = {"means": [], "notices": list(studied.notices)}
     for one in studied.asked:

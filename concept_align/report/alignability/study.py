@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pandas as pd
 
 from ...alignability.means import means
-from ...alignability.study import Asked, Plan, Question, Studied
+from ...alignability.plan import Asked, Plan, Question, Studied
 from ...alignability.table import Alignability
 from ...atomic import replacing, write_json
 from ...evaluation.results import save_csv
