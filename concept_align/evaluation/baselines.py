@@ -29,7 +29,12 @@ class Majority:
     counts: torch.Tensor  # int64 [concepts]: training words of the source
 
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> Constant:
         counts = self.counts.double()
         if support is not None:

@@ -33,7 +33,12 @@ class Adapts(Interface):
     """What evaluation asks of an aligner."""
 
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> Predicts: ...
 
 

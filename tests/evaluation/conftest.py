@@ -22,7 +22,7 @@ class Nearest:
     adapted: list[tuple[str | None, int, int]] = field(default_factory=list)
     stop_after: int | None = None
 
-    def adapt(self, support=None, *, valid=None, seed=0):
+    def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
         if self.stop_after is not None and len(self.adapted) >= self.stop_after:
             raise KeyboardInterrupt
         self.adapted.append((support.language if support else None, support.sents if support else 0, seed))

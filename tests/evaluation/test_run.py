@@ -205,7 +205,7 @@ def test_an_inventory_in_another_order_is_refused(toy):
 @pytest.mark.parametrize("codes", [torch.zeros(3, dtype=torch.int64), None])
 def test_predictions_that_are_no_concepts_are_refused_by_name(toy, codes):
     class Broken:
-        def adapt(self, support=None, *, valid=None, seed=0):
+        def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
             return self
 
         def predict(self, x):

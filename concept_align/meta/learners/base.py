@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 
@@ -48,15 +48,25 @@ class Aligner(ABC):
     """What a learner learned: tensors and a configuration, nothing else."""
 
     learner: ClassVar[str]
+    # Whether ``adapt`` looks at unlabelled words; who adapts need not load them where it does not.
+    transductive: bool = False
+    # What ``adapt`` is meant to be given: a support set, or (the upper bound) all labelled training words.
+    wants: ClassVar[Literal["support", "everything"]] = "support"
 
     @abstractmethod
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> Classifier:
         """A classifier for the language of ``support``; zero-shot without one.
 
-        ``valid`` (bool [concepts]) restricts what may be predicted; ``seed`` decides whatever adapting
-        draws at random.
+        ``unlabelled`` (float [words, dim]) are further words of the language, without labels: learners that
+        are not ``transductive`` pass over them. ``valid`` (bool [concepts]) restricts what may be predicted;
+        ``seed`` decides whatever adapting draws at random.
         """
 
     @abstractmethod

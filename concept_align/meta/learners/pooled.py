@@ -47,7 +47,12 @@ class PooledAligner(SavedAligner):
         self.model = model.eval().requires_grad_(False)
 
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> FunctionClassifier:
         """Full-batch steps draw nothing at random: ``seed`` changes nothing."""
         valid = predictable(self.known, valid)

@@ -115,7 +115,12 @@ class ProtoAligner(SavedAligner):
         self.few_f.requires_grad_(False)
 
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> FunctionClassifier:
         valid = predictable(self.known, valid)
         if support is None or not support.words:

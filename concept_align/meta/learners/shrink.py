@@ -168,7 +168,12 @@ class ShrinkAligner(SavedAligner):
         self.model = model.eval().requires_grad_(False)
 
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> FunctionClassifier:
         """Closed form: ``seed`` changes nothing."""
         valid = predictable(self.known, valid)

@@ -60,7 +60,12 @@ class SourceProbeAligner(SavedAligner):
         self.projection, self.prototypes, self.known = projection, prototypes, known
 
     def adapt(
-        self, support: Features | None = None, *, valid: torch.Tensor | None = None, seed: int = 0
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
     ) -> FunctionClassifier:
         prototypes, known = self.prototypes, self.known
         if support is not None and support.words:

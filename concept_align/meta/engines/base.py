@@ -1,0 +1,53 @@
+"""What every engine computes: the loss on query words after gradient steps on support words.
+
+    theta_0 = theta,   theta_{i+1} = theta_i - rate * grad_{theta_i} L_support(theta_i),   i = 0 .. steps - 1
+    loss of a task = L_query(theta_steps)
+
+L is the mean negative log-likelihood over a task's words. Only the adapted parameters take steps, the others
+stay as they are. With ``order = 1`` the inner gradients are constants (first-order MAML: Finn et al. 2017,
+arXiv 1703.03400; Nichol et al. 2018, arXiv 1803.02999); with ``order = 2`` the outer gradient goes
+through them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+
+from ..alignment import Adapts, AlignmentModel
+from ..episodes import EpisodeBatch, Words
+
+Order = Literal[1, 2]
+Rates = float | Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class InnerLoop:
+    """What a language's own words change, by how many steps, and how the outer gradient sees them."""
+
+    adapts: Adapts = "map"
+    steps: int = 5
+    order: Order = 1
+
+
+class Engine(Protocol):
+    """``rates`` is one number, or a tensor of each adapted parameter's shape by its name (Meta-SGD)."""
+
+    name: str
+
+    def adapt(
+        self, model: AlignmentModel, support: Words, inner: InnerLoop, rates: Rates
+    ) -> dict[str, torch.Tensor]:
+        """The adapted parameters of each task, by name: [tasks, ...]; nothing else is returned.
+
+        A task without support words keeps its start.
+        """
+        ...
+
+    def losses(
+        self, model: AlignmentModel, episodes: EpisodeBatch, inner: InnerLoop, rates: Rates
+    ) -> torch.Tensor:
+        """[tasks] the loss on each task's query words after adapting, differentiable with respect to the
+        model's parameters and the rates."""
+        ...
