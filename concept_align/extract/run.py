@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from ..errors import StoreError
-from ..models.protocol import LanguageModel, WordStates
-from ..progress import Bar, Progress, Silent
+from ..models.protocol import LanguageModel
+from ..progress import Progress, Silent
 from ..store import Store, manifest
 from ..store.keys import Recipe, words_name
 from ..store.lock import writing
@@ -31,9 +29,8 @@ from ..treebanks.discover import TreebankFile
 from ..types import MwtPolicy, Pooling, RootPolicy, Split
 from .plan import Wanted, Work, check, make_marker, make_recipe, read_and_prepare, settle, still_to_do
 from .prepare import Prepared
-from .sinks import Sink, in_order, states_bytes, states_sink, statistics_sink
-
-BATCH_PIECES = 1024
+from .sinks import Sink, states_bytes, states_sink, statistics_sink
+from .states import BATCH_PIECES, run
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,9 @@ def _one(
     size = _write_words(store, wanted, prepared, annotations, marker) if wanted.sink == "states" else 0
     if work.layers:
         with _open(store, work, wanted, annotations, marker) as sink:
-            _run(model, store.recipe, work, prepared, sink, batch_pieces, bar)
+            for states in run(model, prepared, work.layers, store.recipe.pooling, batch_pieces):
+                sink.add(states)
+                bar.advance(int(states.offsets[-1]))
     return Done(
         treebank=file.treebank,
         language=file.language,
@@ -209,27 +208,6 @@ def _open(
         root=wanted.root,
         mwt=wanted.mwt,
     )
-
-
-def _run(
-    model: LanguageModel,
-    recipe: Recipe,
-    work: Work,
-    prepared: Prepared,
-    sink: Sink,
-    batch_pieces: int,
-    bar: Bar,
-) -> None:
-    lengths = np.diff(prepared.corpus.offsets)[prepared.kept]
-    done = 0
-    for before, pieces in prepared.blocks(model):
-        block = model.word_states(pieces, work.layers, pooling=recipe.pooling, batch_pieces=batch_pieces)
-        for part in block:
-            states = WordStates(part.sentences + before, part.offsets, part.words, part.start)
-            in_order(states, done, lengths)
-            sink.add(states)
-            done += len(states.sentences)
-            bar.advance(int(states.offsets[-1]))
 
 
 def _written(store: Store, work: Work, wanted: Wanted) -> int:

@@ -42,33 +42,35 @@ def states_bytes(recipe: Recipe, words: int, sents: int) -> int:
     return file_size(state_shapes(recipe, words, sents))
 
 
+def cast(values: torch.Tensor, save_dtype: str, layer: int, where: str) -> torch.Tensor:
+    """``values`` as they are saved. ModelError, StoreError where they are not finite, or too large for it."""
+    found = values.to(SAVE_DTYPES[save_dtype])
+    if bool(torch.isfinite(found).all()):
+        return found
+    if not bool(torch.isfinite(values).all()):
+        raise ModelError(
+            f"states of layer {layer} are not finite",
+            where=where,
+            remedy="compute in another dtype: --dtype float32 or --dtype bfloat16",
+        )
+    largest = float(values.abs().max())
+    raise StoreError(
+        f"states of layer {layer} reach {largest:.3g}, too large for {save_dtype}",
+        where=where,
+        remedy="--save-dtype bfloat16 (or float32); into a new --out where this one holds other states",
+    )
+
+
 class _StatesSink:
     def __init__(self, writers: dict[int, ShardWriter], recipe: Recipe, where: str) -> None:
         self._writers, self._where = writers, where
-        self._dtype, self._name = SAVE_DTYPES[recipe.save_dtype], recipe.save_dtype
+        self._name = recipe.save_dtype
 
     def add(self, states: WordStates) -> None:
         for layer, writer in self._writers.items():
-            writer.append("words", self._cast(states.words[layer], layer))
+            writer.append("words", cast(states.words[layer], self._name, layer, self._where))
             if layer in states.start:
-                writer.append("start", self._cast(states.start[layer], layer))
-
-    def _cast(self, values: torch.Tensor, layer: int) -> torch.Tensor:
-        cast = values.to(self._dtype)
-        if bool(torch.isfinite(cast).all()):
-            return cast
-        if not bool(torch.isfinite(values).all()):
-            raise ModelError(
-                f"states of layer {layer} are not finite",
-                where=self._where,
-                remedy="compute in another dtype: --dtype float32 or --dtype bfloat16",
-            )
-        largest = float(values.abs().max())
-        raise StoreError(
-            f"states of layer {layer} reach {largest:.3g}, too large for {self._name}",
-            where=self._where,
-            remedy="--save-dtype bfloat16 (or float32); into a new --out where this one holds other states",
-        )
+                writer.append("start", cast(states.start[layer], self._name, layer, self._where))
 
 
 @contextmanager

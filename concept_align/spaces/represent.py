@@ -6,7 +6,9 @@ items is decided by the annotations alone, so padding, other sentences and unlab
 Representations of word classes and of relations follow Xu et al. 2023 (arXiv 2310.12794), section 3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,9 +18,19 @@ from ..errors import TreebankError, UsageError
 from ..treebanks.concepts import Task, labels
 from ..treebanks.corpus import Annotations
 from ..types import UNLABELLED, MwtPolicy, RootPolicy
+from .standardise import Standardiser
 
 START = -1  # in Items.heads: the sentence-start state stands for the head
 CHUNK = 8192  # items gathered at once: bounds the temporary copies of wide states
+
+
+class WordsAndStart(Protocol):
+    """States of some sentences in one layer: ``words`` [words, dim], and ``start`` [sents, dim] if any."""
+
+    @property
+    def words(self) -> torch.Tensor: ...
+    @property
+    def start(self) -> torch.Tensor | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +128,27 @@ def represent(
         )
     items = select_items(annotations, task, root=root, mwt=mwt)
     return Represented(_gather(words, start, items, task), torch.from_numpy(items.y), items.offsets)
+
+
+def represent_layers(
+    layers: Sequence[WordsAndStart],
+    annotations: Annotations,
+    task: Task,
+    *,
+    root: RootPolicy,
+    mwt: MwtPolicy,
+    standardiser: Standardiser | None,
+) -> Represented:
+    """The items as :func:`represent` gives them, of several layers side by side, standardised."""
+    parts = [
+        represent(states.words, states.start, annotations, task, root=root, mwt=mwt) for states in layers
+    ]
+    x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts], dim=1)
+    if standardiser is not None:
+        # In place: x is ours alone and may be gigabytes. Of a difference, the mean is gone already.
+        x = x if task.relational else x.sub_(standardiser.mean)
+        x.div_(standardiser.scale)
+    return Represented(x, parts[0].y, parts[0].offsets)
 
 
 def _gather(words: torch.Tensor, start: torch.Tensor | None, items: Items, task: Task) -> torch.Tensor:

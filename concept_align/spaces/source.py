@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..errors import UsageError
@@ -17,8 +16,8 @@ from ..treebanks.concepts import Task, parse_task
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, MwtPolicy, RootPolicy, Split
 from .features import Features
-from .represent import represent, select_items
-from .standardise import STANDARDISATIONS, Standardisation, Standardiser, StandardiserFitter
+from .represent import WordsAndStart, represent_layers, select_items
+from .standardise import STANDARDISATIONS, Standardisation, Standardiser, fit_layers
 
 CACHE_BYTES = 8 << 30
 
@@ -28,13 +27,6 @@ class _Recipe(Protocol):
     def dim(self) -> int: ...
     @property
     def has_start(self) -> bool: ...
-
-
-class _States(Protocol):
-    @property
-    def words(self) -> torch.Tensor: ...
-    @property
-    def start(self) -> torch.Tensor | None: ...
 
 
 class StateStore(Protocol):
@@ -49,7 +41,7 @@ class StateStore(Protocol):
 
     def annotations(self, treebank: str, split: Split) -> Annotations: ...
 
-    def states(self, treebank: str, split: Split, layer: int) -> _States: ...
+    def states(self, treebank: str, split: Split, layer: int) -> WordsAndStart: ...
 
 
 class FeatureSource:
@@ -198,18 +190,15 @@ class FeatureSource:
 
     def _represented(self, language: str, split: Split) -> Features:
         annotations, standardiser = self._annotated(language, split), self.standardiser(language)
-        parts = []
-        for layer in self.layers:
-            states = self.store.states(self.treebank(language), split, layer)
-            parts.append(
-                represent(states.words, states.start, annotations, self.task, root=self.root, mwt=self.mwt)
-            )
-        x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts], dim=1)
-        if standardiser is not None:
-            # In place: x is ours alone and may be gigabytes. Of a difference, the mean is gone already.
-            x = x if self.task.relational else x.sub_(standardiser.mean)
-            x.div_(standardiser.scale)
-        return Features(language, self.concepts, x, parts[0].y, parts[0].offsets)
+        found = represent_layers(
+            [self.store.states(self.treebank(language), split, layer) for layer in self.layers],
+            annotations,
+            self.task,
+            root=self.root,
+            mwt=self.mwt,
+            standardiser=standardiser,
+        )
+        return Features(language, self.concepts, found.x, found.y, found.offsets)
 
     def _fit_standardiser(self, language: str) -> Standardiser:
         of = self._reference if self.standardise == "global" else (language,)
@@ -217,19 +206,12 @@ class FeatureSource:
         if self.standardise == "language" and language not in self._present["train"]:
             split = "test"
             self.notes[language] = "standardised by its own unlabelled test words: it has no train split"
-        fitted = []
-        for layer in self.layers:
-            fitter = StandardiserFitter(self.store.recipe.dim)
-            for name in of:
-                fitter.update(self.store.states(self.treebank(name), split, layer).words)
-            fitted.append(fitter.finish())
         about = {"kind": self.standardise, "languages": list(of), "split": split, "layers": list(self.layers)}
-        return Standardiser(
-            torch.cat([one.mean for one in fitted]),
-            torch.cat([one.scale for one in fitted]),
-            fitted[0].words,
-            about,
-        )
+        states = [
+            [self.store.states(self.treebank(name), split, layer).words for name in of]
+            for layer in self.layers
+        ]
+        return fit_layers(states, about)
 
 
 def _bytes(features: Features) -> int:

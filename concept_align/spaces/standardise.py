@@ -5,7 +5,7 @@ A few dimensions of some models' states are hundreds of times larger than the re
     h -> (h - m) / s        differences of states, being differences:  x -> x / s
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -82,3 +82,39 @@ class StandardiserFitter:
         flat = scale <= FLOOR * scale.median().clamp(min=torch.finfo(torch.float64).tiny)
         scale = torch.where(flat, torch.ones_like(scale), scale)
         return Standardiser((mean + self.shift).float(), scale.float(), self.words, dict(provenance or {}))
+
+
+def fit_layers(layers: Sequence[Iterable[torch.Tensor]], about: Mapping[str, Any]) -> Standardiser:
+    """Mean and scale of layers that stand side by side; of each layer the states [words, dim] in parts."""
+    fitted = []
+    for parts in layers:
+        fitter: StandardiserFitter | None = None
+        for states in parts:
+            fitter = (fitter or StandardiserFitter(states.shape[1])).update(states)
+        fitted.append((fitter or StandardiserFitter(0)).finish())
+    mean, scale = torch.cat([one.mean for one in fitted]), torch.cat([one.scale for one in fitted])
+    return Standardiser(mean, scale, fitted[0].words, about)
+
+
+def typical(standardisers: Sequence[Standardiser], about: Mapping[str, Any]) -> Standardiser:
+    """What is to be expected of a language not seen: the mean of the languages' means, and of their variances
+    (those within a language: that their means differ makes none of them wider)."""
+    mean = torch.stack([one.mean.double() for one in standardisers]).mean(0)
+    variance = torch.stack([one.scale.double().square() for one in standardisers]).mean(0)
+    return Standardiser(
+        mean.float(), variance.sqrt().float(), sum(one.words for one in standardisers), dict(about)
+    )
+
+
+def shrunk(own: Standardiser, expected: Standardiser, enough: int) -> Standardiser:
+    """``own``, from fewer words than ``enough``, drawn towards what is ``expected``.
+
+        m = w m_own + (1 - w) m_expected,   s^2 likewise,   w = min(1, words / enough)
+
+    So a language with ``enough`` words or more has its own mean and scale.
+    """
+    share = min(1.0, own.words / enough)
+    mean = torch.lerp(expected.mean, own.mean, share)
+    scale = torch.lerp(expected.scale.square(), own.scale.square(), share).sqrt()
+    about = {**own.provenance, "share": share, "expected": dict(expected.provenance)}
+    return own if share == 1 else Standardiser(mean, scale, own.words, about)

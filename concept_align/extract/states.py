@@ -1,0 +1,82 @@
+"""The states of prepared sentences, in order: handed on batch by batch, or held in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..models.protocol import LanguageModel, WordStates
+from ..progress import Progress, Silent
+from ..store.keys import SAVE_DTYPES, Recipe
+from ..store.shards import States
+from ..treebanks.corpus import Annotations, Corpus
+from ..types import Pooling
+from .prepare import Prepared, prepare
+from .sinks import cast, in_order
+
+BATCH_PIECES = 1024
+
+
+def run(
+    model: LanguageModel, prepared: Prepared, layers: Sequence[int], pooling: Pooling, batch_pieces: int
+) -> Iterator[WordStates]:
+    """States of all kept sentences; ``sentences`` counts these. ModelError where the model loses some."""
+    lengths = np.diff(prepared.corpus.offsets)[prepared.kept]
+    done = 0
+    for before, pieces in prepared.blocks(model):
+        for part in model.word_states(pieces, layers, pooling=pooling, batch_pieces=batch_pieces):
+            states = WordStates(part.sentences + before, part.offsets, part.words, part.start)
+            in_order(states, done, lengths)
+            done += len(states.sentences)
+            yield states
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The states of a corpus as a store would hold them, without one."""
+
+    corpus: Corpus
+    kept: NDArray[np.int64]  # [sents] places in the corpus
+    left_out: dict[str, int]  # reason -> sentences
+    examples: dict[str, str]  # reason -> id of the first one
+    annotations: Annotations  # of the kept sentences
+    layers: tuple[States, ...]  # in the order asked for
+
+
+def hold(
+    model: LanguageModel,
+    corpus: Corpus,
+    recipe: Recipe,
+    layers: Sequence[int],
+    *,
+    max_words: int | None = None,
+    batch_pieces: int = BATCH_PIECES,
+    progress: Progress | None = None,
+    name: str = "states",
+) -> Held:
+    """The states of ``layers`` in memory, rounded to the recipe's save dtype as a store's are.
+
+    ``max_words`` (of a sentence) is the recipe's unless given. Raises what an extraction raises.
+    """
+    prepared = prepare(model, corpus, max_words=recipe.max_words if max_words is None else max_words)
+    bar = (progress or Silent()).bar(name, prepared.words, unit="words")
+    tensors = {layer: _empty(prepared.words, recipe) for layer in layers}
+    starts = {layer: _empty(prepared.sents, recipe) for layer in layers if recipe.has_start}
+    begin = first = 0
+    for part in run(model, prepared, tuple(tensors), recipe.pooling, batch_pieces):
+        words = slice(begin, begin := begin + int(part.offsets[-1]))
+        sents = slice(first, first := first + len(part.sentences))
+        for layer, held in tensors.items():
+            held[words] = cast(part.words[layer], recipe.save_dtype, layer, corpus.source.path)
+        for layer, held in starts.items():
+            held[sents] = cast(part.start[layer], recipe.save_dtype, layer, corpus.source.path)
+        bar.advance(int(part.offsets[-1]))
+    annotations = corpus.select(prepared.kept)
+    states = tuple(States(tensors[n], starts.get(n), annotations.offsets, n) for n in layers)
+    return Held(corpus, prepared.kept, prepared.left_out, prepared.examples, annotations, states)
+
+
+def _empty(rows: int, recipe: Recipe) -> torch.Tensor:
+    return torch.empty(rows, recipe.dim, dtype=SAVE_DTYPES[recipe.save_dtype])
