@@ -16,6 +16,10 @@ _PLACES: dict[str, tuple[str, str, str]] = {
     "pooled": ("pooled", "Pooled", "PooledAligner"),
     "proto": ("proto", "Proto", "ProtoAligner"),
     "shrink": ("shrink", "Shrink", "ShrinkAligner"),
+    "procrustes": ("procrustes", "Procrustes", "ProcrustesAligner"),
+    "ridge": ("ridge", "Ridge", "RidgeAligner"),
+    "target-only": ("target_only", "TargetOnly", "TargetOnlyAligner"),
+    "oracle": ("oracle", "Oracle", "OracleAligner"),
 }
 NAMES = tuple(_PLACES)
 

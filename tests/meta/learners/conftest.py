@@ -22,6 +22,10 @@ SMALL: dict[str, dict[str, Any]] = {
         "rank": 8, "hidden": 32, "pooled_epochs": 3, "batch": 128, "epochs": 2, "episodes": 10, "queries": 10,
         "pooled_lr": 3e-3,
     },
+    "procrustes": {"rank": 8, "preset": "fast"},
+    "ridge": {"rank": 8, "preset": "fast"},
+    "target-only": {"strengths": [1.0, 10.0], "validation_shots": [1, 10]},
+    "oracle": {"hidden": 32, "strengths": [10.0], "chooses_on": 1, "epochs": 2},
 }  # fmt: skip
 
 

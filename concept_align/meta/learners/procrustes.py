@@ -1,0 +1,94 @@
+"""The baseline: the language's prototypes turned, scaled and moved onto those of the source language.
+
+    p(k | x) = softmax_k(-||s R B'x + a - z_k||^2)
+    s, R, a  = argmin_{R'R = I} sum_k n_k ||s R m_k + a - z_k||^2
+
+B and z are the source probe's, m_k the mean of the n_k projected support words of k: Schoenemann (1966) with
+translation and scale (Gower 1975), nothing trained. Of the maps that fit equally well (fewer concepts than
+dimensions), R is the one nearest to the identity. Without support it is the source probe.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+
+from ...progress import Progress
+from ...spaces.features import Features
+from ..maps import class_means, distance_logits
+from ..solvers import cross, polar
+from .base import TrainingData
+from .saved import FunctionClassifier, predictable
+from .source_probe import SourceProbeAligner, presets, probe_source
+
+__all__ = ["Procrustes", "ProcrustesAligner", "presets", "similarity"]
+
+
+def similarity(
+    points: torch.Tensor, goals: torch.Tensor, weights: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """s [], R [rank, rank] and a [rank] from m, z [concepts, rank] and weights [concepts], one of them not 0.
+
+    One concept says nothing of turn and scale: R is the identity, s is 1.
+    """
+    shares = (weights / weights.sum()).unsqueeze(-1)
+    centre = (shares * points).sum(0)
+    spread = (shares * (points - centre).square()).sum()
+    matrix = cross(points, goals, shares.squeeze(-1), points.new_zeros(()))
+    hint = 1e-9 * matrix.norm() + torch.finfo(points.dtype).tiny  # decides only what the points leave open
+    rotation = polar(matrix + hint * torch.eye(len(matrix), dtype=matrix.dtype))
+    told = int((weights > 0).sum()) > 1 and bool(spread > 0)
+    scale = (rotation * matrix).sum() / spread if told else points.new_ones(())
+    shift = (shares * goals).sum(0) - scale * rotation @ centre
+    return scale, rotation, shift
+
+
+class ProcrustesAligner(SourceProbeAligner):
+    """The projection and prototypes of the source language."""
+
+    learner: ClassVar[str] = "procrustes"
+
+    def adapt(
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
+    ) -> FunctionClassifier:
+        """Closed form: ``seed`` changes nothing. Support words of concepts that are not valid are left out."""
+        valid = predictable(self.known, valid)
+        projection, prototypes = self.projection, self.prototypes
+        weight, bias = torch.eye(projection.shape[1]), torch.zeros(projection.shape[1])
+        if support is not None and bool((counted := valid[support.y]).any()):
+            means, counts = class_means(
+                (support.x[counted].float() @ projection).double(), support.y[counted], len(prototypes)
+            )
+            scale, rotation, shift = similarity(means, prototypes.double(), counts)
+            weight, bias = (scale * rotation).float(), shift.float()
+        return FunctionClassifier(
+            lambda x: distance_logits(x @ projection @ weight.T + bias, prototypes), valid
+        )
+
+
+@dataclass(frozen=True)
+class Procrustes:
+    """The configuration of the baseline: the source probe's."""
+
+    name: ClassVar[str] = "procrustes"
+    rank: int = 32
+    preset: Literal["faithful", "fast"] = "faithful"
+    least: int = 10  # training words a concept needs
+
+    def config(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> ProcrustesAligner:
+        """Train the source probe; seconds, so without checkpoints."""
+        probe = probe_source(
+            data, rank=self.rank, preset=self.preset, least=self.least, seed=seed, progress=progress
+        )
+        return ProcrustesAligner(probe.projection, probe.space.filled(), probe.valid)

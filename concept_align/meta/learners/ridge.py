@@ -1,0 +1,134 @@
+"""The baseline: a linear map of the language's words to the source language's prototypes, by ridge regression.
+
+    p(k | x) = softmax_k(-||(B + D)'u - z_k||^2),   u = [x, 1]
+    D        = argmin_D sum_i ||(B + D)'u_i - z_{y_i}||^2 + r ||D||^2
+
+B and z are the source probe's, so that without support this is the source probe (Hoerl and Kennard 1970, with
+a prior mean). r is the one under which each support sentence is likeliest given the others; endless r, which
+leaves B as it is, is among the choices. With one sentence its words are left out one by one.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from ...progress import Progress
+from ...spaces.features import Features
+from ..maps import distance_logits, masked
+from ..solvers import ridge
+from .base import TrainingData
+from .saved import FunctionClassifier, predictable
+from .source_probe import SourceProbeAligner, presets, probe_source
+
+__all__ = ["Ridge", "RidgeAligner", "left_out", "presets"]
+
+# r, in units of the mean squared length of a word.
+STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, math.inf)
+
+
+def _spectrum(u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Left singular vectors [words, rank] and squared singular values [rank] of ``u`` [words, dim]."""
+    dual = len(u) <= u.shape[1]
+    values, vectors = torch.linalg.eigh(u @ u.T if dual else u.T @ u)
+    kept = values > values[-1] * len(values) * torch.finfo(u.dtype).eps
+    values, vectors = values[kept], vectors[:, kept]
+    return (vectors if dual else u @ vectors / values.sqrt()), values
+
+
+def left_out(
+    spectrum: tuple[torch.Tensor, torch.Tensor],
+    targets: torch.Tensor,
+    blocks: list[torch.Tensor],
+    strength: float,
+) -> torch.Tensor:
+    """[words, outputs]: for each block of words what ridge regression on all other words says of it.
+
+    With H = U (U'U + r I)^-1 U', the residuals of a block that is left out are (I - H_bb)^-1 (T - H T)_b:
+    one decomposition serves all blocks and strengths.
+    """
+    vectors, values = spectrum
+    shrunk = vectors * (values / (values + strength))
+    residuals = targets - shrunk @ (vectors.T @ targets)
+    found = torch.empty_like(targets)
+    for block in blocks:
+        own = torch.eye(len(block), dtype=targets.dtype) - shrunk[block] @ vectors[block].T
+        found[block] = targets[block] - torch.linalg.solve(own, residuals[block])
+    return found
+
+
+def _blocks(sentence: NDArray[np.int64]) -> list[torch.Tensor]:
+    """Places of the words of each sentence; of each word where there is one sentence."""
+    there = np.unique(sentence)
+    if len(there) == 1:
+        sentence = np.arange(len(sentence))
+        there = sentence
+    return [torch.from_numpy(np.flatnonzero(sentence == one)) for one in there]
+
+
+class RidgeAligner(SourceProbeAligner):
+    """The projection and prototypes of the source language."""
+
+    learner: ClassVar[str] = "ridge"
+
+    def adapt(
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
+    ) -> FunctionClassifier:
+        """Closed form: ``seed`` changes nothing. Support words of concepts that are not valid are left out."""
+        valid = predictable(self.known, valid)
+        prototypes, weight, bias = self.prototypes, self.projection, torch.zeros(self.projection.shape[1])
+        if support is not None and bool((counted := valid[support.y]).any()):
+            sentence = np.repeat(np.arange(support.sents), np.diff(support.offsets))[counted.numpy()]
+            change = self._change(support.x[counted], support.y[counted], sentence, valid).float()
+            weight, bias = weight + change[:-1], change[-1]
+        return FunctionClassifier(lambda x: distance_logits(x @ weight + bias, prototypes), valid)
+
+    def _change(
+        self, x: torch.Tensor, y: torch.Tensor, sentence: NDArray[np.int64], valid: torch.Tensor
+    ) -> torch.Tensor:
+        """float64 [dim + 1, rank] D, its last row the shift; ``sentence`` [words] is each word's."""
+        u = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
+        before, z = u[:, :-1] @ self.projection.double(), self.prototypes.double()
+        targets, unit = z[y] - before, float(u.square().sum(1).mean())
+        spectrum, blocks = _spectrum(u), _blocks(sentence)
+
+        def unlikelihood(strength: float) -> float:
+            guess = 0.0 if math.isinf(strength) else left_out(spectrum, targets, blocks, strength * unit)
+            return float(functional.cross_entropy(masked(distance_logits(before + guess, z), valid), y))
+
+        best = min(reversed(STRENGTHS), key=unlikelihood)
+        if math.isinf(best):
+            return torch.zeros(u.shape[1], targets.shape[1], dtype=torch.float64)
+        return ridge(u, targets, torch.tensor(best * unit, dtype=torch.float64))
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """The configuration of the baseline: the source probe's."""
+
+    name: ClassVar[str] = "ridge"
+    rank: int = 32
+    preset: Literal["faithful", "fast"] = "faithful"
+    least: int = 10  # training words a concept needs
+
+    def config(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> RidgeAligner:
+        """Train the source probe; seconds, so without checkpoints."""
+        probe = probe_source(
+            data, rank=self.rank, preset=self.preset, least=self.least, seed=seed, progress=progress
+        )
+        return RidgeAligner(probe.projection, probe.space.filled(), probe.valid)
