@@ -1,9 +1,10 @@
 """A whole run of meta-training: from a store and a configuration to a folder with an aligner.
 
 The folder holds ``config.json`` and ``model.safetensors`` (the aligner), ``training.jsonl``, ``summary.json``
-(accuracy on the validation languages), ``run.toml`` (the configuration, to be given back with --config) and
-``provenance.json``. While a run is under way, ``checkpoints/`` holds what it needs to go on. All are the
-same, byte for byte, however often a run was interrupted.
+(accuracy on the validation languages), ``run.toml`` (the configuration, to be given back with --config),
+``provenance.json``, ``standardiser.safetensors`` (see :mod:`.reference`), and the card, ``README.md`` and
+``LICENSE``. While a run is under way, ``checkpoints/`` holds what it needs to go on. All are the same, byte
+for byte, however often a run was interrupted.
 """
 
 import json
@@ -25,11 +26,14 @@ from ..spaces.standardise import Standardisation
 from ..store import Store
 from ..treebanks import registry as treebanks
 from ..types import MwtPolicy, RootPolicy
+from .card import remove_card, write_card
 from .data import Validation
 from .history import NAME as HISTORY
 from .languages import check_disjoint
 from .learners import registry
 from .learners.base import Aligner, TrainingData
+from .reference import NAME as REFERENCE
+from .reference import reference, write_reference
 
 VALIDATION_SHOTS = (0, 10)
 
@@ -150,9 +154,15 @@ def meta_train(
         atomic.write_bytes(out / HISTORY, (checkpoints / HISTORY).read_bytes())
     about = {key: value for key, value in planned.about().items() if key != "options"}
     about["notes"] = dict(sorted(planned.features.notes.items()))
+    about["treebanks"] = {
+        language: planned.features.treebank(language)
+        for language in (*planned.data.train, *planned.data.validation)
+    }
     facts = provenance.collect(**about, store=planned.store.recipe.to_json())
     atomic.write_json(out / "provenance.json", facts)
     atomic.write_json(out / "summary.json", summary)
+    write_reference(out, reference(planned.features, planned.data.train))
+    write_card(out, facts, summary, options=planned.learner.config(), seed=config.seed)
     # config.json comes last: a folder that has it is finished.
     aligner.save_pretrained(out)
     shutil.rmtree(checkpoints, ignore_errors=True)
@@ -195,8 +205,9 @@ def _finished(out: Path, config: MetaTrainConfig) -> Outcome | None:
 def _clear(out: Path) -> None:
     """Remove what a run writes, and nothing else."""
     names = ("config.json", "model.safetensors", HISTORY, "summary.json", "run.toml", "provenance.json")
-    for name in names:
+    for name in (*names, REFERENCE):
         (out / name).unlink(missing_ok=True)
+    remove_card(out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
 
 

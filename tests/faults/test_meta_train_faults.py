@@ -17,7 +17,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "tiny"))  # for the script; pytest has it there already
 import planted
 
-FILES = ("config.json", "model.safetensors", "training.jsonl", "summary.json", "run.toml", "provenance.json")
+FILES = (
+    "config.json", "model.safetensors", "training.jsonl", "summary.json", "run.toml", "provenance.json",
+    "standardiser.safetensors", "README.md", "LICENSE",
+)  # fmt: skip
 CONFIG = """
 store = "{store}"
 layers = "1"

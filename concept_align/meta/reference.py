@@ -1,0 +1,51 @@
+"""Mean and scale that an aligner's folder keeps, for text that comes without a store.
+
+Of ``global`` standardisation they are those of training; of ``language`` they are what is to be expected of
+a language with too few words for a mean and a scale of its own.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from .. import atomic
+from ..errors import LearningError
+from ..spaces.source import FeatureSource
+from ..spaces.standardise import Standardiser, typical
+
+NAME = "standardiser.safetensors"
+
+
+def reference(features: FeatureSource, languages: Sequence[str]) -> Standardiser | None:
+    """The statistics of the training ``languages``; None where states are not standardised."""
+    found = [one for language in languages if (one := features.standardiser(language)) is not None]
+    if features.standardise != "language":
+        return found[0] if found else None
+    return typical(found, {"kind": "typical", "languages": list(languages)})
+
+
+def write_reference(folder: Path, standardiser: Standardiser | None) -> None:
+    """Keep ``standardiser`` in an aligner's folder."""
+    if standardiser is None:
+        (folder / NAME).unlink(missing_ok=True)
+        return
+    tensors = {"mean": standardiser.mean.contiguous(), "scale": standardiser.scale.contiguous()}
+    atomic.write_bytes(folder / NAME, save(tensors, metadata={"words": str(standardiser.words)}))
+
+
+def read_reference(folder: str | Path) -> Standardiser | None:
+    """What :func:`write_reference` kept; None for an aligner without. LearningError where it is damaged."""
+    path = Path(folder) / NAME
+    if not path.is_file():
+        return None
+    try:
+        tensors = load_file(path)
+        return Standardiser(tensors["mean"], tensors["scale"], 0, {"kind": "kept with the aligner"})
+    except (OSError, SafetensorError, KeyError) as error:
+        raise LearningError(
+            f"the mean and scale kept with the aligner cannot be read: {error}",
+            where=str(path),
+            remedy="run meta-train again",
+        ) from error
