@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 import torch
 
-from concept_align.meta import learn2learn
+from concept_align.meta.engines import learn2learn
 
 try:
     version("learn2learn")
