@@ -55,7 +55,7 @@ def _setting(store: Store, represented: Represented) -> Setting:
     return Setting(
         model=store.recipe.model,
         revision=store.recipe.revision,
-        layer="+".join(map(str, represented.layers)),
+        layer=side_by_side(represented.layers, represented.beside),
         task=represented.task,
         source=represented.source,
     )

@@ -20,13 +20,12 @@ from ..store.store import Store
 from ..types import Split
 from .baselines import MAJORITY
 from .probe_units import Sweep, Unit, probe_unit
-from .protocol import Protocol
+from .protocol import ALL_SHOTS, Protocol
 from .resampling import Cell, cells, draw_weights, sentence_weights
 from .results import Result
 from .summary import low_resource, summarise
 
 PROBE = "probe"
-ALL_SHOTS = -1  # trained on the whole train split
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ Valid = Literal["train", "source", "pair", "all"]
 Short = Literal["omit", "all"]
 VALIDS: tuple[Valid, ...] = get_args(Valid)
 SHORTS: tuple[Short, ...] = get_args(Short)
-SHOTS: tuple[int, ...] = (0, 1, 5, 10, 50, 100)
+SHOTS: tuple[int, ...] = (0, 1, 5, 10, 20, 50, 100)
+ALL_SHOTS = -1  # in results: trained on, or adapted with, the whole train split
 
 Load = Callable[[str, Split], Features]
 
@@ -47,7 +48,7 @@ class Protocol:
     """
 
     shots: tuple[int, ...] = SHOTS
-    draws: int = 5
+    draws: int = 10
     seed: int = 0
     smoothing: bool = False
     valid: Valid = "train"
@@ -63,7 +64,7 @@ class Protocol:
                 remedy="give different numbers of sentences, 0 for zero-shot",
             )
         if self.draws < 1:
-            raise UsageError(f"{self.draws} support draws", remedy="ask for one or more; five are usual")
+            raise UsageError(f"{self.draws} support draws", remedy="ask for one or more; ten are usual")
         if self.bootstrap < 100:
             raise UsageError(
                 f"{self.bootstrap} bootstrap resamples bound nothing", remedy="ask for 100 or more"

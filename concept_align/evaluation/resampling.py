@@ -1,11 +1,20 @@
-"""One learner in one language: its metrics, and their bootstrap over test sentences and support draws.
+"""One learner in one language: its metrics, and their bootstrap over test sentences, support draws and seeds.
 
-Accuracy and macro-F1 are functions of counts that add up over sentences, so that a resample of the
-sentences is a row of multiplicities and 1,000 resamples are one matrix product. Counts are whole numbers
-below 2^24, hence exact in float32 whatever the order of summation: the same bytes on any number of threads.
+Accuracy and F1 are functions of counts that add up over sentences, so that a resample of the sentences is a
+row of multiplicities and 1,000 resamples are one matrix product. Counts are whole numbers below 2^24, hence
+exact in float32 whatever the order of summation: the same bytes on any number of threads.
 
-The mean over support draws has a second source of noise, the draws. Few of them resampled plainly would
-give too small a variance, by (draws - 1) / draws, so their weights are rescaled (Rao and Wu 1988).
+The mean over support draws has a second source of noise, the draws; that over training seeds a third. Few of
+them resampled plainly would give too small a variance, by (n - 1) / n, so their weights are rescaled (Rao and
+Wu 1988). Seeds and draws are crossed, for a draw is the same sentences whatever the seed: with x_sd of seed s
+and draw d, weights u_s of the seeds and v_d of the draws, a resample is
+
+    sum_s u_s x_s. + sum_d v_d x_.d - x_..
+
+which has the variance of x_.. for what seed and draw do each by themselves, and twice that of what only a
+seed and a draw together do: intervals are on the wide side (products u_s v_d would count it thrice; Owen
+2007, The pigeonhole bootstrap). A training seed is one for all languages, so means over languages weight the
+seeds of every language alike (:mod:`.summary`).
 """
 
 from collections.abc import Sequence
@@ -28,70 +37,152 @@ def sentence_weights(sents: int, resamples: int, seed: int, language: str) -> ND
     return random.multinomial(sents, np.full(sents, 1 / sents), size=resamples).astype(np.float32)
 
 
-def draw_weights(draws: int, resamples: int, seed: int, language: str) -> Floats:
-    """[resamples, draws] weights of the mean over draws, rescaled to the variance of that mean."""
-    if draws == 1:
+def _rescaled(n: int, resamples: int, seed: int, *purpose: str) -> Floats:
+    """[resamples, n] weights of a mean over ``n``, rescaled to the variance of that mean."""
+    if n == 1:
         return np.ones((resamples, 1))
-    random = stream(seed, "bootstrap-draws", language)
-    times = random.multinomial(draws, np.full(draws, 1 / draws), size=resamples)
-    return np.asarray((1 + (times - 1) * np.sqrt(draws / (draws - 1))) / draws)
+    times = stream(seed, *purpose).multinomial(n, np.full(n, 1 / n), size=resamples)
+    return np.asarray((1 + (times - 1) * np.sqrt(n / (n - 1))) / n)
+
+
+def draw_weights(draws: int, resamples: int, seed: int, language: str) -> Floats:
+    """[resamples, draws] weights of the mean over draws; one set a language, for learners share the draws."""
+    return _rescaled(draws, resamples, seed, "bootstrap-draws", language)
+
+
+def seed_weights(seeds: int, resamples: int, seed: int, learner: str) -> Floats:
+    """[resamples, seeds] weights of the mean over training seeds; one set a learner, for all languages."""
+    return _rescaled(seeds, resamples, seed, "bootstrap-seeds", learner)
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One learner in one language at one number of shots, by one metric."""
+    """One learner in one language at one number of shots, by one metric. Draws are those of every seed."""
 
     words: int  # of the test
-    draws: Floats  # [draws]: value of each support draw
-    low: Floats  # [draws]: its interval over test sentences
-    high: Floats  # [draws]
-    resampled: Floats  # [resamples]: the mean over draws, sentences and draws resampled
+    draws: Floats  # [seeds * draws]: value of each support draw, seed by seed
+    low: Floats  # [seeds * draws]: its interval over test sentences
+    high: Floats  # [seeds * draws]
+    resampled: Floats  # [seeds, resamples]: the mean over draws, sentences and draws resampled
+    over_seeds: Floats | None = None  # [resamples, seeds]: the learner's seed weights; None for one seed
 
     @property
     def value(self) -> float:
         return float(self.draws.mean())
 
+    @property
+    def mean(self) -> Floats:
+        """[resamples] of the mean over draws and seeds, all three resampled."""
+        return of_seeds(self.resampled.T, self.over_seeds)
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptScores:
+    """F1 of each concept of one learner in one language; NaN for concepts without gold words."""
+
+    by_seed: Floats  # [seeds, concepts]: mean over draws
+    low: Floats  # [concepts]
+    high: Floats  # [concepts]
+    words: NDArray[np.int64]  # [concepts]: gold
+
+
+def of_seeds(by_seed: Floats, over_seeds: Floats | None, *, lowest: float = 0.0) -> Floats:
+    """[resamples] from [resamples, seeds]: shares again (from ``lowest`` to 1), which weights may leave."""
+    if over_seeds is None:
+        return by_seed[..., 0]
+    return np.clip((by_seed * over_seeds).sum(-1), lowest, 1)
+
+
+def bounds(resampled: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Percentile intervals of every column of [resamples, columns]; NaN resamples are left out."""
+    ordered = np.sort(resampled, axis=0)
+    known = np.isfinite(ordered).sum(0)
+    found = []
+    for quantile in ((1 - confidence) / 2, (1 + confidence) / 2):
+        place = quantile * np.maximum(known - 1, 0)
+        below = np.floor(place).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(known - 1, 0))
+        low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
+        found.append(np.where(known > 0, low + (high - low) * (place - below), np.nan))
+    return found[0], found[1]
+
 
 def interval(resampled: Floats, confidence: float) -> tuple[float, float]:
     """Percentile interval; resamples that say nothing (NaN: no word was drawn) are left out."""
-    known = resampled[np.isfinite(resampled)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
-def _metrics(counts: Counts) -> dict[str, Floats]:
-    return {"accuracy": counts.accuracy(), "macro_f1": counts.macro_f1()}
-
-
-def _totals(weights: NDArray[np.float32], table: Floats) -> Floats:
-    return (weights @ table.astype(np.float32)).astype(np.float64)
+    low, high = bounds(resampled[:, None], confidence)
+    return float(low[0]), float(high[0])
 
 
 def cells(
-    by_draw: Sequence[Counts], weights: NDArray[np.float32], over_draws: Floats, confidence: float
+    by_draw: Sequence[Counts],
+    weights: NDArray[np.float32],
+    over_draws: Floats,
+    confidence: float,
+    over_seeds: Floats | None = None,
 ) -> dict[str, Cell]:
     """Every metric of one learner, language and number of shots, with its resamples.
 
-    ``by_draw`` holds each draw's counts of sentences, [sents, concepts]; ``weights [resamples, sents]`` and
-    ``over_draws [resamples, draws]`` are those of the language.
+    ``by_draw`` holds each draw's counts of sentences, [sents, concepts], seed by seed; ``weights
+    [resamples, sents]`` and ``over_draws [resamples, draws]`` are those of the language, ``over_seeds
+    [resamples, seeds]`` those of the learner.
     """
-    values = [_metrics(counts.total()) for counts in by_draw]
-    gold = _totals(weights, by_draw[0].gold)
-    resamples = [
-        _metrics(Counts(_totals(weights, counts.right), _totals(weights, counts.predicted), gold))
-        for counts in by_draw
-    ]
+    return measured(by_draw, weights, over_draws, confidence, over_seeds)[0]
+
+
+def measured(
+    by_draw: Sequence[Counts],
+    weights: NDArray[np.float32],
+    over_draws: Floats,
+    confidence: float,
+    over_seeds: Floats | None = None,
+) -> tuple[dict[str, Cell], ConceptScores]:
+    """:func:`cells`, and the F1 of each concept."""
+    seeds, draws = 1 if over_seeds is None else over_seeds.shape[1], over_draws.shape[1]
+    totals = [counts.total() for counts in by_draw]
+    words = totals[0].gold
+    gold = _product(weights, by_draw[0].gold)
+    present, all_words = gold > 0, gold.sum(1)
+    shape = (len(weights), seeds * draws)
+    resamples = {metric: np.empty(shape) for metric in METRICS}
+    f1 = np.zeros((seeds, *gold.shape))  # of every seed, the mean over draws
+    apart = np.zeros(gold.shape)  # what the resampled draws add to it, the same for all seeds
+    for place, counts in enumerate(by_draw):
+        right = _product(weights, counts.right)
+        both = _product(weights, counts.predicted) + gold
+        of_draw = np.divide(2 * right, both, out=np.zeros_like(both), where=present)
+        resamples["accuracy"][:, place] = _share(right.sum(1), all_words)
+        resamples["macro_f1"][:, place] = _share(of_draw.sum(1), present.sum(1))
+        seed, draw = divmod(place, draws)
+        f1[seed] += of_draw / draws
+        if draws > 1:
+            apart += of_draw * (over_draws[:, draw, None] - 1 / draws) / seeds
+    values = {"accuracy": [float(one.accuracy()) for one in totals]}
+    values["macro_f1"] = [float(one.macro_f1()) for one in totals]
     found = {}
     for metric in METRICS:
-        resampled = np.stack([of_draw[metric] for of_draw in resamples], axis=1)
-        bounds = np.array([interval(column, confidence) for column in resampled.T])
+        low, high = bounds(resamples[metric], confidence)
+        crossed = _crossed(resamples[metric].reshape(-1, seeds, draws), over_draws)
         found[metric] = Cell(
-            words=int(by_draw[0].gold.sum()),
-            draws=np.array([of_draw[metric] for of_draw in values], dtype=np.float64),
-            low=bounds[:, 0],
-            high=bounds[:, 1],
-            resampled=np.clip((resampled * over_draws).sum(1), 0, 1),
-        )
-    return found
+            int(words.sum()), np.array(values[metric]), low, high, crossed.T.copy(), over_seeds
+        )  # fmt: skip
+    weighted = np.einsum("rs,src->rc", over_seeds, f1) if over_seeds is not None else f1[0]
+    low, high = bounds(np.where(present, np.clip(weighted + apart, 0, 1), np.nan), confidence)
+    by_seed = np.stack([one.f1() for one in totals]).reshape(seeds, draws, -1).mean(1)
+    low, high = (np.where(words > 0, end, np.nan) for end in (low, high))
+    return found, ConceptScores(by_seed, low, high, words.astype(np.int64))
+
+
+def _crossed(values: Floats, over_draws: Floats) -> Floats:
+    """[resamples, seeds] means over draws of [resamples, seeds, draws], the draws resampled for all alike."""
+    if values.shape[1] == 1:
+        return np.clip((values * over_draws[:, None]).sum(2), 0, 1)
+    apart = (values.mean(1) * (over_draws - 1 / over_draws.shape[1])).sum(1)
+    return np.asarray(values.mean(2) + apart[:, None])
+
+
+def _product(weights: NDArray[np.float32], table: Floats) -> Floats:
+    return (weights @ table.astype(np.float32)).astype(np.float64)
+
+
+def _share(above: Floats, below: Floats | NDArray[np.int64]) -> Floats:
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

@@ -1,7 +1,7 @@
 """The tidy form of every result: one number a row, with what it is a number of."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from ..errors import ConceptAlignError
 class Result:
     """One value. ``low`` and ``high`` bound its interval (NaN where there is none); ``n`` is what it is over.
 
-    ``layer`` is text, for inputs may come from several layers ("6+10+13"). ``draw`` counts support draws
-    from 0; -1 stands for the mean over draws, and for zero shots, which know no draw. ``language`` is a
-    code, or "mean", "low-resource mean", "worst", "sd" or "max-min" for summaries over target languages.
-    ``n`` counts test words for a language, and languages for a summary.
+    ``layer`` is text, for inputs may come from several layers ("6+10+13"). ``shots`` -1 stands for the whole
+    train split. ``draw`` counts support draws from 0, those of a learner's second training seed after those
+    of its first; -1 stands for the mean over draws and seeds, and for zero shots, which know no draw.
+    ``language`` is a code, or "mean", "low-resource mean", "worst", "sd" or "max-min" for summaries over
+    target languages. ``metric`` is "accuracy", "macro_f1", "f1:CONCEPT" or "ece". ``n`` counts test words for
+    a language (of a concept: its gold words), and languages for a summary.
     """
 
     model: str
@@ -44,7 +46,7 @@ KEYS: tuple[str, ...] = tuple(column for column in COLUMNS if column not in VALU
 
 def table(results: Sequence[Any], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """The results (or other flat records) as a table with ``columns``."""
-    return pd.DataFrame([asdict(result) for result in results], columns=list(columns))
+    return pd.DataFrame([vars(result) for result in results], columns=list(columns))
 
 
 def save_csv(frame: pd.DataFrame, path: str | Path) -> None:

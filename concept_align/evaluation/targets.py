@@ -22,6 +22,11 @@ class Target:
     shots: tuple[int, ...]  # those its training split allows
     made_from: Mapping[str, Any] = field(default_factory=dict)  # hashes of the features
 
+    @property
+    def unlabelled(self) -> torch.Tensor:
+        """[words, dim]: what may be seen of it without labels; the test words for want of others."""
+        return self.train.x if self.train is not None and self.train.words else self.test.x
+
     def support(self, shots: int, draw: int, protocol: Protocol) -> Features | None:
         """The support set of one draw; None for zero shots."""
         if not shots or self.train is None:

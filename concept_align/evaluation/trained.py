@@ -29,6 +29,7 @@ class Represented:
 
     task: str
     layers: tuple[int, ...]
+    beside: tuple[int, ...]
     root: RootPolicy
     mwt: MwtPolicy
     standardise: Standardisation
@@ -45,6 +46,7 @@ class Represented:
             mwt=self.mwt,
             standardise=self.standardise,
             reference=self.reference,
+            beside=self.beside,
             cache_bytes=cache_bytes,
         )
 
@@ -79,6 +81,7 @@ def read_trained(folder: str | Path, name: str | None = None) -> Trained:
         represented = Represented(
             task=features["task"],
             layers=tuple(features["layers"]),
+            beside=tuple(features.get("beside", ())),
             # Told where it matters only: of a task that has heads.
             root=_one_of(RootPolicy, features.get("root", "start")),
             mwt=_one_of(MwtPolicy, features["mwt"]),

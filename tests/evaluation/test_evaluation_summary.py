@@ -10,7 +10,7 @@ PROTOCOL = Protocol(shots=(0, 5), bootstrap=1000)
 
 def cell(value, rng=None, spread=0.0):
     noise = rng.normal(0, spread, size=1000) if rng else np.zeros(1000)
-    return Cell(100, np.array([value]), np.array([value]), np.array([value]), value + noise)
+    return Cell(100, np.array([value]), np.array([value]), np.array([value]), (value + noise)[None])
 
 
 def test_low_resource_is_the_third_with_fewest_words():

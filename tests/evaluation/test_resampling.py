@@ -34,7 +34,7 @@ def test_a_resample_of_the_sentences_as_they_are_gives_the_value():
     tables, _, _ = counts(rng, np.full((1, 80), 0.6))
     found = cells(tables, np.ones((1, 80), np.float32), np.ones((1, 1)), 0.95)
     for cell in found.values():
-        assert cell.resampled[0] == pytest.approx(cell.value)
+        assert cell.mean[0] == pytest.approx(cell.value)
         assert cell.low[0] == cell.high[0] == pytest.approx(cell.value)
 
 
@@ -58,7 +58,7 @@ def test_intervals_cover_the_truth_where_sentences_differ_in_difficulty():
         # Sentence difficulty is drawn anew: the truth is its mean, weighted by independent lengths.
         tables, _, _ = counts(rng, rng.beta(4, 2, size=(1, 80)))
         weights = rng.multinomial(80, np.full(80, 1 / 80), size=400).astype(np.float32)
-        low, high = interval(cells(tables, weights, np.ones((400, 1)), 0.95)["accuracy"].resampled, 0.95)
+        low, high = interval(cells(tables, weights, np.ones((400, 1)), 0.95)["accuracy"].mean, 0.95)
         hits += low <= 4 / 6 <= high
     assert 0.91 <= hits / trials <= 0.985
 
@@ -78,7 +78,7 @@ def test_draws_that_differ_widen_the_interval_of_their_mean():
     apart, _, _ = counts(rng, np.repeat([[0.2], [0.4], [0.6], [0.8], [1.0]], 80, axis=1), draws=5)
     weights, over = sentence_weights(80, 500, 0, "xx"), draw_weights(5, 500, 0, "xx")
     widths = [
-        np.ptp(interval(cells(tables, weights, over, 0.95)["accuracy"].resampled, 0.95))
+        np.ptp(interval(cells(tables, weights, over, 0.95)["accuracy"].mean, 0.95))
         for tables in (same, apart)
     ]
     assert widths[1] > 4 * widths[0]

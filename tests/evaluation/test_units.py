@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.evaluation.units import UnitLog, digest
+from concept_align.evaluation.units import Predictions, UnitLog, digest
 from concept_align.spaces.features import Features
 
-FIRST, SECOND = np.array([0, 3, 2, 36]), np.array([1, 1, 1, 0])
+FIRST = Predictions(np.array([0, 3, 2, 36]), np.array([0, 128, 254, 255], np.uint8))
+SECOND = Predictions(np.array([1, 1, 1, 0]), None)
 MADE = {"aligner": "abc", "seed": 0}
 
 
@@ -19,11 +20,14 @@ def path(tmp_path):
 
 
 def done(path, made=MADE, words=4):
-    return {place: codes.tolist() for place, codes in UnitLog(path, made, words).done.items()}
+    return {
+        place: (one.codes.tolist(), None if one.confidence is None else one.confidence.tolist())
+        for place, one in UnitLog(path, made, words).done.items()
+    }
 
 
 def test_units_are_read_as_they_were_written(path):
-    assert done(path) == {(0, 0): FIRST.tolist(), (5, 2): SECOND.tolist()}
+    assert done(path) == {(0, 0): ([0, 3, 2, 36], [0, 128, 254, 255]), (5, 2): ([1, 1, 1, 0], None)}
 
 
 def test_reading_leaves_the_file_as_it_was(path):
@@ -54,6 +58,18 @@ def test_a_damaged_line_is_dropped_with_what_follows(path):
 def test_units_made_from_something_else_are_thrown_away(path, made):
     assert done(path, made) == {}
     assert done(path) == {}
+
+
+def test_units_of_an_older_schema_are_ignored(path):
+    old = path.read_bytes().replace(b'"schema": 2', b'"schema": 1')
+    path.write_bytes(old)
+    assert done(path) == {}
+
+
+def test_confidences_of_another_length_are_damage(path):
+    log = UnitLog(path, MADE, 4)
+    log.add((7, 0), Predictions(FIRST.codes, np.zeros(3, np.uint8)))
+    assert set(done(path)) == {(0, 0), (5, 2)}
 
 
 def test_without_a_path_units_live_in_memory():

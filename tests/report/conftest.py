@@ -24,7 +24,7 @@ def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
             for place, code in enumerate(TARGETS):
                 value = base + 0.05 * number - 0.03 * place
                 alone = np.array([value])
-                cell = Cell(1234, alone, alone, alone, np.linspace(-0.01, 0.01, 100) + value)
+                cell = Cell(1234, alone, alone, alone, np.linspace(-0.01, 0.01, 100)[None] + value)
                 for metric in ("accuracy", "macro_f1"):
                     cells.setdefault((learner, n, metric), {})[code] = cell
     poor = low_resource(dict(zip(TARGETS, (10, 20, 30, 40), strict=True)))
