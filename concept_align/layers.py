@@ -28,6 +28,12 @@ def parse_layers(text: str, last: int) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
+def side_by_side(layers: tuple[int, ...], beside: tuple[int, ...] = ()) -> str:
+    """How results name representations: ``7``, ``6+10+13``; ``6+10+13~10`` with states of layer 10 beside."""
+    name = "+".join(map(str, layers))
+    return f"{name}~{'+'.join(map(str, beside))}" if beside else name
+
+
 def _resolve(layer: int, last: int) -> int:
     resolved = last + 1 + layer if layer < 0 else layer
     if not 0 <= resolved <= last:

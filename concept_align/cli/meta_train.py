@@ -28,6 +28,13 @@ def meta_train(
     layers: Annotated[
         str | None, typer.Option(help="Layers, side by side: 7, 6,9 or -1 (the last). Default: the last.")
     ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            help="Those of the layers whose states of the words around (word classes) or of the dependent "
+            "(relations) stand beside each item. Default: none, as published."
+        ),
+    ] = None,
     source: Annotated[str | None, typer.Option(help=f"Source language. {HELP} en.")] = None,
     train_langs: Annotated[
         str | None, typer.Option(help=f"Training languages, as in --langs. {HELP} train.")
@@ -69,6 +76,7 @@ def meta_train(
         "preset": preset,
         "task": task,
         "layers": layers if layers or config else "-1",
+        "beside": beside,
         "source": source,
         "train_langs": train_langs,
         "validation_langs": validation_langs,

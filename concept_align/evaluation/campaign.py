@@ -1,17 +1,18 @@
 """Saved aligners of several layers and tasks, tested on one store: what the command ``evaluate`` does."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..layers import side_by_side
 from ..models.matmul import fast_matmul
 from ..progress import Progress
 from ..store import Store
-from ..treebanks.registry import select
+from ..treebanks.registry import CODES, language, select
 from .protocol import Protocol
-from .run import Evaluation, Setting, measure
+from .run import Evaluation, Setting, Tested, measure
 from .trained import Represented, Trained, check, check_concepts, groups
 
 CACHE_BYTES = 2 << 30
@@ -25,14 +26,31 @@ class Campaign:
     groups: dict[Represented, list[Trained]]
     targets: tuple[str, ...]
     absent: tuple[str, ...]  # the aligners' own targets that the store lacks
+    related: tuple[str, ...] = ()  # left out: an aligner has seen their family
+    against: tuple[str, ...] = ()  # names of the learners that others are compared with
+
+    def tests(self, represented: Represented, protocol: Protocol) -> int:
+        """How many tests a group of aligners takes, with the majority baseline."""
+        each = sum(map(protocol.draws_of, protocol.shots))
+        once = [one.load().wants == "everything" for one in self.groups[represented]]
+        return len(self.targets) * (each + sum(1 if everything else each for everything in once))
 
 
-def plan(aligners: Sequence[Trained], store: Store, langs: str | None) -> Campaign:
+def plan(
+    aligners: Sequence[Trained],
+    store: Store,
+    langs: str | None,
+    *,
+    family_disjoint: bool = False,
+    against: Sequence[str] = (),
+) -> Campaign:
     """Work out the targets (``langs`` as in ``--langs``; None: those set aside in training) and check them.
 
-    Raises UsageError for languages that the store has no test split of, LearningError for languages an
-    aligner has seen and for a store of another recipe.
+    ``family_disjoint`` leaves out targets of a family that an aligner has seen. Raises UsageError for
+    languages that the store has no test split of and for names in ``against`` that no aligner has,
+    LearningError for languages an aligner has seen and for a store of another recipe.
     """
+    _check_against(against, {one.name for one in aligners})
     here = store.languages("test")
     if langs is None:
         wanted = sorted({code for aligner in aligners for code in aligner.targets})
@@ -48,7 +66,32 @@ def plan(aligners: Sequence[Trained], store: Store, langs: str | None) -> Campai
         )
     for aligner in aligners:
         check(aligner, store, targets)
-    return Campaign(store, groups(aligners), targets, absent)
+    related = _related(aligners, targets) if family_disjoint else ()
+    targets = tuple(code for code in targets if code not in related)
+    if not targets:
+        raise UsageError(
+            f"an aligner has seen the family of every target: {', '.join(related)}",
+            where="--family-disjoint",
+            remedy="train on fewer families (meta-train --family-disjoint), or choose other --langs",
+        )
+    return Campaign(store, groups(aligners), targets, absent, related, tuple(against))
+
+
+def _check_against(against: Sequence[str], names: Collection[str]) -> None:
+    unknown = [name for name in against if name not in names]
+    if unknown:
+        raise UsageError(
+            f"no aligner is called {', '.join(unknown)}",
+            where="--against",
+            remedy=f"choose from {', '.join(sorted(names))}",
+        )
+
+
+def _related(aligners: Sequence[Trained], targets: Sequence[str]) -> tuple[str, ...]:
+    """The ``targets`` with a relative among the languages that any aligner was trained on or chosen by."""
+    family = {code: language(code).family for code in CODES}
+    seen = {family.get(code) for one in aligners for code in (*one.train, *one.validation)} - {None}
+    return tuple(code for code in targets if family.get(code) in seen)
 
 
 def _setting(store: Store, represented: Represented) -> Setting:
@@ -59,6 +102,21 @@ def _setting(store: Store, represented: Represented) -> Setting:
         task=represented.task,
         source=represented.source,
     )
+
+
+def _learners(aligners: Sequence[Trained], store: Store) -> list[Tested]:
+    """Aligners of one name are training seeds of one learner."""
+    by_name: dict[str, list[Trained]] = {}
+    for aligner in aligners:
+        by_name.setdefault(aligner.name, []).append(aligner)
+    return [
+        Tested(
+            name,
+            tuple(one.load() for one in seeds),
+            tuple({**one.files, "store": store.fingerprint} for one in seeds),
+        )
+        for name, seeds in by_name.items()
+    ]
 
 
 def evaluate_saved(
@@ -76,16 +134,14 @@ def evaluate_saved(
         )
         with fast_matmul():
             evaluation = measure(
-                [(aligner.name, aligner.load()) for aligner in aligners],
+                _learners(aligners, store),
                 features.load,
                 campaign.targets,
                 setting=setting,
                 protocol=protocol,
+                against=campaign.against,
                 untrained=set(campaign.targets) - set(features.languages("train")),
                 units=None if units is None else units / name,
-                identities={
-                    aligner.name: {**aligner.files, "store": store.fingerprint} for aligner in aligners
-                },
                 progress=progress,
             )
         evaluation.notices.extend(f"{code}: {note}" for code, note in sorted(features.notes.items()))
@@ -93,6 +149,9 @@ def evaluate_saved(
             evaluation.notices.extend(
                 f"{code}: set aside in training, but the store has no test split of it; left out"
                 for code in campaign.absent
+            )
+            evaluation.notices.extend(
+                f"{code}: of a family that an aligner has seen; left out" for code in campaign.related
             )
         evaluations.append(evaluation)
     return evaluations

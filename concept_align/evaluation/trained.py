@@ -6,8 +6,9 @@ languages it has neither learned from nor been chosen by.
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -65,6 +66,11 @@ class Trained:
     concepts: tuple[str, ...] | None  # where its folder tells
     recipe: Recipe
     files: dict[str, str]  # sha256 of what decides its predictions
+    seed: int | None  # of its training, where its folder tells
+    configuration: dict[str, Any]  # all that decided it but the seed
+
+    def called(self, name: str) -> "Trained":
+        return replace(self, name=name)
 
     def load(self) -> Aligner:
         return Aligner.from_pretrained(self.folder)
@@ -73,7 +79,8 @@ class Trained:
 def read_trained(folder: str | Path, name: str | None = None) -> Trained:
     """What is in the folder of a finished meta-training; LearningError where it is not one."""
     folder = Path(folder)
-    learner = read_config(folder)["learner"]
+    config = read_config(folder)
+    learner = config["learner"]
     path = folder / PROVENANCE
     try:
         facts: dict[str, Any] = json.loads(path.read_text())
@@ -97,6 +104,7 @@ def read_trained(folder: str | Path, name: str | None = None) -> Trained:
             where=str(path),
             remedy="name a folder that meta-train wrote, or train again",
         ) from error
+    run = _run(folder)
     concepts = tuple(features["concepts"]) if "concepts" in features else None
     files = {
         file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
@@ -113,41 +121,37 @@ def read_trained(folder: str | Path, name: str | None = None) -> Trained:
         concepts=concepts,
         recipe=recipe,
         files=files,
+        seed=run.get("seed"),
+        configuration={
+            "learner": learner,
+            "options": config.get("settings", {}).get("config"),
+            "run": {key: run.get(key) for key in ("preset", "options")},
+            "features": asdict(represented),
+            "train": list(train),
+            "validation": list(validation),
+            "concepts": concepts,
+            "states": recipe.fingerprint(),
+        },
     )
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    """The configuration of the run that trained an aligner; empty where it was not kept."""
+    path = folder / "run.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise LearningError(
+            f"the configuration cannot be read: {error}", where=str(path), remedy="train again"
+        ) from error
 
 
 def _one_of(literal: Any, value: str) -> Any:
     if value not in get_args(literal):
         raise ValueError(f"{value!r} is none of {', '.join(get_args(literal))}")
     return value
-
-
-def read_all(folders: Sequence[str]) -> list[Trained]:
-    """The aligners in ``folders``, each ``DIR`` or ``NAME=DIR``.
-
-    Without a name an aligner is called by its learner; by its folder where another of the same learner,
-    task, layers and source is among them. Raises UsageError where two still have one name.
-    """
-    found = []
-    for text in folders:
-        name, equals, folder = text.partition("=")
-        named = bool(equals) and "/" not in name and not Path(text).is_dir()
-        found.append((named, read_trained(folder if named else text, name if named else None)))
-    places = [(one.represented.task, one.represented.layers, one.represented.source) for _, one in found]
-    keys = [(*place, one.name) for place, (_, one) in zip(places, found, strict=True)]
-    chosen = [
-        one if named or keys.count(key) == 1 else read_trained(one.folder, one.folder.resolve().name)
-        for key, (named, one) in zip(keys, found, strict=True)
-    ]
-    keys = [(*place, one.name) for place, one in zip(places, chosen, strict=True)]
-    twice = sorted({key[-1] for key in keys if keys.count(key) > 1})
-    if twice:
-        raise UsageError(
-            f"several aligners called {', '.join(twice)}",
-            where="--aligner",
-            remedy="name them: --aligner NAME=DIR",
-        )
-    return chosen
 
 
 def groups(aligners: Iterable[Trained]) -> dict[Represented, list[Trained]]:

@@ -44,6 +44,7 @@ class MetaTrainConfig:
 
     store: str
     layers: str
+    beside: str = ""  # those of the layers whose states stand beside an item; "": none
     learner: str = "shrink"
     preset: str = "default"
     task: str = "upos"
@@ -107,6 +108,7 @@ def plan(config: MetaTrainConfig) -> Plan:
         root=config.root,
         mwt=config.mwt,
         standardise=config.standardise,
+        beside=parse_layers(config.beside, store.recipe.layers) if config.beside else (),
     )
     here = features.languages("train")
     train = treebanks.select(config.train_langs, here)

@@ -18,6 +18,7 @@ from ..errors import TreebankError, UsageError
 from ..treebanks.concepts import Task, labels
 from ..treebanks.corpus import Annotations
 from ..types import UNLABELLED, MwtPolicy, RootPolicy
+from .beside import beside_items
 from .standardise import Standardiser
 
 START = -1  # in Items.heads: the sentence-start state stands for the head
@@ -138,8 +139,13 @@ def represent_layers(
     root: RootPolicy,
     mwt: MwtPolicy,
     standardiser: Standardiser | None,
+    beside: Sequence[int] = (),
 ) -> Represented:
-    """The items as :func:`represent` gives them, of several layers side by side, standardised."""
+    """The items as :func:`represent` gives them, of several layers side by side, standardised.
+
+    ``beside`` are places in ``layers``: those layers' states of what stands beside an item
+    (:mod:`.beside`) come after.
+    """
     parts = [
         represent(states.words, states.start, annotations, task, root=root, mwt=mwt) for states in layers
     ]
@@ -148,6 +154,16 @@ def represent_layers(
         # In place: x is ours alone and may be gigabytes. Of a difference, the mean is gone already.
         x = x if task.relational else x.sub_(standardiser.mean)
         x.div_(standardiser.scale)
+    if beside:
+        rows = select_items(annotations, task, root=root, mwt=mwt).rows
+        further = []
+        for place in beside:
+            words = layers[place].words
+            dims = slice(place * words.shape[1], (place + 1) * words.shape[1])
+            mean = None if standardiser is None else standardiser.mean[dims]
+            scale = None if standardiser is None else standardiser.scale[dims]
+            further.append(beside_items(words, annotations, rows, task, mean=mean, scale=scale))
+        x = torch.cat([x, *further], dim=1)
     return Represented(x, parts[0].y, parts[0].offsets)
 
 

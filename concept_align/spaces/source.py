@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from ..layers import side_by_side
 from ..treebanks.concepts import Task, parse_task
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, MwtPolicy, RootPolicy, Split
+from .beside import parts
 from .features import Features
 from .represent import WordsAndStart, represent_layers, select_items
 from .standardise import STANDARDISATIONS, Standardisation, Standardiser, fit_layers
 
 CACHE_BYTES = 8 << 30
+WIDE = 2048  # wider standardised representations are kept in float16
 
 
 class _Recipe(Protocol):
@@ -62,15 +65,22 @@ class FeatureSource:
         mwt: MwtPolicy = "share",
         standardise: Standardisation = "language",
         reference: Iterable[str] | None = None,
+        beside: tuple[int, ...] = (),
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         if not layers:
             raise UsageError("no layer to load", remedy="name one with --layers")
+        if odd := sorted(set(beside) - set(layers)):
+            raise UsageError(
+                f"layers {', '.join(map(str, odd))} to stand beside are not among the layers",
+                where="--beside",
+                remedy=f"choose from {', '.join(map(str, layers))}",
+            )
         if standardise not in STANDARDISATIONS:
             raise UsageError(
                 f"unknown standardisation {standardise!r}", remedy=f"use {', '.join(STANDARDISATIONS)}"
             )
-        self.store, self.layers = store, layers
+        self.store, self.layers, self.beside = store, layers, beside
         self.root, self.mwt, self.standardise = root, mwt, standardise
         self.cache_bytes = cache_bytes
         self.notes: dict[str, str] = {}  # language -> what was done otherwise than asked
@@ -100,6 +110,7 @@ class FeatureSource:
             mwt=self.mwt,
             standardise=self.standardise,
             reference=reference,
+            beside=tuple(layer for layer in self.beside if layer in layers),
             cache_bytes=self.cache_bytes,
         )
         other._treebanks, other._annotations = self._treebanks, self._annotations
@@ -111,12 +122,12 @@ class FeatureSource:
 
     @property
     def dim(self) -> int:
-        return self.store.recipe.dim * len(self.layers)
+        return self.store.recipe.dim * (len(self.layers) + parts(self.task) * len(self.beside))
 
     @property
     def layer_name(self) -> str:
-        """The layers as results name them: ``7`` or ``6+10+13``."""
-        return "+".join(str(layer) for layer in self.layers)
+        """The layers as results name them: ``7``, ``6+10+13``, or ``6+10+13~10`` with layer 10 beside."""
+        return side_by_side(self.layers, self.beside)
 
     def languages(self, split: Split | None = None) -> tuple[str, ...]:
         """Languages with all the layers of ``split`` (of any split), sorted."""
@@ -130,6 +141,8 @@ class FeatureSource:
             facts["root"] = self.root
         if self.task.name.startswith("feature:"):  # its values are those the store's treebanks have
             facts["concepts"] = list(self.concepts)
+        if self.beside:
+            facts["beside"] = list(self.beside)
         facts["standardise"] = self.standardise
         if self.standardise == "global":
             facts["reference"] = list(self._reference)
@@ -197,8 +210,12 @@ class FeatureSource:
             root=self.root,
             mwt=self.mwt,
             standardiser=standardiser,
+            beside=[self.layers.index(layer) for layer in self.beside],
         )
-        return Features(language, self.concepts, found.x, found.y, found.offsets)
+        # Standardised numbers of 16-bit states lose nothing worth keeping, and wide ones fill the memory.
+        wide = found.x.shape[1] > WIDE and self.standardise != "none"
+        x = found.x.half() if wide else found.x
+        return Features(language, self.concepts, x, found.y, found.offsets)
 
     def _fit_standardiser(self, language: str) -> Standardiser:
         of = self._reference if self.standardise == "global" else (language,)
