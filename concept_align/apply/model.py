@@ -1,0 +1,52 @@
+"""The language model whose states an aligner learned from, and no other."""
+
+from pathlib import Path
+
+from ..errors import ModelError
+from ..evaluation.trained import Trained
+from ..extract import make_recipe
+from ..models.load import load
+from ..models.protocol import LanguageModel
+from ..models.shipped import NAMES
+
+
+def load_recorded(
+    trained: Trained, name: str | Path | None = None, *, device: str = "auto", offline: bool = False
+) -> LanguageModel:
+    """The model of ``trained``'s recipe, from ``name`` where it is not to be found under its own.
+
+    Raises ModelError where it cannot be loaded or is another one.
+    """
+    recipe = trained.recipe
+    chosen = str(name) if name is not None else recipe.model
+    local = chosen in NAMES or Path(chosen).expanduser().exists()
+    if name is None and not local and recipe.revision.startswith("sha256:"):
+        raise ModelError(
+            f"its states are those of a local model called {recipe.model}, which is not here",
+            where=str(trained.folder),
+            remedy="say where that model is: --model FOLDER (in Python, model=FOLDER)",
+        )
+    pinned = None if local or recipe.revision.startswith("sha256:") else recipe.revision
+    model = load(chosen, revision=pinned, dtype=recipe.dtype, device=device, offline=offline)
+    check_recorded(trained, model)
+    return model
+
+
+def check_recorded(trained: Trained, model: LanguageModel) -> None:
+    """ModelError, naming what differs, unless ``model`` makes the states that ``trained`` learned from."""
+    recipe = trained.recipe
+    found = make_recipe(
+        model,
+        pooling=recipe.pooling,
+        save_dtype=recipe.save_dtype,
+        max_words=recipe.max_words,
+        max_words_per_concept=recipe.max_words_per_concept,
+        tasks=recipe.cap_tasks,
+    )
+    if found.fingerprint() != recipe.fingerprint():
+        raise ModelError(
+            f"{model.name} is not the model that the aligner learned from: "
+            + "; ".join(found.differences(recipe)),
+            where=str(trained.folder),
+            remedy=f"give {recipe.model} at revision {recipe.revision}, or train on the states of this model",
+        )

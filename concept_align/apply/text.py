@@ -1,0 +1,212 @@
+"""What users have at hand, as a :class:`Corpus`: CoNLL-U, plain text, or lists of words (with labels).
+
+Of a corpus that is to be classified only words, spans and heads are read; its labels, if any, are gold.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeGuard, cast
+
+import numpy as np
+
+from ..errors import TreebankError, UsageError
+from ..treebanks import conllu
+from ..treebanks.concepts import Task, labels
+from ..treebanks.corpus import Annotations, Corpus, Source
+from ..treebanks.discover import SUFFIXES
+from ..types import UNLABELLED
+from .words import Spans, join, split, unspaced
+
+Sentence = str | Sequence[str]  # plain, or in words
+Text = str | Path | Corpus | Sequence[Sentence]
+Labelled = str | Path | Corpus | Sequence[tuple[Sequence[str], Sequence[str]]]
+
+# So many letters in a row of a script without spaces are hardly one word.
+UNDIVIDED = 6
+
+
+def read(text: Text, *, pretokenised: bool = False, trees: bool = False) -> Corpus:
+    """``text`` as a corpus: a ``.conllu`` file, a file of plain text (a sentence a line), or sentences.
+
+    ``pretokenised`` plain text has its words between spaces; otherwise words are told by
+    :mod:`concept_align.apply.words`. Raises UsageError and TreebankError, with file and line.
+    """
+    if isinstance(text, Corpus):
+        return text
+    if isinstance(text, str | Path):
+        if is_conllu(text):
+            return _conllu(Path(text), trees)
+        return plain(_lines(Path(text)), str(text), pretokenised=pretokenised)
+    found = [_cut(sentence, number) for number, sentence in enumerate(text, 1)]
+    return _corpus(found, list(range(1, len(found) + 1)), "the sentences given")
+
+
+def plain(lines: Sequence[str], name: str, *, pretokenised: bool = False) -> Corpus:
+    """Plain text, a sentence a line; empty lines are passed over, a sentence is called by its line."""
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+    found = [join(line.split()) if pretokenised else (line, split(line)) for _, line in numbered]
+    full = [place for place, (_, spans) in enumerate(found) if spans]
+    return _corpus([found[place] for place in full], [numbered[place][0] for place in full], name)
+
+
+def read_labelled(text: Labelled, task: Task) -> Corpus:
+    """Labelled sentences as a corpus; UsageError, TreebankError for a label that ``task`` does not have."""
+    if isinstance(text, str | Path):
+        if not is_conllu(text):
+            raise UsageError(
+                "labelled sentences must be CoNLL-U",
+                where=str(text),
+                remedy="give a .conllu file, or in Python [(words, labels), ...]",
+            )
+        corpus = _conllu(Path(text), task.relational)
+    elif isinstance(text, Corpus):
+        corpus = text
+    else:
+        corpus = _pairs(text, task)
+    if not (labels(corpus, task) != UNLABELLED).any():
+        raise TreebankError(
+            f"no word has a label of {task.name}",
+            where=corpus.source.path,
+            remedy="give sentences that are annotated for it, or none for zero-shot",
+        )
+    if task.relational:
+        require_heads(corpus)
+    return corpus
+
+
+def is_conllu(path: str | Path) -> bool:
+    return str(path).endswith(SUFFIXES)
+
+
+def require_heads(corpus: Corpus) -> None:
+    """TreebankError, naming the sentence, where a word has no head."""
+    lacking = np.flatnonzero(corpus.heads < 0)
+    if len(lacking):
+        sentence = int(np.searchsorted(corpus.offsets, lacking[0], side="right")) - 1
+        word = int(lacking[0] - corpus.offsets[sentence])
+        raise TreebankError(
+            f"word {word + 1} {corpus.forms[int(lacking[0])]!r} has no head, and a relation is one to a head",
+            where=corpus.where(sentence),
+            remedy="parse the text first (HEAD in CoNLL-U), or use an aligner of word classes",
+        )
+
+
+def asked(annotations: Annotations, task: Task) -> Annotations:
+    """The same words, each with some label of ``task``: so all are represented, whatever their gold is."""
+    plain = {name: getattr(annotations, name) for name in (f.name for f in dataclasses.fields(Annotations))}
+    if task.relational:
+        plain["relations"] = np.where(annotations.heads >= 0, 0, UNLABELLED).astype(np.int8)
+    elif task.name == "upos":
+        plain["upos"] = np.zeros(annotations.words, np.int8)
+    else:
+        plain["feats"] = np.zeros(annotations.words, np.int32)
+        plain["feats_names"] = (f"{task.name.removeprefix('feature:')}={task.concepts[0]}",)
+    return Annotations(**plain)
+
+
+def undivided(corpus: Corpus) -> int:
+    """How many words look like several of a script without spaces."""
+    return sum(len(form) >= UNDIVIDED and all(unspaced(sign) for sign in form) for form in corpus.forms)
+
+
+def _conllu(path: Path, trees: bool) -> Corpus:
+    # Neither the language nor the split decides anything here, and names of other people's files tell none.
+    return conllu.read(path, language="und", treebank=path.name, split="test", trees=trees)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror}",
+            where=str(path),
+            remedy="check the path; sentences themselves go in a list",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"byte {error.start} is not UTF-8 ({error.reason})",
+            where=str(path),
+            remedy="convert the file to UTF-8",
+        ) from error
+
+
+def _cut(sentence: Sentence, number: int) -> tuple[str, Spans]:
+    if isinstance(sentence, str):
+        text, spans = sentence, split(sentence)
+    elif _is_words(sentence):
+        text, spans = join(sentence)
+    else:
+        raise UsageError(
+            f"sentence {number} is neither text nor a list of words",
+            remedy='give ["A dog sleeps."] or [["A", "dog", "sleeps", "."]], no empty words',
+        )
+    if not spans:
+        raise UsageError(f"sentence {number} has no words", remedy="leave it out")
+    return text, spans
+
+
+def _is_words(sentence: Any) -> TypeGuard[Sequence[str]]:
+    return isinstance(sentence, Sequence) and all(isinstance(w, str) and w.strip() for w in sentence)
+
+
+def _corpus(sentences: Sequence[tuple[str, Spans]], numbers: Sequence[int], name: str) -> Corpus:
+    """A corpus without annotation; ``numbers`` are the sentences' lines, and their ids."""
+    if not sentences:
+        raise UsageError("there is no sentence in it", where=name, remedy="give one or more")
+    lengths = [len(spans) for _, spans in sentences]
+    words = sum(lengths)
+    return Corpus(
+        offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        upos=np.full(words, UNLABELLED, np.int8),
+        relations=np.full(words, UNLABELLED, np.int8),
+        subtypes=np.zeros(words, np.int16),
+        heads=np.full(words, -1, np.int32),
+        feats=np.zeros(words, np.int32),
+        ranges=np.zeros(words, np.int16),
+        subtype_names=("",),
+        feats_names=("",),
+        source=Source(name, "und", "test", name, ""),
+        sent_ids=[str(number) for number in numbers],
+        texts=[text for text, _ in sentences],
+        lines=np.array(numbers, np.int64),
+        forms=[text[begin:end] for text, spans in sentences for begin, end in spans],
+        spans=np.array([span for _, spans in sentences for span in spans], np.int32).reshape(-1, 2),
+        empty_nodes=0,
+        skipped=0,
+    )
+
+
+def _pairs(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], task: Task) -> Corpus:
+    """``[(words, labels), ...]`` as a corpus."""
+    if task.relational:
+        raise UsageError(
+            "words with labels have no heads, and relations are asked of a word and its head",
+            remedy="give labelled sentences as CoNLL-U",
+        )
+    index = {concept: code for code, concept in enumerate(task.concepts)}
+    codes: list[int] = []
+    for number, pair in enumerate(pairs, 1):
+        if len(pair) != 2 or isinstance(pair[0], str) or len(pair[0]) != len(pair[1]):
+            raise UsageError(
+                f"sentence {number} is not a pair of as many words as labels",
+                remedy='give [(["A", "dog"], ["DET", "NOUN"]), ...]',
+            )
+        for word, label in zip(*pair, strict=True):
+            if label not in index and label not in (None, "_"):
+                near = difflib.get_close_matches(str(label).upper(), task.concepts, n=3, cutoff=0.5)
+                known = " or ".join(near) or ", ".join(task.concepts)
+                raise UsageError(
+                    f"unknown label {label!r} of {word!r}",
+                    where=f"sentence {number} of the support",
+                    remedy=f"use {known}; None for a word without one",
+                )
+            codes.append(index.get(label, UNLABELLED))
+    corpus = read(cast(Sequence[Sentence], [list(words) for words, _ in pairs]))
+    if task.name == "upos":
+        return dataclasses.replace(corpus, upos=np.array(codes, np.int8))
+    name = task.name.removeprefix("feature:")
+    names = ("", *(f"{name}={concept}" for concept in task.concepts))
+    return dataclasses.replace(corpus, feats=np.array(codes, np.int32) + 1, feats_names=names)

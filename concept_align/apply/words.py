@@ -1,0 +1,83 @@
+"""Words of plain text, for input without a treebank's own.
+
+The rule: a word is the longest run of letters, marks and digits, in which an apostrophe, hyphen, point, comma
+or colon may stand between two of them (``don't``, ``3.14``); every other sign that is not white space is a
+word by itself, equal signs in a row are one (``...``). Treebanks of some languages divide otherwise
+(``do n't``), and scripts without spaces cannot be divided so: give such text in words (``--pretokenised``).
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+Spans = list[tuple[int, int]]
+
+_INNER = frozenset("'’‘ʼ-‐‑.,:·״׳’")
+_JOINERS = frozenset("\u200c\u200d\u00ad\u2060")  # invisible, inside of words
+_CLOSES = frozenset(".,;:!?%…、。，；：！？।॥؟،؛۔։")
+# Scripts that put no space between words.
+_UNSPACED = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "TIBETAN")
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind(sign: str) -> str:
+    """``w`` in a word, ``i`` if between two of a word, `` `` between words, ``o`` a word by itself."""
+    if sign in _INNER:
+        return "i"
+    category = unicodedata.category(sign)
+    if category[0] in "LMN" or sign in _JOINERS:
+        return "w"
+    return " " if sign.isspace() or category[0] in "ZC" else "o"
+
+
+@lru_cache(maxsize=1 << 16)
+def unspaced(sign: str) -> bool:
+    """Whether ``sign`` is of a script that puts no space between words."""
+    return unicodedata.name(sign, "").startswith(_UNSPACED)
+
+
+def split(text: str) -> Spans:
+    """The words of ``text`` as characters ``begin:end``, by the rule above."""
+    found: Spans = []
+    kinds = [_kind(sign) for sign in text]
+    place = 0
+    while place < len(text):
+        begin, kind = place, kinds[place]
+        place += 1
+        if kind == " ":
+            continue
+        if kind == "w":
+            while place < len(text) and (
+                kinds[place] == "w"
+                or (kinds[place] == "i" and place + 1 < len(text) and kinds[place + 1] == "w")
+            ):
+                place += 1
+        else:
+            while place < len(text) and text[place] == text[begin]:
+                place += 1
+        found.append((begin, place))
+    return found
+
+
+def join(words: Sequence[str]) -> tuple[str, Spans]:
+    """A text of ``words``, and where in it they stand.
+
+    Between words comes a space, but not before closing marks, after opening brackets, or between two words
+    of a script without spaces.
+    """
+    parts, spans, length = [], [], 0
+    for before, word in pairwise(["", *words]):
+        if before and not _touch(before, word):
+            parts.append(" ")
+            length += 1
+        parts.append(word)
+        spans.append((length, length + len(word)))
+        length += len(word)
+    return "".join(parts), spans
+
+
+def _touch(before: str, word: str) -> bool:
+    closes = all(sign in _CLOSES or unicodedata.category(sign) in ("Pe", "Pf") for sign in word)
+    opens = all(unicodedata.category(sign) in ("Ps", "Pi") for sign in before)
+    return closes or opens or (unspaced(before[-1]) and unspaced(word[0]))

@@ -1,0 +1,33 @@
+"""A small aligner over the mini encoder and the mini treebanks, as meta-train leaves it."""
+
+from pathlib import Path
+from typing import Any
+
+from concept_align.extract import extract
+from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+from concept_align.models.load import load
+from concept_align.treebanks.discover import find
+from concept_align.treebanks.embedded import mini_treebanks
+
+LANGUAGES = "en,de,fr,et,tr"
+LAYER = 3
+
+
+def write_store(folder: Path) -> Path:
+    """States of one layer in five languages."""
+    extract(load("mini-encoder"), find(mini_treebanks(), LANGUAGES), folder, layers=(LAYER,))
+    return folder
+
+
+def train(store: Path, out: Path, **values: Any) -> Path:
+    """An aligner from English, German and French, chosen by Estonian; Turkish is not seen."""
+    options: dict[str, Any] = {"hidden": 0, "epochs": 4, "lr": 3e-3, "batch": 64, "adapts": "none"}
+    config = {"learner": "pooled", "train_langs": "en,de,fr", "validation_langs": "et", "target_langs": "tr"}
+    config = {"store": str(store), "layers": str(LAYER), "options": options, **config, **values}
+    meta_train(plan(MetaTrainConfig(**config)), out)
+    return out
+
+
+def treebank(language: str, split: str) -> Path:
+    """The CoNLL-U file of a mini treebank."""
+    return find(mini_treebanks(), language, [split])[0].path
