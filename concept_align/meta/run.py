@@ -180,7 +180,8 @@ def _validation(planned: Plan, aligner: Aligner) -> dict[str, Any]:
         languages = {}
         for language, query in validation.queries.items():
             support = validation.support(language, shots) if shots else None
-            predicted = aligner.adapt(support, seed=seed).predict(query.x)
+            unlabelled = validation.load(language, "train").x if aligner.transductive else None
+            predicted = aligner.adapt(support, unlabelled=unlabelled, seed=seed).predict(query.x)
             languages[language] = float((predicted == query.y).double().mean())
         found[str(shots)] = {"mean": sum(languages.values()) / len(languages), "languages": languages}
     return found

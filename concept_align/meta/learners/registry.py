@@ -16,10 +16,17 @@ _PLACES: dict[str, tuple[str, str, str]] = {
     "pooled": ("pooled", "Pooled", "PooledAligner"),
     "proto": ("proto", "Proto", "ProtoAligner"),
     "shrink": ("shrink", "Shrink", "ShrinkAligner"),
+    "self-train": ("self_train", "SelfTrain", "SelfTrainAligner"),
+    "closed-form": ("closed_form", "ClosedForm", "ClosedFormAligner"),
     "procrustes": ("procrustes", "Procrustes", "ProcrustesAligner"),
     "ridge": ("ridge", "Ridge", "RidgeAligner"),
     "target-only": ("target_only", "TargetOnly", "TargetOnlyAligner"),
     "oracle": ("oracle", "Oracle", "OracleAligner"),
+    "maml": ("maml", "Maml", "MamlAligner"),
+    "fomaml": ("fomaml", "Fomaml", "FomamlAligner"),
+    "anil": ("anil", "Anil", "AnilAligner"),
+    "meta-sgd": ("meta_sgd", "MetaSgd", "MetaSgdAligner"),
+    "reptile": ("reptile", "Reptile", "ReptileAligner"),
 }
 NAMES = tuple(_PLACES)
 

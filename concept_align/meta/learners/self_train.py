@@ -1,0 +1,204 @@
+"""A classifier of many languages that, in a new one, learns from its own labels, then from given ones.
+
+    start        theta: words of all training languages, labels smoothed (Szegedy et al. 2016,
+                 arXiv 1512.00567)
+    unlabelled   q(k | x) = p_theta(k | x)^(1/T) / Z on the language's unlabelled words;
+                 theta <- descent on -sum_k q(k | x) log p_theta(k | x), and again from the new q (``rounds``)
+    labelled     theta <- descent on -log p_theta(y | x) over the support (all of f adapts)
+
+Self-training with sharpened soft labels: Yarowsky 1995; Grandvalet and Bengio 2005; the sharpening as in
+Berthelot et al. 2019 (arXiv 1905.02249). Zero-shot, the unlabelled words are all that tells the new language
+from others. Once there are labels, pseudo-labels only hold back (measured: experiments/meta-learning), so the
+last stage is without them; how fast it learns is chosen on the validation languages, by number of sentences.
+"""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from ...config import from_mapping
+from ...progress import Progress
+from ...seeding import derive, stream
+from ...spaces.features import Features
+from ..data import torch_stream
+from ..maps import Dropout, Encoder, masked
+from .base import TrainingData
+from .saved import CHUNK, FunctionClassifier, SavedAligner, predictable
+
+
+def presets(task: str) -> dict[str, dict[str, Any]]:
+    """``default``; ``labelled``: the same that does not look at unlabelled words."""
+    shape = {"hidden": 384} if task == "relation" else {"hidden": 256}
+    return {"default": shape, "labelled": {**shape, "rounds": 0}}
+
+
+@dataclass(frozen=True)
+class SelfTrain:
+    """The configuration: of the start, of learning from unlabelled words, of learning from labelled ones."""
+
+    name: ClassVar[str] = "self-train"
+    hidden: int = 256
+    dropout: float = 0.33
+    smoothing: float = 0.1  # of labels, in training the start
+    least: int = 10  # training words a concept needs, over all languages
+    epochs: int = 6
+    batch: int = 512  # words
+    cap: int = 8000  # words of a language an epoch
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    rounds: int = 3
+    round_epochs: int = 2
+    sharpen: float = 0.5  # T
+    round_batch: int = 256  # words
+    round_words: int = 20000  # unlabelled words a round, at most
+    round_lr: float = 3e-4
+    adapt_epochs: int = 20
+    adapt_batch: int = 32  # words
+    adapt_lrs: tuple[float, ...] = (3e-4, 1e-3, 2e-3)
+    adapt_shots: tuple[int, ...] = (1, 5, 10, 50)  # a rate is chosen for each of these numbers of sentences
+
+    def config(self) -> dict[str, Any]:
+        found = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    def model(self, dim: int, concepts: int, seed: int) -> Encoder:
+        generator = torch_stream(seed, "self-train", "init")
+        return Encoder(dim, concepts, hidden=self.hidden, dropout=self.dropout, generator=generator)
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> "SelfTrainAligner":
+        """Train the start, then choose the rates."""
+        from .self_train_fit import fit  # it needs the aligner of this module
+
+        return fit(self, data, seed, folder, progress)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Steps of Adam on batches of words, the rate falling along a cosine from ``lr`` to 0."""
+
+    lr: float
+    epochs: int
+    batch: int
+
+    def run(
+        self,
+        model: Encoder,
+        x: torch.Tensor,
+        targets: torch.Tensor,
+        valid: torch.Tensor,
+        seed: int,
+        *purpose: int | str,
+    ) -> None:
+        """Train ``model`` where it stands on ``x`` [words, dim] and ``targets``: classes [words] or the share
+        of each class [words, concepts]. Order and dropout are drawn for (seed, purpose)."""
+        words = len(x)
+        size = min(self.batch, words)
+        steps = -(-words * self.epochs // size)
+        random = stream(seed, *purpose, "order")
+        order = np.concatenate([random.permutation(words) for _ in range(-(-steps * size // words))])
+        for place, module in enumerate(model.modules()):
+            if isinstance(module, Dropout):
+                module.reseed(derive(seed, *purpose, "dropout", place))
+        parameters = list(model.requires_grad_(True).train().parameters())
+        adam = torch.optim.Adam(parameters, lr=self.lr, fused=True)
+        with torch.enable_grad():
+            for step in range(steps):
+                adam.param_groups[0]["lr"] = self.lr * 0.5 * (1 + np.cos(np.pi * step / steps))
+                # Batches of one size: a kernel is made once for each shape.
+                chosen = torch.from_numpy(order[step * size : (step + 1) * size])
+                logits = masked(model(x[chosen].float()), valid)
+                loss = functional.cross_entropy(logits, targets[chosen])
+                adam.zero_grad(set_to_none=True)
+                loss.backward()
+                adam.step()
+        model.requires_grad_(False).eval()
+
+
+class SelfTrainAligner(SavedAligner):
+    """The start, and at which rate to learn from so many labelled sentences."""
+
+    learner: ClassVar[str] = "self-train"
+
+    def __init__(
+        self, config: SelfTrain, model: Encoder, known: torch.Tensor, rates: Mapping[int, float]
+    ) -> None:
+        """``rates``: sentences -> rate (0: the labels are passed over); the nearest number that is not more
+        decides for a support set."""
+        self.config, self.known, self.rates = config, known, dict(rates)
+        self.model = model.eval().requires_grad_(False)
+        self.transductive = config.rounds > 0
+        self._refined: tuple[torch.Tensor, torch.Tensor, Encoder] | None = None
+
+    def adapt(
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
+    ) -> FunctionClassifier:
+        """``seed`` decides the order in which labelled words are learned from; that of unlabelled words is
+        always the same, so many support sets of one language share what was learned from those."""
+        valid = predictable(self.known, valid)
+        model = self.start(unlabelled, valid)
+        if support is not None:
+            counted = valid[support.y]
+            rate = self._rate(support.sents)
+            if rate and bool(counted.any()):
+                model = copy.deepcopy(model)
+                descent = Descent(rate, self.config.adapt_epochs, self.config.adapt_batch)
+                descent.run(model, support.x[counted], support.y[counted], valid, seed, "labelled")
+        return FunctionClassifier(model, valid)
+
+    def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Encoder:
+        """The start after learning from ``unlabelled`` words; the last one asked for is kept."""
+        if unlabelled is None or not len(unlabelled) or not self.config.rounds:
+            return self.model
+        kept = self._refined
+        if kept is None or kept[0] is not unlabelled or not torch.equal(kept[1], valid):
+            kept = self._refined = (unlabelled, valid, self._refine(unlabelled, valid))
+        return kept[2]
+
+    def _refine(self, unlabelled: torch.Tensor, valid: torch.Tensor) -> Encoder:
+        config, model = self.config, copy.deepcopy(self.model)
+        descent = Descent(config.round_lr, config.round_epochs, config.round_batch)
+        for number in range(config.rounds):
+            rows = stream(0, "unlabelled", number).permutation(len(unlabelled))[: config.round_words]
+            x = unlabelled[torch.from_numpy(rows)]
+            with torch.no_grad():
+                logits = torch.cat([masked(model(part.float()), valid) for part in x.split(CHUNK)])
+            descent.run(model, x, (logits / config.sharpen).softmax(1), valid, 0, "unlabelled", number)
+        return model
+
+    def _rate(self, sents: int) -> float:
+        fewer = [number for number in self.rates if number <= sents]
+        return self.rates[max(fewer)] if fewer else 0.0
+
+    def settings(self) -> dict[str, Any]:
+        rates = {str(sents): rate for sents, rate in self.rates.items()}
+        return {
+            "config": self.config.config(),
+            "rates": rates,
+            "dim": self.model.dim,
+            "concepts": len(self.known),
+        }
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
+
+    @classmethod
+    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        config = from_mapping(SelfTrain, settings["config"], where="[config]")
+        model = config.model(settings["dim"], settings["concepts"], 0)
+        state = {name.removeprefix("model."): value for name, value in tensors.items() if name != "known"}
+        model.load_state_dict(state)
+        rates = {int(sents): rate for sents, rate in settings["rates"].items()}
+        return cls(config, model, tensors["known"], rates)

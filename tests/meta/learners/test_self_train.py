@@ -1,0 +1,94 @@
+"""Learning from one's own labels of unlabelled words."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from concept_align.meta.learners.self_train import SelfTrainAligner
+from concept_align.spaces.features import Features
+
+
+def right(classifier, test):
+    return float((classifier.predict(test.x) == test.y).double().mean())
+
+
+def moved(features, shift):
+    """The same words, all moved by ``shift`` [dim]."""
+    return Features(features.language, features.concepts, features.x + shift, features.y, features.offsets)
+
+
+@pytest.fixture
+def shifted(shared):
+    """A language whose words lie a little beside those of the training languages: train and test split."""
+    train, test = shared.load("zz", "train"), shared.load("zz", "test")
+    direction = torch.randn(train.dim, generator=torch.Generator().manual_seed(3))
+    shift = 1.6 * train.x.std() * direction / direction.norm() * train.dim**0.5 / 2
+    return moved(train, shift), moved(test, shift)
+
+
+def test_unlabelled_words_lead_the_classifier_to_a_language_that_lies_aside(fitted, shared, shifted):
+    trained = fitted("self-train", shared)
+    config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32)
+    aligner = SelfTrainAligner(config, trained.model, trained.known, {})
+    train, test = shifted
+    without, with_words = aligner.adapt(), aligner.adapt(unlabelled=train.x)
+    assert right(without, test) < 0.97
+    assert right(with_words, test) > right(without, test) + 0.01
+
+
+def test_labels_of_unlabelled_words_are_not_looked_at(fitted, shared):
+    """They are not even given: words alone decide."""
+    aligner, train = fitted("self-train", shared), shared.load("zz", "train")
+    test = shared.load("zz", "test").x
+    first = aligner.adapt(unlabelled=train.x).scores(test)
+    again = aligner.adapt(unlabelled=train.x.clone()).scores(test)
+    assert torch.equal(first, again)
+
+
+def test_what_was_learned_from_unlabelled_words_is_shared_by_support_sets_and_never_changed(fitted, shared):
+    aligner, train = fitted("self-train", shared), shared.load("zz", "train")
+    test = shared.load("zz", "test").x
+    before = aligner.adapt(unlabelled=train.x).scores(test)
+    aligner.adapt(train.of_sentences(np.arange(20)), unlabelled=train.x, seed=1)
+    assert torch.equal(before, aligner.adapt(unlabelled=train.x).scores(test))
+
+
+def test_the_last_language_s_words_are_not_taken_for_the_next_one_s(fitted, apart):
+    aligner = fitted("self-train", apart)
+    languages = [apart.load(code, "train").x for code in ("zz", apart.train[1])]
+    test = apart.load("zz", "test").x
+    alone = [aligner.adapt(unlabelled=x.clone()).scores(test) for x in languages]
+    for x, expected in zip(languages, alone, strict=True):
+        assert torch.equal(aligner.adapt(unlabelled=x).scores(test), expected)
+    assert not torch.equal(*alone)
+
+
+def test_without_rounds_unlabelled_words_are_passed_over(fitted, shared):
+    trained = fitted("self-train", shared)
+    config = dataclasses.replace(trained.config, rounds=0)
+    aligner = SelfTrainAligner(config, trained.model, trained.known, trained.rates)
+    assert trained.transductive and not aligner.transductive
+    test = shared.load("zz", "test").x
+    unlabelled = shared.load("zz", "train").x
+    assert torch.equal(aligner.adapt(unlabelled=unlabelled).scores(test), aligner.adapt().scores(test))
+
+
+def test_the_order_in_which_labels_are_learned_from_is_the_seeds(fitted, apart):
+    aligner, train = fitted("self-train", apart), apart.load("zz", "train")
+    support, test = train.of_sentences(np.arange(30)), apart.load("zz", "test").x
+    rates = {1: 1e-2}
+    aligner = SelfTrainAligner(aligner.config, aligner.model, aligner.known, rates)
+    first, second = (aligner.adapt(support, seed=seed).scores(test) for seed in (0, 1))
+    assert not torch.equal(first, second)
+    assert torch.equal(first, aligner.adapt(support, seed=0).scores(test))
+
+
+def test_a_rate_of_zero_leaves_the_labels_unused(fitted, apart):
+    trained, train = fitted("self-train", apart), apart.load("zz", "train")
+    aligner = SelfTrainAligner(trained.config, trained.model, trained.known, {1: 0.0, 10: 1e-2})
+    test = apart.load("zz", "test").x
+    zero = aligner.adapt().scores(test)
+    assert torch.equal(aligner.adapt(train.of_sentences(np.arange(9))).scores(test), zero)
+    assert not torch.equal(aligner.adapt(train.of_sentences(np.arange(10))).scores(test), zero)
