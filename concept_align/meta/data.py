@@ -10,7 +10,7 @@ import torch
 
 from ..errors import LearningError
 from ..seeding import derive, stream
-from ..spaces.features import Features
+from ..spaces.features import Features, widened
 from .episodes import Pool
 from .learners.base import Classifier, TrainingData
 from .maps import valid_concepts
@@ -66,7 +66,7 @@ class WordBatches:
         parts_x, parts_y = [], []
         for place, features in enumerate(self.features):
             rows = torch.from_numpy(chosen[chosen[:, 0] == place, 1])
-            parts_x.append(features.x[rows])
+            parts_x.append(widened(features.x[rows]))
             parts_y.append(features.y[rows])
         return torch.cat(parts_x), torch.cat(parts_y)
 

@@ -18,7 +18,7 @@ class Features:
 
     language: str
     concepts: tuple[str, ...]
-    x: torch.Tensor  # float32 [words, dim]
+    x: torch.Tensor  # float32 [words, dim]; float16 where wide, to be widened in use
     y: torch.Tensor  # int64 [words], index into concepts
     offsets: NDArray[np.int64]  # [sents + 1]
 
@@ -39,10 +39,15 @@ class Features:
         return torch.bincount(self.y, minlength=len(self.concepts))
 
     def of_sentences(self, sentences: ArrayLike) -> "Features":
-        """The items of the given sentences (their places, from 0), in the order given."""
+        """The items of the given sentences (their places, from 0), in the order given, x widened."""
         sentences = np.asarray(sentences, dtype=np.int64)
         begin, end = self.offsets[sentences], self.offsets[sentences + 1]
         lengths = end - begin
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         rows = torch.from_numpy(np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths))
-        return Features(self.language, self.concepts, self.x[rows], self.y[rows], offsets)
+        return Features(self.language, self.concepts, widened(self.x[rows]), self.y[rows], offsets)
+
+
+def widened(x: torch.Tensor) -> torch.Tensor:
+    """``x``, in float32 if it is kept in 16 bits."""
+    return x.float() if x.element_size() < 4 else x

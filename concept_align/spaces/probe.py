@@ -20,7 +20,7 @@ from .. import seeding
 from ..errors import LearningError, UsageError
 from ..progress import Progress, Silent
 from .classify import CHUNK, middle, similarities
-from .features import Features
+from .features import Features, widened
 from .files import load_tensors, save_tensors
 from .prototypes import ConceptSpace, fit_prototypes
 from .standardise import Standardiser
@@ -219,7 +219,7 @@ def fit_probe(
         begin = 0
         for end in ends:
             piece, begin = rows[begin:end], int(end)
-            x, y = train.x.index_select(0, piece).sub_(centre), train.y[piece]
+            x, y = widened(train.x.index_select(0, piece)).sub_(centre), train.y[piece]
             if config.min_count > 1:
                 x, y = x[valid[y]], y[valid[y]]
             if len(y) == 0:
@@ -238,7 +238,7 @@ def fit_probe(
             )
         if known is not None:
             z = prototypes @ projection + centre @ projection
-            right = nearest(known.x, projection, z, valid) == known.y
+            right = nearest(widened(known.x), projection, z, valid) == known.y
             history.append(float(right.double().mean()))
             if history[-1] > best[0]:
                 best = (history[-1], epoch, projection.clone())
