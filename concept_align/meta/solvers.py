@@ -57,7 +57,7 @@ def polar(matrix: torch.Tensor) -> torch.Tensor:
     all s_i are equal and only the former is finite. It is exact, unlike an iteration (Newton-Schulz) that
     needs more steps the worse the condition.
     """
-    value: torch.Tensor = _Polar.apply(matrix)  # type: ignore[no-untyped-call]
+    value: torch.Tensor = _Polar.apply(matrix)
     return value
 
 

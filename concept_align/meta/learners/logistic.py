@@ -47,9 +47,9 @@ def fit_logistic(
         logits = torch.addmm(weights[-1] + offset, x, weights[:-1])
         # Divided by the number of words: the optimiser's tolerances are of that size.
         loss = functional.cross_entropy(logits, y) + strength / 2 / len(y) * weights.square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     with torch.enable_grad():
-        lbfgs.step(objective)  # type: ignore[arg-type, no-untyped-call]
+        lbfgs.step(objective)
     return weights.detach()

@@ -5,6 +5,7 @@ better on the validation languages when trained on their training words alone. I
 adapts it gives it the whole training split, whatever the number of shots.
 """
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch.nn import functional
 
+from ...config import from_mapping
 from ...progress import Progress, Silent
 from ...seeding import derive, stream
 from ...spaces.features import Features
@@ -70,9 +72,11 @@ class OracleAligner(SavedAligner):
         adam = torch.optim.AdamW(
             model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
-        plan = Optimisation(config.epochs, config.lr)
+        # A small treebank has few batches an epoch.
+        epochs = max(config.epochs, math.ceil(config.least_steps / math.ceil(len(y) / config.batch)))
+        plan = Optimisation(epochs, config.lr)
         with torch.enable_grad():
-            for epoch in range(config.epochs):
+            for epoch in range(epochs):
                 for group in adam.param_groups:
                     group["lr"] = plan.rate(epoch)
                 for place, module in enumerate(model.modules()):
@@ -94,8 +98,8 @@ class OracleAligner(SavedAligner):
 
     @classmethod
     def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        config = {key: tuple(v) if isinstance(v, list) else v for key, v in settings["config"].items()}
-        return cls(Oracle(**config), tensors["log_frequency"], settings["strength"])
+        config = from_mapping(Oracle, settings["config"], where="config.json")
+        return cls(config, tensors["log_frequency"], settings["strength"])
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ class Oracle:
     hidden: int = 256
     dropout: float = 0.33
     epochs: int = 6
+    least_steps: int = 600  # more epochs where that makes fewer
     batch: int = 256  # words
     lr: float = 1e-3
     weight_decay: float = 1e-4

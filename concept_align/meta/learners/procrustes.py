@@ -57,7 +57,7 @@ class ProcrustesAligner(SourceProbeAligner):
         valid: torch.Tensor | None = None,
         seed: int = 0,
     ) -> FunctionClassifier:
-        """Closed form: ``seed`` changes nothing. Support words of concepts that are not valid are left out."""
+        """Closed form: ``seed`` changes nothing. Support words of concepts not valid are left out."""
         valid = predictable(self.known, valid)
         projection, prototypes = self.projection, self.prototypes
         weight, bias = torch.eye(projection.shape[1]), torch.zeros(projection.shape[1])

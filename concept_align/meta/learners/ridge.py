@@ -1,4 +1,4 @@
-"""The baseline: a linear map of the language's words to the source language's prototypes, by ridge regression.
+"""The baseline: ridge regression of the source language's prototypes on the language's words.
 
     p(k | x) = softmax_k(-||(B + D)'u - z_k||^2),   u = [x, 1]
     D        = argmin_D sum_i ||(B + D)'u_i - z_{y_i}||^2 + r ||D||^2
@@ -84,7 +84,7 @@ class RidgeAligner(SourceProbeAligner):
         valid: torch.Tensor | None = None,
         seed: int = 0,
     ) -> FunctionClassifier:
-        """Closed form: ``seed`` changes nothing. Support words of concepts that are not valid are left out."""
+        """Closed form: ``seed`` changes nothing. Support words of concepts not valid are left out."""
         valid = predictable(self.known, valid)
         prototypes, weight, bias = self.prototypes, self.projection, torch.zeros(self.projection.shape[1])
         if support is not None and bool((counted := valid[support.y]).any()):
@@ -106,7 +106,7 @@ class RidgeAligner(SourceProbeAligner):
             guess = 0.0 if math.isinf(strength) else left_out(spectrum, targets, blocks, strength * unit)
             return float(functional.cross_entropy(masked(distance_logits(before + guess, z), valid), y))
 
-        best = min(reversed(STRENGTHS), key=unlikelihood)
+        best = min(STRENGTHS, key=unlikelihood) if len(blocks) > 1 else math.inf
         if math.isinf(best):
             return torch.zeros(u.shape[1], targets.shape[1], dtype=torch.float64)
         return ridge(u, targets, torch.tensor(best * unit, dtype=torch.float64))

@@ -1,0 +1,131 @@
+"""Training of :mod:`.closed_form`: words at n = 0, episodes for f, episodes for the beliefs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from ...seeding import derive, stream
+from ..data import Validation, WordBatches, total_counts
+from ..episodes import EpisodeBatch, Pool, batch, schedule
+from ..train import Optimisation, Stage
+from .base import TrainingData
+from .closed_form import ClosedForm, ClosedFormAligner
+from .closed_form_models import ProcrustesModel
+
+STARTS = 2000  # words of each training language that beliefs start from
+
+
+class Episodes:
+    """The episodes of a stage, one a step; each one's number of shots is drawn with it."""
+
+    def __init__(
+        self, config: ClosedForm, data: TrainingData, languages: Sequence[str], *, seed: int, stage: str
+    ) -> None:
+        self.config, self.languages, self.seed, self.stage = config, tuple(languages), seed, stage
+        self.pools = {language: Pool(data.load(language, "train")) for language in self.languages}
+        self.steps = config.episodes * len(self.languages)
+        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
+
+    def __call__(self, epoch: int, step: int) -> EpisodeBatch:
+        if self._plan[0] != epoch:
+            order = schedule(self.seed, self.stage, epoch, self.languages, self.config.episodes)
+            self._plan = (epoch, order)
+        language, number = self._plan[1][step]
+        pool, rng = self.pools[language], stream(self.seed, self.stage, language, number)
+        queries = min(self.config.queries, max(1, len(pool.sentences) // 2))
+        shots = min(int(rng.choice(self.config.shots)), len(pool.sentences) - queries)
+        return batch([pool.draw(rng, shots=shots, queries=queries, smoothing=False)], self.pools)
+
+
+class ClosedFormFit:
+    """The stages of one fit, on one model."""
+
+    def __init__(self, config: ClosedForm, data: TrainingData, seed: int) -> None:
+        self.config, self.data, self.seed = config, data, seed
+        counts = total_counts(data)
+        self.known = counts >= config.least
+        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        if isinstance(self.model, ProcrustesModel):
+            with torch.no_grad():
+                self.model.log_frequency.copy_((counts + 1.0).log())
+        self.validation = Validation(
+            data, least=config.least, seed=derive(seed, "validation"), known=self.known
+        )
+
+    def _learn(self, *, beliefs: bool) -> None:
+        """The beliefs are learned, or all but them."""
+        self.model.requires_grad_(not beliefs)
+        for belief in self.model.beliefs():
+            belief.requires_grad_(beliefs)
+
+    def pooled(self) -> Stage:
+        """Single words of all training languages: n = 0."""
+        config, model = self.config, self.model
+        self._learn(beliefs=False)
+        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
+
+        def loss(epoch: int, step: int) -> torch.Tensor:
+            x, y = batches(epoch, step)
+            return functional.cross_entropy(model.zero_shot(x), y)
+
+        plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
+        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
+
+    def encoder(self) -> Stage:
+        """f and the zero-shot classifier, on episodes of the training languages."""
+        config = self.config
+        self._start()
+        self._learn(beliefs=False)
+        plan = Optimisation(config.encoder_epochs, config.encoder_lr, config.weight_decay, decoupled=True)
+        return self._episodic("encoder", self.data.train, plan, (0, *config.validation_shots), noisy=True)
+
+    def strengths(self) -> Stage:
+        """The beliefs, on episodes of languages that f was not trained on (if there are any)."""
+        self._start()
+        self._learn(beliefs=True)
+        plan = Optimisation(self.config.epochs, self.config.lr)
+        languages = self.data.validation or self.data.train
+        return self._episodic("strengths", languages, plan, self.config.validation_shots, noisy=False)
+
+    def _start(self) -> None:
+        parts = [self.data.load(language, "train") for language in self.data.train]
+        steps = [max(1, part.words // STARTS) for part in parts]
+        self.model.eval().start(
+            torch.cat([part.x[::step].float() for part, step in zip(parts, steps, strict=True)]),
+            torch.cat([part.y[::step] for part, step in zip(parts, steps, strict=True)]),
+        )
+
+    def _episodic(
+        self, name: str, languages: Sequence[str], plan: Optimisation, shots: tuple[int, ...], *, noisy: bool
+    ) -> Stage:
+        """``noisy``: with dropout, which is for f to learn with; beliefs are about f as it will be."""
+        episodes = Episodes(self.config, self.data, languages, seed=self.seed, stage=name)
+
+        def loss(epoch: int, step: int) -> torch.Tensor:
+            self.model.train(noisy)
+            return self.loss(episodes(epoch, step))
+
+        return Stage(name, self.model, episodes.steps, loss, lambda: self._accuracies(shots), plan)
+
+    def loss(self, episodes: EpisodeBatch) -> torch.Tensor:
+        """Mean over query words of the negative log-likelihood."""
+        valid = torch.ones(episodes.tasks, len(self.known), dtype=torch.bool)
+        logits = self.model.logits(episodes.query, self.model.solve(episodes.support, valid))
+        return functional.cross_entropy(logits, episodes.query.y)
+
+    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
+        """Accuracy at each number of shots; their mean first, for it chooses."""
+        learning = [parameter.requires_grad for parameter in self.model.parameters()]
+        aligner = ClosedFormAligner(self.config, self.model, self.known)
+        validation = self.validation
+        found = {}
+        for number in shots:
+            found[f"{number}-shot accuracy"] = validation.accuracy(
+                lambda language, number=number: aligner.adapt(  # type: ignore[misc]
+                    validation.support(language, number) if number else None, valid=validation.valid[language]
+                )
+            )
+        for parameter, learns in zip(self.model.parameters(), learning, strict=True):
+            parameter.requires_grad_(learns)
+        return {"mean accuracy": sum(found.values()) / len(found), **found}
