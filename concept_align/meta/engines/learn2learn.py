@@ -5,6 +5,7 @@ cannot be installed beside a CPU build of torch. A bare package module with the 
 algorithms be imported alone.
 """
 
+import copy
 import importlib
 import importlib.util
 import sys
@@ -51,9 +52,10 @@ class Learn2Learn:
     ) -> dict[str, torch.Tensor]:
         """The adapted parameters of each task, by name [tasks, ...], without a graph."""
         found = []
-        with torch.enable_grad(), without_dropout(model):
+        own = copy.deepcopy(model).requires_grad_(True)  # the one given may be frozen
+        with torch.enable_grad(), without_dropout(own):
             for x, y in _tasks(support):
-                learner = _adapted(model, x, y, InnerLoop(inner.adapts, inner.steps, 1), rates)
+                learner = _adapted(own, x, y, InnerLoop(inner.adapts, inner.steps, 1), rates)
                 found.append([value.detach() for value in learner.module.parameters()])
         names = starts(model, inner.adapts)
         return {

@@ -1,0 +1,122 @@
+"""Training of :mod:`.gradient`: words of all languages at n = 0, episodes, and how many steps to take."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from ...progress import Progress, Silent
+from ...seeding import derive, stream
+from ...treebanks import registry as treebanks
+from ..data import Validation, WordBatches, require, total_counts
+from ..engines.registry import engine
+from ..episodes import EpisodeBatch, Pool, batch, schedule
+from ..train import Optimisation, Stage
+from .base import TrainingData
+from .gradient import Gradient, GradientAligner
+
+SHOTS = (1, 10, 50)  # steps are chosen for each of these numbers of sentences,
+TIMES = (0, 1, 2, 4, 10)  # from these multiples of the steps that an episode takes
+
+
+def branch_weights(languages: Sequence[str]) -> dict[str, float]:
+    """Weights of mean 1 that give every branch the same sum; who is not in the registry is a branch alone."""
+    found = {code: treebanks.language(code) for code in languages if code in treebanks.CODES}
+    branches = {
+        code: (found[code].family, found[code].branch) if code in found else (code,) for code in languages
+    }
+    sizes = Counter(branches.values())
+    return {code: len(languages) / (len(sizes) * sizes[branches[code]]) for code in languages}
+
+
+class GradientFit:
+    """The stages of one fit, on one start."""
+
+    def __init__(self, config: Gradient, data: TrainingData, seed: int) -> None:
+        self.config, self.data, self.seed = config, data, seed
+        self.engine = engine(config.engine)
+        self.known = total_counts(data) >= config.least
+        self.start = config.start(data.load(data.source, "train").dim, len(data.concepts), seed)
+        self.pools = {code: Pool(require(data.load(code, "train"), code)) for code in data.train}
+        self.weights = (
+            branch_weights(data.train) if config.branch_balanced else dict.fromkeys(data.train, 1.0)
+        )
+        self.validation = Validation(
+            data, least=config.least, seed=derive(seed, "validation"), known=self.known
+        )
+        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
+
+    def pooled(self) -> Stage:
+        """Single words of all languages: the start as a classifier."""
+        config, model = self.config, self.start.model
+        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
+
+        def loss(epoch: int, step: int) -> torch.Tensor:
+            x, y = batches(epoch, step)
+            return functional.cross_entropy(model(x), y)
+
+        plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
+        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
+
+    def episodic(self) -> Stage:
+        """Episodes of the training languages."""
+        config = self.config
+        steps = -(-config.episodes * len(self.pools) // config.episodes_per_step)
+        plan = Optimisation(config.epochs, config.lr)
+        return Stage(
+            "episodes", self.start, steps, self.loss, lambda: self._accuracies(config.validation_shots), plan
+        )
+
+    def episodes(self, epoch: int, step: int) -> EpisodeBatch:
+        """The episodes of a step; each one's number of shots is drawn with it."""
+        config = self.config
+        if self._plan[0] != epoch:
+            order = schedule(self.seed, "episodes", epoch, self.data.train, config.episodes)
+            self._plan = (epoch, order)
+        chosen = self._plan[1][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
+        drawn = []
+        for language, number in chosen:
+            pool = self.pools[language]
+            queries = min(config.queries, max(1, len(pool.sentences) // 2))
+            rng = stream(self.seed, "episodes", language, number)
+            shots = min(int(rng.choice(config.shots)), len(pool.sentences) - queries)
+            drawn.append(pool.draw(rng, shots=shots, queries=queries, smoothing=False))
+        return batch(drawn, self.pools)
+
+    def loss(self, epoch: int, step: int) -> torch.Tensor:
+        """The learner's own, over the episodes of the step."""
+        episodes = self.episodes(epoch, step)
+        weights = torch.tensor([self.weights[language] for language in episodes.languages])
+        # What engines do about dropout does not matter: there is none in episodes.
+        self.start.eval()
+        return self.config.loss(self.engine, self.start, episodes, weights)
+
+    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
+        """Accuracy at each number of shots, after an episode's steps; their mean first, for it chooses."""
+        found = {f"{number}-shot accuracy": self._accuracy(number, self.config.steps) for number in shots}
+        return {"mean accuracy": sum(found.values()) / len(found), **found}
+
+    def _accuracy(self, shots: int, steps: int) -> float:
+        validation = self.validation
+        aligner: GradientAligner = self.config.aligner(self.config, self.start, self.known, {1: steps})
+        return validation.accuracy(
+            lambda language: aligner.adapt(
+                validation.support(language, shots) if shots else None, valid=validation.valid[language]
+            )
+        )
+
+    def choose(self, progress: Progress | None) -> tuple[list[dict[str, float]], dict[int, int]]:
+        """For each number of sentences the number of steps best on the validation languages."""
+        if self.config.adapt_steps is not None:
+            return [], {1: self.config.adapt_steps}
+        bar = (progress or Silent()).bar("adapt steps", len(SHOTS) * len(TIMES))
+        records, chosen = [], {}
+        for shots in SHOTS:
+            found = {}
+            for steps in (times * self.config.steps for times in TIMES):
+                found[steps] = self._accuracy(shots, steps)
+                records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
+                bar.advance()
+            chosen[shots] = max(found, key=found.__getitem__)
+        return records, chosen
