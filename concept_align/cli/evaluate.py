@@ -19,7 +19,10 @@ def evaluate(
     aligner: Annotated[
         list[str],
         typer.Option(
-            "--aligner", "-a", help="Folder that meta-train wrote, or NAME=FOLDER; repeat for more."
+            "--aligner",
+            "-a",
+            help="Folder that meta-train wrote, or NAME=FOLDER; repeat for more. Folders that differ in the "
+            "training seed alone (with one NAME, or without) are one learner.",
         ),
     ],
     store: options.StoreFolder,
@@ -28,10 +31,14 @@ def evaluate(
         str | None,
         typer.Option("--langs", "-l", help="Target languages. Default: those set aside in training."),
     ] = None,
+    family_disjoint: Annotated[
+        bool,
+        typer.Option("--family-disjoint", help="Leave out targets of a family that an aligner has seen."),
+    ] = False,
     shots: Annotated[
         str, typer.Option(help="Labelled sentences of the target; 0 is zero-shot.")
-    ] = "0,1,5,10,50,100",
-    draws: Annotated[int, typer.Option(help="Support sets drawn at each number of shots.")] = 5,
+    ] = "0,1,5,10,20,50,100",
+    draws: Annotated[int, typer.Option(help="Support sets drawn at each number of shots.")] = 10,
     valid: Annotated[
         str,
         typer.Option(
@@ -45,7 +52,15 @@ def evaluate(
     short: Annotated[
         str, typer.Option(help="With fewer training sentences than shots: omit the rows, or take all.")
     ] = "omit",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="Learners that each is compared with: pooled,proto. Default: all pairs of up to six, else "
+            "pooled, source-probe and proto. p-values are corrected over what is compared."
+        ),
+    ] = None,
     bootstrap: Annotated[int, typer.Option(help="Resamples behind the intervals.")] = 1000,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")] = True,
     seed: options.Seed = 0,
     force: options.Force = False,
     dry_run: options.DryRun = False,
@@ -54,9 +69,9 @@ def evaluate(
     """Test saved aligners zero- and few-shot in languages they have not seen.
 
     Aligners of several layers and tasks may be given together. OUT gets results.csv and .parquet (one number
-    a row, with intervals), comparisons.csv (paired tests), summary.md and figures. Finished tests are kept
-    in OUT/units: a run that was stopped goes on, and further aligners, shots or languages cost only
-    themselves.
+    a row, with intervals), comparisons.csv (paired tests), gains.csv (by language and by concept),
+    confusion.csv, reliability.csv, summary.md and figures. Finished tests are kept in OUT/units: a run that
+    was stopped goes on, and further aligners, seeds, shots or languages cost only themselves.
     """
     import shutil
 
@@ -64,7 +79,7 @@ def evaluate(
     from ..evaluation.campaign import evaluate_saved, plan
     from ..evaluation.protocol import Protocol
     from ..evaluation.results import combine, table
-    from ..evaluation.trained import read_all
+    from ..evaluation.seeds import read_all
     from ..progress import terminal
     from ..report.write import comparisons_frame, notices_of, write_evaluation
     from ..store import Store
@@ -82,7 +97,13 @@ def evaluate(
         short=short,  # type: ignore[arg-type]
         bootstrap=bootstrap,
     )
-    campaign = plan(read_all(aligner), Store.open(store), langs)
+    campaign = plan(
+        read_all(aligner),
+        Store.open(store),
+        langs,
+        family_disjoint=family_disjoint,
+        against=tuple(name.strip() for name in against.split(",")) if against else (),
+    )
     if dry_run:
         _announce(campaign, protocol, out, json)
         return
@@ -91,11 +112,11 @@ def evaluate(
         shutil.rmtree(units, ignore_errors=True)
     with terminal() as progress:
         evaluations = evaluate_saved(campaign, protocol, units=units, progress=progress)
-    missing = write_evaluation(evaluations, out, protocol=protocol, facts=_facts(campaign))
+    missing = write_evaluation(evaluations, out, protocol=protocol, facts=_facts(campaign), figures=figures)
     frame = combine([table(evaluation.results) for evaluation in evaluations])
     notices = [*notices_of(evaluations), *missing]
     if json:
-        means = frame[frame["draw"] == -1]
+        means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
         compared = comparisons_frame(evaluations)
         emit_json(
             {
@@ -109,7 +130,7 @@ def evaluate(
     _print(frame)
     for notice in notices:
         say(notice)
-    say(f"{out}: summary.md, results.csv, results.parquet, comparisons.csv")
+    say(f"{out}: summary.md, results.csv, results.parquet, comparisons.csv, gains.csv, confusion.csv")
 
 
 def _facts(campaign: "Campaign") -> dict[str, Any]:
@@ -120,6 +141,7 @@ def _facts(campaign: "Campaign") -> dict[str, Any]:
         {
             "name": one.name,
             "learner": one.learner,
+            "seed": one.seed,
             "task": one.represented.task,
             "layers": list(one.represented.layers),
             "standardise": one.represented.standardise,
@@ -148,25 +170,25 @@ def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def _print(frame: "pd.DataFrame") -> None:
-    from ..report.tables import by_setting, language_table, setting_title, summary_tables
+    from ..report.tables import by_setting, fewest, language_table, setting_title, summary_tables
 
     for setting, rows in by_setting(frame):
         say_title(setting_title(setting))
-        for table in (*summary_tables(rows), language_table(rows, int(rows["shots"].min()))):
+        for table in (*summary_tables(rows), language_table(rows, fewest(rows))):
             if table is not None:
                 emit_table(f"\n{table.title}", table.columns, fitting(table), right=table.right)
 
 
 def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool) -> None:
     """What a run would do."""
-    each = sum(protocol.draws_of(shots) for shots in protocol.shots)
     rows = [
         {
             "task": represented.task,
             "layer": "+".join(map(str, represented.layers)),
-            "aligners": [one.name for one in aligners],
+            "aligners": list(dict.fromkeys(one.name for one in aligners)),
+            "folders": len(aligners),
             "languages": len(campaign.targets),
-            "tests": (len(aligners) + 1) * len(campaign.targets) * each,
+            "tests": campaign.tests(represented, protocol),
         }
         for represented, aligners in campaign.groups.items()
     ]

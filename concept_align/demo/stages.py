@@ -13,7 +13,7 @@ from ..evaluation.probing import sweep
 from ..evaluation.protocol import Protocol
 from ..evaluation.results import save_csv, table
 from ..evaluation.run import Evaluation
-from ..evaluation.trained import read_all
+from ..evaluation.seeds import read_all
 from ..extract import extract
 from ..meta.run import configure, meta_train
 from ..meta.run import plan as plan_training

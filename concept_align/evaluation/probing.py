@@ -20,9 +20,9 @@ from ..store.store import Store
 from ..types import Split
 from .baselines import MAJORITY
 from .probe_units import Sweep, Unit, probe_unit
-from .protocol import ALL_SHOTS, Protocol
+from .protocol import Protocol
 from .resampling import Cell, cells, draw_weights, sentence_weights
-from .results import Result
+from .results import ALL_SHOTS, Result
 from .summary import low_resource, summarise
 
 PROBE = "probe"

@@ -29,7 +29,6 @@ Short = Literal["omit", "all"]
 VALIDS: tuple[Valid, ...] = get_args(Valid)
 SHORTS: tuple[Short, ...] = get_args(Short)
 SHOTS: tuple[int, ...] = (0, 1, 5, 10, 20, 50, 100)
-ALL_SHOTS = -1  # in results: trained on, or adapted with, the whole train split
 
 Load = Callable[[str, Split], Features]
 

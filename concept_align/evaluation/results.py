@@ -10,6 +10,8 @@ import pandas as pd
 from ..atomic import replacing
 from ..errors import ConceptAlignError
 
+ALL_SHOTS = -1  # trained on, or adapted with, the whole train split
+
 
 @dataclass(frozen=True)
 class Result:

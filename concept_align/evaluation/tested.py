@@ -14,7 +14,8 @@ from ..errors import LearningError
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
-from .protocol import ALL_SHOTS, Protocol
+from .protocol import Protocol
+from .results import ALL_SHOTS
 from .targets import Target
 from .units import LEVELS, Predictions, UnitLog
 

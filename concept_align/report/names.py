@@ -1,6 +1,7 @@
 """Names that people read for the codes of the tables."""
 
 from ..errors import UsageError
+from ..evaluation.results import ALL_SHOTS
 from ..treebanks.registry import language
 
 SUMMARY_TITLES: dict[str, str] = {
@@ -10,7 +11,11 @@ SUMMARY_TITLES: dict[str, str] = {
     "sd": "Standard deviation over target languages",
     "max-min": "Best minus worst target language",
 }
-METRIC_TITLES: dict[str, str] = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+METRIC_TITLES: dict[str, str] = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "ece": "expected calibration error",
+}
 TASK_TITLES: dict[str, str] = {"upos": "word classes", "relation": "relations"}
 
 
@@ -33,4 +38,9 @@ def task_name(task: str) -> str:
 
 
 def shots_name(shots: int) -> str:
-    return {0: "zero-shot", 1: "1 sentence"}.get(shots, f"{shots} sentences")
+    return {ALL_SHOTS: "all sentences", 0: "zero-shot", 1: "1 sentence"}.get(shots, f"{shots} sentences")
+
+
+def metric_name(metric: str) -> str:
+    """``macro-F1`` for ``macro_f1``, ``F1 of NOUN`` for ``f1:NOUN``."""
+    return METRIC_TITLES.get(metric) or metric.replace("f1:", "F1 of ", 1)

@@ -11,11 +11,13 @@ from typing import Any
 import pandas as pd
 
 from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import ALL_SHOTS
 from ..evaluation.summary import SUMMARIES
-from .names import METRIC_TITLES, SUMMARY_TITLES, language_name, short_revision, shots_name, task_name
+from .names import SUMMARY_TITLES, language_name, metric_name, short_revision, shots_name, task_name
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "source")
 _SPREADS = ("sd", "max-min")  # low for a learner that is bad everywhere, so none is called best
+_ERRORS = ("ece",)  # the lower the better
 
 
 @dataclass(frozen=True)
@@ -70,26 +72,43 @@ def setting_title(setting: Sequence[str]) -> str:
     return f"{made}, {task_name(task)}, from {language_name(source)}"
 
 
-def _learners(frame: pd.DataFrame) -> list[str]:
+def ordered_shots(frame: pd.DataFrame) -> list[int]:
+    """The numbers of shots in ``frame``, that of all sentences last."""
+    return sorted(map(int, frame["shots"].unique()), key=lambda shots: (shots == ALL_SHOTS, shots))
+
+
+def fewest(frame: pd.DataFrame) -> int:
+    """The fewest shots there are."""
+    return ordered_shots(frame)[0]
+
+
+def learners_of(frame: pd.DataFrame, *, lowest: bool = False) -> list[str]:
     """Learners from best to worst mean over everything, the majority baseline last."""
-    means = frame.groupby("learner")["value"].mean().sort_values(ascending=False, kind="stable")
+    means = frame.groupby("learner")["value"].mean().sort_values(ascending=lowest, kind="stable")
     return sorted(means.index, key=lambda name: name == MAJORITY)
 
 
 def _best(
-    frame: pd.DataFrame, rows: list[str], columns: Sequence[object], down: str, across: str
+    frame: pd.DataFrame,
+    rows: list[str],
+    columns: Sequence[object],
+    down: str,
+    across: str,
+    *,
+    lowest: bool = False,
 ) -> frozenset[tuple[int, int]]:
     """Of every column (or of every row, if learners go across), the best cell."""
     known = frame[frame["learner"] != MAJORITY]
     by = across if down == "learner" else down
-    chosen = known.groupby(by)["value"].idxmax()
+    values = known.groupby(by)["value"]
+    chosen = values.idxmin() if lowest else values.idxmax()
     places = frame.loc[chosen]
     return frozenset(
         (rows.index(place[down]), 1 + list(columns).index(place[across])) for _, place in places.iterrows()
     )
 
 
-def _grid(
+def grid(
     frame: pd.DataFrame, rows: list[str], columns: Sequence[object], down: str, across: str
 ) -> list[list[str]]:
     """The cells ``value [low, high]`` of ``frame``, a dash where there is none."""
@@ -108,22 +127,25 @@ def summary_tables(frame: pd.DataFrame, metric: str = "accuracy") -> list[TextTa
         part = means[means["language"] == name].reset_index(drop=True)
         if part.empty:
             continue
-        shots = sorted(part["shots"].unique())
-        learners = _learners(part)
+        shots = ordered_shots(part)
+        lowest = metric in _ERRORS
+        learners = learners_of(part, lowest=lowest)
         langs = part.groupby("shots")["n"].max()
         uneven = langs.nunique() > 1
         tables.append(
             TextTable(
-                f"{SUMMARY_TITLES[name]}: {METRIC_TITLES[metric]}, %"
+                f"{SUMMARY_TITLES[name]}: {metric_name(metric)}, %"
                 + ("" if uneven else f" ({langs.iloc[0]} languages)"),
                 ["learner", *(shots_name(n) + (f" ({langs[n]} languages)" if uneven else "") for n in shots)],
                 [
                     [learner, *cells]
                     for learner, cells in zip(
-                        learners, _grid(part, learners, shots, "learner", "shots"), strict=True
+                        learners, grid(part, learners, shots, "learner", "shots"), strict=True
                     )
                 ],
-                frozenset() if name in _SPREADS else _best(part, learners, shots, "learner", "shots"),
+                frozenset()
+                if name in _SPREADS
+                else _best(part, learners, shots, "learner", "shots", lowest=lowest),
             )
         )
     return tables
@@ -139,15 +161,15 @@ def language_table(frame: pd.DataFrame, shots: int, metric: str = "accuracy") ->
     ].reset_index(drop=True)
     if part.empty:
         return None
-    learners = _learners(part)
+    learners = learners_of(part)
     codes = sorted(part["language"].unique(), key=language_name)
     words = part.groupby("language")["n"].max()
     return TextTable(
-        f"{shots_name(shots).capitalize()}, language by language: {METRIC_TITLES[metric]}, %",
+        f"{shots_name(shots).capitalize()}, language by language: {metric_name(metric)}, %",
         ["language", *learners, "test words"],
         [
             [f"{language_name(code)} ({code})", *cells, f"{words[code]:,}"]
-            for code, cells in zip(codes, _grid(part, codes, learners, "language", "learner"), strict=True)
+            for code, cells in zip(codes, grid(part, codes, learners, "language", "learner"), strict=True)
         ],
         _best(part, codes, learners, "language", "learner"),
     )
@@ -178,7 +200,7 @@ def comparison_table(
     if not rows:
         return None
     columns = ["pair", "shots", "difference", "better in", "p sign-flip", "p Wilcoxon", "p Holm"]
-    return TextTable(f"The best learner against the others: {METRIC_TITLES[metric]}, points", columns, rows)
+    return TextTable(f"The best learner against the others: {metric_name(metric)}, points", columns, rows)
 
 
 def _p(p: float) -> str:

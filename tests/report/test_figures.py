@@ -6,7 +6,8 @@ import pytest
 
 from concept_align.errors import ConceptAlignError
 from concept_align.evaluation.results import combine, table
-from concept_align.report.figures import _across, languages_figure, shots_figure
+from concept_align.report.facets import across
+from concept_align.report.figures import languages_figure, shots_figure
 from concept_align.report.style import COLOURS, look
 
 matplotlib = pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
@@ -58,9 +59,9 @@ def test_a_title_and_an_upper_end_change_the_figure_of_one_setting(made, tmp_pat
     assert plain.read_bytes() != titled.read_bytes()
 
 
-@pytest.mark.parametrize(("facets", "across"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 2)])
-def test_facets_fill_their_rows(facets, across):
-    assert _across(facets) == across
+@pytest.mark.parametrize(("facets", "columns"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 2)])
+def test_facets_fill_their_rows(facets, columns):
+    assert across(facets) == columns
 
 
 def test_a_learner_keeps_its_colour_whichever_is_best():
