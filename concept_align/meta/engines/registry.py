@@ -7,6 +7,7 @@ from .base import Engine
 
 # name -> (module, class); imported when asked for
 _PLACES: dict[str, tuple[str, str]] = {
+    "fast": ("fast", "Fast"),
     "functional": ("functional", "Functional"),
     "learn2learn": ("learn2learn", "Learn2Learn"),
 }
