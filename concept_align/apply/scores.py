@@ -1,0 +1,75 @@
+"""Scores of an evaluation, added to the card of the aligner they are about."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from .. import atomic
+from ..errors import LearningError, UsageError
+from ..evaluation.results import read
+from ..evaluation.trained import Trained, read_trained
+from ..meta.card import CARD, SCORES, is_ours
+
+
+def add_scores(folder: str | Path, results: str | Path) -> None:
+    """Put the accuracies of ``results`` into the card of the aligner in ``folder``, in place of those there.
+
+    ``results`` is results.csv or .parquet of ``evaluate``, or the folder that holds the latter. Only rows of this aligner count: its model, layers, task, source and learner. Raises UsageError where
+    there are none, LearningError for a folder without a card.
+    """
+    trained, path = read_trained(folder), Path(folder) / CARD
+    if not is_ours(path):
+        raise LearningError("no card of ours", where=str(path), remedy="run meta-train again, with --force")
+    rows = _of(trained, read(results))
+    if rows.empty:
+        raise UsageError(
+            f"no accuracy of this aligner ({trained.learner}, {trained.represented.task})",
+            where=str(results),
+            remedy="give the results of `concept-align evaluate --aligner` with this folder",
+        )
+    text = path.read_text(encoding="utf-8")
+    before, _, rest = text.partition(SCORES[0])
+    _, _, after = rest.partition(SCORES[1])
+    atomic.write_text(path, before + SCORES[0] + _section(rows) + SCORES[1] + after)
+
+
+def _of(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
+    how = trained.represented
+    same = {
+        "revision": trained.recipe.revision,
+        "layer": "+".join(map(str, how.layers)),
+        "task": how.task,
+        "source": how.source,
+        "metric": "accuracy",
+        "draw": -1,
+    }
+    for column, value in same.items():
+        frame = frame[frame[column] == value]
+    # Under another name where several aligners of one learner were tested.
+    return frame[frame["learner"].isin({trained.learner, trained.folder.resolve().name})]
+
+
+def _section(rows: pd.DataFrame) -> str:
+    shots = sorted(rows["shots"].unique())
+    lines = [
+        "## Scores in languages not seen",
+        "",
+        "Accuracy, %, with its interval; by labelled sentences of the language.",
+        "",
+        f"| language | {' | '.join(str(number) for number in shots)} |",
+        "|---" * (1 + len(shots)) + "|",
+    ]
+    for language, own in rows.groupby("language", sort=False):
+        if language in ("sd", "max-min"):
+            continue
+        cells = []
+        for number in shots:
+            found = own[own["shots"] == number]
+            cells.append(_cell(found.iloc[0]) if len(found) else "")
+        lines.append(f"| {language} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n\n"
+
+
+def _cell(row: "pd.Series[float]") -> str:
+    interval = "" if pd.isna(row["low"]) else f" [{100 * row['low']:.1f}, {100 * row['high']:.1f}]"
+    return f"{100 * row['value']:.1f}{interval}"

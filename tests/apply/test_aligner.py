@@ -1,0 +1,160 @@
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from fake_model import FakeModel
+
+from concept_align.apply import TextAligner
+from concept_align.apply import aligner as module
+from concept_align.errors import LearningError, ModelError, UsageError
+from concept_align.meta.learners.base import Aligner
+from concept_align.meta.reference import NAME, read_reference
+from concept_align.spaces.source import FeatureSource
+from concept_align.store import Store
+from concept_align.treebanks.concepts import UPOS
+
+
+@pytest.fixture(scope="module")
+def upos(mini):
+    return TextAligner.from_pretrained(mini.upos, mini.model)
+
+
+@pytest.mark.parametrize("task", ["upos", "relation"])
+@pytest.mark.parametrize("shots", [0, 10])
+def test_text_gives_the_scores_that_a_store_gives(mini, monkeypatch, task, shots):
+    monkeypatch.setattr(module, "ENOUGH_WORDS", 100)  # Turkish has fewer words than 200 in all
+    source = FeatureSource(Store.open(mini.store), task, (3,))
+    support = source.load("tr", "dev") if shots else None
+    expected = Aligner.from_pretrained(getattr(mini, task)).adapt(support).scores(source.load("tr", "test").x)
+    text = TextAligner.from_pretrained(getattr(mini, task), mini.model)
+    classifier = text.adapt(
+        mini.treebank("tr", "dev") if shots else None, unlabelled=mini.treebank("tr", "train")
+    )
+    found = classifier.classify(mini.treebank("tr", "test"))
+    torch.testing.assert_close(found.scores, expected, atol=1e-4, rtol=1e-4)
+    gold = source.load("tr", "test").y.numpy()
+    assert found.agreement().accuracy == pytest.approx((found.codes == gold).mean())
+    assert not found.notes
+
+
+def test_the_aligner_knows_more_than_the_commonest_class(mini, upos):
+    found = upos.adapt(unlabelled=mini.treebank("de", "train")).classify(mini.treebank("de", "test"))
+    assert found.agreement().accuracy > 0.5
+
+
+def test_words_in_lists_get_a_label_each_and_few_words_are_told(upos):
+    classifier = upos.adapt()
+    with pytest.warns(UserWarning, match="from 7 words only, drawn towards"):
+        labels = classifier.predict([["Der", "Hund", "schläft", "."], "Er geht."])
+    assert [len(sentence) for sentence in labels] == [4, 3]
+    assert {label for sentence in labels for label in sentence} <= set(UPOS)
+    assert labels[0][3] == labels[1][2] == "PUNCT"
+    with pytest.warns(UserWarning, match="only"):
+        (first, second) = classifier.predict_proba([["Der", "Hund", "schläft", "."], "Er geht."])
+    assert first.shape == (4, 17)
+    np.testing.assert_allclose(second.sum(1), 1, rtol=1e-5)
+
+
+def test_a_single_word_leans_on_the_training_languages_alone(upos):
+    found = upos.adapt().classify(["Hund"])
+    assert found.notes == (
+        "mean and scale of the language are from 1 words only: those of the training languages are taken",
+    )
+
+
+def test_few_words_give_the_mean_and_scale_to_expect_and_many_their_own(mini, upos):
+    held = upos.states(module.read(mini.treebank("de", "train")))
+    own, notes = upos.standardiser(held)
+    assert notes == []
+    assert own.provenance["words"] == held.annotations.words >= 200
+    few, notes = upos.standardiser(upos.states(module.read(["Der Hund schläft."])))
+    assert few.provenance["share"] == pytest.approx(4 / 200)
+    expected = read_reference(mini.upos)
+    assert (few.mean - expected.mean).abs().max() < (own.mean - expected.mean).abs().max()
+
+
+def test_support_in_words_moves_the_predictions_it_contradicts(mini, upos):
+    classifier = dataclasses.replace(upos.aligner.config, adapts="all", adapt_lr=0.05)
+    tuned = type(upos.aligner)(classifier, upos.aligner.model, upos.aligner.known, {1: 20})
+    aligner = TextAligner(tuned, upos.trained, mini.model, upos.expected)
+    words, unlabelled = ["Hund", "Baum"], mini.treebank("de", "train")
+    before = aligner.adapt(unlabelled=unlabelled).classify([words])
+    assert before.names() != ["VERB", "VERB"]
+    assert aligner.adapt([(words, ["VERB", "VERB"])], unlabelled).classify([words]).names() == [
+        "VERB",
+        "VERB",
+    ]
+
+
+def test_only_valid_concepts_are_predicted(upos):
+    found = upos.adapt(valid=["NOUN", "VERB"]).classify(["Der Hund schläft."])
+    assert set(found.names()) <= {"NOUN", "VERB"}
+    with pytest.raises(UsageError, match="unknown concepts NOUNS"):
+        upos.adapt(valid=["NOUNS"])
+
+
+def test_a_sentence_that_the_model_cannot_read_has_no_labels(mini, upos):
+    long = ["wort"] * 600
+    found = upos.adapt(unlabelled=mini.treebank("de", "train")).classify([["Ja", "."], long, ["Nein", "."]])
+    labels = found.labels()
+    assert labels[1] == [None] * 600
+    assert None not in labels[0] + labels[2]
+    assert found.notes == (
+        "sentences without labels, more pieces than the model's window: 1 (the first is 2)",
+    )
+    assert torch.isnan(found.scores[2:602]).all()
+
+
+def test_another_model_is_refused_with_what_differs(mini):
+    with pytest.raises(ModelError, match=r"not the model that the aligner learned from: .*dim is 8, not 256"):
+        TextAligner.from_pretrained(mini.upos, FakeModel())
+    with pytest.raises(ModelError, match="revision is"):
+        TextAligner.from_pretrained(mini.upos, "mini-decoder")
+
+
+def test_a_local_model_that_is_gone_is_asked_for(mini, upos):
+    from concept_align.apply.model import load_recorded
+
+    recipe = dataclasses.replace(upos.trained.recipe, model="my-model")
+    with pytest.raises(ModelError, match="a local model called my-model") as caught:
+        load_recorded(dataclasses.replace(upos.trained, recipe=recipe))
+    assert "--model" in str(caught.value)
+
+
+def test_global_standardisation_is_that_of_training_and_must_be_there(mini, tmp_path):
+    import mini_aligner
+
+    folder = mini_aligner.train(mini.store, tmp_path / "global", standardise="global")
+    source = FeatureSource(Store.open(mini.store), "upos", (3,), standardise="global")
+    expected = Aligner.from_pretrained(folder).adapt().scores(source.load("tr", "test").x)
+    found = TextAligner.from_pretrained(folder, mini.model).adapt().classify(mini.treebank("tr", "test"))
+    torch.testing.assert_close(found.scores, expected, atol=1e-4, rtol=1e-4)
+    assert not found.notes
+    (folder / NAME).unlink()
+    with pytest.raises(LearningError, match="does not hold the mean and scale"):
+        TextAligner.from_pretrained(folder, mini.model)
+
+
+def test_an_aligner_from_before_says_that_it_has_nothing_to_lean_on(mini, tmp_path):
+    shutil.copytree(mini.upos, tmp_path / "old")
+    (tmp_path / "old" / NAME).unlink()
+    found = TextAligner.from_pretrained(tmp_path / "old", mini.model).adapt().classify(["Der Hund schläft."])
+    assert "holds none to lean on" in found.notes[0]
+
+
+def test_a_transductive_aligner_gets_the_words_of_the_text(upos, monkeypatch):
+    seen = []
+    plain = type(upos.aligner).adapt
+
+    def adapt(self, support=None, **options):
+        seen.append(options["unlabelled"])
+        return plain(self, support, **options)
+
+    monkeypatch.setattr(type(upos.aligner), "adapt", adapt)
+    upos.adapt().classify(["Der Hund schläft."])
+    monkeypatch.setattr(type(upos.aligner), "transductive", True)
+    upos.adapt().classify(["Der Hund schläft."])
+    assert seen[0] is None
+    assert seen[1].shape == (4, 256)

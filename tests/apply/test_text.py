@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from concept_align.apply.text import asked, plain, read, read_labelled, require_heads, undivided
+from concept_align.errors import TreebankError, UsageError
+from concept_align.treebanks.concepts import UPOS, Task, labels, parse_task
+
+UPOS_TASK = parse_task("upos")
+
+
+def test_lists_of_words_and_plain_sentences_are_one_corpus():
+    corpus = read(["A dog sleeps.", ["Two", "cats", "."]])
+    assert list(corpus.forms) == ["A", "dog", "sleeps", ".", "Two", "cats", "."]
+    assert corpus.texts[1] == "Two cats."
+    assert corpus.offsets.tolist() == [0, 4, 7]
+    assert corpus.upos.tolist() == [-1] * 7
+
+
+def test_a_sentence_of_a_plain_file_is_called_by_its_line(tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_text("\ufeffA dog.\r\n\n  \nTwo cats\n", encoding="utf-8")
+    corpus = read(path)
+    assert list(corpus.sent_ids) == ["1", "4"]
+    assert corpus.texts[0] == "A dog."
+    assert plain(["a b.c"], "x", pretokenised=True).forms[1] == "b.c"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ([], "no sentence"),
+        ([[]], "sentence 1 has no words"),
+        (["fine", ["a", ""]], "sentence 2 is neither"),
+        ("no such file.txt", "No such file"),
+    ],
+)
+def test_what_cannot_be_read_is_named(text, message):
+    with pytest.raises(UsageError, match=message):
+        read(text)
+
+
+def test_text_that_is_not_utf8_is_refused_with_its_place(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(UsageError, match="byte 3 is not UTF-8"):
+        read(tmp_path / "a.txt")
+
+
+def test_words_with_labels_are_a_support():
+    corpus = read_labelled([(["A", "dog"], ["DET", "NOUN"]), (["runs"], [None])], UPOS_TASK)
+    assert [UPOS[code] if code >= 0 else None for code in corpus.upos] == ["DET", "NOUN", None]
+    case = Task("feature:Case", ("Acc", "Nom"))
+    corpus = read_labelled([(["ihn", "er"], ["Acc", "Nom"])], case)
+    assert labels(corpus, case).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("support", "message"),
+    [
+        ([(["A"], ["DETT"])], "unknown label 'DETT' of 'A'\n.*use DET"),
+        ([(["A", "dog"], ["DET"])], "as many words as labels"),
+        ([(["A"], [None])], "no word has a label of upos"),
+        ("plain.txt", "must be CoNLL-U"),
+    ],
+)
+def test_a_support_that_cannot_be_used_is_refused(support, message):
+    with pytest.raises((UsageError, TreebankError), match=message):
+        read_labelled(support, UPOS_TASK)
+
+
+def test_relations_want_heads_and_the_sentence_without_is_named(tmp_path):
+    with pytest.raises(UsageError, match="have no heads"):
+        read_labelled([(["A"], ["det"])], parse_task("relation"))
+    path = tmp_path / "some.conllu"
+    row = "{}\t{}\t_\t_\t_\t_\t{}\t_\t_\t_\n"
+    path.write_text(
+        "# sent_id = one\n"
+        + row.format(1, "Go", 0)
+        + "\n# sent_id = two\n"
+        + row.format(1, "Stop", "_")
+        + "\n"
+    )
+    with pytest.raises(TreebankError, match="word 1 'Stop' has no head") as caught:
+        require_heads(read(path))
+    assert caught.value.where is not None
+    assert "some.conllu:4, sentence two" in caught.value.where
+
+
+def test_every_word_is_asked_about_whatever_its_label():
+    corpus = read(["A dog."])
+    assert labels(asked(corpus, UPOS_TASK), UPOS_TASK).tolist() == [0, 0, 0]
+    case = Task("feature:Case", ("Acc", "Nom"))
+    assert labels(asked(corpus, case), case).tolist() == [0, 0, 0]
+    heads = np.array([2, 0, -1], np.int32)
+    import dataclasses
+
+    some = asked(dataclasses.replace(corpus, heads=heads), parse_task("relation"))
+    assert (labels(some, parse_task("relation")) >= 0).tolist() == [True, True, False]
+
+
+def test_a_script_without_spaces_is_told():
+    assert undivided(read(["我们昨天没有看到老师。"])) == 1
+    assert undivided(read([["我们", "昨天", "没有", "看到", "老师", "。"], "An extraordinary word"])) == 0

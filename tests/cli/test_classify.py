@@ -1,0 +1,176 @@
+import json
+import shutil
+
+import mini_aligner
+import pytest
+from typer.testing import CliRunner
+
+from concept_align.cli import app
+from concept_align.errors import ConceptAlignError, LearningError, ModelError, TreebankError, UsageError
+from concept_align.treebanks import conllu
+from concept_align.treebanks.concepts import UPOS
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("aligners")
+    store = mini_aligner.write_store(folder / "store")
+    mini_aligner.train(store, folder / "upos")
+    mini_aligner.train(store, folder / "relation", task="relation")
+    return folder
+
+
+def run(*arguments, stdin=None):
+    result = CliRunner().invoke(app, ["classify", *map(str, arguments)], input=stdin)
+    if isinstance(result.exception, ConceptAlignError):
+        raise result.exception
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result
+
+
+def test_plain_text_becomes_conllu_that_reads_back(folders, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("Der alte Hund schläft.\n\nEr geht nicht.\n", encoding="utf-8")
+    out = tmp_path / "out.conllu"
+    result = run(folders / "upos", text, "--out", out)
+    assert result.stdout == ""
+    assert "9 words only" in result.stderr
+    corpus = conllu.read(out, language="de", split="test")
+    assert list(corpus.texts) == ["Der alte Hund schläft.", "Er geht nicht."]
+    assert list(corpus.sent_ids) == ["1", "3"]
+    assert (corpus.upos >= 0).all()
+    line = out.read_text(encoding="utf-8").splitlines()[5]
+    assert line.startswith("4\tschläft\t_\t")
+    assert "\tSpaceAfter=No|Prob=" in line
+    assert corpus.rebuilt == 0
+
+
+def test_stdin_and_words_between_spaces(folders):
+    result = run(folders / "upos", "-", "--pretokenised", "--json", stdin="A dog .\n")
+    (sentence,) = json.loads(result.stdout)["sentences"]
+    assert [word["form"] for word in sentence["words"]] == ["A", "dog", "."]
+    assert all(word["label"] in UPOS and 0 < word["probability"] <= 1 for word in sentence["words"])
+
+
+def test_conllu_keeps_all_but_what_was_asked_for(folders):
+    path = mini_aligner.treebank("tr", "test")
+    support = mini_aligner.treebank("tr", "dev")
+    result = run(
+        folders / "relation", path, "--support", support, "--unlabelled", mini_aligner.treebank("tr", "train")
+    )
+    before, after = path.read_text("utf-8").splitlines(), result.stdout.splitlines()
+    assert len(before) == len(after)
+    for old, new in zip(before, after, strict=True):
+        one, two = old.split("\t"), new.split("\t")
+        assert one[:7] == two[:7]
+        if one[0].isdecimal():
+            assert one[8] == two[8]
+            assert float(two[9].rpartition("Prob=")[2]) > 0
+        else:
+            assert old == new
+    assert "72 words had labels: accuracy 0." in result.stderr
+
+
+def test_json_tells_the_agreement_with_gold_labels(folders):
+    found = json.loads(run(folders / "upos", mini_aligner.treebank("de", "test"), "--json").stdout)
+    assert found["task"] == "upos"
+    assert found["agreement"]["accuracy"] > 0.5
+    assert 0 < found["agreement"]["macro_f1"] < 1
+    assert sum(len(sentence["words"]) for sentence in found["sentences"]) == found["agreement"]["words"]
+
+
+def test_a_packed_file_is_filled_as_a_plain_one(folders, tmp_path):
+    import gzip
+
+    path = mini_aligner.treebank("de", "dev")
+    (tmp_path / "de.conllu.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert run(folders / "upos", tmp_path / "de.conllu.gz").stdout == run(folders / "upos", path).stdout
+
+
+def test_relations_of_text_without_heads_are_refused_by_file_and_sentence(folders, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("A dog.\n")
+    with pytest.raises(TreebankError, match=r"word 1 'A' has no head") as caught:
+        run(folders / "relation", text)
+    assert f"{text}:1, sentence 1" in str(caught.value)
+
+
+def test_what_cannot_be_classified_is_refused_before_the_model_is_loaded(folders, tmp_path, monkeypatch):
+    from concept_align.apply import model
+
+    monkeypatch.setattr(model, "load", lambda *a, **k: pytest.fail("the model was loaded"))
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n \n")
+    with pytest.raises(UsageError, match="no sentence"):
+        run(folders / "upos", empty)
+    support = tmp_path / "support.conllu"
+    support.write_text("1\tA\t_\tDETT\t_\t_\t0\troot\t_\t_\n\n")
+    with pytest.raises(TreebankError, match="unknown UPOS 'DETT'"):
+        run(folders / "upos", mini_aligner.treebank("de", "test"), "--support", support)
+    with pytest.raises(LearningError, match="no aligner here"):
+        run(tmp_path, mini_aligner.treebank("de", "test"))
+
+
+def test_another_model_is_refused(folders):
+    with pytest.raises(ModelError, match="not the model that the aligner learned from"):
+        run(folders / "upos", mini_aligner.treebank("de", "test"), "--model", "mini-decoder")
+
+
+def test_a_feature_is_filled_into_feats(folders, tmp_path):
+    store = folders / "store"
+    mini_aligner.train(store, tmp_path / "number", task="feature:Number")
+    found = run(tmp_path / "number", mini_aligner.treebank("de", "test")).stdout
+    rows = [
+        line.split("\t") for line in found.splitlines() if line[:1].isdigit() and "-" not in line.split()[0]
+    ]
+    assert all("Number=" in row[5] for row in rows)
+    assert all(row[5].split("|") == sorted(row[5].split("|"), key=str.casefold) for row in rows)
+
+
+def test_the_card_tells_how_and_of_what_it_was_made(folders, tmp_path):
+    card = (folders / "upos" / "README.md").read_text("utf-8")
+    assert card.startswith("---\nlibrary_name: concept-align\nlicense: cc-by-nc-sa-4.0\n")
+    assert "| fr | UD_French-Mini |" in card
+    assert "| et | UD_Estonian-Mini | see its LICENSE.txt | chose the model |" in card
+    assert "classify FOLDER" in card
+    assert "CC-BY-NC-SA-4.0" in (folders / "upos" / "LICENSE").read_text()
+    size = sum(path.stat().st_size for path in (folders / "upos").iterdir())
+    assert size < 100_000
+
+
+def test_scores_are_added_to_the_card_and_replaced_by_later_ones(folders, tmp_path):
+    from concept_align.apply.scores import add_scores
+
+    shutil.copytree(folders / "upos", tmp_path / "upos")
+    command = [
+        "evaluate",
+        "--aligner",
+        str(tmp_path / "upos"),
+        "--store",
+        str(folders / "store"),
+        "--langs",
+        "tr",
+    ]
+    command += ["--shots", "0,1", "--draws", "2", "--bootstrap", "20", "--out", str(tmp_path / "evidence")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, (result.output, result.exception)
+    add_scores(tmp_path / "upos", tmp_path / "evidence" / "results.csv")
+    once = (tmp_path / "upos" / "README.md").read_text("utf-8")
+    assert "## Scores in languages not seen" in once
+    assert "\n| tr | " in once
+    assert "## Intended use" in once
+    add_scores(tmp_path / "upos", tmp_path / "evidence")
+    assert (tmp_path / "upos" / "README.md").read_text("utf-8") == once
+    with pytest.raises(UsageError, match="no accuracy of this aligner"):
+        add_scores(folders / "relation", tmp_path / "evidence")
+
+
+def test_a_readme_of_somebody_else_is_left_alone(folders, tmp_path):
+    (tmp_path / "README.md").write_text("mine")
+    mini_aligner.train(folders / "store", tmp_path)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    assert (tmp_path / "LICENSE").exists()
+    from concept_align.meta.run import _clear
+
+    _clear(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
