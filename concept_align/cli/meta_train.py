@@ -17,7 +17,12 @@ def meta_train(
         Path | None, typer.Option("--store", "-s", help="Folder that extract wrote (or in --config).")
     ] = None,
     learner: Annotated[
-        str | None, typer.Option(help=f"source-probe, pooled, proto or shrink. {HELP} shrink.")
+        str | None,
+        typer.Option(
+            help="Any number of labelled sentences: shrink, closed-form, self-train. Published: proto. By "
+            "gradient steps: maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, "
+            f"procrustes, ridge, target-only, oracle. {HELP} shrink."
+        ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help=f"default, or faithful: as published, where it was. {HELP} default.")

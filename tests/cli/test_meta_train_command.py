@@ -1,4 +1,5 @@
 import json
+import re
 
 import planted
 import pytest
@@ -129,3 +130,11 @@ def test_an_unknown_option_of_the_learner_is_refused(tmp_path, config):
     config.write_text(config.read_text() + "no_such_thing = 1\n")
     with pytest.raises(UsageError, match="no_such_thing"):
         run("--config", config, "--out", tmp_path / "out")
+
+
+def test_the_help_names_every_learner():
+    from concept_align.cli.meta_train import meta_train
+    from concept_align.meta.learners.registry import NAMES
+
+    said = meta_train.__annotations__["learner"].__metadata__[0].help
+    assert all(re.search(rf"(?<![\w-]){name}(?![\w-])", said) for name in NAMES)

@@ -11,6 +11,10 @@ from concept_align.meta.learners import registry
 from concept_align.meta.learners.base import Aligner, TrainingData
 from concept_align.spaces.features import Features
 
+GRADIENT = {
+    "rank": 8, "hidden": 32, "pooled_epochs": 3, "batch": 128, "pooled_lr": 3e-3, "epochs": 1, "episodes": 6,
+    "queries": 6, "lr": 1e-3, "steps": 3, "shots": [0, 5, 20], "validation_shots": [0, 10], "adapt_steps": 30,
+}  # fmt: skip
 SMALL: dict[str, dict[str, Any]] = {
     "source-probe": {"rank": 8, "preset": "fast"},
     "pooled": {"hidden": 32, "epochs": 4, "batch": 128},
@@ -29,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "rank": 8, "hidden": 32, "pooled_epochs": 3, "batch": 128, "epochs": 2, "episodes": 10, "queries": 10,
         "pooled_lr": 3e-3,
     },
+    **dict.fromkeys(("maml", "fomaml", "anil", "meta-sgd", "reptile"), GRADIENT),
     "procrustes": {"rank": 8, "preset": "fast"},
     "ridge": {"rank": 8, "preset": "fast"},
     "target-only": {"strengths": [1.0, 10.0], "validation_shots": [1, 10]},
