@@ -134,7 +134,13 @@ class TextAligner:
         """The items of ``annotations``, which are those of ``held`` or ask for more of its words."""
         how = self.trained.represented
         found = represent_layers(
-            held.layers, annotations, self.task, root=how.root, mwt=how.mwt, standardiser=standardiser
+            held.layers,
+            annotations,
+            self.task,
+            root=how.root,
+            mwt=how.mwt,
+            standardiser=standardiser,
+            beside=[how.layers.index(layer) for layer in how.beside],
         )
         return Features(held.corpus.source.language, self.concepts, found.x, found.y, found.offsets)
 

@@ -8,6 +8,7 @@ from .. import atomic
 from ..errors import LearningError, UsageError
 from ..evaluation.results import read
 from ..evaluation.trained import Trained, read_trained
+from ..layers import side_by_side
 from ..meta.card import CARD, SCORES, is_ours
 
 
@@ -37,7 +38,7 @@ def _of(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
     how = trained.represented
     same = {
         "revision": trained.recipe.revision,
-        "layer": "+".join(map(str, how.layers)),
+        "layer": side_by_side(how.layers, how.beside),
         "task": how.task,
         "source": how.source,
         "metric": "accuracy",

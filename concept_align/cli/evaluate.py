@@ -52,6 +52,14 @@ def evaluate(
     short: Annotated[
         str, typer.Option(help="With fewer training sentences than shots: omit the rows, or take all.")
     ] = "omit",
+    across: Annotated[
+        bool,
+        typer.Option(
+            "--across",
+            help="Compare aligners with different features (layers, standardisation) of the same words, each "
+            "under its own name. Default: those with the same features are compared.",
+        ),
+    ] = False,
     against: Annotated[
         str | None,
         typer.Option(
@@ -103,6 +111,7 @@ def evaluate(
         langs,
         family_disjoint=family_disjoint,
         against=tuple(name.strip() for name in against.split(",")) if against else (),
+        across=across,
     )
     if dry_run:
         _announce(campaign, protocol, out, json)
@@ -144,6 +153,7 @@ def _facts(campaign: "Campaign") -> dict[str, Any]:
             "seed": one.seed,
             "task": one.represented.task,
             "layers": list(one.represented.layers),
+            "beside": list(one.represented.beside),
             "standardise": one.represented.standardise,
             "root": one.represented.root,
             "mwt": one.represented.mwt,
@@ -151,8 +161,8 @@ def _facts(campaign: "Campaign") -> dict[str, Any]:
             "validation": list(one.validation),
             **one.files,
         }
-        for group in campaign.groups.values()
-        for one in group
+        for group in campaign.groups
+        for one in group.aligners
     ]
     return provenance.collect(
         aligners=aligners, targets=list(campaign.targets), store=campaign.store.recipe.to_json()
@@ -183,14 +193,14 @@ def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool)
     """What a run would do."""
     rows = [
         {
-            "task": represented.task,
-            "layer": "+".join(map(str, represented.layers)),
-            "aligners": list(dict.fromkeys(one.name for one in aligners)),
-            "folders": len(aligners),
+            "task": group.task,
+            "layer": group.layer,
+            "aligners": list(dict.fromkeys(one.name for one in group.aligners)),
+            "folders": len(group.aligners),
             "languages": len(campaign.targets),
-            "tests": campaign.tests(represented, protocol),
+            "tests": campaign.tests(group, protocol),
         }
-        for represented, aligners in campaign.groups.items()
+        for group in campaign.groups
     ]
     if json:
         emit_json({"out": str(out), "targets": list(campaign.targets), "groups": rows})

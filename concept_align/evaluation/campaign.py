@@ -1,38 +1,38 @@
 """Saved aligners of several layers and tasks, tested on one store: what the command ``evaluate`` does."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..layers import side_by_side
 from ..models.matmul import fast_matmul
 from ..progress import Progress
+from ..spaces.source import FeatureSource
 from ..store import Store
 from ..treebanks.registry import CODES, language, select
 from .protocol import Protocol
-from .run import Evaluation, Setting, Tested, measure
-from .trained import Represented, Trained, check, check_concepts, groups
+from .run import Evaluation, Setting, UnderTest, measure
+from .trained import Group, Represented, Trained, check, check_concepts, groups
 
 CACHE_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """Aligners by their features, and the languages to test them in."""
+    """Aligners that are tested together, and the languages to test them in."""
 
     store: Store
-    groups: dict[Represented, list[Trained]]
+    groups: tuple[Group, ...]
     targets: tuple[str, ...]
     absent: tuple[str, ...]  # the aligners' own targets that the store lacks
     related: tuple[str, ...] = ()  # left out: an aligner has seen their family
     against: tuple[str, ...] = ()  # names of the learners that others are compared with
 
-    def tests(self, represented: Represented, protocol: Protocol) -> int:
+    def tests(self, group: Group, protocol: Protocol) -> int:
         """How many tests a group of aligners takes, with the majority baseline."""
         each = sum(map(protocol.draws_of, protocol.shots))
-        once = [one.load().wants == "everything" for one in self.groups[represented]]
+        once = [one.load().wants == "everything" for one in group.aligners]
         return len(self.targets) * (each + sum(1 if everything else each for everything in once))
 
 
@@ -43,10 +43,12 @@ def plan(
     *,
     family_disjoint: bool = False,
     against: Sequence[str] = (),
+    across: bool = False,
 ) -> Campaign:
     """Work out the targets (``langs`` as in ``--langs``; None: those set aside in training) and check them.
 
-    ``family_disjoint`` leaves out targets of a family that an aligner has seen. Raises UsageError for
+    ``family_disjoint`` leaves out targets of a family that an aligner has seen; ``across`` tests aligners
+    with different features (layers, standardisation) of the same words together. Raises UsageError for
     languages that the store has no test split of and for names in ``against`` that no aligner has,
     LearningError for languages an aligner has seen and for a store of another recipe.
     """
@@ -74,7 +76,7 @@ def plan(
             where="--family-disjoint",
             remedy="train on fewer families (meta-train --family-disjoint), or choose other --langs",
         )
-    return Campaign(store, groups(aligners), targets, absent, related, tuple(against))
+    return Campaign(store, groups(aligners, across=across), targets, absent, related, tuple(against))
 
 
 def _check_against(against: Sequence[str], names: Collection[str]) -> None:
@@ -94,26 +96,29 @@ def _related(aligners: Sequence[Trained], targets: Sequence[str]) -> tuple[str, 
     return tuple(code for code in targets if family.get(code) in seen)
 
 
-def _setting(store: Store, represented: Represented) -> Setting:
+def _setting(store: Store, group: Group) -> Setting:
     return Setting(
         model=store.recipe.model,
         revision=store.recipe.revision,
-        layer=side_by_side(represented.layers, represented.beside),
-        task=represented.task,
-        source=represented.source,
+        layer=group.layer,
+        task=group.task,
+        source=group.source,
     )
 
 
-def _learners(aligners: Sequence[Trained], store: Store) -> list[Tested]:
+def _learners(
+    aligners: Sequence[Trained], store: Store, sources: Mapping[Represented, FeatureSource]
+) -> list[UnderTest]:
     """Aligners of one name are training seeds of one learner."""
     by_name: dict[str, list[Trained]] = {}
     for aligner in aligners:
         by_name.setdefault(aligner.name, []).append(aligner)
     return [
-        Tested(
+        UnderTest(
             name,
             tuple(one.load() for one in seeds),
             tuple({**one.files, "store": store.fingerprint} for one in seeds),
+            sources[seeds[0].represented].load,
         )
         for name, seeds in by_name.items()
     ]
@@ -124,17 +129,16 @@ def evaluate_saved(
 ) -> list[Evaluation]:
     """One evaluation for every group of aligners; finished units are kept in ``units``."""
     store, evaluations = campaign.store, []
-    for number, (represented, aligners) in enumerate(campaign.groups.items()):
-        features = represented.features(store, CACHE_BYTES)
-        for aligner in aligners:
-            check_concepts(aligner, features.concepts)
-        setting = _setting(store, represented)
-        name = re.sub(
-            r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{represented.standardise}"
-        )
+    for number, group in enumerate(campaign.groups):
+        sources = {one: one.features(store, CACHE_BYTES) for one in group.represented}
+        for aligner in group.aligners:
+            check_concepts(aligner, sources[aligner.represented].concepts)
+        setting, features = _setting(store, group), sources[group.represented[0]]
+        kinds = "+".join(dict.fromkeys(one.standardise for one in group.represented))
+        name = re.sub(r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{kinds}")
         with fast_matmul():
             evaluation = measure(
-                _learners(aligners, store),
+                _learners(group.aligners, store, sources),
                 features.load,
                 campaign.targets,
                 setting=setting,
@@ -144,7 +148,8 @@ def evaluate_saved(
                 units=None if units is None else units / name,
                 progress=progress,
             )
-        evaluation.notices.extend(f"{code}: {note}" for code, note in sorted(features.notes.items()))
+        notes = {(code, note) for one in sources.values() for code, note in one.notes.items()}
+        evaluation.notices.extend(f"{code}: {note}" for code, note in sorted(notes))
         if number == 0:
             evaluation.notices.extend(
                 f"{code}: set aside in training, but the store has no test split of it; left out"

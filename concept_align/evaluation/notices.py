@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from .targets import Target
-from .tested import Tested
+from .tested import UnderTest
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Looked:
     without: dict[str, list[str]] = field(default_factory=dict)  # learner -> targets it was not tested in
     everything: set[str] = field(default_factory=set)
 
-    def at(self, one: Tested, target: Target) -> None:
+    def at(self, one: UnderTest, target: Target) -> None:
         language, trained = target.test.language, target.train is not None and target.train.words > 0
         if one.everything:
             self.everything.add(one.name)

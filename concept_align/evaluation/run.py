@@ -15,15 +15,15 @@ from .protocol import Load, Protocol
 from .resampling import METRICS, sentence_weights
 from .results import Result
 from .summary import BASELINES, compare, low_resource, references
-from .targets import prepare
-from .tested import Adapts, Predicts, Tested, predictions, tested
+from .targets import Views
+from .tested import Adapts, Predicts, UnderTest, predictions, tested
 from .tidy import Evaluation, Setting, confusions, reliabilities, results_of
 
-__all__ = ["Adapts", "Evaluation", "Predicts", "Setting", "Tested", "evaluate", "measure"]
+__all__ = ["Adapts", "Evaluation", "Predicts", "Setting", "UnderTest", "evaluate", "measure"]
 
 
 def measure(
-    aligners: Sequence[tuple[str, Adapts] | Tested],
+    aligners: Sequence[tuple[str, Adapts] | UnderTest],
     load: Load,
     targets: Collection[str],
     *,
@@ -37,8 +37,9 @@ def measure(
 ) -> Evaluation:
     """Test every learner, and the majority baseline, in every target language.
 
-    A learner is a name and its aligner, or a :class:`Tested` where it has an aligner a training seed.
-    ``load`` gives features of the source's train split and of each target's train and test split;
+    A learner is a name and its aligner, or a :class:`UnderTest` where it has an aligner a training seed.
+    ``load`` gives features of the source's train split and of each target's train and test split, for
+    learners without a ``load`` of their own;
     ``untrained`` names targets that have no train split, ``against`` the learners that the others are
     compared with (default: all pairs of few, else the baselines among them). With ``units``, finished units
     are kept in that folder and taken from there next time; ``identities`` tells, by name, what an aligner is
@@ -70,10 +71,11 @@ def measure(
         f"{setting.task}, layer {setting.layer}", len(targets) * each, unit="tests"
     )
     for language in targets:
-        target, said = prepare(
-            language, load, source, protocol, untrained=language in untrained, hashed=units is not None
+        views = Views(
+            load, language, source, protocol, untrained=language in untrained, hashed=units is not None
         )
-        notices += said
+        target = views.target(load)
+        notices += views.said
         if target is None:
             bar.advance(each)
             continue
@@ -82,9 +84,10 @@ def measure(
         done = 0
         for one in learners:
             bar.note(f"{language} {one.name}")
-            looked.at(one, target)
-            logs = one.logs(units, {**basis, **target.made_from}, target)
-            for shots, draws in predictions(one, target, logs=logs, protocol=protocol, bar=bar):
+            view = views.of(one.load, one.name)
+            looked.at(one, view)
+            logs = one.logs(units, {**basis, **view.made_from}, view)
+            for shots, draws in predictions(one, view, logs=logs, protocol=protocol, bar=bar):
                 done += len(draws)
                 found.setdefault((one.name, shots), {})[language] = evidence(
                     draws, target.test, weights, protocol, learner=one.name, seeds=len(one.aligners)

@@ -65,3 +65,51 @@ def prepare(
     shots = tuple(shots for shots in protocol.shots if kept or shots not in short)
     made_from = {"test": digest(test), "train": digest(train) if train else None} if hashed else {}
     return Target(train, test, valid_concepts(protocol, source, train), shots, made_from), notices
+
+
+class Views:
+    """One target language as learners with different features see it: the same words, another ``x``."""
+
+    def __init__(
+        self,
+        load: Load,
+        language: str,
+        source: Features,
+        protocol: Protocol,
+        *,
+        untrained: bool,
+        hashed: bool,
+    ) -> None:
+        """``load`` is what decides the words, the shots and the notices."""
+        self.load, self.language, self.source, self.protocol = load, language, source, protocol
+        self.untrained, self.hashed = untrained, hashed
+        self.said: list[str] = []
+        self._targets: dict[Load, Target | None] = {}
+
+    def target(self, load: Load) -> Target | None:
+        """The language with the features of ``load``; None if it cannot be tested."""
+        if load not in self._targets:
+            found, said = prepare(
+                self.language, load, self.source, self.protocol, untrained=self.untrained, hashed=self.hashed
+            )
+            self._targets[load] = found
+            if load == self.load:
+                self.said += said
+        return self._targets[load]
+
+    def of(self, load: Load | None, name: str) -> Target:
+        """The language for the learner called ``name``; LearningError if its features are of other words."""
+        target, own = self.target(self.load), self.target(load or self.load)
+        assert target is not None
+        pairs = [] if own is None else [(own.test, target.test), (own.train, target.train)]
+        for one, other in pairs:
+            if one is not other and (one is None or other is None or not torch.equal(one.y, other.y)):
+                own = None
+                break
+        if own is None:
+            raise LearningError(
+                f"its features of {self.language} are not of the words the others are tested on",
+                where=f"learner {name}",
+                remedy="train aligners to be compared with the same --task, --root and --mwt",
+            )
+        return own

@@ -14,7 +14,7 @@ from ..errors import LearningError
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
-from .protocol import Protocol
+from .protocol import Load, Protocol
 from .results import ALL_SHOTS
 from .targets import Target
 from .units import LEVELS, Predictions, UnitLog
@@ -40,7 +40,7 @@ class Adapts(Interface):
 
 
 @dataclass(frozen=True)
-class Tested:
+class UnderTest:
     """A learner: one aligner, or several that differ in their training seed alone.
 
     ``identities`` tell what each aligner is (hashes of its files): its finished units are known by it.
@@ -49,6 +49,7 @@ class Tested:
     name: str
     aligners: tuple[Adapts, ...]
     identities: tuple[Mapping[str, Any], ...] = ()
+    load: Load | None = None  # its own features of the same words; None: those of the evaluation
 
     @property
     def transductive(self) -> bool:
@@ -92,21 +93,21 @@ class Tested:
 
 
 def tested(
-    aligners: Sequence[tuple[str, Adapts] | Tested], identities: Mapping[str, Mapping[str, Any]] | None
-) -> list[Tested]:
+    aligners: Sequence[tuple[str, Adapts] | UnderTest], identities: Mapping[str, Mapping[str, Any]] | None
+) -> list[UnderTest]:
     """``aligners`` as learners under test, sorted by name."""
     known = identities or {}
     found = [
         one
-        if isinstance(one, Tested)
-        else Tested(one[0], (one[1],), (known[one[0]],) if one[0] in known else ())
+        if isinstance(one, UnderTest)
+        else UnderTest(one[0], (one[1],), (known[one[0]],) if one[0] in known else ())
         for one in aligners
     ]
     return sorted(found, key=lambda one: one.name)
 
 
 def predictions(
-    one: Tested, target: Target, *, logs: Sequence[UnitLog], protocol: Protocol, bar: Bar
+    one: UnderTest, target: Target, *, logs: Sequence[UnitLog], protocol: Protocol, bar: Bar
 ) -> Iterator[tuple[int, list[Predictions]]]:
     """By number of shots, predictions of every draw, seed by seed; finished units are not redone."""
     for shots in one.shots(target):

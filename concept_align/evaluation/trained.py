@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import LearningError, UsageError
+from ..layers import side_by_side
 from ..meta.languages import check_disjoint
 from ..meta.learners.base import Aligner
 from ..meta.learners.saved import read_config
@@ -154,25 +155,59 @@ def _one_of(literal: Any, value: str) -> Any:
     return value
 
 
-def groups(aligners: Iterable[Trained]) -> dict[Represented, list[Trained]]:
-    """Aligners by the features they take.
+@dataclass(frozen=True)
+class Group:
+    """Aligners that are tested together, on the same words."""
 
-    Raises UsageError where two groups would have rows that cannot be told apart.
+    represented: tuple[Represented, ...]  # the features among them; the first decides the words
+    aligners: tuple[Trained, ...]
+
+    @property
+    def task(self) -> str:
+        return self.represented[0].task
+
+    @property
+    def source(self) -> str:
+        return self.represented[0].source
+
+    @property
+    def layer(self) -> str:
+        """As results name it: ``10``, or ``10 | 6+10+13~10`` where aligners differ in their layers."""
+        return " | ".join(dict.fromkeys(side_by_side(one.layers, one.beside) for one in self.represented))
+
+
+def groups(aligners: Iterable[Trained], *, across: bool = False) -> tuple[Group, ...]:
+    """Aligners by the features they take; ``across`` features, by the words they are tested on.
+
+    Raises UsageError where two groups would have rows that cannot be told apart, and where one name stands
+    for aligners with different features that are to be tested together.
     """
-    found: dict[Represented, list[Trained]] = {}
+    found: dict[Any, list[Trained]] = {}
     for aligner in aligners:
-        found.setdefault(aligner.represented, []).append(aligner)
+        how = aligner.represented
+        found.setdefault((how.task, how.source, how.root, how.mwt) if across else how, []).append(aligner)
+    made = [
+        Group(tuple(dict.fromkeys(one.represented for one in some)), tuple(some)) for some in found.values()
+    ]
     items: dict[tuple[Any, ...], Represented] = {}
-    for one in found:
-        other = items.setdefault((one.task, one.layers, one.source), one)
-        if (one.root, one.mwt) != (other.root, other.mwt):
+    for group in made:
+        first = group.represented[0]
+        other = items.setdefault((group.task, group.layer, group.source), first)
+        if (first.root, first.mwt) != (other.root, other.mwt):
             raise UsageError(
-                f"aligners of {one.task} with different words under test: root {one.root}, mwt {one.mwt} and "
-                f"root {other.root}, mwt {other.mwt}",
+                f"aligners of {first.task} with different words under test: root {first.root}, "
+                f"mwt {first.mwt} and root {other.root}, mwt {other.mwt}",
                 where="--aligner",
                 remedy="evaluate them by separate commands, each with its own --out",
             )
-    return found
+        named = {(one.name, one.represented) for one in group.aligners}
+        if twice := sorted({name for name, _ in named if [one for one, _ in named].count(name) > 1}):
+            raise UsageError(
+                f"{', '.join(twice)}: one name for aligners with different features",
+                where="--across",
+                remedy="give each its own name: --aligner NAME=DIR",
+            )
+    return tuple(made)
 
 
 def check(aligner: Trained, store: Store, targets: Collection[str]) -> None:
