@@ -35,6 +35,7 @@ def test_commands_of_the_readme_have_the_options_they_are_given(words: list[str]
 def test_the_readme_shows_the_whole_main_job() -> None:
     assert [words[1] for words in COMMANDS] == [
         "demo", "treebanks", "extract", "probe", "alignability", "meta-train", "meta-train", "evaluate",
+        "classify", "classify",
     ]  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_the_excerpt_of_the_demo_has_what_the_demo_prints() -> None:
 def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from concept_align.meta.run import MetaTrainConfig, meta_train, plan
 
-    code, _ = PYTHON
+    code, _, _ = PYTHON
     assert "(7,)" in code  # the planted store has layer 1 only
     planted.write_store(tmp_path / "store", planted.Planted(sents=40), ["en", "de", "et", "tr"])
     config = MetaTrainConfig(
@@ -74,13 +75,28 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_three_lines_of_the_readme_compare_languages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, code = PYTHON
+    _, _, code = PYTHON
     planted.write_store(tmp_path / "store", planted.Planted(sents=40), ["en", "de", "et", "tr"])
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code.replace("layer=7", "layer=1"), names)
     assert set(names["scores"].frame["measure"]) == {"rsa", "procrustes", "cka"}
     assert len(names["scores"].frame) == 3 * 6
+
+
+def test_the_readme_labels_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mini_aligner
+
+    _, code, _ = PYTHON
+    mini_aligner.train(mini_aligner.write_store(tmp_path / "store"), tmp_path / "shrink")
+    (tmp_path / "few.conllu").write_bytes(mini_aligner.treebank("tr", "dev").read_bytes())
+    (tmp_path / "more.txt").write_text("Köpek uyuyor ve kedi evde yemek yiyor.\n" * 40, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    (labels,) = names["turkish"].predict([["Yaşlı", "köpek", "uyuyor", "."]])
+    assert len(labels) == 4
+    assert labels[-1] == "PUNCT"
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([\w./-]+)\)", README))))
