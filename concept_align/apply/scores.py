@@ -15,8 +15,9 @@ from ..meta.card import CARD, SCORES, is_ours
 def add_scores(folder: str | Path, results: str | Path) -> None:
     """Put the accuracies of ``results`` into the card of the aligner in ``folder``, in place of those there.
 
-    ``results`` is results.csv or .parquet of ``evaluate``, or the folder that holds the latter. Only rows of this aligner count: its model, layers, task, source and learner. Raises UsageError where
-    there are none, LearningError for a folder without a card.
+    ``results`` is results.csv or .parquet of ``evaluate``, or the folder that holds the latter. Only rows of
+    this aligner count: its model, layers, task, source and learner. Raises UsageError where there are none,
+    LearningError for a folder without a card.
     """
     trained, path = read_trained(folder), Path(folder) / CARD
     if not is_ours(path):
