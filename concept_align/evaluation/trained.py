@@ -186,9 +186,10 @@ def groups(aligners: Iterable[Trained], *, across: bool = False) -> tuple[Group,
     for aligner in aligners:
         how = aligner.represented
         found.setdefault((how.task, how.source, how.root, how.mwt) if across else how, []).append(aligner)
-    made = [
-        Group(tuple(dict.fromkeys(one.represented for one in some)), tuple(some)) for some in found.values()
-    ]
+    made = []
+    for some in found.values():
+        kinds = sorted({one.represented for one in some}, key=lambda how: (len(how.beside), how.layers))
+        made.append(Group(tuple(kinds), tuple(some)))
     items: dict[tuple[Any, ...], Represented] = {}
     for group in made:
         first = group.represented[0]

@@ -161,3 +161,48 @@ def test_a_broken_provenance_is_an_error_of_the_folder(run, here, out, tmp_path)
     code, _, stderr = run("--out", out, aligners=("broken",))
     assert code == 1
     assert "provenance.json" in stderr
+
+
+@pytest.fixture(scope="module")
+def other_layer(here):
+    """The pooled baseline again, with the words around beside each."""
+    from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+
+    config = MetaTrainConfig(
+        store=str(here / "store"),
+        layers="1",
+        beside="1",
+        learner="pooled",
+        train_langs="en,de,fr",
+        validation_langs="et",
+        target_langs="cy,ta",
+        root="exclude",
+        options={"epochs": 2},
+    )
+    meta_train(plan(config), here / "wide")
+    return "wide"
+
+
+def test_aligners_of_other_layers_are_compared_across(run, out, other_layer):
+    aligners = ("pooled", f"wide={other_layer}")
+    code, stdout, stderr = run("--out", out, "--json", "--across", *QUICK, aligners=aligners)
+    assert code == 0, stderr
+    answer = json.loads(stdout)
+    assert {(row["a"], row["b"]) for row in answer["comparisons"]} == {("pooled", "wide")}
+    assert {row["layer"] for row in answer["results"]} == {"1 | 1~1"}
+    code, stdout, _ = run("--out", out / "apart", "--json", *QUICK, aligners=aligners)
+    apart = json.loads(stdout)
+    assert code == 0 and not apart["comparisons"]
+
+    def values(rows, learner):
+        return sorted(
+            (r["language"], r["shots"], r["metric"], r["value"]) for r in rows if r["learner"] == learner
+        )
+
+    for learner in ("pooled", "wide"):  # together or apart, an aligner does as it does
+        assert values(answer["results"], learner) == values(apart["results"], learner)
+
+
+def test_one_name_for_different_features_cannot_be_compared_across(run, out, other_layer):
+    code, _, stderr = run("--out", out, "--across", aligners=("x=pooled", f"x={other_layer}"))
+    assert code == 2 and "x" in stderr and "--aligner NAME=DIR" in stderr
