@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from concept_align.evaluation.protocol import Protocol
-from concept_align.evaluation.resampling import Cell
+from concept_align.evaluation.resampling import Cell, seed_weights
 from concept_align.evaluation.summary import compare, low_resource, summarise
 
 PROTOCOL = Protocol(shots=(0, 5), bootstrap=1000)
@@ -51,6 +51,23 @@ def test_intervals_of_means_cover_the_mean_of_the_languages_drawn_from():
         mean = next(summarise(cells, (), Protocol(seed=trial)))
         hits += mean.low <= 0.6 <= mean.high
     assert 0.89 <= hits / trials <= 0.98  # 17 languages: a percentile interval is a little narrow
+
+
+def test_a_seed_that_is_better_everywhere_widens_the_mean_over_languages():
+    def seeded(apart, over_seeds):
+        by_seed = np.array([0.6 - apart, 0.6 + apart])
+        return Cell(100, by_seed, by_seed, by_seed, np.repeat(by_seed[:, None], 1000, 1), over_seeds)
+
+    over_seeds = seed_weights(2, 1000, 0, "one")
+    widths = []
+    for apart in (0.0, 0.1):
+        cells = {f"l{i}": seeded(apart, over_seeds) for i in range(17)}
+        mean = next(iter(summarise(cells, (), PROTOCOL)))
+        assert mean.value == pytest.approx(0.6)
+        widths.append(mean.high - mean.low)
+    # Seventeen languages do not average a seed's luck away.
+    assert widths[0] == pytest.approx(0, abs=1e-12)
+    assert widths[1] > 0.2
 
 
 def test_the_order_of_languages_changes_nothing():

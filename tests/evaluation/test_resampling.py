@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from concept_align.evaluation.resampling import cells, draw_weights, interval, sentence_weights
+from concept_align.evaluation.resampling import (
+    bounds,
+    cells,
+    draw_weights,
+    interval,
+    measured,
+    seed_weights,
+    sentence_weights,
+)
 from concept_align.spaces.metrics import accuracy, macro_f1, sentence_counts
 
 
@@ -88,6 +96,72 @@ def test_weights_depend_on_seed_and_language_alone():
     assert (sentence_weights(30, 50, 1, "xx") == sentence_weights(30, 50, 1, "xx")).all()
     assert (sentence_weights(30, 50, 1, "xx") != sentence_weights(30, 50, 1, "yy")).any()
     assert (sentence_weights(30, 50, 1, "xx").sum(1) == 30).all()
+
+
+def crossed(rng, seeds=3, draws=10, *, of_seed=0.0, of_draw=0.0, sents=40):
+    """Counts of one-word sentences; half of them right, but for effects of seed and draw."""
+    shares = 0.5 + of_seed * rng.normal(size=(seeds, 1)) + of_draw * rng.normal(size=(1, draws))
+    offsets, gold = np.arange(sents + 1), np.zeros(sents, np.int64)
+    found = []
+    for share in np.clip(shares, 0, 1).ravel():
+        predicted = np.where(np.arange(sents) < round(share * sents), 0, 1)
+        found.append(sentence_counts(predicted, gold, 2, offsets))
+    return found
+
+
+@pytest.mark.parametrize(("of_seed", "of_draw"), [(0.1, 0.0), (0.0, 0.1), (0.07, 0.07)])
+def test_crossed_seeds_and_draws_have_the_variance_of_their_mean(of_seed, of_draw):
+    rng = np.random.default_rng(5)
+    everything = np.ones((300, 40), np.float32)  # no noise of the sentences
+    over_draws, over_seeds = draw_weights(10, 300, 0, "xx"), seed_weights(3, 300, 0, "one")
+    found = []
+    for _ in range(60):
+        tables = crossed(rng, of_seed=of_seed, of_draw=of_draw)
+        found.append(cells(tables, everything, over_draws, 0.95, over_seeds)["accuracy"])
+    estimated = np.mean([cell.mean.var() for cell in found])
+    assert estimated == pytest.approx(of_seed**2 / 3 + of_draw**2 / 10, rel=0.35)
+
+
+def test_one_seed_is_as_no_seeds():
+    rng = np.random.default_rng(6)
+    tables, _, _ = counts(rng, np.full((4, 80), 0.6), draws=4)
+    weights, over = sentence_weights(80, 200, 0, "xx"), draw_weights(4, 200, 0, "xx")
+    plain, f1 = measured(tables, weights, over, 0.95)
+    one, same = measured(tables, weights, over, 0.95, seed_weights(1, 200, 0, "one"))
+    assert all((plain[metric].mean == one[metric].mean).all() for metric in plain)
+    assert (f1.low == same.low).all()
+    assert (f1.by_seed == same.by_seed).all()
+
+
+def test_intervals_of_concepts_are_those_of_their_f1():
+    rng = np.random.default_rng(7)
+    tables, gold, _ = counts(rng, np.full((1, 80), 0.6))
+    weights = sentence_weights(80, 200, 0, "xx")
+    _, f1 = measured(tables, weights, np.ones((200, 1)), 0.95)
+    whole = tables[0].total().f1()
+    assert f1.by_seed[0] == pytest.approx(whole)
+    expected = [
+        type(tables[0])(
+            row @ tables[0].right, row @ tables[0].predicted, row @ tables[0].gold
+        ).f1()
+        for row in weights.astype(float)
+    ]  # fmt: skip
+    low, high = np.quantile(expected, [0.025, 0.975], axis=0)
+    assert f1.low == pytest.approx(low)
+    assert f1.high == pytest.approx(high)
+    assert f1.words.tolist() == np.bincount(gold).tolist()
+
+
+def test_bounds_are_quantiles_without_what_is_not_known():
+    rng = np.random.default_rng(8)
+    columns = rng.normal(size=(501, 3))
+    columns[rng.random(501) < 0.3, 1] = np.nan
+    columns[:, 2] = np.nan
+    low, high = bounds(columns, 0.9)
+    for place in (0, 1):
+        known = columns[np.isfinite(columns[:, place]), place]
+        assert (low[place], high[place]) == pytest.approx(tuple(np.quantile(known, [0.05, 0.95])))
+    assert np.isnan([low[2], high[2]]).all()
 
 
 def test_an_interval_of_nothing_is_not_a_number():

@@ -1,0 +1,189 @@
+"""What learners are shown: training seeds, unlabelled words, everything; and what units keep of them."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from concept_align.errors import LearningError
+from concept_align.evaluation.protocol import Protocol
+from concept_align.evaluation.results import table
+from concept_align.evaluation.run import UnderTest, measure
+
+PROTOCOL = Protocol(shots=(0, 2), draws=3, bootstrap=200)
+
+
+class Recorder:
+    """Prototype means of the support (the centres without one), and what it was given each time."""
+
+    def __init__(self, centres, *, transductive=False, wants="support", shift=0.0):
+        self.centres, self.transductive, self.wants = centres + shift, transductive, wants
+        self.given = []
+
+    def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
+        self.given.append((support, unlabelled, seed))
+        return SimpleNamespace(
+            scores=lambda x: (-torch.cdist(x, self.centres)).log_softmax(1),
+            predict=lambda x: pytest.fail("scores say it already"),
+        )
+
+
+def run(toy, aligners, targets=("t0", "t1", "t2"), **options):
+    options = {"setting": toy.setting, "protocol": PROTOCOL} | options
+    return measure(aligners, toy.load, targets, **options)
+
+
+def rows(evaluation, learner, **where):
+    frame = table(evaluation.results)
+    frame = frame[frame.learner == learner]
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    return frame
+
+
+def test_a_transductive_aligner_sees_the_training_words_and_no_label(toy):
+    aligner, plain = Recorder(toy.centres, transductive=True), Recorder(toy.centres)
+    evaluation = run(toy, [("looks", aligner), ("plain", plain)], ["t1"])
+    train = toy.load("t1", "train")
+    assert all(torch.equal(unlabelled, train.x) for _, unlabelled, _ in aligner.given)
+    assert all(unlabelled is None for _, unlabelled, _ in plain.given)
+    assert f"looks looked at {train.words:,} unlabelled words of each target" in evaluation.notices
+    assert not any(notice.startswith("plain") for notice in evaluation.notices)
+
+
+def test_without_a_train_split_the_test_words_are_seen_and_that_is_said(toy):
+    aligner = Recorder(toy.centres, transductive=True)
+    evaluation = run(toy, [("looks", aligner)], ["t0", "t1"], untrained=["t1"])
+    assert torch.equal(aligner.given[-1][1], toy.load("t1", "test").x)
+    assert any("the test words themselves" in n and n.endswith(": t1") for n in evaluation.notices)
+
+
+def test_an_upper_bound_is_tested_once_with_everything(toy):
+    oracle = Recorder(toy.centres, wants="everything")
+    evaluation = run(toy, [("oracle", oracle), ("plain", Recorder(toy.centres))], ["t0", "t1"])
+    assert [given[0].words for given in oracle.given] == [toy.load(t, "train").words for t in ("t0", "t1")]
+    found = rows(evaluation, "oracle")
+    assert set(found.shots) == {-1}
+    assert set(found.draw) == {-1}
+    assert set(found.language) >= {"t0", "t1", "mean"}
+    assert all("oracle" not in (pair.a, pair.b) for pair in evaluation.comparisons)
+    assert any(notice.startswith("oracle was given all labelled") for notice in evaluation.notices)
+
+
+def test_an_upper_bound_is_left_out_where_there_is_no_train_split(toy):
+    oracle = Recorder(toy.centres, wants="everything")
+    evaluation = run(toy, [("oracle", oracle)], ["t0", "t1"], untrained=["t1"])
+    assert set(rows(evaluation, "oracle", metric="accuracy").language) >= {"t0", "mean"}
+    assert rows(evaluation, "oracle", language="t1").empty
+    assert any("left out for want of a train split: t1" in notice for notice in evaluation.notices)
+
+
+def test_training_seeds_are_one_learner_with_running_draws(toy):
+    seeds = [Recorder(toy.centres, shift=shift) for shift in (0.0, 0.5, 1.5)]
+    evaluation = run(toy, [UnderTest("shrink", tuple(seeds))])
+    alone = [run(toy, [("shrink", Recorder(toy.centres, shift=shift))]) for shift in (0.0, 0.5, 1.5)]
+    where = {"language": "t1", "metric": "accuracy"}
+    for shots, draws in ((0, 1), (2, 3)):
+        found = rows(evaluation, "shrink", shots=shots, **where).set_index("draw")["value"]
+        assert sorted(found.index) == [-1, *range(3 * draws)]
+        assert found[-1] == pytest.approx(found.drop(-1).mean())
+        single = [
+            rows(one, "shrink", shots=shots, draw=-1, **where)["value"].item() for one in alone
+        ]  # fmt: skip
+        by_seed = found.drop(-1).to_numpy().reshape(3, draws).mean(1)
+        assert by_seed == pytest.approx(single)
+    assert evaluation.seeds == {"shrink": 3}
+    assert evaluation.about()["seeds"] == {"shrink": 3}
+
+
+def test_seeds_get_the_same_supports(toy):
+    seeds = [Recorder(toy.centres), Recorder(toy.centres)]
+    run(toy, [UnderTest("shrink", tuple(seeds))], ["t1"])
+    first, second = ([(given[0] and given[0].y.tolist(), given[2]) for given in one.given] for one in seeds)
+    assert first == second
+
+
+def test_equal_seeds_are_as_one(toy):
+    one = run(toy, [("shrink", Recorder(toy.centres))])
+    same = run(toy, [UnderTest("shrink", (Recorder(toy.centres), Recorder(toy.centres)))])
+    for metric in ("accuracy", "macro_f1", "ece", "f1:noun"):
+        first, second = (
+            rows(found, "shrink", metric=metric, draw=-1)[["value", "low", "high"]].to_numpy()
+            for found in (one, same)
+        )
+        assert first == pytest.approx(second, nan_ok=True)
+
+
+def test_each_seed_keeps_its_own_units_whatever_comes_beside_it(toy, tmp_path):
+    def tested(*shifts):
+        aligners = tuple(Recorder(toy.centres, shift=shift) for shift in shifts)
+        return UnderTest("shrink", aligners, tuple({"sha": str(shift)} for shift in shifts))
+
+    run(toy, [tested(0.5)], units=tmp_path)
+    several = tested(0.0, 0.5, 1.0)
+    run(toy, [several], units=tmp_path)
+    assert [len(one.given) for one in several.aligners] == [12, 0, 12]
+    again = tested(1.0, 0.0)
+    run(toy, [again], units=tmp_path)
+    assert [len(one.given) for one in again.aligners] == [0, 0]
+
+
+def test_units_without_confidences_of_an_older_schema_are_made_anew(toy, tmp_path):
+    first = run(toy, [("one", Recorder(toy.centres))], units=tmp_path)
+    for path in tmp_path.rglob("*.jsonl"):
+        path.write_bytes(path.read_bytes().replace(b'"schema": 2', b'"schema": 1'))
+    again = Recorder(toy.centres)
+    assert run(toy, [("one", again)], units=tmp_path).reliability == first.reliability
+    assert len(again.given) == 12
+
+
+def test_confidences_survive_the_disk(toy, tmp_path):
+    first = run(toy, [("one", Recorder(toy.centres))], units=tmp_path)
+    again = Recorder(toy.centres)
+    assert run(toy, [("one", again)], units=tmp_path).reliability == first.reliability
+    assert again.given == []
+    assert not rows(first, "one", metric="ece").empty
+    assert rows(first, "majority", metric="ece").empty
+
+
+@pytest.mark.parametrize("wrong", [torch.nan, 3.0])
+def test_scores_that_are_no_log_probabilities_are_refused(toy, wrong):
+    class Broken:
+        def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
+            return SimpleNamespace(scores=lambda x: torch.full((len(x), 4), wrong), predict=None)
+
+    with pytest.raises(LearningError, match="log-probabilities"):
+        run(toy, [("broken", Broken())], ["t0"])
+
+
+def test_confusions_sum_to_the_words_of_each_language(toy):
+    evaluation = run(toy, [("one", Recorder(toy.centres))])
+    for shots in (0, 2):
+        of = [row for row in evaluation.confusion if (row.learner, row.shots) == ("one", shots)]
+        assert sum(row.share for row in of) == pytest.approx(1)
+        for concept in toy.concepts:
+            assert sum(row.of_gold for row in of if row.gold == concept) == pytest.approx(1)
+        right = sum(row.share for row in of if row.gold == row.predicted)
+        (mean,) = rows(evaluation, "one", shots=shots, language="mean", metric="accuracy")["value"]
+        assert right == pytest.approx(mean)
+        bins = [row for row in evaluation.reliability if (row.learner, row.shots) == ("one", shots)]
+        assert sum(row.share for row in bins) == pytest.approx(1)
+        assert sum(row.share * row.accuracy for row in bins) == pytest.approx(mean)
+
+
+def test_concepts_have_their_f1_and_macro_f1_is_its_mean(toy):
+    evaluation = run(toy, [("one", Recorder(toy.centres))])
+    for language in ("t0", "t2"):
+        parts = [
+            rows(evaluation, "one", shots=2, language=language, metric=f"f1:{concept}")
+            for concept in toy.concepts
+        ]
+        assert all(list(part.draw) == [-1] for part in parts)
+        assert all((part.low <= part.value).all() and (part.value <= part.high).all() for part in parts)
+        (macro,) = rows(evaluation, "one", shots=2, language=language, metric="macro_f1", draw=-1)["value"]
+        assert np.mean([part["value"].item() for part in parts]) == pytest.approx(macro)
+        assert sum(part["n"].item() for part in parts) == toy.load(language, "test").words
+    mean = rows(evaluation, "one", shots=2, metric="f1:noun", language="mean")
+    alone = rows(evaluation, "one", shots=2, metric="f1:noun")
+    assert mean["value"].item() == pytest.approx(alone[alone.language != "mean"]["value"].mean())
