@@ -16,7 +16,7 @@ from torch.nn import functional
 from ...config import from_mapping
 from ...progress import Progress, Silent
 from ...seeding import derive, stream
-from ...spaces.features import Features
+from ...spaces.features import Features, widened
 from ..data import require, torch_stream
 from ..history import save_history
 from ..maps import Dropout, Encoder, masked
@@ -56,7 +56,7 @@ class OracleAligner(SavedAligner):
             return FunctionClassifier(lambda x: offset.expand(len(x), -1), valid)
         x, y = (support.x, support.y) if bool(counted.all()) else (support.x[counted], support.y[counted])
         if self.strength is None:
-            return FunctionClassifier(self._network(x.float(), y, valid, seed), valid)
+            return FunctionClassifier(self._network(x, y, valid, seed), valid)
         weights = fit_logistic(x.float(), y, masked(offset, valid), strength=self.strength)
         return FunctionClassifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
 
@@ -84,7 +84,7 @@ class OracleAligner(SavedAligner):
                         module.reseed(derive(seed, "oracle", "dropout", place, epoch))
                 order = torch.from_numpy(stream(seed, "oracle", "words", epoch).permutation(len(y)))
                 for rows in order.split(config.batch):
-                    loss = functional.cross_entropy(masked(model(x[rows]), valid), y[rows])
+                    loss = functional.cross_entropy(masked(model(widened(x[rows])), valid), y[rows])
                     adam.zero_grad(set_to_none=True)
                     loss.backward()
                     adam.step()
@@ -114,8 +114,8 @@ class Oracle:
     batch: int = 256  # words
     lr: float = 1e-3
     weight_decay: float = 1e-4
-    strengths: tuple[float, ...] = (10.0, 100.0)  # of logistic regression, to choose from
-    chooses_on: int = 4  # validation languages, the first
+    strengths: tuple[float, ...] = (10.0,)  # of logistic regression, to choose from
+    chooses_on: int = 3  # validation languages, the first
 
     def config(self) -> dict[str, Any]:
         found = asdict(self)
