@@ -50,8 +50,8 @@ class RidgeModel(ClosedFormModel):
     def __init__(self, encoder: Encoder, concepts: int) -> None:
         super().__init__(encoder)
         # The starts are near where training on UD ends up.
-        self.log_ridge = nn.Parameter(torch.tensor(3.5))
-        self.log_raw = nn.Parameter(torch.tensor(-1.2))
+        self.log_ridge = nn.Parameter(torch.tensor(4.9))
+        self.log_raw = nn.Parameter(torch.tensor(-1.0))
         self.log_scale = nn.Parameter(torch.tensor(1.5))
         self.bias = nn.Parameter(torch.zeros(concepts))
 
