@@ -12,17 +12,20 @@ from ..layers import side_by_side
 from ..meta.card import CARD, SCORES, is_ours
 
 
-def add_scores(folder: str | Path, results: str | Path) -> None:
+def add_scores(folder: str | Path, results: str | Path, *, name: str | None = None) -> None:
     """Put the accuracies of ``results`` into the card of the aligner in ``folder``, in place of those there.
 
     ``results`` is results.csv or .parquet of ``evaluate``, or the folder that holds the latter. Only rows of
-    this aligner count: its model, layers, task, source and learner. Raises UsageError where there are none,
-    LearningError for a folder without a card.
+    this aligner count: its model, layers, task and source, and ``name`` (by default its learner, or its
+    folder's name) in place of the learner. Raises UsageError where there are none, LearningError for a folder
+    without a card.
     """
     trained, path = read_trained(folder), Path(folder) / CARD
     if not is_ours(path):
         raise LearningError("no card of ours", where=str(path), remedy="run meta-train again, with --force")
-    rows = _of(trained, read(results))
+    # By its folder it is called where several aligners of one learner were tested together.
+    names = {trained.learner, trained.folder.resolve().name} if name is None else {name}
+    rows = _of(trained, read(results), names)
     if rows.empty:
         raise UsageError(
             f"no accuracy of this aligner ({trained.learner}, {trained.represented.task})",
@@ -35,7 +38,7 @@ def add_scores(folder: str | Path, results: str | Path) -> None:
     atomic.write_text(path, before + SCORES[0] + _section(rows) + SCORES[1] + after)
 
 
-def _of(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
+def _of(trained: Trained, frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
     how = trained.represented
     same = {
         "revision": trained.recipe.revision,
@@ -47,8 +50,7 @@ def _of(trained: Trained, frame: pd.DataFrame) -> pd.DataFrame:
     }
     for column, value in same.items():
         frame = frame[frame[column] == value]
-    # Under another name where several aligners of one learner were tested.
-    return frame[frame["learner"].isin({trained.learner, trained.folder.resolve().name})]
+    return frame[frame["learner"].isin(names)]
 
 
 def _section(rows: pd.DataFrame) -> str:

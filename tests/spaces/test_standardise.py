@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 import torch
 
 from concept_align.errors import LearningError
-from concept_align.spaces.standardise import StandardiserFitter
+from concept_align.spaces.standardise import StandardiserFitter, fit_layers, shrunk, typical
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
 
 
 @pytest.fixture
@@ -45,3 +51,30 @@ def test_differences_are_differences_of_standardised_states(states):
 def test_too_few_words_have_no_scale():
     with pytest.raises(LearningError, match="--standardise none"):
         StandardiserFitter(2).update(torch.zeros(1, 2)).finish()
+
+
+def test_layers_side_by_side_have_each_their_own_mean_and_scale(rng):
+    one, two = (torch.from_numpy(rng.normal(size=(50, 3)) * size) for size in (1, 100))
+    both = fit_layers([[one[:20], one[20:]], [two]], {"languages": ["en"]})
+    for place, states in enumerate((one, two)):
+        own = StandardiserFitter(3).update(states).finish()
+        torch.testing.assert_close(both.mean[3 * place : 3 * place + 3], own.mean)
+        torch.testing.assert_close(both.scale[3 * place : 3 * place + 3], own.scale)
+    assert both.words == 50
+
+
+def test_what_is_expected_of_a_language_is_no_wider_for_means_that_differ(rng):
+    states = torch.from_numpy(rng.normal(size=(400, 3)))
+    parts = [StandardiserFitter(3).update(states + move).finish() for move in (-50, 0, 50)]
+    expected = typical(parts, {})
+    torch.testing.assert_close(expected.mean, parts[1].mean)
+    torch.testing.assert_close(expected.scale, parts[1].scale)
+
+
+def test_few_words_are_drawn_towards_the_expected_and_enough_are_not(rng):
+    expected = StandardiserFitter(3).update(torch.from_numpy(rng.normal(size=(500, 3)))).finish()
+    own = StandardiserFitter(3).update(torch.from_numpy(3 + 2 * rng.normal(size=(50, 3)))).finish()
+    assert shrunk(own, expected, 50) is own
+    half = shrunk(own, expected, 100)
+    torch.testing.assert_close(half.mean, (own.mean + expected.mean) / 2)
+    torch.testing.assert_close(half.scale.square(), (own.scale.square() + expected.scale.square()) / 2)
