@@ -59,8 +59,9 @@ class SelfTrain:
     round_words: int = 20000  # unlabelled words a round, at most
     round_lr: float = 3e-4
     adapt_epochs: int = 20
-    adapt_batch: int = 32  # words
-    adapt_lrs: tuple[float, ...] = (3e-4, 1e-3, 2e-3)
+    adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
+    adapt_steps: int = 300
+    adapt_lrs: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
     adapt_shots: tuple[int, ...] = (1, 5, 10, 50)  # a rate is chosen for each of these numbers of sentences
 
     def config(self) -> dict[str, Any]:
@@ -87,6 +88,7 @@ class Descent:
     lr: float
     epochs: int
     batch: int
+    steps: int = 1_000_000  # at most: batches grow to keep to it
 
     def run(
         self,
@@ -100,7 +102,7 @@ class Descent:
         """Train ``model`` where it stands on ``x`` [words, dim] and ``targets``: classes [words] or the share
         of each class [words, concepts]. Order and dropout are drawn for (seed, purpose)."""
         words = len(x)
-        size = min(self.batch, words)
+        size = min(max(self.batch, -(-words * self.epochs // self.steps)), words)
         steps = -(-words * self.epochs // size)
         random = stream(seed, *purpose, "order")
         order = np.concatenate([random.permutation(words) for _ in range(-(-steps * size // words))])
@@ -154,7 +156,8 @@ class SelfTrainAligner(SavedAligner):
             rate = self._rate(support.sents)
             if rate and bool(counted.any()):
                 model = copy.deepcopy(model)
-                descent = Descent(rate, self.config.adapt_epochs, self.config.adapt_batch)
+                config = self.config
+                descent = Descent(rate, config.adapt_epochs, config.adapt_batch, config.adapt_steps)
                 descent.run(model, support.x[counted], support.y[counted], valid, seed, "labelled")
         return FunctionClassifier(model, valid)
 
