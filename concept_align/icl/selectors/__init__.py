@@ -1,0 +1,1 @@
+"""Which demonstrations go into a prompt: selectors behind one interface."""
