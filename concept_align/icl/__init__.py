@@ -1,1 +1,1 @@
-"""In-context learning: prompts of tagged sentences, what a decoder makes of them, and whether alignment helps."""
+"""In-context learning: tagged sentences in prompts, what a decoder makes of them, what alignment adds."""

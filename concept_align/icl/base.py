@@ -54,8 +54,8 @@ class LabelSet:
 class Prompt:
     """Demonstrations, ready to be put before queries.
 
-    ``sentences`` are those that fitted; ``dropped`` how many did not (the model's window less what the longest
-    query takes).
+    ``sentences`` are those that fitted; ``dropped`` how many did not (the model's window less what the
+    longest query takes).
     """
 
     sentences: tuple[Sentence, ...]
@@ -86,7 +86,7 @@ class Scorer(Protocol):
     window: int  # pieces
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
-        """The demonstrations as pieces, as many of ``sentences`` (in their order) as leave ``room`` pieces."""
+        """The demonstrations as pieces: as many of ``sentences``, in their order, as leave ``room`` pieces."""
         ...
 
     def room(self, query: Sentence, labels: LabelSet) -> int:
@@ -109,7 +109,7 @@ class Scorer(Protocol):
 
 
 class Selector(Protocol):
-    """Chooses demonstrations for a query (or for all queries of a language, where it does not look at them)."""
+    """Chooses demonstrations for a query; for all queries of a language where it does not look at them."""
 
     name: str
 
