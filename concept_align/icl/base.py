@@ -86,7 +86,7 @@ class Scorer(Protocol):
     window: int  # pieces
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
-        """The demonstrations as pieces: as many of ``sentences``, in their order, as leave ``room`` pieces."""
+        """The demonstrations: as many of ``sentences``, in their order, as leave ``room`` pieces."""
         ...
 
     def room(self, query: Sentence, labels: LabelSet) -> int:
