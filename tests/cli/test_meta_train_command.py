@@ -61,7 +61,8 @@ def test_a_run_leaves_an_aligner_with_all_that_made_it(tmp_path, config):
 def test_the_saved_configuration_makes_the_same_aligner_again(tmp_path, config):
     run("--config", config, "--out", tmp_path / "one", "--seed", 4)
     run("--config", tmp_path / "one" / "run.toml", "--out", tmp_path / "two")
-    for name in ("run.toml", "model.safetensors", "config.json", "training.jsonl", "provenance.json"):
+    names = ("run.toml", "model.safetensors", "config.json", "training.jsonl", "provenance.json")
+    for name in (*names, "standardiser.safetensors", "README.md", "LICENSE"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
 
 
