@@ -74,6 +74,12 @@ def legend(figure: Any, handles: dict[str, Any], columns: int) -> None:
     )
 
 
+def dots_height(rows: int, learners: int, columns: int) -> float:
+    """Inches for ``rows`` of dots, what stands around them, and a legend under ``columns`` of axes."""
+    lines = -(-(learners + 1) // (2 + 2 * columns))
+    return 0.85 + 0.2 * lines + max(0.6, rows * max(0.24, 0.065 * learners))
+
+
 def dots(
     axis: Any, part: pd.DataFrame, rows: list[str], looks: dict[str, Any], column: str = "language"
 ) -> Iterator[tuple[str, Any]]:

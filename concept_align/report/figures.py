@@ -10,7 +10,7 @@ import pandas as pd
 from ..evaluation.baselines import MAJORITY
 from ..evaluation.results import ALL_SHOTS
 from ..evaluation.summary import SUMMARIES
-from .facets import across, dots, facets_of, legend, looks_of, means_of, panels
+from .facets import across, dots, dots_height, facets_of, legend, looks_of, means_of, panels
 from .names import language_name, metric_name, shots_name
 from .style import GREY, INK, STRIPE, styled, write
 
@@ -135,7 +135,7 @@ def languages_figure(
     known = rows[rows["learner"] != MAJORITY]
     codes = [str(code) for code in known.groupby("language")["value"].mean().sort_values().index]
     with styled():
-        height = 1.0 + len(codes) * max(0.24, 0.065 * len(looks))
+        height = dots_height(len(codes), len(looks), across(len(facets)))
         figure, axes = panels(len(facets), 5.2 if len(facets) == 1 else 3.9, height, sharey=True)
         handles: dict[str, Any] = {}
         for axis, (title, part) in zip(axes, facets, strict=True):

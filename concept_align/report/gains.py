@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from .facets import across, dots, facets_of, legend, looks_of, panels
+from .facets import across, dots, dots_height, facets_of, legend, looks_of, panels
 from .names import language_name, shots_name
 from .style import INK, STRIPE, styled, write
 
@@ -59,7 +59,7 @@ def _figure(
     facets, looks = facets_of(rows), looks_of(rows, learners)
     many = max(part["row"].nunique() for _, part in facets)
     with styled():
-        height = 1.0 + many * max(0.24, 0.065 * len(looks))
+        height = dots_height(many, len(looks), across(len(facets)))
         figure, axes = panels(len(facets), 5.2 if len(facets) == 1 else 4.3, height, sharey=False)
         handles: dict[str, Any] = {}
         for axis, (title, part) in zip(axes, facets, strict=True):

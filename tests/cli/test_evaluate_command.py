@@ -51,7 +51,7 @@ def run(here, capsys, monkeypatch):
     return call
 
 
-QUICK = ("--shots", "0,5", "--draws", "2", "--bootstrap", "200")
+QUICK = ("--shots", "0,5", "--draws", "2", "--bootstrap", "100", "--no-figures")
 
 
 @pytest.fixture
@@ -75,9 +75,10 @@ def test_aligners_are_tested_in_the_languages_set_aside(run, out):
     assert (out / "summary.md").exists()
 
 
-def test_people_get_tables_and_the_place_of_the_files(run, out):
-    code, stdout, stderr = run("--out", out, *QUICK)
+def test_people_get_tables_figures_and_the_place_of_the_files(run, out):
+    code, stdout, stderr = run("--out", out, *QUICK, "--figures")
     assert code == 0, stderr
+    assert {path.stem for path in out.glob("*.svg")} >= {"shots", "gains-concepts-0-shot", "confusion-0-shot"}
     assert "Mean over target languages" in stdout
     assert "Welsh (cy)" in stdout
     assert "comparisons.csv" in stderr
@@ -206,3 +207,80 @@ def test_aligners_of_other_layers_are_compared_across(run, out, other_layer):
 def test_one_name_for_different_features_cannot_be_compared_across(run, out, other_layer):
     code, _, stderr = run("--out", out, "--across", aligners=("x=pooled", f"x={other_layer}"))
     assert code == 2 and "x" in stderr and "--aligner NAME=DIR" in stderr
+
+
+@pytest.fixture(scope="module")
+def second_seed(here):
+    """The pooled baseline trained with another seed, and with other options."""
+    from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+
+    for name, seed, options in (("pooled-seed1", 1, {"epochs": 2}), ("longer", 1, {"epochs": 3})):
+        config = MetaTrainConfig(
+            store=str(here / "store"),
+            layers="1",
+            learner="pooled",
+            train_langs="en,de,fr",
+            validation_langs="et",
+            target_langs="cy,ta",
+            root="exclude",
+            seed=seed,
+            options=options,
+        )
+        meta_train(plan(config), here / name)
+    return "pooled-seed1"
+
+
+def test_training_seeds_are_one_learner_named_or_not(run, out, second_seed):
+    answers = []
+    for number, aligners in enumerate((("pooled", second_seed), (f"pooled={second_seed}", "pooled=pooled"))):
+        folder = out / str(number)
+        code, stdout, stderr = run("--out", folder, "--json", *QUICK, aligners=aligners)
+        assert code == 0, stderr
+        answers.append(json.loads(stdout)["results"])
+        (setting,) = json.loads((folder / "evaluation.json").read_text())["settings"]
+        assert setting["seeds"] == {"pooled": 2}
+        assert "Training seeds that are averaged: pooled 2." in (folder / "summary.md").read_text()
+    assert answers[0] == answers[1]
+    assert {row["learner"] for row in answers[0]} == {"pooled", "majority"}
+
+
+def test_seeds_of_different_configurations_are_refused_or_go_by_folder(run, out, second_seed):
+    code, _, stderr = run("--out", out, *QUICK, aligners=("x=pooled", "x=longer"))
+    assert code == 2
+    assert "options.epochs 2 and 3" in stderr
+    code, stdout, stderr = run(
+        "--out", out, "--json", *QUICK, aligners=("pooled", second_seed, "longer"), store="store"
+    )
+    assert code == 0, stderr
+    assert {row["learner"] for row in json.loads(stdout)["results"]} == {"pooled", "longer", "majority"}
+
+
+def test_one_training_seed_twice_is_refused(run, here, out, second_seed):
+    import shutil
+
+    shutil.copytree(here / second_seed, here / "copied", dirs_exist_ok=True)
+    code, _, stderr = run("--out", out, aligners=(f"x={second_seed}", "x=copied"))
+    assert code == 2
+    assert "seed 1" in stderr
+
+
+def test_learners_are_compared_with_the_one_named(run, out, second_seed):
+    aligners = ("source-probe", "pooled", "longer=longer")
+    code, stdout, stderr = run("--out", out, "--json", "--against", "pooled", *QUICK, aligners=aligners)
+    assert code == 0, stderr
+    found = {(row["a"], row["b"]) for row in json.loads(stdout)["comparisons"]}
+    assert found == {("source-probe", "pooled"), ("longer", "pooled")}
+    code, _, stderr = run("--out", out, "--against", "nobody", *QUICK)
+    assert code == 2
+    assert "choose from pooled, source-probe" in stderr
+
+
+def test_targets_of_a_family_that_was_seen_can_be_left_out(run, out):
+    code, stdout, stderr = run("--out", out, "--json", "--family-disjoint", *QUICK)
+    assert code == 0, stderr
+    answer = json.loads(stdout)
+    assert {"cy", "ta"} & {row["language"] for row in answer["results"]} == {"ta"}
+    assert "cy: of a family that an aligner has seen; left out" in answer["notices"]
+    code, _, stderr = run("--out", out, "--family-disjoint", "--langs", "cy")
+    assert code == 2
+    assert "--family-disjoint" in stderr

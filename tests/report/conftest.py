@@ -5,11 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from concept_align.evaluation.gains import Gain
 from concept_align.evaluation.protocol import Protocol
 from concept_align.evaluation.resampling import Cell
 from concept_align.evaluation.results import table
 from concept_align.evaluation.run import Evaluation, Setting
 from concept_align.evaluation.summary import compare, low_resource, summarise
+from concept_align.evaluation.tidy import Confused, Reliability
 
 TARGETS = ("cy", "eu", "ta", "xx")
 LEARNERS = {"shrink": 0.7, "proto": 0.65, "majority": 0.2}
@@ -34,7 +36,48 @@ def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
             rows.append(setting.row(key, summary.name, -1, numbers, summary.n))
         for code, cell in by_language.items():
             rows.append(setting.row(key, code, -1, (cell.value, cell.value - 0.01, cell.value + 0.01), 1234))
-    return Evaluation(setting, rows, compare(cells, protocol), poor, [f"xx: something odd about {task}"])
+    notices = [f"xx: something odd about {task}"]
+    return Evaluation(
+        setting, rows, compare(cells, protocol), poor, notices,
+        gains=_gains(shots, learners), confusion=_confusion(shots, learners),
+        reliability=_reliability(shots, learners), seeds={"shrink": 3, "proto": 1},
+    )  # fmt: skip
+
+
+def _gains(shots, learners):
+    """Of shrink over proto, by language and by concept; VERB is in three languages only."""
+    if not {"shrink", "proto"} <= set(learners):
+        return []
+    found = []
+    for n in shots:
+        for place, code in enumerate(TARGETS):
+            gain = 0.05 - 0.04 * place
+            found.append(Gain("shrink", "proto", n, "accuracy", code, gain, gain - 0.02, gain + 0.02, 1234))
+        for concept, gain, languages in (("NOUN", 0.1, 4), ("VERB", -0.03, 3)):
+            found.append(
+                Gain("shrink", "proto", n, f"f1:{concept}", "mean", gain, gain - 0.05, gain + 0.05, languages)
+            )
+    return found
+
+
+def _confusion(shots, learners):
+    pairs = (("NOUN", "NOUN", 0.5), ("NOUN", "VERB", 0.1), ("VERB", "VERB", 0.4))
+    return [
+        Confused(learner, n, gold, predicted, share, share / (0.6 if gold == "NOUN" else 0.4), 4)
+        for learner in learners
+        for n in shots
+        for gold, predicted, share in pairs
+    ]
+
+
+def _reliability(shots, learners):
+    return [
+        Reliability(learner, n, low / 15, (low + 1) / 15, 0.25, (low + 0.5) / 15, low / 16, 4)
+        for learner in learners
+        if learner != "majority"
+        for n in shots
+        for low in (5, 8, 11, 14)
+    ]
 
 
 @pytest.fixture

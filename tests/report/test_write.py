@@ -7,9 +7,13 @@ from concept_align.report import write as module
 from concept_align.report.write import write_evaluation
 
 
-def written(made, folder, evaluations=None):
+def written(made, folder, evaluations=None, *, figures=True):
     return write_evaluation(
-        evaluations or [made.evaluation], folder, protocol=made.protocol, facts={"seen": "here"}
+        evaluations or [made.evaluation],
+        folder,
+        protocol=made.protocol,
+        facts={"seen": "here"},
+        figures=figures,
     )
 
 
@@ -17,15 +21,20 @@ def test_everything_is_in_the_folder(made, tmp_path):
     assert written(made, tmp_path) == []
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
-        "results.csv", "results.parquet", "comparisons.csv", "summary.md", "evaluation.json",
-        "shots.png", "shots.svg", "languages-0-shot.png", "languages-0-shot.svg",
+        "results.csv", "results.parquet", "comparisons.csv", "gains.csv", "confusion.csv",
+        "reliability.csv", "summary.md", "evaluation.json",
+    } | {
+        f"{figure}.{suffix}" for suffix in ("png", "svg") for figure in (
+            "shots", "spread", "languages-0-shot", "gains-languages-0-shot", "gains-languages-5-shot",
+            "gains-concepts-0-shot", "gains-concepts-5-shot", "reliability-0-shot", "confusion-0-shot",
+        )
     }  # fmt: skip
     assert len(read(tmp_path)) == len(made.frame)
     assert json.loads((tmp_path / "evaluation.json").read_text())["seen"] == "here"
 
 
 def test_comparisons_tell_their_setting(made, tmp_path):
-    written(made, tmp_path, [made.make("upos"), made.make("relation")])
+    written(made, tmp_path, [made.make("upos"), made.make("relation")], figures=False)
     frame = pd.read_csv(tmp_path / "comparisons.csv")
     assert list(frame.columns[:5]) == ["model", "revision", "layer", "task", "source"]
     assert frame.groupby("task").size().to_dict() == {"relation": 4, "upos": 4}
@@ -33,6 +42,9 @@ def test_comparisons_tell_their_setting(made, tmp_path):
 
 def test_the_page_has_settings_tables_notices_and_figures(made, tmp_path):
     written(made, tmp_path, [made.make("upos"), made.make("relation")])
+    assert {path.stem for path in tmp_path.glob("confusion-*.svg")} == {
+        "confusion-relation-0-shot", "confusion-upos-0-shot",
+    }  # fmt: skip
     page = (tmp_path / "summary.md").read_text()
     assert "## some/model (01234567), layer 7, word classes, from English" in page
     assert "## some/model (01234567), layer 7, relations, from English" in page
@@ -45,9 +57,22 @@ def test_the_page_has_settings_tables_notices_and_figures(made, tmp_path):
 
 def test_equal_evaluations_give_equal_bytes(made, tmp_path):
     for folder in ("a", "b"):
-        written(made, tmp_path / folder)
+        written(made, tmp_path / folder, figures=False)  # figures: test_figures, test_evidence_figures
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+def test_the_page_has_gains_seeds_and_calibration_of_each_setting(made, tmp_path):
+    written(made, tmp_path, figures=False)
+    page = (tmp_path / "summary.md").read_text()
+    assert "Training seeds that are averaged: shrink 3." in page
+    assert "### Gain over proto: accuracy, points (* Holm p < 0.05)" in page
+    assert "### Gain over proto, zero-shot, concept by concept: F1, points" in page
+    assert not list(tmp_path.glob("*.png"))
+    gains = pd.read_csv(tmp_path / "gains.csv")
+    assert list(gains.columns[5:]) == [
+        "learner", "reference", "shots", "metric", "language", "value", "low", "high", "n",
+    ]  # fmt: skip
 
 
 def test_zero_shot_alone_has_no_curve(made, tmp_path):
