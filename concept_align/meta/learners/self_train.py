@@ -45,11 +45,11 @@ class SelfTrain:
     name: ClassVar[str] = "self-train"
     hidden: int = 256
     dropout: float = 0.33
-    smoothing: float = 0.1  # of labels, in training the start
+    smoothing: float = 0.2  # of labels, in training the start
     least: int = 10  # training words a concept needs, over all languages
-    epochs: int = 6
+    epochs: int = 8
     batch: int = 512  # words
-    cap: int = 8000  # words of a language an epoch
+    cap: int = 10000  # words of a language an epoch
     lr: float = 1e-3
     weight_decay: float = 1e-4
     rounds: int = 3
