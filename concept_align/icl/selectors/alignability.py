@@ -1,0 +1,94 @@
+"""Which language demonstrations should be in: the one whose concept space fits the query's language best.
+
+Languages are chosen by a table of alignability, and sentences within them by another selector. Whether this
+foretells what is useful is a question of its own: :mod:`concept_align.icl.usefulness`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from ...alignability.questions.table import matrix
+from ...errors import UsageError
+from ..base import Selector, Sentence
+from .pool import LooksAt, asked, pool
+from .random import Random
+
+
+@dataclass(frozen=True, eq=False)
+class ByAlignability:
+    """The best ``languages`` among the candidates', each by ``inner``; the best language stands last.
+
+    k is shared out evenly; what is left over goes to the better languages. Of equals the code that comes
+    first in the alphabet wins. The query's own language is never chosen: ask ``inner`` itself for it.
+    """
+
+    name = "alignability"
+    table: Mapping[tuple[str, str], float]  # either order of the two languages will do
+    inner: Selector = field(default_factory=Random)
+    languages: int = 1
+
+    def __post_init__(self) -> None:
+        if self.languages < 1:
+            raise UsageError(
+                f"{self.languages} languages", where=f"selector {self.name}", remedy="ask for one or more"
+            )
+
+    @property
+    def looks_at(self) -> LooksAt:
+        return "query" if getattr(self.inner, "looks_at", "query") == "query" else "language"
+
+    @property
+    def seeded(self) -> bool:
+        return bool(getattr(self.inner, "seeded", True))
+
+    def ranked(self, target: str, languages: Sequence[str]) -> list[str]:
+        """``languages`` without ``target`` that the table knows with it, the best first."""
+        found = {}
+        for code in sorted(set(languages) - {target}):
+            value = self.table.get((code, target), self.table.get((target, code), float("nan")))
+            if not np.isnan(value):
+                found[code] = value
+        return sorted(found, key=lambda code: -found[code])
+
+    def select(
+        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+    ) -> list[int]:
+        """See :class:`..base.Selector`."""
+        of = asked(query, self.name)
+        by_language: dict[str, list[int]] = {}
+        for place in pool(of, candidates, k, name=self.name):
+            by_language.setdefault(candidates[place].language, []).append(place)
+        best = self.ranked(of.language, list(by_language))[: self.languages]
+        if len(best) < self.languages:
+            raise UsageError(
+                f"{self.languages} languages are to be chosen, and {len(best)} of the candidates' "
+                f"({', '.join(sorted(by_language)) or 'none'}) have a value with {of.language}",
+                where=f"selector {self.name}",
+                remedy="give candidates in languages of the table, or ask for fewer languages",
+            )
+        chosen: list[int] = []
+        for rank, code in enumerate(best):
+            places = by_language[code]
+            share = k // self.languages + (rank < k % self.languages)
+            if share:
+                found = self.inner.select(of, [candidates[place] for place in places], share, seed=seed)
+                chosen = [*(places[place] for place in found), *chosen]
+        return chosen
+
+
+def table_of(
+    scores: pd.DataFrame, *, measure: str, layer: str, of: str = "value"
+) -> dict[tuple[str, str], float]:
+    """``{(a, b): value}`` of the tidy table of ``concept-align alignability``: one measure and layer.
+
+    ``of`` is value, excess, z or share; a measure with a direction is averaged over both.
+    """
+    square = matrix(scores, measure=measure, layer=layer, of=of)
+    values = square.to_numpy(dtype=np.float64)
+    codes = [str(code) for code in square.index]
+    return {
+        (codes[a], codes[b]): float(values[a, b]) for a, b in zip(*np.nonzero(~np.isnan(values)), strict=True)
+    }
