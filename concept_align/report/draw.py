@@ -12,6 +12,7 @@ from .confusion import confusion_figure
 from .facets import facets_of, means_of
 from .figures import languages_figure, shots_figure, spread_figure
 from .gains import concept_gains_figure, language_gains_figure
+from .names import short_revision
 from .reliability import reliability_figure
 from .tables import SETTING, by_setting, fewest
 
@@ -66,8 +67,11 @@ def _shown(gains: pd.DataFrame) -> list[int]:
 
 def _confusions(frames: Frames, folder: Path, shots: int, reference: str | None) -> Iterator[Path]:
     """For every setting, the confusions of the learner with the best mean."""
+    if frames.confusion.empty:
+        return
     several = [column for column in SETTING if frames.confusion[column].nunique() > 1]
-    for setting, rows in by_setting(frames.confusion):
+    facets = facets_of(frames.confusion)
+    for (setting, rows), (title, _) in zip(by_setting(frames.confusion), facets, strict=True):
         known = (frames.results[list(SETTING)] == list(setting)).all(axis=1)
         means = means_of(frames.results[known], "accuracy")
         means = means[(means["language"] == "mean") & (means["shots"] == shots)]
@@ -75,10 +79,18 @@ def _confusions(frames: Frames, folder: Path, shots: int, reference: str | None)
         if means.empty:
             continue
         best = str(means["learner"].iloc[-1])
-        told = [Path(value).name for column, value in zip(SETTING, setting, strict=True) if column in several]
-        name = re.sub(r"[^a-zA-Z0-9+-]", "-", "-".join(["confusion", *told, f"{shots}-shot"]))
-        title = facets_of(rows)[0][0]
+        told = [
+            _told(column, value) for column, value in zip(SETTING, setting, strict=True) if column in several
+        ]
+        name = re.sub(r"[^a-zA-Z0-9+-]+", "-", "-".join(["confusion", *told, f"{shots}-shot"]))
         other = reference if reference != best else None
         yield from confusion_figure(
             rows, folder / name, learner=best, shots=shots, reference=other, title=title
         )
+
+
+def _told(column: str, value: str) -> str:
+    """A part of a file's name."""
+    return {"model": Path(value).name, "revision": short_revision(value), "layer": f"layer-{value}"}.get(
+        column, value
+    )
