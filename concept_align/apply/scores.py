@@ -42,7 +42,6 @@ def _of(trained: Trained, frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
     how = trained.represented
     same = {
         "revision": trained.recipe.revision,
-        "layer": side_by_side(how.layers, how.beside),
         "task": how.task,
         "source": how.source,
         "metric": "accuracy",
@@ -50,7 +49,9 @@ def _of(trained: Trained, frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
     }
     for column, value in same.items():
         frame = frame[frame[column] == value]
-    return frame[frame["learner"].isin(names)]
+    layer = side_by_side(how.layers, how.beside)  # among others, where representations were compared
+    ours = frame["layer"].map(lambda named: layer in named.split(" | ")).astype(bool)
+    return frame[ours & frame["learner"].isin(names)]
 
 
 def _section(rows: pd.DataFrame) -> str:

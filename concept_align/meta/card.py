@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import atomic
+from ..layers import side_by_side
 from ..treebanks import registry
 
 CARD, LICENCE = "README.md", "LICENSE"
@@ -56,7 +57,8 @@ def card(
 ) -> str:
     """The text of the card."""
     features, recipe = facts["features"], facts["store"]
-    task, layers = features["task"], "+".join(map(str, features["layers"]))
+    task = features["task"]
+    layers = side_by_side(tuple(features["layers"]), tuple(features.get("beside", ())))
     title = _TASKS.get(task, task.removeprefix("feature:"))
     languages = [*facts["train"], *facts["validation"]]
     name = recipe["model"]

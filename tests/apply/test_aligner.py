@@ -9,6 +9,7 @@ from fake_model import FakeModel
 from concept_align.apply import TextAligner
 from concept_align.apply import aligner as module
 from concept_align.errors import LearningError, ModelError, UsageError
+from concept_align.evaluation.trained import read_trained
 from concept_align.meta.learners.base import Aligner
 from concept_align.meta.reference import NAME, read_reference
 from concept_align.spaces.source import FeatureSource
@@ -21,14 +22,14 @@ def upos(mini):
     return TextAligner.from_pretrained(mini.upos, mini.model)
 
 
-@pytest.mark.parametrize("task", ["upos", "relation"])
-@pytest.mark.parametrize("shots", [0, 10])
-def test_text_gives_the_scores_that_a_store_gives(mini, monkeypatch, task, shots):
+@pytest.mark.parametrize(("name", "shots"), [("upos", 0), ("upos", 4), ("relation", 4), ("beside", 0)])
+def test_text_gives_the_scores_that_a_store_gives(mini, monkeypatch, name, shots):
     monkeypatch.setattr(module, "ENOUGH_WORDS", 100)  # Turkish has fewer words than 200 in all
-    source = FeatureSource(Store.open(mini.store), task, (3,))
+    folder = getattr(mini, name)
+    source = read_trained(folder).represented.features(Store.open(mini.store), 1 << 30)
     support = source.load("tr", "dev") if shots else None
-    expected = Aligner.from_pretrained(getattr(mini, task)).adapt(support).scores(source.load("tr", "test").x)
-    text = TextAligner.from_pretrained(getattr(mini, task), mini.model)
+    expected = Aligner.from_pretrained(folder).adapt(support).scores(source.load("tr", "test").x)
+    text = TextAligner.from_pretrained(folder, mini.model)
     classifier = text.adapt(
         mini.treebank("tr", "dev") if shots else None, unlabelled=mini.treebank("tr", "train")
     )
