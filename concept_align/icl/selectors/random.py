@@ -15,11 +15,11 @@ from .pool import LooksAt, asked, pool
 
 @dataclass(frozen=True)
 class Random:
-    """A random order by the seed: another for each query, or (``per_query=False``) one for all."""
+    """A random order by the seed: one for all queries, or (``per_query``) another for each."""
 
     name = "random"
     seeded: ClassVar[bool] = True
-    per_query: bool = True
+    per_query: bool = False
 
     @property
     def looks_at(self) -> LooksAt:

@@ -34,8 +34,8 @@ def test_the_inner_selector_chooses_within_the_language(many, query):
 
 
 def test_what_it_looks_at_is_what_the_inner_one_looks_at_and_the_language():
-    assert ByAlignability(TABLE).looks_at == "query"
-    assert ByAlignability(TABLE, inner=Fixed()).looks_at == "language"
+    assert ByAlignability(TABLE, inner=Random(per_query=True)).looks_at == "query"
+    assert ByAlignability(TABLE).looks_at == ByAlignability(TABLE, inner=Fixed()).looks_at == "language"
     assert (ByAlignability(TABLE).seeded, ByAlignability(TABLE, inner=Fixed()).seeded) == (True, False)
 
 

@@ -8,45 +8,47 @@ from concept_align.icl.selectors.random import Random
 
 def test_same_seed_and_query_choose_the_same_whatever_was_asked_before(candidates, query, sentence):
     other = sentence(8, (1,), language="de")
-    first = Random().select(query, candidates, 5, seed=3)
-    Random().select(other, candidates, 5, seed=3)
-    assert Random().select(query, candidates, 5, seed=3) == first
-    assert Random().select(other, candidates, 5, seed=3) != first
-    assert Random().select(query, candidates, 5, seed=4) != first
+    first = Random(per_query=True).select(query, candidates, 5, seed=3)
+    Random(per_query=True).select(other, candidates, 5, seed=3)
+    assert Random(per_query=True).select(query, candidates, 5, seed=3) == first
+    assert Random(per_query=True).select(other, candidates, 5, seed=3) != first
+    assert Random(per_query=True).select(query, candidates, 5, seed=4) != first
 
 
 def test_larger_sets_hold_the_smaller(candidates, query):
-    ten = Random().select(query, candidates, 10, seed=0)
-    assert Random().select(query, candidates, 4, seed=0) == ten[:4]
+    ten = Random(per_query=True).select(query, candidates, 10, seed=0)
+    assert Random(per_query=True).select(query, candidates, 4, seed=0) == ten[:4]
     assert len(set(ten)) == 10
 
 
 def test_one_set_for_all_queries_needs_no_query(candidates, query):
-    shared = Random(per_query=False)
+    shared = Random()
     assert shared.looks_at == "nothing"
-    assert Random().looks_at == "query"
+    assert Random(per_query=True).looks_at == "query"
     assert shared.select(None, candidates, 5, seed=1) == shared.select(query, candidates, 5, seed=1)
     with pytest.raises(UsageError, match="none was given"):
-        Random().select(None, candidates, 5, seed=1)
+        Random(per_query=True).select(None, candidates, 5, seed=1)
 
 
 def test_every_candidate_is_drawn_about_as_often(candidates, query):
-    drawn = Counter(p for seed in range(400) for p in Random().select(query, candidates, 4, seed=seed))
+    drawn = Counter(
+        p for seed in range(400) for p in Random(per_query=True).select(query, candidates, 4, seed=seed)
+    )
     assert len(drawn) == len(candidates)
     assert min(drawn.values()) > 15 and max(drawn.values()) < 75  # 40 expected
 
 
 def test_a_sentence_of_the_querys_own_words_is_never_chosen(candidates, query):
-    assert sorted(Random().select(candidates[6], candidates, 39, seed=0)) == [
+    assert sorted(Random(per_query=True).select(candidates[6], candidates, 39, seed=0)) == [
         place for place in range(40) if place != 6
     ]
     with pytest.raises(UsageError, match="40 demonstrations are asked for, and there are 39"):
-        Random().select(candidates[6], candidates, 40, seed=0)
+        Random(per_query=True).select(candidates[6], candidates, 40, seed=0)
 
 
 def test_more_than_there_are_and_fewer_than_none_are_refused(candidates, query):
-    assert Random().select(query, candidates, 0, seed=0) == []
+    assert Random(per_query=True).select(query, candidates, 0, seed=0) == []
     with pytest.raises(UsageError, match="41 demonstrations are asked for, and there are 40"):
-        Random().select(query, candidates, 41, seed=0)
+        Random(per_query=True).select(query, candidates, 41, seed=0)
     with pytest.raises(UsageError, match="-1 demonstrations"):
-        Random().select(query, candidates, -1, seed=0)
+        Random(per_query=True).select(query, candidates, -1, seed=0)

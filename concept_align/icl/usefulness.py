@@ -1,0 +1,193 @@
+"""Does a demonstration language's alignability with the target foretell how useful its demonstrations are?
+
+Useful is what a prompt gains: the value of a metric with k demonstrations in language d, asked of target t,
+less that without demonstrations (or with those of a reference language). Gains over (d, t) are correlated
+with alignability in three ways, :mod:`.directed`; target by target (:func:`by_target`); and :func:`choice`
+says what would be gained by taking the most alignable language, beside the mean and the best one.
+
+The results are a tidy table as of ``concept-align evaluate``, in which ``source`` is the language of the
+demonstrations and ``shots`` their number k; alignability is languages x languages, as of
+:func:`concept_align.alignability.questions.table.matrix`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..alignability.questions.correlation import correlate
+from ..alignability.questions.dyads import adjusted, jackknife
+from ..alignability.questions.partial import Method
+from ..errors import UsageError
+from ..evaluation.statistics import sign_flip
+from ..evaluation.summary import SUMMARIES
+from .directed import KINDS, Cells, cells, directed
+
+SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")
+GROUP: tuple[str, ...] = (*SETTING, "shots", "metric", "reference")
+
+
+def gains(
+    results: pd.DataFrame,
+    *,
+    metric: str = "accuracy",
+    reference: int | str = 0,
+    learners: Sequence[str] | None = None,
+    called: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """A row a setting, k, demonstration language and target: ``value``, ``reference_value``, ``gain``.
+
+    ``reference`` is a number of demonstrations (0: none; of the same source, or of any where it has none), or
+    a language whose demonstrations, as many, are the measure. ``called`` names a learner at the reference, if
+    it is another ("aligned-pooled" without demonstrations is "probe-pooled"). Means over draws are taken.
+    Raises UsageError where there is nothing to be compared.
+    """
+    rows = results[(results["metric"] == metric) & ~results["language"].isin(SUMMARIES)]
+    means = _over_draws(rows[rows["source"] != rows["language"]])
+    chosen = means if learners is None else means[means["learner"].isin(list(learners))]
+    keys = [*SETTING, "language"]
+    if isinstance(reference, str):
+        base = means[means["source"] == reference]
+        keys.append("shots")
+        chosen = chosen[(chosen["source"] != reference) & (chosen["shots"] != 0)]
+    else:
+        base = means[means["shots"] == reference]
+        chosen = chosen[chosen["shots"] != reference]
+    names = chosen["learner"].map(lambda name: (called or {}).get(name, name))
+    own = base.set_index([*keys, "source"])["value"]
+    same = own[~own.index.duplicated()].reindex(_index(chosen.assign(learner=names), [*keys, "source"]))
+    every = base.groupby(keys)["value"].mean().reindex(_index(chosen.assign(learner=names), keys))
+    found = chosen.assign(reference=str(reference), metric=metric)
+    found["reference_value"] = np.where(same.isna(), every.to_numpy(), same.to_numpy())
+    found["gain"] = found["value"] - found["reference_value"]
+    found = found[found["gain"].notna()]
+    if found.empty:
+        raise UsageError(
+            f"no {metric} stands beside one at the reference {reference!r}",
+            where="results",
+            remedy=f"shots there: {_list(rows['shots'])}; sources: {_list(rows['source'])}; learners: "
+            f"{_list(rows['learner'])}; `called` names a learner that has another name at the reference",
+        )
+    first = [*GROUP, "source", "language", "value", "reference_value", "gain"]
+    return found[first].reset_index(drop=True)
+
+
+def usefulness(
+    gained: pd.DataFrame,
+    alignability: pd.DataFrame,
+    *,
+    method: Method = "spearman",
+    permutations: int = 1999,
+    strata: Mapping[str, str] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """A row a setting, k and kind of correlation (``overall``, ``within-targets``, ``both-held``).
+
+    Columns: the setting, ``kind``, r with low and high, p (two-sided), p_greater, its null's mean and sd, q
+    (over the settings, each kind by itself), and what it is over. r > 0: the more alignable, the more useful.
+    """
+    rows = []
+    for about, found in _groups(gained, alignability):
+        for kind in KINDS:
+            part = directed(
+                found, kind, method=method, permutations=permutations, strata=strata, confidence=confidence,
+                seed=seed,
+            )  # fmt: skip
+            rows.append(about | {"kind": kind} | asdict(part))
+    table = pd.DataFrame(rows)
+    for kind in KINDS:
+        at = table["kind"] == kind
+        table.loc[at, "q"] = adjusted(table.loc[at, "p"].to_numpy(dtype=np.float64))
+    return table
+
+
+def by_target(
+    gained: pd.DataFrame,
+    alignability: pd.DataFrame,
+    *,
+    method: Method = "spearman",
+    draws: int = 1000,
+    permutations: int = 1999,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """A row a setting, k and target: the correlation over its demonstration languages (five at least)."""
+    rows = []
+    for about, found in _groups(gained, alignability):
+        x = found.square[found.demonstration, found.target]
+        for target in np.unique(found.target):
+            own = found.target == target
+            part = correlate(
+                x[own], found.y[own], method=method, draws=draws, permutations=permutations, seed=seed
+            )
+            rows.append(about | {"language": found.codes[target]} | asdict(part))
+    table = pd.DataFrame(rows)
+    table["q"] = adjusted(table["p"].to_numpy(dtype=np.float64))
+    return table
+
+
+def choice(gained: pd.DataFrame, alignability: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """A row a setting and k: mean gain over targets with the most alignable demonstrations, and with others.
+
+    ``chosen``, ``mean`` (of a demonstration language taken at random) and ``best`` (known afterwards only);
+    ``value`` = chosen - mean with a jackknife interval over targets and a sign-flip p. Targets with a single
+    demonstration language are left out.
+    """
+    rows = []
+    for about, found in _groups(gained, alignability):
+        x = found.square[found.demonstration, found.target]
+        parts = []
+        for target in np.unique(found.target):
+            own = found.target == target
+            if own.sum() > 1:
+                y = found.y[own]
+                parts.append((y[x[own] == x[own].max()].mean(), y.mean(), y.max()))
+        gain = np.array(parts).reshape(-1, 3)
+        n = len(gain)
+        value = gain[:, 0] - gain[:, 1]
+        mean = float(value.mean()) if n else float("nan")
+        low, high = jackknife(mean, (value.sum() - value) / (n - 1)) if n > 1 else (float("nan"),) * 2
+        columns = dict(zip(("chosen", "mean", "best"), gain.mean(axis=0) if n else [np.nan] * 3, strict=True))
+        rows.append(
+            about
+            | columns
+            | {"value": mean, "low": low, "high": high, "p": sign_flip(value, seed=seed), "n": n}
+        )
+    return pd.DataFrame(rows)
+
+
+def _over_draws(rows: pd.DataFrame) -> pd.DataFrame:
+    """One value a setting, k and pair: the mean over draws, as it stands there or taken here."""
+    keys = [*SETTING, "shots", "source", "language"]
+    stands = rows[rows["draw"] == -1].drop_duplicates(keys)
+    taken = rows[rows["draw"] != -1].groupby(keys, sort=False)["value"].mean().reset_index()
+    parts: list[pd.DataFrame] = [stands[[*keys, "value"]], taken]
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(keys)
+
+
+def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict[str, Any], Cells]]:
+    """The pairs of each setting and k. Raises UsageError where none has alignability."""
+    found = []
+    for key, part in gained.groupby(list(GROUP), sort=False):
+        values = zip(part["source"], part["language"], part["gain"], strict=True)
+        one = cells(alignability, {(str(a), str(b)): float(gain) for a, b, gain in values})
+        if len(one.y):
+            found.append((dict(zip(GROUP, key, strict=True)), one))
+    if not found:
+        raise UsageError(
+            "no pair of demonstration and target language has both a gain and alignability",
+            where="usefulness",
+            remedy=f"gains are of {_list(gained['source'])} for {_list(gained['language'])}; alignability of "
+            f"{', '.join(map(str, alignability.index))}",
+        )
+    return found
+
+
+def _index(rows: pd.DataFrame, keys: list[str]) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(rows[keys])
+
+
+def _list(column: pd.Series) -> str:
+    return ", ".join(map(str, dict.fromkeys(column))) or "none"
