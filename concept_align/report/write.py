@@ -19,7 +19,7 @@ from .draw import Frames, draw_figures
 from .summary import summary
 
 
-def _flat(evaluations: Sequence[Evaluation], part: str, kind: type) -> pd.DataFrame:
+def flat(evaluations: Sequence[Evaluation], part: str, kind: type) -> pd.DataFrame:
     """The records of ``part`` (of the dataclass ``kind``) of every evaluation, each with its setting."""
     columns = [field.name for field in fields(kind)]
     frames = []
@@ -33,7 +33,7 @@ def _flat(evaluations: Sequence[Evaluation], part: str, kind: type) -> pd.DataFr
 
 def comparisons_frame(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
     """Every comparison with its setting, one a row."""
-    return _flat(evaluations, "comparisons", Comparison)
+    return flat(evaluations, "comparisons", Comparison)
 
 
 def notices_of(evaluations: Sequence[Evaluation]) -> list[str]:
@@ -60,9 +60,9 @@ def write_evaluation(
     frames = Frames(
         frame,
         comparisons_frame(evaluations),
-        _flat(evaluations, "gains", Gain),
-        _flat(evaluations, "confusion", Confused),
-        _flat(evaluations, "reliability", Reliability),
+        flat(evaluations, "gains", Gain),
+        flat(evaluations, "confusion", Confused),
+        flat(evaluations, "reliability", Reliability),
     )
     notices = notices_of(evaluations)
     save(frame, folder)

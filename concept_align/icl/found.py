@@ -1,0 +1,180 @@
+"""What was answered, as evidence: rows, paired comparisons and gains, a setting for each source and layer.
+
+Every test of a target asks the same sentences, which are resampled alike for all: comparisons are paired.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from ..evaluation.baselines import MAJORITY
+from ..evaluation.evidence import Evidence, evidence
+from ..evaluation.gains import gains
+from ..evaluation.protocol import Protocol
+from ..evaluation.resampling import METRICS, sentence_weights
+from ..evaluation.run import Evaluation, Setting
+from ..evaluation.summary import Cells, compare
+from ..evaluation.tidy import confusions, reliabilities, results_of
+from ..evaluation.units import LEVELS, Place, Predictions
+from ..spaces.features import Features
+from .base import Sentence
+from .plan import NONE, Plan
+
+OUTPUT = "output"  # the layer of what the model itself answers
+PROBE = "probe"
+WITHOUT = "@0"  # behind a name: without demonstrations, compared with as many as the others have
+ALIGNED = "aligned"
+
+
+@dataclass(frozen=True, order=True)
+class Asked:
+    """Whose answers: a layer (OUTPUT, or that of a learner's features), a name, demonstrations' language."""
+
+    layer: str
+    learner: str
+    source: str
+    language: str
+
+
+Found = dict[tuple[str, int], dict[str, Evidence]]  # (learner, demonstrations) -> target -> evidence
+Answers = Mapping[Asked, Mapping[Place, Predictions]]
+
+
+def predictions(scores: torch.Tensor) -> Predictions:
+    """The best concept of each item of [items, concepts], and its probability among the labels."""
+    sure, codes = scores.float().softmax(1).max(1)
+    confidence = np.rint(sure.numpy().astype(np.float64) * LEVELS).astype(np.uint8)
+    return Predictions(codes.numpy().astype(np.int64), confidence)
+
+
+def majority(sentences: Sequence[Sentence], concepts: int) -> int:
+    """The commonest concept of ``sentences``."""
+    codes = [item.label for one in sentences for item in one.items]
+    return int(np.bincount(codes, minlength=concepts).argmax())
+
+
+def labelled(
+    language: str, concepts: tuple[str, ...], sentences: Sequence[Sentence], x: torch.Tensor | None = None
+) -> Features:
+    """The items of ``sentences`` with ``x`` [items, dim]; of no dimension where there is none."""
+    y = torch.tensor([item.label for one in sentences for item in one.items], dtype=torch.int64)
+    offsets = np.concatenate([[0], np.cumsum([len(one.items) for one in sentences])]).astype(np.int64)
+    return Features(language, concepts, torch.zeros(len(y), 0) if x is None else x, y, offsets)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidences:
+    """Turns answers into evidence; ``gold`` are the queries of each target, as features."""
+
+    plan: Plan
+    model: str
+    revision: str
+    gold: Mapping[str, Features]
+    commonest: Mapping[str, int]  # language of demonstrations -> concept (OWN has none: its targets do)
+    _weights: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def protocol(self) -> Protocol:
+        config = self.plan.config
+        shots = tuple(sorted(config.k))
+        return Protocol(shots=shots, draws=config.draws, seed=config.seed, bootstrap=config.bootstrap)
+
+    def evaluations(self, answers: Answers, notices: Sequence[str] = ()) -> list[Evaluation]:
+        """One for every language of demonstrations and layer; the first carries the notices."""
+        found = []
+        layers = sorted({asked.layer for asked in answers} - {OUTPUT}, key=_by_number)
+        for source in self.plan.sources:
+            plain = self._of(answers, OUTPUT, source)
+            if not plain:
+                continue
+            first = self.plan.variants[0].name
+            found.append(
+                self._evaluation(
+                    plain | self._majority(source), {}, OUTPUT, source, _repeated(plain, [first])
+                )
+            )
+            beside = {key: by_language for key, by_language in plain.items() if key[0] == first}
+            for layer in layers:
+                if own := self._of(answers, layer, source):
+                    probes = [name for name, _ in own if name.startswith(f"{PROBE}-")]
+                    found.append(self._evaluation(own, beside, layer, source, _repeated(own, probes)))
+        for notice in notices:
+            found[0].notices.append(notice)
+        return found
+
+    def _of(self, answers: Answers, layer: str, source: str) -> Found:
+        """(learner, k) -> target -> evidence; without demonstrations, what is the same for every source."""
+        found: Found = {}
+        for asked, units in sorted(answers.items()):
+            targets = self.plan.targets_of(source)
+            if asked.layer != layer or asked.source not in (source, NONE) or asked.language not in targets:
+                continue
+            for k in sorted({k for k, _ in units}):
+                name = asked.learner
+                if layer != OUTPUT:
+                    name = f"{ALIGNED if k else PROBE}-{name}"
+                draws = [units[place] for place in sorted(units) if place[0] == k]
+                found.setdefault((name, k), {})[asked.language] = self._evidence(draws, asked.language, name)
+        return found
+
+    def _evidence(self, draws: Sequence[Predictions], language: str, learner: str) -> Evidence:
+        gold, protocol = self.gold[language], self.protocol
+        if language not in self._weights:
+            self._weights[language] = sentence_weights(
+                gold.sents, protocol.bootstrap, protocol.seed, language
+            )
+        return evidence(draws, gold, self._weights[language], protocol, learner=learner)
+
+    def _majority(self, source: str) -> Found:
+        """The floor: the commonest concept of the sentences that demonstrations are chosen from."""
+        by_language: dict[str, Evidence] = {}
+        for language in self.plan.targets_of(source):
+            concept = self.commonest[source if source in self.commonest else language]
+            codes = np.full(self.gold[language].words, concept, dtype=np.int64)
+            by_language[language] = self._evidence([Predictions(codes, None)], language, MAJORITY)
+        return {(MAJORITY, k): by_language for k in self.protocol.shots}
+
+    def _evaluation(self, found: Found, beside: Found, layer: str, source: str, without: Found) -> Evaluation:
+        """Rows of ``found``, compared with what stands ``beside`` and what is the same ``without``
+        demonstrations, at every number of them that ``found`` has."""
+        config, protocol, concepts = self.plan.config, self.protocol, self.plan.task.concepts
+        setting = Setting(
+            model=self.model, revision=self.revision, layer=layer, task=config.task, source=source
+        )
+        numbers = {k for name, k in found if name != MAJORITY}
+        both = {key: one for key, one in {**found, **beside, **without}.items() if key[1] in numbers}
+        cells: Cells = {
+            (*key, metric): {language: one.cells[metric] for language, one in by_language.items()}
+            for key, by_language in sorted(both.items())
+            for metric in METRICS
+        }
+        first = self.plan.variants[0].name
+        against = tuple(dict.fromkeys([first, *(name for name, _ in without)]))
+        return Evaluation(
+            setting=setting,
+            results=results_of(setting, found, concepts, (), protocol),
+            comparisons=compare(cells, protocol, against),
+            low_resource=(),
+            notices=[],
+            gains=gains(both, concepts, against, protocol),
+            confusion=confusions(found, concepts),
+            reliability=reliabilities(found),
+            references=against,
+        )
+
+
+def _repeated(found: Found, learners: Sequence[str]) -> Found:
+    """Answers without demonstrations, to be compared at every number of them: a probe under its own name."""
+    numbers = {k for _, k in found if k}
+    return {
+        (name if name.startswith(PROBE) else name + WITHOUT, k): found[name, 0]
+        for name in learners
+        if (name, 0) in found
+        for k in sorted(numbers)
+    }
+
+
+def _by_number(layer: str) -> tuple[bool, int, str]:
+    return not layer.isdigit(), int(layer) if layer.isdigit() else 0, layer

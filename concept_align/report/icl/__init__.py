@@ -1,0 +1,1 @@
+"""What a study of in-context learning found, in tables, figures and a page."""

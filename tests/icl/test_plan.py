@@ -1,0 +1,80 @@
+"""Plans: which tests there are, and which configurations are refused."""
+
+import fake_scorer
+import pytest
+
+from concept_align.errors import LearningError, UsageError
+from concept_align.icl.plan import NONE, OWN, StudyConfig, Variant, plan
+from concept_align.treebanks.embedded import mini_treebanks
+
+MINI = str(mini_treebanks())
+
+
+@pytest.fixture
+def planned():
+    return fake_scorer.make_plan
+
+
+def config(**options):
+    return StudyConfig("mini-decoder", MINI, **{"langs": "ga,tr,ta", "demo_langs": "en,de", **options})
+
+
+def test_prompts_without_demonstrations_are_asked_once_for_all_sources(planned):
+    tests = planned().all_tests()
+    none = [test for test in tests if test.k == 0]
+    assert {test.source for test in none} == {NONE}
+    assert len(none) == 2 * 2  # targets, kinds of labels
+    assert len(tests) == 2 * 2 + 2 * 2 * 2 * 2  # and sources, draws
+    assert len(set(tests)) == len(tests)
+
+
+def test_a_language_is_no_target_of_its_own_demonstrations():
+    made = plan(config(langs="ga,de", demo_langs="en,de"))
+    assert made.targets_of("de") == ("ga",)
+    assert made.targets_of("en") == ("ga", "de")
+
+
+def test_own_demonstrations_are_in_the_target():
+    made = plan(config(demo_langs="en,own"))
+    assert made.sources == ("en", OWN)
+    assert made.targets_of(OWN) == made.targets
+
+
+def test_training_languages_are_five_with_the_source_and_no_targets():
+    made = plan(config(layers="2"))
+    assert len(made.train) == 5
+    assert made.train[:2] == ("en", "de")
+    assert not {*made.train, *made.validation} & set(made.targets)
+    assert made.trained_on("de")[0] == "de"
+    assert made.align_k == (0, 10)
+
+
+def test_a_target_among_the_training_languages_is_refused():
+    with pytest.raises(LearningError, match="ga among the training and the target"):
+        plan(config(layers="2", align_langs="fr,ga"))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"k": ()}, "impossible numbers"),
+        ({"k": (1, 1)}, "impossible numbers"),
+        ({"draws": 0}, "too few"),
+        ({"task": "feature:Case"}, "labels of features"),
+        ({"langs": "xx"}, "unknown language"),
+        ({"demo_langs": ""}, "no language of demonstrations"),
+        ({"labels": ("tags", "tags")}, "twice"),
+        ({"layers": "2", "learners": ("poled",)}, "unknown learner"),
+        ({"layers": "2", "learners": ("proto:none",)}, "no preset"),
+        ({"layers": "2", "demo_langs": "own"}, "that is no target"),
+        ({"align_k": (3,)}, "not among"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, said):
+    with pytest.raises(UsageError, match=said):
+        plan(config(**options))
+
+
+def test_variants_are_named_by_what_is_not_usual():
+    assert Variant("tags").name == "icl-tags"
+    assert Variant("symbols", "coverage", "slash", "gold").name == "icl-symbols-coverage-slash-gold-feedback"
