@@ -48,7 +48,7 @@ def describe(name: str, *, revision: str | None = None, offline: bool = False) -
     """The model's shape, without its weights. Raises ModelError where it cannot be had."""
     with quiet(), explained(name):
         origin = locate(name, revision, offline)
-        config = _config(origin)
+        config = configuration(origin)
     text = _text_config(config)
     layers, dim = getattr(text, "num_hidden_layers", None), getattr(text, "hidden_size", None)
     if layers is None or dim is None:
@@ -58,7 +58,13 @@ def describe(name: str, *, revision: str | None = None, offline: bool = False) -
             remedy="use a text encoder or decoder",
         )
     return Description(
-        name, origin.revision, _base_class(config), _kind(config), int(layers), int(dim), window(text)
+        name,
+        origin.revision,
+        _base_class(config),
+        configured_kind(config),
+        int(layers),
+        int(dim),
+        window(text),
     )
 
 
@@ -83,8 +89,8 @@ def load(
     kind = choose_dtype(dtype, place)
     with quiet(), explained(name):
         origin = locate(name, revision, offline)
-        config = _config(origin)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(origin.path, **_options(origin))
+        config = configuration(origin)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(origin.path, **loading_options(origin))
         module = _base_model(origin, config, kind, device_map)
         architecture = type(module).__name__
         module = _text_part(module, config)
@@ -125,7 +131,7 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
     return _DTYPES[dtype]
 
 
-def _options(origin: Origin) -> dict[str, Any]:
+def loading_options(origin: Origin) -> dict[str, Any]:
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": origin.offline}
     if origin.gguf:
         options["gguf_file"] = origin.gguf
@@ -134,8 +140,8 @@ def _options(origin: Origin) -> dict[str, Any]:
     return options
 
 
-def _config(origin: Origin) -> Any:
-    return transformers.AutoConfig.from_pretrained(origin.path, **_options(origin))
+def configuration(origin: Origin) -> Any:
+    return transformers.AutoConfig.from_pretrained(origin.path, **loading_options(origin))
 
 
 def _text_config(config: Any) -> Any:
@@ -143,7 +149,7 @@ def _text_config(config: Any) -> Any:
     return config.get_text_config()
 
 
-def _kind(config: Any) -> ModelKind:
+def configured_kind(config: Any) -> ModelKind:
     """Whether the configuration is of a decoder; a loaded model is asked itself."""
     text = _text_config(config)
     causal = text.model_type in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -172,7 +178,7 @@ def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str
         and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
     )
     loader = transformers.AutoModelForTextEncoding if encoder_only else transformers.AutoModel
-    options = _options(origin) | {"output_loading_info": True}
+    options = loading_options(origin) | {"output_loading_info": True}
     # transformers 5 renamed torch_dtype; both mean the dtype the weights are read into.
     options["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
     if device_map is not None:
