@@ -1,11 +1,14 @@
 """Gains, spread, reliability and confusions: what they show, and that nothing to show is an error."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from concept_align.errors import ConceptAlignError
 from concept_align.evaluation.gains import Gain
+from concept_align.evaluation.results import table
 from concept_align.evaluation.tidy import Confused, Reliability
 from concept_align.report.confusion import _matrix, confusion_figure
 from concept_align.report.facets import looks_of
@@ -14,13 +17,14 @@ from concept_align.report.gain_tables import concept_gain_table, concept_table, 
 from concept_align.report.gains import concept_gains_figure, language_gains_figure
 from concept_align.report.reliability import reliability_figure
 from concept_align.report.tables import ordered_shots, summary_tables
-from concept_align.report.write import _flat, comparisons_frame
+from concept_align.report.write import comparisons_frame
 
 pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
 
 
 def frame_of(made, part, kind):
-    return _flat([made.evaluation], part, kind)
+    frame = table(getattr(made.evaluation, part), [field.name for field in fields(kind)])
+    return frame.assign(**vars(made.evaluation.setting))
 
 
 def with_oracle(frame):
@@ -60,9 +64,9 @@ def test_an_upper_bound_is_a_line_and_takes_no_colour(made, tmp_path):
 def test_an_upper_bound_stands_last_in_tables(made):
     frame = with_oracle(made.frame)
     assert ordered_shots(frame) == [0, 5, -1]
-    table = summary_tables(frame)[0]
-    assert table.columns[-1].startswith("all sentences")
-    assert [row[1] for row in table.rows if row[0] == "oracle"] == ["–"]
+    mean = summary_tables(frame)[0]
+    assert mean.columns[-1].startswith("all sentences")
+    assert [row[1] for row in mean.rows if row[0] == "oracle"] == ["–"]
 
 
 def test_a_learner_looks_the_same_in_every_figure(made):
@@ -99,15 +103,15 @@ def test_gains_over_a_reference_have_its_sign_whichever_side_it_stands(made):
 
 
 def test_concepts_are_rows_with_the_languages_that_have_them(made):
-    table = concept_gain_table(frame_of(made, "gains", Gain), "proto", 0)
-    assert [row[0] for row in table.rows] == ["NOUN", "VERB"]
-    assert [row[-1] for row in table.rows] == ["4", "3"]
-    assert table.rows[1][1].startswith("-3.0 [")
+    found = concept_gain_table(frame_of(made, "gains", Gain), "proto", 0)
+    assert [row[0] for row in found.rows] == ["NOUN", "VERB"]
+    assert [row[-1] for row in found.rows] == ["4", "3"]
+    assert found.rows[1][1].startswith("-3.0 [")
     assert concept_table(made.frame, 0) is None
 
 
 def test_the_lowest_calibration_error_is_the_best(made):
     frame = made.frame[made.frame.metric == "accuracy"].assign(metric="ece")
-    table = summary_tables(frame, "ece")[0]
-    assert [table.rows[row][0] for row, _ in table.best] == ["proto", "proto"]
-    assert "expected calibration error" in table.title
+    found = summary_tables(frame, "ece")[0]
+    assert [found.rows[row][0] for row, _ in found.best] == ["proto", "proto"]
+    assert "expected calibration error" in found.title
