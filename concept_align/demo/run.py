@@ -65,7 +65,9 @@ def _rest(plan: Plan, stores: dict[str, Store], *, draws: int, seed: int, progre
     protocol = Protocol(shots=SHOTS, draws=draws, seed=seed)
     evaluations = evaluate(plan, stores, learned, protocol, progress)
     facts = {"stores": {short: store.recipe.to_json() for short, store in stores.items()}}
-    missing = write_evaluation(evaluations, plan.out / "evaluation", protocol=protocol, facts=facts)
+    missing = write_evaluation(
+        evaluations, plan.out / "evaluation", protocol=protocol, facts=facts, figures=False
+    )
 
     names = {"model": {store.recipe.model: short for short, store in stores.items()}}
     frame = combine([table(one.results) for one in evaluations]).replace(names)
