@@ -35,7 +35,7 @@ def test_commands_of_the_readme_have_the_options_they_are_given(words: list[str]
 def test_the_readme_shows_the_whole_main_job() -> None:
     assert [words[1] for words in COMMANDS] == [
         "demo", "treebanks", "extract", "probe", "alignability", "meta-train", "meta-train", "evaluate",
-        "classify", "classify",
+        "classify", "classify", "icl", "icl",
     ]  # fmt: skip
 
 

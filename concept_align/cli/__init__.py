@@ -8,7 +8,19 @@ import sys
 import typer
 
 from ..errors import ConceptAlignError
-from . import alignability, classify, demo, doctor, evaluate, extract, meta_train, probe, store, treebanks
+from . import (
+    alignability,
+    classify,
+    demo,
+    doctor,
+    evaluate,
+    extract,
+    icl,
+    meta_train,
+    probe,
+    store,
+    treebanks,
+)
 
 app = typer.Typer(
     name="concept-align",
@@ -25,6 +37,7 @@ app.command("alignability")(alignability.alignability)
 app.command("meta-train")(meta_train.meta_train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("classify")(classify.classify)
+app.command("icl")(icl.icl)
 app.add_typer(store.app, name="store")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

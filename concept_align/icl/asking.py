@@ -116,7 +116,9 @@ class Ask:
 
     def answers(self, test: Test, queries: Sequence[Sentence], layers: Sequence[int] = ()) -> list[Scored]:
         """What the model answers to ``queries``, one after another where each has its own demonstrations."""
-        scorer = self.scorers[test.variant.template]
+        scorer: Scorer = self.scorers[test.variant.template]
+        if test.variant.contextual:
+            scorer = contextual(scorer)
         labels = self.label_set(test.variant, test.language, test.draw)
         feedback = test.variant.feedback
         if test.k and self.by_query(test.variant):
@@ -144,6 +146,18 @@ class Ask:
                 f"of {scorer.window} pieces before the longest query; prompts have fewer"
             ] = None
         return prompt
+
+
+def contextual(scorer: Scorer) -> Scorer:
+    """``scorer``, less what labels get after the same prompt without content (Zhao et al. 2021)."""
+    from .calibrate import Calibrated
+    from .prompting import Prompting
+
+    if not isinstance(scorer, Prompting):
+        raise UsageError(
+            f"{scorer.name} cannot be asked without content", where="--contextual", remedy="leave it out"
+        )
+    return Calibrated(scorer)
 
 
 def stacked(answers: Sequence[Scored]) -> torch.Tensor:

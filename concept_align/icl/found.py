@@ -4,7 +4,7 @@ Every test of a target asks the same sentences, which are resampled alike for al
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ..evaluation.gains import gains
 from ..evaluation.protocol import Protocol
 from ..evaluation.resampling import METRICS, sentence_weights
 from ..evaluation.run import Evaluation, Setting
-from ..evaluation.summary import Cells, compare
+from ..evaluation.summary import Cells, Comparison, compare
 from ..evaluation.tidy import confusions, reliabilities, results_of
 from ..evaluation.units import LEVELS, Place, Predictions
 from ..spaces.features import Features
@@ -151,18 +151,31 @@ class Evidences:
             for metric in METRICS
         }
         first = self.plan.variants[0].name
-        against = tuple(dict.fromkeys([first, *(name for name, _ in without)]))
+        # Fewer pairs, less lost to their correction: all with the first, and with a probe.
+        probes = dict.fromkeys(name for name, _ in without if name.startswith(PROBE))
+        against = (first, *probes)
+        beaten = tuple(dict.fromkeys([first, *(name for name, _ in without)]))
         return Evaluation(
             setting=setting,
             results=results_of(setting, found, concepts, (), protocol),
-            comparisons=compare(cells, protocol, against),
+            comparisons=[_turned(pair) for pair in compare(cells, protocol, against)],
             low_resource=(),
             notices=[],
-            gains=gains(both, concepts, against, protocol),
+            gains=gains(both, concepts, beaten, protocol),
             confusion=confusions(found, concepts),
             reliability=reliabilities(found),
             references=against,
         )
+
+
+def _turned(pair: Comparison) -> Comparison:
+    """What is without demonstrations stands second."""
+    if not pair.a.endswith(WITHOUT):
+        return pair
+    return replace(
+        pair, a=pair.b, b=pair.a, difference=-pair.difference, low=-pair.high, high=-pair.low,
+        better_in=pair.worse_in, worse_in=pair.better_in,
+    )  # fmt: skip
 
 
 def _repeated(found: Found, learners: Sequence[str]) -> Found:

@@ -4,7 +4,7 @@ A test is one prompt's worth of answers: demonstrations in a language, put befor
 prompt without demonstrations says nothing of their language, so it is asked once for all of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,11 @@ AUTO = "auto"
 ALIGNED = 5  # training languages of aligned in-context learning, as published
 
 # What decides neither a prompt nor an answer, so that a study may go on with another value of it.
-_FREE = ("langs", "demo_langs", "k", "draws", "selectors", "labels", "templates", "feedback", "calibrate")
-_FREE += ("model", "treebanks", "revision", "device", "offline", "bootstrap", "layers", "learners", "options")
+_FREE: tuple[str, ...] = (
+    "model", "treebanks", "revision", "device", "offline", "langs", "demo_langs", "k", "draws", "selectors",
+    "labels", "templates", "feedback", "calibrate", "contextual", "layers", "learners", "options",
+    "bootstrap", "effects",
+)  # fmt: skip
 # What, beside that, decides what is learned in aligned in-context learning.
 _ALIGNS = ("align_langs", "align_validation", "align_k", "align_sentences", "standardise")
 
@@ -48,6 +51,7 @@ class StudyConfig:
     templates: tuple[str, ...] = ("tagged",)
     feedback: Feedback = "predicted"
     calibrate: bool = True  # as well, with the mean score of each label over the queries taken off
+    contextual: bool = False  # as well, less what labels get after the same prompt without content
     queries: int = 100  # test sentences of a language
     candidates: int = 200  # training sentences that demonstrations are chosen from
     max_words: int = 40  # of a sentence
@@ -59,6 +63,7 @@ class StudyConfig:
     align_k: tuple[int, ...] = ()  # none: no demonstrations, and the most
     align_sentences: int = 60  # a training language
     standardise: Standardisation = "language"
+    effects: bool = False  # what demonstrations do to concept spaces, at the most of them
     seed: int = 0
     bootstrap: int = 1000
     revision: str | None = None
@@ -85,6 +90,7 @@ class Variant:
     selector: str = "random"
     template: str = "tagged"
     feedback: Feedback = "predicted"
+    contextual: bool = False
 
     @property
     def name(self) -> str:
@@ -92,7 +98,8 @@ class Variant:
         parts = ["icl", self.labels]
         parts += [self.selector] if self.selector != "random" else []
         parts += [self.template] if self.template != "tagged" else []
-        return "-".join([*parts, *(["gold-feedback"] if self.feedback == "gold" else [])])
+        parts += ["gold-feedback"] if self.feedback == "gold" else []
+        return "-".join([*parts, *(["contextual"] if self.contextual else [])])
 
 
 @dataclass(frozen=True, order=True)
@@ -125,7 +132,8 @@ class Plan:
         """The first is the one whose states are read, and that others are compared with."""
         config = self.config
         return tuple(
-            Variant(labels, selector, template, config.feedback)
+            Variant(labels, selector, template, config.feedback, contextual)
+            for contextual in ((False, True) if config.contextual else (False,))
             for template in config.templates
             for selector in config.selectors
             for labels in config.labels
@@ -152,24 +160,24 @@ class Plan:
         """One of no demonstrations: only what labels are shuffled to could differ, which is not asked."""
         return self.config.draws if k else 1
 
-    def tests(self, source: str, language: str) -> Iterator[Test]:
-        """Everything asked of ``language`` with demonstrations in ``source``."""
-        for variant in self.variants:
-            for k in self.config.k:
-                if k == 0 and variant.selector != self.config.selectors[0]:
-                    continue  # nothing is chosen
-                for draw in range(self.draws(variant, k)):
-                    yield Test(source if k else NONE, language, variant, k, draw)
-
     def all_tests(self) -> list[Test]:
-        """Every test once, language by language."""
-        found = (
-            test
+        """Every test once: those without demonstrations first, then prompt by prompt, which targets share."""
+        none = [
+            Test(NONE, language, variant, 0, 0)
+            for variant in self.variants
+            if variant.selector == self.config.selectors[0]  # nothing is chosen
+            for language in self.targets
+            if 0 in self.config.k
+        ]
+        some = [
+            Test(source, language, variant, k, draw)
             for source in self.sources
+            for variant in self.variants
+            for k in sorted(set(self.config.k) - {0})
+            for draw in range(self.config.draws)
             for language in self.targets_of(source)
-            for test in self.tests(source, language)
-        )
-        return list(dict.fromkeys(found))
+        ]
+        return none + some
 
 
 def configure(path: Path | None, values: Mapping[str, Any]) -> StudyConfig:

@@ -15,7 +15,9 @@ from ..progress import Progress, Silent
 from ..spaces.features import Features
 from .aligned import Aligned, layer_name
 from .asking import SCORES, Ask, calibrated, stacked, states
+from .effects import Effects
 from .found import OUTPUT, Asked, Evidences, labelled, majority, predictions
+from .moved import Moved
 from .plan import NONE, OWN, Plan, Test
 
 STUDY = "study.json"  # what the folder's tests were made from
@@ -30,6 +32,7 @@ class Studied:
     evaluations: list[Evaluation]
     notices: list[str]
     facts: Mapping[str, Any]
+    effects: Effects | None = None  # of demonstrations on concept spaces
 
 
 def run(
@@ -65,8 +68,10 @@ def run(
     commonest = {code: majority(ask.candidates(code), len(plan.task.concepts)) for code in shown}
     evidences = Evidences(plan, scorer.name, scorer.revision, gold, commonest)
     answers = {asked: log.done for asked, log in tests.logs.items()}
+    moved = tests.moved.found()
     notices = list(ask.notices)
-    return Studied(plan, evidences.evaluations(_asked_for(plan, answers), notices), notices, made_from)
+    evaluations = evidences.evaluations(_asked_for(plan, answers), notices)
+    return Studied(plan, evaluations, notices, made_from, moved)
 
 
 def _asked_for(
@@ -91,7 +96,7 @@ def claim(out: Path, made_from: Mapping[str, Any], *, force: bool) -> None:
 
     path = out / STUDY
     if force:
-        for name in ("units", "aligners"):
+        for name in ("units", "aligners", "effects"):
             shutil.rmtree(out / name, ignore_errors=True)
         path.unlink(missing_ok=True)
     made = json.loads(json.dumps(made_from))
@@ -125,6 +130,7 @@ class _Tests:
     def __post_init__(self) -> None:
         self.logs: dict[Asked, UnitLog] = {}
         self.aligned = Aligned(self.ask, self.layers, self.out / "aligners", self._made_from(NONE, "train"))
+        self.moved = Moved(self.ask, self.aligned, self.out / "effects", self.made_from)
 
     def _made_from(self, source: str, language: str) -> dict[str, Any]:
         """What the answers on ``language`` with demonstrations in ``source`` depend on."""
@@ -148,14 +154,18 @@ class _Tests:
         place = (test.k, test.draw)
         plain = self.log(Asked(OUTPUT, test.variant.name, test.source, test.language))
         corrected = None
-        if self.plan.config.calibrate:
+        if self.plan.config.calibrate and not test.variant.contextual:
             name = test.variant.name + CALIBRATED
             corrected = self.log(Asked(OUTPUT, name, test.source, test.language))
         learners = [found for found in self._learners(test) if place not in found[0].done]
-        if place in plain.done and (corrected is None or place in corrected.done) and not learners:
+        moves = self.moved.wanted(test)
+        asked = place in plain.done and (corrected is None or place in corrected.done)
+        if asked and not learners and not moves:
             return
-        layers = sorted({layer for _, _, layer, _ in learners} - {SCORES})
+        layers = sorted({*(layer for _, _, layer, _ in learners), *(self.layers if moves else ())} - {SCORES})
         answers = self.ask.answers(test, self.ask.queries(test.language), layers)
+        if moves:
+            self.moved.take(test, answers)
         scores = stacked(answers)
         if place not in plain.done:
             plain.add(place, predictions(scores))

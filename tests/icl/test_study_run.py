@@ -68,9 +68,11 @@ def test_comparisons_hold_demonstrations_against_none(aligned):
     (pair,) = [
         one
         for one in aligned[3].evaluations[0].comparisons
-        if {one.a, one.b} == {"icl-tags", "icl-tags@0"} and one.metric == "accuracy"
+        if (one.a, one.b) == ("icl-tags", "icl-tags@0") and one.metric == "accuracy"
     ]
     assert pair.shots == 2
+    assert pair.low > 0.1
+    assert pair.better_in == 2
     assert pair.p_holm >= pair.p_sign_flip
 
 
@@ -98,6 +100,22 @@ def test_another_configuration_is_refused_in_the_same_folder(aligned, asks):
     other = replace(plan, config=replace(plan.config, queries=5))
     with pytest.raises(UsageError, match=r"another queries \(12, now 5\)"):
         run(other, asks(other), folder)
+
+
+def test_effects_on_spaces_are_measured_once_where_they_are_asked_for(planned, asks, tmp_path):
+    plan = planned(
+        layers="2", options=QUICK, effects=True, sources=("en",), labels=("tags",), calibrate=False
+    )
+    ask = asks(plan)
+    found = run(plan, ask, tmp_path, layers=(2,)).effects
+    assert set(found.accuracy["language"]) == {"ga", "tr", "mean"}
+    assert set(found.accuracy["demonstrations"]) == {"en"}
+    # The planted states are the same with demonstrations and without.
+    assert (found.accuracy["value"] == 0).all()
+    asked = ask.scorers["tagged"].asked
+    again = run(plan, ask, tmp_path, layers=(2,)).effects
+    assert ask.scorers["tagged"].asked == asked
+    assert again.accuracy.equals(found.accuracy)
 
 
 def test_the_order_of_languages_changes_no_answer(planned, asks, tmp_path):

@@ -10,9 +10,10 @@ import pandas as pd
 from ...evaluation.baselines import MAJORITY
 from ...evaluation.summary import SUMMARIES
 from ...icl.found import ALIGNED, OUTPUT, PROBE
+from ...icl.run import CALIBRATED
 from ..facets import across, dots, dots_height, legend, looks_of, means_of, panels
 from ..names import language_name, metric_name
-from ..style import COLOURS, GREY, INK, MARKERS, STRIPE, single, styled, write
+from ..style import COLOURS, GREY, INK, MARKERS, STRIPE, look, single, styled, write
 
 
 def demonstrations_name(source: str) -> str:
@@ -27,7 +28,7 @@ def k_figure(
     rows = means_of(frame[frame["layer"] == OUTPUT], metric)
     rows = rows[rows["language"] == "mean"]
     sources = list(dict.fromkeys(map(str, rows["source"])))
-    looks = looks_of(rows, learners)
+    looks = _by_labels(rows, learners)
     with styled():
         figure, axes = panels(len(sources), 4.6 if len(sources) == 1 else 3.5, 3.4, sharey=True)
         handles: dict[str, Any] = {}
@@ -36,7 +37,9 @@ def k_figure(
             for learner, style in looks.items():
                 x, value, low, high = _band(part[part["learner"] == learner])
                 axis.fill_between(x, low, high, color=style["color"], alpha=0.1, linewidth=0)
-                (handles[learner],) = axis.plot(x, value, **style, markeredgecolor="white")
+                (handles[learner],) = axis.plot(
+                    x, value, **style, markeredgecolor="white", markeredgewidth=0.6
+                )
             x, value, _, _ = _band(part[part["learner"] == MAJORITY])
             if len(x):
                 (handles["majority class"],) = axis.plot(x, value, color=GREY, linestyle=":", linewidth=1.3)
@@ -44,8 +47,22 @@ def k_figure(
             axis.set_title(f"demonstrations in {demonstrations_name(source)}")
         for axis in axes[:: across(len(sources))]:
             axis.set_ylabel(f"mean {metric_name(metric)} over targets, %")
-        legend(figure, handles, across(len(sources)))
+        _legend(figure, handles, len(sources))
         return write(figure, stem)
+
+
+def _by_labels(rows: pd.DataFrame, learners: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    """A colour and marker for each kind of labels; a broken line where scores are calibrated."""
+    names = sorted({*map(str, rows["learner"]), *(learners or ())} - {MAJORITY})
+    styles = look(list(dict.fromkeys(name.removesuffix(CALIBRATED) for name in names)))
+    return {
+        name: {
+            **styles[name.removesuffix(CALIBRATED)],
+            "linestyle": "--" if name.endswith(CALIBRATED) else "-",
+        }
+        for name in names
+        if name in set(rows["learner"])
+    }
 
 
 def _band(part: pd.DataFrame) -> tuple[Any, ...]:
@@ -125,18 +142,28 @@ def layers_figure(frame: pd.DataFrame, stem: str | Path, *, plain: str) -> list[
         for axis, source in zip(axes, sources, strict=True):
             part = read[read["source"] == source]
             for place, name in enumerate(names):
-                for (kind, k), own in part[part["learner"].str.endswith(f"-{name}")].groupby(
-                    ["learner", "shots"]
-                ):
-                    _line(axis, handles, own.sort_values("at"), str(kind), int(k), place)
+                named = part[part["learner"].str.split("-", n=1).str[1] == name]
+                for key, own in named.groupby(["learner", "shots"]):
+                    kind, k = map(str, key)
+                    _line(axis, handles, own.sort_values("at"), kind, int(k), place)
             _across(axis, handles, rows[(rows["source"] == source) & (rows["learner"] == plain)], part)
             axis.set_title(f"demonstrations in {demonstrations_name(source)}")
             axis.set_xlabel("layer")
             axis.set_xticks(sorted(part["at"].unique()))
         for axis in axes[:: across(len(sources))]:
             axis.set_ylabel("mean accuracy over targets, %")
-        legend(figure, handles, across(len(sources)))
+        _legend(figure, handles, len(sources))
         return write(figure, stem)
+
+
+def _legend(figure: Any, handles: dict[str, Any], facets: int) -> None:
+    """Under the axes: of two columns for every facet in a row, for the labels are long."""
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=min(len(handles), 2 * across(facets)),
+    )
 
 
 def _line(axis: Any, handles: dict[str, Any], own: pd.DataFrame, kind: str, k: int, place: int) -> None:
@@ -144,7 +171,7 @@ def _line(axis: Any, handles: dict[str, Any], own: pd.DataFrame, kind: str, k: i
     colour = COLOURS[(2 * place + with_demonstrations) % len(COLOURS)]
     value, low, high = (100 * own[column].to_numpy() for column in ("value", "low", "high"))
     axis.fill_between(own["at"], low, high, color=colour, alpha=0.1, linewidth=0)
-    (handles[f"{kind}, {k} demonstrations"],) = axis.plot(
+    (handles[f"{kind} ({k})"],) = axis.plot(
         own["at"],
         value,
         color=colour,
@@ -158,7 +185,7 @@ def _across(axis: Any, handles: dict[str, Any], own: pd.DataFrame, read: pd.Data
     """The model's own answers at the numbers of demonstrations that states were read at."""
     for k, style in zip(sorted(read["shots"].unique()), (":", "-", "-."), strict=False):
         for value in own[(own["layer"] == OUTPUT) & (own["shots"] == k)]["value"]:
-            handles[f"the model's own answers, {k}"] = axis.axhline(
+            handles[f"own answers ({k})"] = axis.axhline(
                 100 * value, color=INK, linestyle=style, linewidth=1.0
             )
 

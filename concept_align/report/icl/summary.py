@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from ...icl.effects import MEAN, Effects
 from ...icl.found import ALIGNED, OUTPUT, PROBE, WITHOUT
 from ...icl.run import Studied
-from ..names import metric_name, task_name
+from ..names import language_name, metric_name, task_name
 from ..tables import TextTable, language_table, percent
 from .figures import demonstrations_name
 
@@ -83,11 +84,50 @@ def comparison_table(comparisons: pd.DataFrame, metric: str = "accuracy") -> Tex
     return TextTable(f"Paired over targets: {metric_name(metric)}, points", columns, rows)
 
 
-def tables(frame: pd.DataFrame, comparisons: pd.DataFrame) -> Iterator[TextTable]:
+def movement_table(effects: Effects | None) -> TextTable | None:
+    """Alignability of the targets with others, without and with demonstrations: means over targets."""
+    if effects is None or effects.alignability.empty:
+        return None
+    rows = [
+        [
+            demonstrations_name(row["demonstrations"]),
+            row["layer"],
+            language_name(row["to"]),
+            row["measure"],
+            *(f"{row[name]:.3f}" for name in ("before", "after")),
+            _bounded(row["value"], row["low"], row["high"]),
+            f"{row['p']:.4f}",
+            str(row["n"]),
+        ]
+        for row in effects.alignability[effects.alignability["language"] == MEAN].to_dict("records")
+    ]
+    columns = [
+        "demonstrations in",
+        "layer",
+        "towards",
+        "measure",
+        "before",
+        "after",
+        "change",
+        "p",
+        "targets",
+    ]
+    return TextTable("Do demonstrations move the targets' concept spaces? Alignability", columns, rows)
+
+
+def _bounded(value: float, low: float, high: float) -> str:
+    return f"{value:+.3f}" + ("" if pd.isna(low) else f" [{low:+.3f}, {high:+.3f}]")
+
+
+def tables(
+    frame: pd.DataFrame, comparisons: pd.DataFrame, effects: Effects | None = None
+) -> Iterator[TextTable]:
     """Every table in the order of reading."""
     yield answers_table(frame)
     if (aligned := aligned_table(frame)) is not None:
         yield aligned
+    if (moved := movement_table(effects)) is not None:
+        yield moved
     for metric in ("accuracy", "macro_f1"):
         if (compared := comparison_table(comparisons, metric)) is not None:
             yield compared
@@ -115,7 +155,7 @@ def lead(studied: Studied) -> list[str]:
     said = [
         f"{model} is asked for {task_name(plan.task.name)} of the words of {config.queries} test sentences "
         f"(at most) of {len(plan.targets)} languages, after demonstrations in {sources}, which come from "
-        f"training splits; {config.draws} draws of them are averaged. {fed} is put behind a word before the "
+        f"training splits; draws of them are averaged: {config.draws}. {fed} is put behind a word before the "
         "next one is asked for.",
         "Brackets hold 95% bootstrap intervals: over test sentences and draws for a language, over languages "
         "as well for means and differences. Tests are paired over target languages (sign-flip); Holm's "
@@ -149,5 +189,5 @@ def summary(
     if studied.notices:
         parts.append("To be known when reading:\n\n" + "\n".join(f"- {one}" for one in studied.notices))
     parts += [f"![{figure}]({figure})" for figure in figures]
-    parts += [table.markdown() for table in tables(frame, comparisons)]
+    parts += [table.markdown() for table in tables(frame, comparisons, studied.effects)]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -54,6 +54,9 @@ def write_study(
     save_csv(gains, folder / "gains.csv")
     save_csv(flat(studied.evaluations, "confusion", Confused), folder / "confusion.csv")
     save_csv(flat(studied.evaluations, "reliability", Reliability), folder / "reliability.csv")
+    if studied.effects is not None:
+        save_csv(studied.effects.accuracy, folder / "effects-accuracy.csv")
+        save_csv(studied.effects.alignability, folder / "effects-alignability.csv")
     missing: list[str] = []
     drawn: list[Path] = []
     if figures and find_spec("matplotlib"):
@@ -101,7 +104,7 @@ def draw(studied: Studied, frame: pd.DataFrame, gains: pd.DataFrame, folder: Pat
     if frame["layer"].str.isdigit().any():
         yield layers_figure(frame, folder / "layers", plain=first)
     for source, rows in read.groupby("source", sort=False):
-        best = rows.loc[rows["value"].idxmax()]
+        best = rows.sort_values("value", ascending=False, kind="stable").iloc[0]
         stem = folder / f"languages-{source}"
         yield languages_figure(
             frame, stem, k=int(best["shots"]), layer=str(best["layer"]), source=str(source), plain=first
@@ -112,7 +115,7 @@ def _page(studied: Studied, frame: pd.DataFrame, comparisons: pd.DataFrame, draw
     plan = studied.plan
     svgs = [path for path in drawn if path.suffix == ".svg"]
     shown = [page.figure(path, _caption(path.stem)) for path in svgs]
-    first, *others = tables(frame, comparisons)
+    first, *others = tables(frame, comparisons, studied.effects)
     sections = [
         page.Section("Demonstrations", [page.figures(shown), page.table(first)]),
         page.Section("All tables", [page.table(one, folded=True) for one in others]),
