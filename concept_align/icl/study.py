@@ -148,7 +148,14 @@ def estimate(plan: Plan, made: Ask, *, few: int = 2) -> Estimate:
         own = max(taken[1] - taken[0], 0.0) / few
         each[k] = (max(taken[0] - own, 0.0), own)
     asked = {code: len(made.queries(code)) for code in plan.targets}
-    seconds = sum(each[test.k][0] + each[test.k][1] * asked[test.language] for test in tests)
+    seconds = sum(each[test.k][1] * asked[test.language] for test in tests)
+    # Targets share a prompt, unless it is in their own language or chosen for a query.
+    prompts: dict[tuple[str, ...], tuple[int, int]] = {}
+    for test in tests:
+        alone = test.language if test.source == OWN or made.by_query(test.variant) else ""
+        many = asked[test.language] if test.k and made.by_query(test.variant) else 1
+        prompts[test.source, test.variant.name, str(test.k), str(test.draw), alone] = (test.k, many)
+    seconds += sum(each[k][0] * many for k, many in prompts.values())
     training = 0
     sources = [source for source in plan.sources if source != OWN]
     for k in plan.align_k if plan.aligns else ():
