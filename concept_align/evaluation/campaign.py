@@ -11,9 +11,10 @@ from ..progress import Progress
 from ..spaces.source import FeatureSource
 from ..store import Store
 from ..treebanks.registry import CODES, language, select
+from .groups import Group, check, check_concepts, groups
 from .protocol import Protocol
 from .run import Evaluation, Setting, UnderTest, measure
-from .trained import Group, Represented, Trained, check, check_concepts, groups
+from .trained import Represented, Trained
 
 CACHE_BYTES = 2 << 30
 
