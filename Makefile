@@ -40,7 +40,7 @@ lint: env
 	@$(BIN)/lint-imports
 
 bench: env
-	@for script in parse extract store meta alignability cli_start; do \
+	@for script in parse extract store meta alignability icl cli_start; do \
 	  echo "benchmarks/$$script.py --quick"; $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
 
 clean:
