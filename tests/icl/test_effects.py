@@ -65,10 +65,10 @@ def test_planted_movement_goes_to_the_demonstrations_language_and_to_no_other():
 
 def test_without_movement_the_interval_holds_none():
     covered = 0
-    for seed in range(12):
+    for seed in range(8):
         found = alignability_effects(conditions(seed=seed), measures=["cka"], draws=60, permutations=0)
         covered += sum(row["low"] <= 0 <= row["high"] for row in found)
-    assert covered >= 21  # of 24
+    assert covered >= 14  # of 16
 
 
 def test_a_prompt_that_moves_or_stretches_all_states_alike_changes_nothing():
@@ -106,12 +106,14 @@ def test_concepts_that_moved_are_read_better_from_the_language_they_moved_to():
 
 @pytest.mark.parametrize("by", ["prototype", "probe"])
 def test_states_that_scatter_less_are_read_better_by_their_own_kind(by):
-    found = accuracy_effects(replace(conditions(first=2, noise=1), spaces={}), by=by, resamples=200)
+    found = accuracy_effects(replace(conditions(first=2, noise=1), spaces={}), by=by, folds=2, resamples=200)
     (row,) = rows(found, metric="accuracy")
     assert row["read"] == "own" and row["by"] == by
     assert row["before"] > 0.5 and row["after"] > 0.9
     assert row["low"] > 0.05
-    noisier = accuracy_effects(replace(conditions(first=1, noise=2), spaces={}), by=by, resamples=200)
+    noisier = accuracy_effects(
+        replace(conditions(first=1, noise=2), spaces={}), by=by, folds=2, resamples=200
+    )
     assert rows(noisier, metric="accuracy")[0]["high"] < -0.05
 
 
@@ -127,7 +129,7 @@ def test_labels_without_a_relation_to_states_are_read_at_chance(by):
 def test_tables_have_a_row_a_target_layer_and_question_and_are_the_same_each_time():
     codes = ("tr", "eu", "ko", "ta")
     given = [conditions(code, moved=0.6, layers=("3", "5"), seed=n) for n, code in enumerate(codes)]
-    options = {"resamples": 100, "draws": 20, "permutations": 19, "folds": 3}
+    options = {"resamples": 100, "draws": 10, "permutations": 9, "folds": 2}
     found = effects(given, **options)
     assert len(found.accuracy) == 4 * 2 * 3 * 2
     assert len(found.alignability) == 4 * 2 * 2 * 2
@@ -150,6 +152,19 @@ def test_rare_concepts_do_not_count_and_too_few_are_refused():
     with pytest.raises(UsageError, match="too few"):
         lone = replace(given, spaces={"en": {"3": replace(rare, y=rare.y.clamp(max=3))}})
         alignability_effects(lone, measures=["cka"], **QUICK)
+
+
+def test_a_language_that_shares_too_few_concepts_has_no_score_beside_those_that_do():
+    given = conditions()
+    rare = given.spaces["fi"]["3"]
+    some = replace(given, spaces={**given.spaces, "fi": {"3": replace(rare, y=rare.y.clamp(max=2))}})
+    there, lacking = alignability_effects(some, measures=["cka"], **QUICK)
+    assert np.isfinite([there["value"], there["low"]]).all() and there["n"] == len(CONCEPTS)
+    alone = alignability_effects(given, measures=["cka"], **QUICK)[0]
+    assert [there[key] for key in ("value", "low", "after_p")] == pytest.approx(
+        [alone[key] for key in ("value", "low", "after_p")]
+    )
+    assert np.isnan([lacking["value"], lacking["low"], lacking["high"]]).all() and lacking["n"] == 3
 
 
 def test_without_draws_there_is_no_interval_and_without_spaces_no_alignability():
