@@ -5,18 +5,24 @@ same f (768-256-32), g and Adam, and see the same sentences: their losses are co
 timed. The *published* way, written anew after its description, keeps a list of one tensor a sentence, stacks
 the sampled ones in each episode, maps labels to the episode's classes by a dictionary, word by word, and
 expands words and prototypes to [words, concepts, rank] to take squared distances.
+
+Then meta-steps of gradient-based learners against learn2learn (``inner_loops.py``), on the CPU or on a GPU.
 """
 
 import random
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import torch
+from inner_loops import measured
 from side_by_side import arguments, interleaved, report
 from torch import nn
 from torch.nn import functional
 
+from concept_align.errors import LearningError
+from concept_align.meta.engines.learn2learn import maml
 from concept_align.meta.learners.base import TrainingData
 from concept_align.meta.learners.proto import Proto, ZeroShot
 from concept_align.meta.learners.proto_fit import ProtoFit
@@ -142,8 +148,20 @@ def largest_difference(steps: int) -> float:
     return worst
 
 
+def of_inner_loops(device: str, rounds: int) -> tuple[dict[str, str], dict[str, float | str]]:
+    """Meta-steps against learn2learn; nothing where it is not installed."""
+    try:
+        maml()
+    except LearningError:
+        print("learn2learn is not installed: skipped", file=sys.stderr)
+        return {}, {}
+    return measured(device, rounds)
+
+
 def main() -> None:
-    options = arguments(__doc__).parse_args()
+    parser = arguments(__doc__)
+    parser.add_argument("--device", default="cpu", help="where inner loops are compared: cpu or cuda")
+    options = parser.parse_args()
     episodes, rounds = (40, 5) if options.quick else (200, 9)
     difference = largest_difference(20)
     if difference > 1e-5:
@@ -157,15 +175,18 @@ def main() -> None:
         "ours, default matmul": lambda: slow.run(episodes),
     }
     seconds = interleaved(ways, rounds)
+    steps, figures = of_inner_loops(options.device, rounds)
     report(
         f"episodes per second, {DIM}-{HIDDEN}-{RANK}, {CONCEPTS} concepts, one step an episode",
-        {name: f"{episodes / value:9,.0f}" for name, value in seconds.items()},
+        {name: f"{episodes / value:9,.0f}" for name, value in seconds.items()} | steps,
         {
             "proto_vs_published": seconds["published"] / seconds["ours"],
             "proto_default_matmul_vs_published": seconds["published"] / seconds["ours, default matmul"],
             "episodes_per_s": episodes / seconds["ours"],
             "largest_relative_difference": f"{difference:.1e}",
+            **figures,
             "threads": torch.get_num_threads(),
+            "device": torch.cuda.get_device_name() if options.device == "cuda" else options.device,
         },
         only_json=options.json,
     )

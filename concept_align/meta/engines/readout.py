@@ -10,14 +10,11 @@ the gradient of the mean negative log-likelihood is dL/dV = u^T E h. What steps 
 alone, [concepts, width], fewer numbers than V has: with one rate, u V_t = u V_0 - rate u u^T G.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch.nn import functional
 
 from ..alignment import AlignmentModel
 from .base import InnerLoop, Rates
-from .rows import Rows
 
 
 class Readout:
@@ -40,18 +37,16 @@ class Readout:
         self.rates: float | torch.Tensor = (
             rates if isinstance(rates, float) else _with_bias(*(rates[name] for name in self.names))
         )
-
-    def stepping(self, tasks: int) -> Callable[[torch.Tensor], torch.Tensor]:
-        """:meth:`scores` as a function that computes what all steps share only once."""
-        if not isinstance(self.rates, float):
-            return self.scores
-        first = (self.u @ self.start + self.offset).expand(tasks, -1, -1)
-        gram = (-self.rates * (self.u @ self.back)).expand(tasks, -1, -1)
-        return lambda sums: torch.baddbmm(first, gram, sums)
+        # What all steps share, where they have one rate.
+        self.first = self.u @ self.start + self.offset
+        self.gram = -rates * (self.u @ self.back) if isinstance(rates, float) else None
 
     def scores(self, sums: torch.Tensor) -> torch.Tensor:
         """[tasks, concepts, width] after the steps whose ``sums`` are G."""
-        return self.u @ self.adapted(sums) + self.offset
+        if self.gram is None:
+            return self.u @ self.adapted(sums) + self.offset
+        tasks = len(sums)
+        return torch.baddbmm(self.first.expand(tasks, -1, -1), self.gram.expand(tasks, -1, -1), sums)
 
     def nothing(self, tasks: int) -> torch.Tensor:
         """G [tasks, concepts, width] where no step was taken."""
@@ -65,11 +60,6 @@ class Readout:
         """V of each task as a weight and a bias, by their names in the model."""
         adapted = self.adapted(sums)
         return dict(zip(self.names, (adapted[..., :-1], adapted[..., -1]), strict=True))
-
-
-def loss(logits: torch.Tensor, rows: Rows) -> torch.Tensor:
-    """[tasks] mean negative log-likelihood of [tasks, concepts, words]; 0 for a task without words."""
-    return -(logits.log_softmax(1) * rows.targets).sum((1, 2))
 
 
 def _with_bias(weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

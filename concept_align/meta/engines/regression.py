@@ -1,17 +1,16 @@
 """Inner loops over features that never change: a map, a head, or a linear f.
 
 Each task is a softmax regression whose weights are u V (:mod:`.readout`); all tasks take their steps side by
-side, in four batched operations a step.
+side, in five batched operations a step.
 """
 
 import torch
-from torch.nn import functional
 
 from ..alignment import AlignmentModel
 from ..episodes import EpisodeBatch, Words
 from .base import InnerLoop, Rates
-from .readout import Readout, loss
-from .rows import Rows, rows
+from .readout import Readout
+from .rows import rows
 
 
 def features(model: AlignmentModel, x: torch.Tensor, inner: InnerLoop) -> torch.Tensor:
@@ -29,10 +28,10 @@ def losses(
     rates: Rates,
 ) -> torch.Tensor:
     """[tasks] the loss on each task's query words; ``support`` and ``query`` are their features."""
-    asked, readout = rows(episodes.query, len(model.prototypes), query), Readout(model, inner, rates)
+    asked, readout = rows(episodes.query, query), Readout(model, inner, rates)
     with torch.set_grad_enabled(inner.order == 2 and torch.is_grad_enabled()):
         sums = descend(readout, episodes.support, support, inner.steps)
-    return loss(readout.scores(sums) @ _laid(asked, query).mT, asked)
+    return asked.loss(readout.scores(sums) @ asked.lay_with_ones(query).mT)
 
 
 def descend(readout: Readout, words: Words, values: torch.Tensor, steps: int) -> torch.Tensor:
@@ -40,16 +39,19 @@ def descend(readout: Readout, words: Words, values: torch.Tensor, steps: int) ->
     sums = readout.nothing(words.tasks)
     if not len(words.y):
         return sums
-    support = rows(words, len(readout.u), values)
-    laid, scores = _laid(support, values), readout.stepping(words.tasks)
-    # E h = p (weight h) - targets h, and the second term is the same in every step.
-    weighted, observed = support.weight.mT * laid, support.targets @ laid
+    support = rows(words, values)
+    laid = support.lay_with_ones(values)
+    # E h = (p h - h of the words of each label) / words, and the second is the same in every step.
+    observed, share = _summed(laid, support.labels, like=sums), support.share
     for _ in range(steps):
-        p = (scores(sums) @ laid.mT).softmax(1)
-        sums = torch.baddbmm(sums - observed, p, weighted)
+        p = (readout.scores(sums) @ laid.mT).softmax(1)
+        sums = torch.addcmul(sums, torch.baddbmm(observed, p, laid, beta=-1), share)
     return sums
 
 
-def _laid(rows: Rows, values: torch.Tensor) -> torch.Tensor:
-    """[at least words, width] -> [tasks, longest, width + 1], the last a 1."""
-    return rows.lay(functional.pad(values, (0, 1), value=1.0))
+def _summed(values: torch.Tensor, labels: torch.Tensor, *, like: torch.Tensor) -> torch.Tensor:
+    """[tasks, longest, width], [tasks, 1, longest] -> [tasks, concepts, width]: sums of each label."""
+    tasks, concepts, width = like.shape
+    places = labels + concepts * torch.arange(tasks, device=labels.device).view(-1, 1, 1)
+    empty = values.new_zeros(tasks * concepts, width)
+    return empty.index_add(0, places.flatten(), values.reshape(-1, width)).view_as(like)

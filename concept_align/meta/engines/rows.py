@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+import numpy as np
 import torch
+from torch.nn import functional
 
 from ..episodes import Words
 from ..maps import rounded_up
@@ -16,34 +18,57 @@ class Rows:
 
     words: Words
     longest: int
-    weight: torch.Tensor  # [tasks, 1, longest]: 1 / words of the task, 0 where padded
-    targets: torch.Tensor  # [tasks, concepts, longest]: the weight at the word's label, 0 elsewhere
-    source: torch.Tensor  # int64 [tasks * longest]: the word in each place, any where padded
+    share: torch.Tensor  # [tasks, 1, 1]: 1 / words of the task, 1 where it has none
+    weight: torch.Tensor  # [tasks, 1, longest]: the share, 0 where padded
+    source: torch.Tensor  # int64 [tasks * longest]: the word in each place, the number of words where padded
+    labels: torch.Tensor  # int64 [tasks, 1, longest]: any where padded
 
     def lay(self, values: torch.Tensor) -> torch.Tensor:
-        """[at least words, width] -> [tasks, longest, width]; what is padded holds any finite numbers."""
-        tasks, count, width = self.words.tasks, len(self.words.y), values.shape[1]
-        if count == tasks * self.longest:
-            return values[:count].view(tasks, self.longest, width)
-        if not (torch.is_grad_enabled() and values.requires_grad):
-            return values.index_select(0, self.source).view(tasks, self.longest, width)
-        # Slower than to select, but its gradient is a selection, which adding rows up is not.
-        slots = self.words.task * self.longest + self.words.place
-        empty = values.new_zeros(tasks * self.longest, width)
-        return empty.index_copy(0, slots, values[:count]).view(tasks, self.longest, width)
+        """[at least words, width] without a gradient -> [tasks, longest, width]; any numbers where padded."""
+        count = len(self.words.y)
+        taken = values[:count] if self._full else values.index_select(0, self.source.clamp(max=count - 1))
+        return taken.view(self.words.tasks, self.longest, -1)
+
+    def lay_with_ones(self, values: torch.Tensor) -> torch.Tensor:
+        """[at least words, width] -> [tasks, longest, width + 1], the last a 1; all zero where padded."""
+        count, width = len(self.words.y), values.shape[1]
+        if torch.is_grad_enabled() and values.requires_grad:
+            # The gradient of a copy is a selection; that of a selection would be many additions.
+            longer = functional.pad(values[:count], (0, 1), value=1.0)
+            slots = self.words.task * self.longest + self.words.place
+            flat = values.new_zeros(len(self.source), width + 1).index_copy(0, slots, longer)
+        else:
+            flat = values.new_zeros(count + 1, width + 1)
+            flat[:count, :width], flat[:count, width] = values[:count], 1.0
+            flat = flat[:count] if self._full else flat.index_select(0, self.source)
+        return flat.view(self.words.tasks, self.longest, width + 1)
+
+    @property
+    def _full(self) -> bool:
+        return len(self.words.y) == len(self.source)
+
+    def targets(self, concepts: int) -> torch.Tensor:
+        """[tasks, concepts, longest]: the weight of each word at its label, 0 elsewhere."""
+        empty = self.weight.new_zeros(self.words.tasks, concepts, self.longest)
+        return empty.scatter_(1, self.labels, self.weight)
+
+    def loss(self, logits: torch.Tensor) -> torch.Tensor:
+        """[tasks] mean negative log-likelihood of [tasks, concepts, longest]; 0 for a task without words."""
+        return -(logits.log_softmax(1).gather(1, self.labels) * self.weight).sum((1, 2))
 
 
-def rows(words: Words, concepts: int, like: torch.Tensor) -> Rows:
+def rows(words: Words, like: torch.Tensor) -> Rows:
     """``words``, at least one of them; weights in the dtype and on the device of ``like``."""
-    longest = padded_length(int(words.place.max()) + 1)
-    counts = torch.bincount(words.task, minlength=words.tasks)
-    columns = torch.arange(longest, device=counts.device)
-    weight = counts.clamp(min=1).to(like.dtype).reciprocal().unsqueeze(1) * (columns < counts.unsqueeze(1))
-    begin = counts.cumsum(0) - counts
-    source = (begin.unsqueeze(1) + columns).clamp_(max=len(words.y) - 1).flatten()
-    labels = words.y.index_select(0, source).view(words.tasks, 1, longest)
-    targets = (labels == torch.arange(concepts, device=counts.device).unsqueeze(1)) * weight.unsqueeze(1)
-    return Rows(words, longest, weight.unsqueeze(1), targets, source)
+    # By numpy: a dozen operations on a few thousand numbers, each of which takes longer to call in torch.
+    counts = np.bincount(words.task.cpu().numpy(), minlength=words.tasks)[:, None]
+    columns = np.arange(padded_length(int(counts.max())))
+    there = columns < counts
+    places = np.where(there, counts.cumsum()[:, None] - counts + columns, counts.sum())
+    share = torch.from_numpy(1 / np.maximum(counts, 1)).to(like)
+    weight = (share * torch.from_numpy(there).to(like)).unsqueeze(1)
+    source = torch.from_numpy(places.reshape(-1)).to(like.device)
+    labels = words.y.index_select(0, source.clamp(max=len(words.y) - 1)).view(weight.shape)
+    return Rows(words, len(columns), share.unsqueeze(1), weight, source, labels)
 
 
 def padded_length(words: int) -> int:
