@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ..errors import ModelError, UsageError
+from ..errors import UsageError
 from ..models.faults import explained_memory
 from .base import FEEDBACKS, Feedback, LabelSet, Prompt, Scored, Sentence
 from .causal import CausalModel
@@ -75,8 +75,6 @@ class Prompting(ABC):
                     where=f"{query.treebank}, sentence {query.number} (from 0)",
                     remedy="fewer or shorter demonstrations, or shorter queries",
                 )
-            if not prompt.ids and own.leads == ():
-                raise ModelError("nothing is asked of an empty prompt", where=self.name)
         chooser = Chooser(trie, prior)
         layers = tuple(dict.fromkeys(layers))
         with explained_memory(self.name), self.model.running():
