@@ -152,17 +152,19 @@ def layers_figure(frame: pd.DataFrame, stem: str | Path, *, plain: str) -> list[
             axis.set_xticks(sorted(part["at"].unique()))
         for axis in axes[:: across(len(sources))]:
             axis.set_ylabel("mean accuracy over targets, %")
-        _legend(figure, handles, len(sources))
+        _legend(figure, handles, len(sources), title="in brackets: demonstrations")
         return write(figure, stem)
 
 
-def _legend(figure: Any, handles: dict[str, Any], facets: int) -> None:
+def _legend(figure: Any, handles: dict[str, Any], facets: int, title: str | None = None) -> None:
     """Under the axes: of two columns for every facet in a row, for the labels are long."""
     figure.legend(
         handles.values(),
         handles.keys(),
         loc="outside lower center",
         ncols=min(len(handles), 2 * across(facets)),
+        title=title,
+        title_fontsize=8,
     )
 
 
