@@ -23,19 +23,19 @@ def moved(features, shift):
 def shifted(shared):
     """A language whose words lie a little beside those of the training languages: train and test split."""
     train, test = shared.load("zz", "train"), shared.load("zz", "test")
-    direction = torch.randn(train.dim, generator=torch.Generator().manual_seed(3))
+    direction = torch.randn(train.dim, generator=torch.Generator().manual_seed(1))
     shift = 1.6 * train.x.std() * direction / direction.norm() * train.dim**0.5 / 2
     return moved(train, shift), moved(test, shift)
 
 
 def test_unlabelled_words_lead_the_classifier_to_a_language_that_lies_aside(fitted, shared, shifted):
     trained = fitted("self-train", shared)
-    config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32)
+    config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32, rounds=10)
     aligner = SelfTrainAligner(config, trained.model, trained.known, {})
     train, test = shifted
     without, with_words = aligner.adapt(), aligner.adapt(unlabelled=train.x)
     assert right(without, test) < 0.97
-    assert right(with_words, test) > right(without, test) + 0.01
+    assert right(with_words, test) > 0.99
 
 
 def test_labels_of_unlabelled_words_are_not_looked_at(fitted, shared):
