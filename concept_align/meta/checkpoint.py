@@ -74,14 +74,15 @@ def read(
         ) from error
     if (header["schema"], header["identity"]) != (SCHEMA, identity):
         raise LearningError("the checkpoint is of another run", where=str(path), remedy=anew)
-    module.load_state_dict(_under("now.", tensors))
+    module.load_state_dict(under("now.", tensors))
     moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in _under("optimiser.", tensors).items():
+    for name, value in under("optimiser.", tensors).items():
         place, what = name.split(".", 1)
         moments.setdefault(int(place), {})[what] = value
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    return Progressed(header["epochs"], header["best"], header["history"]), _under("best.", tensors)
+    return Progressed(header["epochs"], header["best"], header["history"]), under("best.", tensors)
 
 
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with ``prefix``, named without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from ..errors import LearningError
 from ..seeding import derive, stream
 from ..spaces.features import Features, widened
-from .episodes import Pool
+from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
 from .learners.base import Classifier, TrainingData
 from .maps import valid_concepts
 
@@ -78,6 +78,43 @@ class WordBatches:
             parts.append(np.stack([np.full(take, place), rows], axis=1))
         order = np.concatenate(parts)
         self._order, self._epoch = order[rng.permutation(len(order))], epoch
+
+
+class EpisodeBatches:
+    """The episodes of a stage, ``per_step`` at once; each one's number of shots is drawn with it."""
+
+    def __init__(
+        self,
+        data: TrainingData,
+        languages: Sequence[str],
+        *,
+        seed: int,
+        stage: str,
+        each: int,
+        queries: int,
+        shots: Sequence[int],
+        per_step: int = 1,
+    ) -> None:
+        """``each``: episodes of a language an epoch; ``queries``: sentences, at most half of a language's."""
+        self.languages, self.seed, self.stage = tuple(languages), seed, stage
+        self.each, self.queries, self.shots, self.per_step = each, queries, tuple(shots), per_step
+        self.pools = {code: Pool(require(data.load(code, "train"), code)) for code in self.languages}
+        self.steps = -(-each * len(self.languages) // per_step)
+        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
+
+    def __call__(self, epoch: int, step: int) -> EpisodeBatch:
+        """The episodes of one step."""
+        if self._plan[0] != epoch:
+            order = schedule(self.seed, self.stage, epoch, self.languages, self.each)
+            self._plan = (epoch, order)
+        chosen = self._plan[1][step * self.per_step : (step + 1) * self.per_step]
+        return batch([self._drawn(language, number) for language, number in chosen], self.pools)
+
+    def _drawn(self, language: str, number: int) -> Episode:
+        pool, rng = self.pools[language], stream(self.seed, self.stage, language, number)
+        queries = min(self.queries, max(1, len(pool.sentences) // 2))
+        shots = min(int(rng.choice(self.shots)), len(pool.sentences) - queries)
+        return pool.draw(rng, shots=shots, queries=queries, smoothing=False)
 
 
 class Validation:

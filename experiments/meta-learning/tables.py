@@ -41,7 +41,10 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
             about = json.loads((there / "evaluation.json").read_text())
             recorded = about["store"]["model"]
             (folder / f"summary-{stem}.md").write_text(text.replace(recorded, model), encoding="utf-8")
-            made[stem] = {"store": {**about["store"], "model": model}, "notices": about["notices"]}
+            made[stem] = {key: about[key] for key in ("protocol", "settings", "notices")}
+            made[stem]["store"] = {**about["store"], "model": model}
+            for setting in made[stem]["settings"]:
+                setting["model"] = model
     save_csv(pd.concat(results, ignore_index=True).round(NUMBERS), folder / "results.csv")
     save_csv(pd.concat(comparisons, ignore_index=True).round(5), folder / "comparisons.csv")
     save_csv(pd.concat(gains, ignore_index=True).round(5), folder / "gains.csv")

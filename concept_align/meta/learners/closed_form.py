@@ -34,6 +34,7 @@ import torch
 from ...config import from_mapping
 from ...progress import Progress
 from ...spaces.features import Features
+from ..checkpoint import under
 from ..data import identity, torch_stream
 from ..episodes import Words
 from ..history import save_history
@@ -98,8 +99,7 @@ class ClosedFormAligner(SavedAligner):
     def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         config = from_mapping(ClosedForm, settings["config"], where="config.json")
         model = config.model(settings["dim"], len(tensors["known"]), 0)
-        own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-        model.load_state_dict(own)
+        model.load_state_dict(under("model.", tensors))
         return cls(config, model, tensors["known"])
 
 

@@ -5,37 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from ...seeding import derive, stream
-from ..data import Validation, WordBatches, total_counts
-from ..episodes import EpisodeBatch, Pool, batch, schedule
+from ...seeding import derive
+from ..data import EpisodeBatches, Validation, WordBatches, total_counts
+from ..episodes import EpisodeBatch
 from ..train import Optimisation, Stage
 from .base import TrainingData
 from .closed_form import ClosedForm, ClosedFormAligner
 from .closed_form_models import ProcrustesModel
 
 STARTS = 2000  # words of each training language that beliefs start from
-
-
-class Episodes:
-    """The episodes of a stage, one a step; each one's number of shots is drawn with it."""
-
-    def __init__(
-        self, config: ClosedForm, data: TrainingData, languages: Sequence[str], *, seed: int, stage: str
-    ) -> None:
-        self.config, self.languages, self.seed, self.stage = config, tuple(languages), seed, stage
-        self.pools = {language: Pool(data.load(language, "train")) for language in self.languages}
-        self.steps = config.episodes * len(self.languages)
-        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
-
-    def __call__(self, epoch: int, step: int) -> EpisodeBatch:
-        if self._plan[0] != epoch:
-            order = schedule(self.seed, self.stage, epoch, self.languages, self.config.episodes)
-            self._plan = (epoch, order)
-        language, number = self._plan[1][step]
-        pool, rng = self.pools[language], stream(self.seed, self.stage, language, number)
-        queries = min(self.config.queries, max(1, len(pool.sentences) // 2))
-        shots = min(int(rng.choice(self.config.shots)), len(pool.sentences) - queries)
-        return batch([pool.draw(rng, shots=shots, queries=queries, smoothing=False)], self.pools)
 
 
 class ClosedFormFit:
@@ -100,7 +78,16 @@ class ClosedFormFit:
         self, name: str, languages: Sequence[str], plan: Optimisation, shots: tuple[int, ...], *, noisy: bool
     ) -> Stage:
         """``noisy``: with dropout, which is for f to learn with; beliefs are about f as it will be."""
-        episodes = Episodes(self.config, self.data, languages, seed=self.seed, stage=name)
+        config = self.config
+        episodes = EpisodeBatches(
+            self.data,
+            languages,
+            seed=self.seed,
+            stage=name,
+            each=config.episodes,
+            queries=config.queries,
+            shots=config.shots,
+        )
 
         def loss(epoch: int, step: int) -> torch.Tensor:
             self.model.train(noisy)

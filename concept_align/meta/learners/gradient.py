@@ -22,6 +22,7 @@ from ...errors import UsageError
 from ...progress import Progress
 from ...spaces.features import Features
 from ..alignment import ADAPTS, Adapts, AlignmentModel, adapted_names
+from ..checkpoint import under
 from ..data import identity, torch_stream
 from ..engines import registry as engines
 from ..engines.base import Engine, InnerLoop, Order, Rates
@@ -106,8 +107,7 @@ class GradientAligner(SavedAligner):
     def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         config = cls.configuration(**settings["config"])
         start = config.start(settings["dim"], len(tensors["known"]), 0)
-        own = {k.removeprefix("start."): v for k, v in tensors.items() if k.startswith("start.")}
-        start.load_state_dict(own)
+        start.load_state_dict(under("start.", tensors))
         steps = {int(sents): taken for sents, taken in settings["steps"].items()}
         return cls(config, start.requires_grad_(False), tensors["known"], steps)
 

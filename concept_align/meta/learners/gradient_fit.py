@@ -7,11 +7,10 @@ import torch
 from torch.nn import functional
 
 from ...progress import Progress, Silent
-from ...seeding import derive, stream
+from ...seeding import derive
 from ...treebanks import registry as treebanks
-from ..data import Validation, WordBatches, require, total_counts
+from ..data import EpisodeBatches, Validation, WordBatches, total_counts
 from ..engines.registry import engine
-from ..episodes import EpisodeBatch, Pool, batch, schedule
 from ..train import Optimisation, Stage
 from .base import TrainingData
 from .gradient import Gradient, GradientAligner
@@ -38,14 +37,22 @@ class GradientFit:
         self.engine = engine(config.engine)
         self.known = total_counts(data) >= config.least
         self.start = config.start(data.load(data.source, "train").dim, len(data.concepts), seed)
-        self.pools = {code: Pool(require(data.load(code, "train"), code)) for code in data.train}
+        self.episodes = EpisodeBatches(
+            data,
+            data.train,
+            seed=seed,
+            stage="episodes",
+            each=config.episodes,
+            queries=config.queries,
+            shots=config.shots,
+            per_step=config.episodes_per_step,
+        )
         self.weights = (
             branch_weights(data.train) if config.branch_balanced else dict.fromkeys(data.train, 1.0)
         )
         self.validation = Validation(
             data, least=config.least, seed=derive(seed, "validation"), known=self.known
         )
-        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
 
     def pooled(self) -> Stage:
         """Single words of all languages: the start as a classifier."""
@@ -62,27 +69,15 @@ class GradientFit:
     def episodic(self) -> Stage:
         """Episodes of the training languages."""
         config = self.config
-        steps = -(-config.episodes * len(self.pools) // config.episodes_per_step)
         plan = Optimisation(config.epochs, config.lr)
         return Stage(
-            "episodes", self.start, steps, self.loss, lambda: self._accuracies(config.validation_shots), plan
+            "episodes",
+            self.start,
+            self.episodes.steps,
+            self.loss,
+            lambda: self._accuracies(config.validation_shots),
+            plan,
         )
-
-    def episodes(self, epoch: int, step: int) -> EpisodeBatch:
-        """The episodes of a step; each one's number of shots is drawn with it."""
-        config = self.config
-        if self._plan[0] != epoch:
-            order = schedule(self.seed, "episodes", epoch, self.data.train, config.episodes)
-            self._plan = (epoch, order)
-        chosen = self._plan[1][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
-        drawn = []
-        for language, number in chosen:
-            pool = self.pools[language]
-            queries = min(config.queries, max(1, len(pool.sentences) // 2))
-            rng = stream(self.seed, "episodes", language, number)
-            shots = min(int(rng.choice(config.shots)), len(pool.sentences) - queries)
-            drawn.append(pool.draw(rng, shots=shots, queries=queries, smoothing=False))
-        return batch(drawn, self.pools)
 
     def loss(self, epoch: int, step: int) -> torch.Tensor:
         """The learner's own, over the episodes of the step."""

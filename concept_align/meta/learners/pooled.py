@@ -18,6 +18,7 @@ from torch.nn import functional
 from ...progress import Progress, Silent
 from ...seeding import derive
 from ...spaces.features import Features
+from ..checkpoint import under
 from ..data import Validation, WordBatches, identity, torch_stream, total_counts
 from ..history import save_history
 from ..maps import Encoder, masked
@@ -98,13 +99,7 @@ class PooledAligner(SavedAligner):
     def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         config = Pooled(**settings["config"])
         model = config.model(settings["dim"], settings["concepts"], 0)
-        model.load_state_dict(
-            {
-                name.removeprefix("model."): value
-                for name, value in tensors.items()
-                if name.startswith("model.")
-            }
-        )
+        model.load_state_dict(under("model.", tensors))
         steps = {int(sents): taken for sents, taken in settings["steps"].items()}
         return cls(config, model, tensors["known"], steps)
 

@@ -20,6 +20,7 @@ from torch.nn import functional
 from ...progress import Progress
 from ...seeding import stream
 from ...spaces.features import Features
+from ..checkpoint import under
 from ..data import torch_stream
 from ..episodes import IGNORED
 from ..maps import Encoder, distance_logits, masked
@@ -173,9 +174,7 @@ class ProtoAligner(SavedAligner):
         zero = ZeroShot(config.encoder(settings["dim"], 0, "zero-shot"), config.rank)
         few, start = config.encoder(settings["dim"], 0, "few-shot"), Affine(config.rank)
         for part, owner in (("zero.", zero), ("few.", few), ("start.", start)):
-            owner.load_state_dict(
-                {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
-            )
+            owner.load_state_dict(under(part, tensors))
         return cls(
             config,
             prototypes=tensors["prototypes"],

@@ -26,6 +26,7 @@ from ...config import from_mapping
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
+from ..checkpoint import under
 from ..data import torch_stream
 from ..maps import Dropout, Encoder, masked
 from .base import TrainingData
@@ -201,7 +202,6 @@ class SelfTrainAligner(SavedAligner):
     def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         config = from_mapping(SelfTrain, settings["config"], where="[config]")
         model = config.model(settings["dim"], settings["concepts"], 0)
-        state = {name.removeprefix("model."): value for name, value in tensors.items() if name != "known"}
-        model.load_state_dict(state)
+        model.load_state_dict(under("model.", tensors))
         rates = {int(sents): rate for sents, rate in settings["rates"].items()}
         return cls(config, model, tensors["known"], rates)

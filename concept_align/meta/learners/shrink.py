@@ -30,6 +30,7 @@ from torch.nn import functional
 
 from ...progress import Progress
 from ...spaces.features import Features
+from ..checkpoint import under
 from ..data import identity, torch_stream
 from ..episodes import Words
 from ..history import save_history
@@ -201,13 +202,7 @@ class ShrinkAligner(SavedAligner):
     def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         config = Shrink(**settings["config"])
         model = config.model(settings["dim"], len(tensors["known"]), 0)
-        model.load_state_dict(
-            {
-                name.removeprefix("model."): value
-                for name, value in tensors.items()
-                if name.startswith("model.")
-            }
-        )
+        model.load_state_dict(under("model.", tensors))
         return cls(config, model, tensors["known"])
 
 

@@ -3,9 +3,8 @@
 import torch
 from torch.nn import functional
 
-from ...seeding import derive, stream
-from ..data import Validation, WordBatches, total_counts
-from ..episodes import EpisodeBatch, Pool, batch, schedule
+from ...seeding import derive
+from ..data import EpisodeBatches, Validation, WordBatches, total_counts
 from ..train import Optimisation, Stage
 from .base import TrainingData
 from .shrink import Shrink, ShrinkAligner, adapted, query_logits
@@ -23,11 +22,19 @@ class ShrinkFit:
             self.model.log_frequency.copy_((counts + 1.0).log())
         # Without validation languages the training languages have to do.
         self.languages = data.validation or data.train
-        self.pools = {language: Pool(data.load(language, "train")) for language in self.languages}
+        self.episodes = EpisodeBatches(
+            data,
+            self.languages,
+            seed=seed,
+            stage="episodes",
+            each=config.episodes,
+            queries=config.queries,
+            shots=config.shots,
+            per_step=config.episodes_per_step,
+        )
         self.validation = Validation(
             data, least=config.least, seed=derive(seed, "validation"), known=self.known
         )
-        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
 
     def pooled(self) -> Stage:
         """Single words of all languages against the prior: n = 0."""
@@ -55,27 +62,15 @@ class ShrinkFit:
         """Episodes of unseen languages: f and the prior stay as they are."""
         config = self.config
         self._learn(beliefs=True)
-        steps = -(-config.episodes * len(self.languages) // config.episodes_per_step)
         plan = Optimisation(config.epochs, config.lr)
         return Stage(
-            "episodes", self.model, steps, self.loss, lambda: self._accuracies(config.validation_shots), plan
+            "episodes",
+            self.model,
+            self.episodes.steps,
+            self.loss,
+            lambda: self._accuracies(config.validation_shots),
+            plan,
         )
-
-    def episodes(self, epoch: int, step: int) -> EpisodeBatch:
-        """The episodes of a step; each one's number of shots is drawn with it."""
-        config = self.config
-        if self._plan[0] != epoch:
-            order = schedule(self.seed, "episodes", epoch, self.languages, config.episodes)
-            self._plan = (epoch, order)
-        chosen = self._plan[1][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
-        drawn = []
-        for language, number in chosen:
-            pool = self.pools[language]
-            queries = min(config.queries, max(1, len(pool.sentences) // 2))
-            rng = stream(self.seed, "episodes", language, number)
-            shots = min(int(rng.choice(config.shots)), len(pool.sentences) - queries)
-            drawn.append(pool.draw(rng, shots=shots, queries=queries, smoothing=False))
-        return batch(drawn, self.pools)
 
     def loss(self, epoch: int, step: int) -> torch.Tensor:
         """Mean over query words of the negative log-likelihood."""

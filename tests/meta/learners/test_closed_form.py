@@ -3,9 +3,10 @@ from collections.abc import Mapping
 import pytest
 import torch
 
+from concept_align.meta.data import EpisodeBatches
 from concept_align.meta.learners import registry
 from concept_align.meta.learners.closed_form import ClosedForm, ClosedFormAligner, alone
-from concept_align.meta.learners.closed_form_fit import ClosedFormFit, Episodes
+from concept_align.meta.learners.closed_form_fit import ClosedFormFit
 from concept_align.meta.learners.closed_form_models import ProcrustesModel, RidgeModel
 
 KINDS: Mapping[str, Mapping[str, str]] = {
@@ -205,18 +206,22 @@ def test_each_stage_teaches_its_own_parameters(kind, shared):
         assert {name for name, one in fit.model.named_parameters() if one.grad is not None} == learned
 
 
-def test_strengths_are_learned_on_languages_that_f_was_not_trained_on(shared):
-    fit = ClosedFormFit(config("ridge", episodes=2), shared, 0)
-    seen = []
-    for name, languages in (("strengths", shared.validation), ("encoder", shared.train)):
-        episodes = Episodes(fit.config, shared, languages, seed=0, stage=name)
-        seen.append({episodes(0, step).languages[0] for step in range(episodes.steps)})
-    assert seen == [set(shared.validation), set(shared.train)]
+def test_strengths_are_learned_on_languages_that_f_was_not_trained_on(shared, monkeypatch):
+    fit = ClosedFormFit(config("ridge", episodes=2, queries=5, encoder_epochs=1), shared, 0)
+    seen = set()
+    monkeypatch.setattr(fit, "loss", lambda episodes: seen.update(episodes.languages))
+    for stage, languages in ((fit.strengths(), shared.validation), (fit.encoder(), shared.train)):
+        seen.clear()
+        for step in range(stage.steps):
+            stage.loss(0, step)
+        assert seen == set(languages)
 
 
 def test_episodes_of_an_epoch_are_the_same_whatever_came_before(shared):
-    made = [Episodes(config("ridge", episodes=3, queries=4), shared, ("et", "he"), seed=1, stage="s")
-            for _ in range(2)]  # fmt: skip
+    made = [
+        EpisodeBatches(shared, ("et", "he"), seed=1, stage="s", each=3, queries=4, shots=(1, 5))
+        for _ in range(2)
+    ]
     made[0](0, 0)
     first, second = made[0](1, 2), made[1](1, 2)
     assert first.languages == second.languages

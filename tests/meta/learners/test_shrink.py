@@ -102,4 +102,4 @@ def test_episodes_teach_the_beliefs_and_nothing_else(shared):
 
 def test_episodes_are_of_languages_that_f_was_not_trained_on(shared):
     fit = ShrinkFit(Shrink(rank=4, hidden=8), shared, 0)
-    assert set(fit.pools) == set(shared.validation)
+    assert set(fit.episodes.pools) == set(shared.validation)
