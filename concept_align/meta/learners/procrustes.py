@@ -8,19 +8,16 @@ translation and scale (Gower 1975), nothing trained. Of the maps that fit equall
 dimensions), R is the one nearest to the identity. Without support it is the source probe.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
-from ...progress import Progress
 from ...spaces.features import Features
 from ..maps import class_means, distance_logits
 from ..solvers import cross, polar
-from .base import TrainingData
 from .saved import FunctionClassifier, predictable
-from .source_probe import SourceProbeAligner, presets, probe_source
+from .source_probe import SourceProbe, SourceProbeAligner, presets
 
 __all__ = ["Procrustes", "ProcrustesAligner", "presets", "similarity"]
 
@@ -73,22 +70,8 @@ class ProcrustesAligner(SourceProbeAligner):
 
 
 @dataclass(frozen=True)
-class Procrustes:
+class Procrustes(SourceProbe):
     """The configuration of the baseline: the source probe's."""
 
     name: ClassVar[str] = "procrustes"
-    rank: int = 32
-    preset: Literal["faithful", "fast"] = "faithful"
-    least: int = 10  # training words a concept needs
-
-    def config(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> ProcrustesAligner:
-        """Train the source probe; seconds, so without checkpoints."""
-        probe = probe_source(
-            data, rank=self.rank, preset=self.preset, least=self.least, seed=seed, progress=progress
-        )
-        return ProcrustesAligner(probe.projection, probe.space.filled(), probe.valid)
+    aligner: ClassVar[type[SourceProbeAligner]] = ProcrustesAligner

@@ -9,22 +9,19 @@ leaves B as it is, is among the choices. With one sentence its words are left ou
 """
 
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ...progress import Progress
 from ...spaces.features import Features
 from ..maps import distance_logits, masked
 from ..solvers import ridge
-from .base import TrainingData
 from .saved import FunctionClassifier, predictable
-from .source_probe import SourceProbeAligner, presets, probe_source
+from .source_probe import SourceProbe, SourceProbeAligner, presets
 
 __all__ = ["Ridge", "RidgeAligner", "left_out", "presets"]
 
@@ -113,22 +110,8 @@ class RidgeAligner(SourceProbeAligner):
 
 
 @dataclass(frozen=True)
-class Ridge:
+class Ridge(SourceProbe):
     """The configuration of the baseline: the source probe's."""
 
     name: ClassVar[str] = "ridge"
-    rank: int = 32
-    preset: Literal["faithful", "fast"] = "faithful"
-    least: int = 10  # training words a concept needs
-
-    def config(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> RidgeAligner:
-        """Train the source probe; seconds, so without checkpoints."""
-        probe = probe_source(
-            data, rank=self.rank, preset=self.preset, least=self.least, seed=seed, progress=progress
-        )
-        return RidgeAligner(probe.projection, probe.space.filled(), probe.valid)
+    aligner: ClassVar[type[SourceProbeAligner]] = RidgeAligner

@@ -94,6 +94,7 @@ class SourceProbe:
     """The configuration of the baseline."""
 
     name: ClassVar[str] = "source-probe"
+    aligner: ClassVar[type[SourceProbeAligner]] = SourceProbeAligner
     rank: int = 32
     preset: Literal["faithful", "fast"] = "faithful"
     least: int = 10  # training words a concept needs
@@ -108,4 +109,4 @@ class SourceProbe:
         probe = probe_source(
             data, rank=self.rank, preset=self.preset, least=self.least, seed=seed, progress=progress
         )
-        return SourceProbeAligner(probe.projection, probe.space.filled(), probe.valid)
+        return self.aligner(probe.projection, probe.space.filled(), probe.valid)
