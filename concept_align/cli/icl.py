@@ -148,7 +148,8 @@ def icl(
     Finished tests are kept in OUT/units: a run that was stopped goes on, and further targets, languages,
     numbers of demonstrations, draws or kinds of labels cost only themselves.
     """
-    from ..icl.plan import configure, plan
+    from ..icl.plan import plan
+    from ..icl.settings import configure
 
     values = {
         "model": model,

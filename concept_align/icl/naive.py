@@ -5,6 +5,7 @@ the keys and values of what is before, but goes word by word and label by label,
 asks nothing of a model but that transformers can continue it.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,15 +44,15 @@ class _OneByOne(Prompting):
                 found.append(chooser.nothing(layers, self.dim))
         return found
 
+    @abstractmethod
     def _begin(self, prompt: Prompt) -> Any:
         """What is before the query."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _item(
         self, before: Any, new: list[int], chooser: Chooser, layers: tuple[int, ...]
     ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
         """Log-probabilities [1, contexts, wanted] and states after the pieces ``new``, which are taken in."""
-        raise NotImplementedError
 
     def _last(
         self, ids: Sequence[int], count: int, layers: tuple[int, ...], **inputs: Any

@@ -4,7 +4,8 @@ import fake_scorer
 import pytest
 
 from concept_align.errors import LearningError, UsageError
-from concept_align.icl.plan import NONE, OWN, StudyConfig, Variant, plan
+from concept_align.icl.plan import NONE, OWN, Variant, plan
+from concept_align.icl.settings import StudyConfig
 from concept_align.treebanks.embedded import mini_treebanks
 
 MINI = str(mini_treebanks())

@@ -15,8 +15,9 @@ import torch
 
 from concept_align.icl.asking import Ask
 from concept_align.icl.base import Feedback, Item, LabelSet, Prompt, Scored, Sentence
-from concept_align.icl.plan import Plan, StudyConfig
+from concept_align.icl.plan import Plan
 from concept_align.icl.selectors.random import Random
+from concept_align.icl.settings import StudyConfig
 from concept_align.treebanks.concepts import Task
 from concept_align.treebanks.discover import TreebankFile
 
