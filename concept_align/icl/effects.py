@@ -70,7 +70,8 @@ def over_languages(table: pd.DataFrame, *, confidence: float = 0.95, seed: int =
         key for key in ("demonstrations", "layer", "read", "by", "metric", "to", "measure") if key in table
     ]
     rows = []
-    for key, part in table.groupby(keys, sort=False):
+    # A target without the concepts that a measure needs has no value, and says nothing of the mean.
+    for key, part in table[table["value"].notna()].groupby(keys, sort=False):
         value = part["value"].to_numpy(dtype=np.float64)
         n, mean = len(value), float(value.mean())
         without = (value.sum() - value) / max(n - 1, 1)

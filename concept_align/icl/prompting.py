@@ -25,23 +25,33 @@ class Prompting(ABC):
         self.layout = Layout(model.cutter, model.tokenizer, template)
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
-        """Each of ``sentences``, in their order, that still fits with ``room`` pieces left."""
+        """Those of ``sentences`` that fit with ``room`` pieces left, in their order.
+
+        Where not all fit, the last are kept: selectors put the best there, next to the query.
+        """
         trie = self.layout.trie(labels)
+        space = self.window - room - len(self.layout.start)
+        kept: list[Sentence] = []
+        for sentence in reversed(sentences):
+            size = max(self._size(sentence, trie, first=first) for first in (False, True))
+            if size <= space:
+                space -= size
+                kept.insert(0, sentence)
         ids: list[int] = list(self.layout.start)
         places: list[tuple[int, int]] = []
-        kept: list[Sentence] = []
-        for sentence in sentences:
-            laid = self.layout.lay(sentence, first=not kept)
+        for number, sentence in enumerate(kept):
+            laid = self.layout.lay(sentence, first=number == 0)
             own, asked = filled(laid, [trie.pieces[item.label] for item in sentence.items])
-            own += laid.tail
-            if len(ids) + len(own) + room > self.window:
-                continue
             places += [
                 (len(ids) + place, item.label) for place, item in zip(asked, sentence.items, strict=True)
             ]
-            ids += own
-            kept.append(sentence)
+            ids += [*own, *laid.tail]
         return Prompt(tuple(kept), labels, tuple(ids), tuple(places), len(sentences) - len(kept))
+
+    def _size(self, sentence: Sentence, trie: Trie, *, first: bool) -> int:
+        """The pieces of a labelled sentence."""
+        laid = self.layout.lay(sentence, first=first)
+        return laid.pieces() + len(laid.tail) + sum(len(trie.pieces[item.label]) for item in sentence.items)
 
     def room(self, query: Sentence, labels: LabelSet) -> int:
         """The pieces that ``query`` takes at most, whatever labels are put into it."""

@@ -198,6 +198,16 @@ def test_demonstrations_that_do_not_fit_are_dropped_and_counted():
         scorer.score(prompt, [made_up(9, 40)])
 
 
+def test_the_demonstrations_that_stand_next_to_the_query_are_the_ones_that_are_kept():
+    scorer, query, labels = CausalScorer(tiny_causal("gemma3")), made_up(9, 2), long_labels()
+    demos = [made_up(number, 3) for number in range(6)]
+    room = scorer.room(query, labels)
+    scorer.window = room + len(scorer.prompt(demos[3:], labels, room=room).ids) + 3
+    prompt = scorer.prompt(demos, labels, room=room)
+    assert [kept.number for kept in prompt.sentences] == [3, 4, 5]
+    assert prompt.dropped == 3
+
+
 def test_a_query_that_asks_nothing_has_no_answers():
     scorer, query = CausalScorer(tiny_causal("gemma3")), replace(made_up(1, 2), items=())
     prompt = prompt_of(scorer, [query], long_labels())

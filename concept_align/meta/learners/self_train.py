@@ -1,34 +1,38 @@
-"""A classifier of many languages that, in a new one, learns from its own labels, then from given ones.
+"""Classifiers of many languages that, in a new one, learn from their own labels, then from given ones.
 
-    start        theta: words of all training languages, labels smoothed (Szegedy et al. 2016,
-                 arXiv 1512.00567)
-    unlabelled   q(k | x) = p_theta(k | x)^(1/T) / Z on the language's unlabelled words;
-                 theta <- descent on -sum_k q(k | x) log p_theta(k | x), and again from the new q (``rounds``)
-    labelled     theta <- descent on -log p_theta(y | x) over the support (all of f adapts)
+    start        theta_m: words of all training languages, labels smoothed (Szegedy et al. 2016,
+                 arXiv 1512.00567); p is the mean over ``members`` m
+    unlabelled   q(k | x) = p(k | x)^(1/T) / Z on the language's unlabelled words; each theta_m <- descent on
+                 -sum_k q(k | x) log p_m(k | x), and again from the new q (``rounds``)
+    labelled     theta_m <- descent on -log p_m(y | x) over the support (all of f adapts), for even m from
+                 what was learned from unlabelled words, for odd m from the start
 
 Self-training with sharpened soft labels: Yarowsky 1995; Grandvalet and Bengio 2005; the sharpening as in
 Berthelot et al. 2019 (arXiv 1905.02249). Zero-shot, the unlabelled words are all that tells the new language
 from others. Once there are labels, pseudo-labels only hold back (measured: experiments/meta-learning), so the
-last stage is without them; how fast it learns is chosen on the validation languages, by number of sentences.
+last stage is without them, and starts that differ by more than chance are worth more as a mean. Its rate and
+length are fixed: the validation languages, near the training languages, would ask for smaller steps than far
+ones need.
 """
 
 import copy
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from ...config import from_mapping
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
 from ..checkpoint import under
-from ..data import torch_stream
+from ..data import Validation, WordBatches, identity, torch_stream, total_counts
+from ..ensemble import Ensemble
+from ..history import save_history
 from ..maps import Dropout, Encoder, masked
+from ..train import Optimisation, Stage, train
 from .base import TrainingData
 from .saved import CHUNK, FunctionClassifier, SavedAligner, predictable
 
@@ -44,6 +48,7 @@ class SelfTrain:
     """The configuration: of the start, of learning from unlabelled words, of learning from labelled ones."""
 
     name: ClassVar[str] = "self-train"
+    members: int = 2
     hidden: int = 256
     dropout: float = 0.33
     smoothing: float = 0.2  # of labels, in training the start
@@ -61,25 +66,43 @@ class SelfTrain:
     round_lr: float = 3e-4
     adapt_epochs: int = 20
     adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
-    adapt_steps: int = 300
-    adapt_lrs: tuple[float, ...] = (5e-4, 1e-3, 2e-3)
-    adapt_shots: tuple[int, ...] = (1, 5, 10, 50)  # a rate is chosen for each of these numbers of sentences
+    adapt_steps: int = 120
+    adapt_lr: float = 1e-3
 
     def config(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+        return asdict(self)
 
-    def model(self, dim: int, concepts: int, seed: int) -> Encoder:
-        generator = torch_stream(seed, "self-train", "init")
-        return Encoder(dim, concepts, hidden=self.hidden, dropout=self.dropout, generator=generator)
+    def model(self, dim: int, concepts: int, seed: int) -> Ensemble:
+        random = torch_stream(seed, "self-train", "init")
+        shape: dict[str, Any] = {"hidden": self.hidden, "dropout": self.dropout, "generator": random}
+        return Ensemble(Encoder(dim, concepts, **shape) for _ in range(self.members))
 
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> "SelfTrainAligner":
-        """Train the start, then choose the rates."""
-        from .self_train_fit import fit  # it needs the aligner of this module
+        """Train the start: all that is learned before a new language comes."""
+        known = total_counts(data) >= self.least
+        batches = WordBatches(data, seed=seed, stage="start", size=self.batch, cap=self.cap)
+        model = self.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=known)
 
-        return fit(self, data, seed, folder, progress)
+        def loss(epoch: int, step: int) -> torch.Tensor:
+            x, y = batches(epoch, step)
+            return model.loss(x, y, smoothing=self.smoothing)
+
+        def validate() -> dict[str, float]:
+            def classifier(language: str) -> FunctionClassifier:
+                return FunctionClassifier(model, predictable(known, validation.valid[language]))
+
+            return {"zero-shot accuracy": validation.accuracy(classifier)}
+
+        plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
+        stage = Stage("start", model, batches.steps, loss, validate, plan)
+        which = identity(data, self.name, self.config(), seed)
+        save_history(
+            folder, {"start": train(stage, seed=seed, identity=which, folder=folder, progress=progress)}
+        )
+        return SelfTrainAligner(self, model, known)
 
 
 @dataclass(frozen=True)
@@ -93,7 +116,7 @@ class Descent:
 
     def run(
         self,
-        model: Encoder,
+        model: Ensemble,
         x: torch.Tensor,
         targets: torch.Tensor,
         valid: torch.Tensor,
@@ -117,8 +140,7 @@ class Descent:
                 adam.param_groups[0]["lr"] = self.lr * 0.5 * (1 + np.cos(np.pi * step / steps))
                 # Batches of one size: a kernel is made once for each shape.
                 chosen = torch.from_numpy(order[step * size : (step + 1) * size])
-                logits = masked(model(x[chosen].float()), valid)
-                loss = functional.cross_entropy(logits, targets[chosen])
+                loss = model.loss(x[chosen].float(), targets[chosen], valid)
                 adam.zero_grad(set_to_none=True)
                 loss.backward()
                 adam.step()
@@ -126,19 +148,15 @@ class Descent:
 
 
 class SelfTrainAligner(SavedAligner):
-    """The start, and at which rate to learn from so many labelled sentences."""
+    """The start, and how to learn from a language's words."""
 
     learner: ClassVar[str] = "self-train"
 
-    def __init__(
-        self, config: SelfTrain, model: Encoder, known: torch.Tensor, rates: Mapping[int, float]
-    ) -> None:
-        """``rates``: sentences -> rate (0: the labels are passed over); the nearest number that is not more
-        decides for a support set."""
-        self.config, self.known, self.rates = config, known, dict(rates)
+    def __init__(self, config: SelfTrain, model: Ensemble, known: torch.Tensor) -> None:
+        self.config, self.known = config, known
         self.model = model.eval().requires_grad_(False)
         self.transductive = config.rounds > 0
-        self._refined: tuple[torch.Tensor, torch.Tensor, Encoder] | None = None
+        self._refined: tuple[torch.Tensor, torch.Tensor, Ensemble] | None = None
 
     def adapt(
         self,
@@ -152,17 +170,14 @@ class SelfTrainAligner(SavedAligner):
         always the same, so many support sets of one language share what was learned from those."""
         valid = predictable(self.known, valid)
         model = self.start(unlabelled, valid)
-        if support is not None:
-            counted = valid[support.y]
-            rate = self._rate(support.sents)
-            if rate and bool(counted.any()):
-                model = copy.deepcopy(model)
-                config = self.config
-                descent = Descent(rate, config.adapt_epochs, config.adapt_batch, config.adapt_steps)
-                descent.run(model, support.x[counted], support.y[counted], valid, seed, "labelled")
+        if support is not None and bool((counted := valid[support.y]).any()):
+            config, both = self.config, (model, self.model)
+            model = Ensemble(copy.deepcopy(both[place % 2].member(place)) for place in range(config.members))
+            descent = Descent(config.adapt_lr, config.adapt_epochs, config.adapt_batch, config.adapt_steps)
+            descent.run(model, support.x[counted], support.y[counted], valid, seed, "labelled")
         return FunctionClassifier(model, valid)
 
-    def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Encoder:
+    def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Ensemble:
         """The start after learning from ``unlabelled`` words; the last one asked for is kept."""
         if unlabelled is None or not len(unlabelled) or not self.config.rounds:
             return self.model
@@ -171,7 +186,7 @@ class SelfTrainAligner(SavedAligner):
             kept = self._refined = (unlabelled, valid, self._refine(unlabelled, valid))
         return kept[2]
 
-    def _refine(self, unlabelled: torch.Tensor, valid: torch.Tensor) -> Encoder:
+    def _refine(self, unlabelled: torch.Tensor, valid: torch.Tensor) -> Ensemble:
         config, model = self.config, copy.deepcopy(self.model)
         descent = Descent(config.round_lr, config.round_epochs, config.round_batch)
         for number in range(config.rounds):
@@ -182,18 +197,9 @@ class SelfTrainAligner(SavedAligner):
             descent.run(model, x, (logits / config.sharpen).softmax(1), valid, 0, "unlabelled", number)
         return model
 
-    def _rate(self, sents: int) -> float:
-        fewer = [number for number in self.rates if number <= sents]
-        return self.rates[max(fewer)] if fewer else 0.0
-
     def settings(self) -> dict[str, Any]:
-        rates = {str(sents): rate for sents, rate in self.rates.items()}
-        return {
-            "config": self.config.config(),
-            "rates": rates,
-            "dim": self.model.dim,
-            "concepts": len(self.known),
-        }
+        shape = {"dim": self.model.dim, "concepts": len(self.known)}
+        return {"config": self.config.config(), **shape}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
@@ -203,5 +209,4 @@ class SelfTrainAligner(SavedAligner):
         config = from_mapping(SelfTrain, settings["config"], where="[config]")
         model = config.model(settings["dim"], settings["concepts"], 0)
         model.load_state_dict(under("model.", tensors))
-        rates = {int(sents): rate for sents, rate in settings["rates"].items()}
-        return cls(config, model, tensors["known"], rates)
+        return cls(config, model, tensors["known"])

@@ -26,9 +26,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "rank": 8, "hidden": 32, "pooled_epochs": 3, "batch": 128, "epochs": 2, "episodes": 10, "queries": 10,
         "pooled_lr": 3e-3,
     },
-    "self-train": {
-        "hidden": 32, "epochs": 4, "batch": 128, "adapt_shots": [1, 10], "adapt_lrs": [1e-3, 1e-2],
-    },
+    "self-train": {"hidden": 32, "epochs": 4, "batch": 128, "adapt_lr": 1e-2},
     "closed-form": {
         "rank": 8, "hidden": 32, "pooled_epochs": 3, "batch": 128, "epochs": 2, "episodes": 10, "queries": 10,
         "pooled_lr": 3e-3,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.meta.learners.self_train import SelfTrainAligner
+from concept_align.meta.learners.self_train import Descent, SelfTrain, SelfTrainAligner
 from concept_align.spaces.features import Features
 
 
@@ -31,7 +31,7 @@ def shifted(shared):
 def test_unlabelled_words_lead_the_classifier_to_a_language_that_lies_aside(fitted, shared, shifted):
     trained = fitted("self-train", shared)
     config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32, rounds=10)
-    aligner = SelfTrainAligner(config, trained.model, trained.known, {})
+    aligner = SelfTrainAligner(config, trained.model, trained.known)
     train, test = shifted
     without, with_words = aligner.adapt(), aligner.adapt(unlabelled=train.x)
     assert right(without, test) < 0.97
@@ -68,7 +68,7 @@ def test_the_last_language_s_words_are_not_taken_for_the_next_one_s(fitted, apar
 def test_without_rounds_unlabelled_words_are_passed_over(fitted, shared):
     trained = fitted("self-train", shared)
     config = dataclasses.replace(trained.config, rounds=0)
-    aligner = SelfTrainAligner(config, trained.model, trained.known, trained.rates)
+    aligner = SelfTrainAligner(config, trained.model, trained.known)
     assert trained.transductive and not aligner.transductive
     test = shared.load("zz", "test").x
     unlabelled = shared.load("zz", "train").x
@@ -78,17 +78,57 @@ def test_without_rounds_unlabelled_words_are_passed_over(fitted, shared):
 def test_the_order_in_which_labels_are_learned_from_is_the_seeds(fitted, apart):
     aligner, train = fitted("self-train", apart), apart.load("zz", "train")
     support, test = train.of_sentences(np.arange(30)), apart.load("zz", "test").x
-    rates = {1: 1e-2}
-    aligner = SelfTrainAligner(aligner.config, aligner.model, aligner.known, rates)
     first, second = (aligner.adapt(support, seed=seed).scores(test) for seed in (0, 1))
     assert not torch.equal(first, second)
     assert torch.equal(first, aligner.adapt(support, seed=0).scores(test))
 
 
-def test_a_rate_of_zero_leaves_the_labels_unused(fitted, apart):
-    trained, train = fitted("self-train", apart), apart.load("zz", "train")
-    aligner = SelfTrainAligner(trained.config, trained.model, trained.known, {1: 0.0, 10: 1e-2})
-    test = apart.load("zz", "test").x
-    zero = aligner.adapt().scores(test)
-    assert torch.equal(aligner.adapt(train.of_sentences(np.arange(9))).scores(test), zero)
-    assert not torch.equal(aligner.adapt(train.of_sentences(np.arange(10))).scores(test), zero)
+def test_members_start_apart_and_answer_with_their_mean(fitted, shared):
+    aligner, test = fitted("self-train", shared), shared.load("zz", "test").x
+    one, other = (member(test).softmax(1) for member in aligner.model.members)
+    assert len(aligner.model.members) == 2
+    assert not torch.allclose(one, other, atol=1e-3)
+    torch.testing.assert_close(aligner.model(test).softmax(1), (one + other) / 2)
+
+
+def test_an_ensemble_gives_each_member_the_gradient_it_would_have_alone():
+    model = SelfTrain(hidden=4, dropout=0.0).model(3, 2, 0)
+    x, y = torch.randn(20, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20) % 2
+    model.loss(x, y).backward()
+    for member in model.members:
+        inside = [parameter.grad.clone() for parameter in member.parameters()]
+        member.zero_grad()
+        torch.nn.functional.cross_entropy(member(x), y).backward()
+        for gradient, parameter in zip(inside, member.parameters(), strict=True):
+            torch.testing.assert_close(gradient, parameter.grad)
+
+
+def test_given_labels_one_member_goes_on_from_unlabelled_words_and_one_from_the_start(fitted, apart):
+    aligner, train = fitted("self-train", apart), apart.load("zz", "train")
+    still = SelfTrainAligner(dataclasses.replace(aligner.config, adapt_lr=0.0), aligner.model, aligner.known)
+    support, test = train.of_sentences(np.arange(3)), apart.load("zz", "test").x
+    valid = torch.ones_like(aligner.known)
+    refined = still.start(train.x, valid & aligner.known).members[0]
+    start = aligner.model.members[1]
+    expected = (refined(test).softmax(1) + start(test).softmax(1)) / 2
+    found = still.adapt(support, unlabelled=train.x, valid=valid).scores(test).exp()
+    known = aligner.known
+    torch.testing.assert_close(found[:, known], expected[:, known] / expected[:, known].sum(1, keepdim=True))
+
+
+def test_much_support_takes_no_more_steps_than_it_may(monkeypatch):
+    """Batches grow: the words are seen as often in fewer steps."""
+    steps = []
+
+    class Counted(torch.optim.Adam):
+        def step(self, closure=None):
+            steps.append(1)
+            return super().step(closure)
+
+    monkeypatch.setattr(torch.optim, "Adam", Counted)
+    model = SelfTrain(hidden=4).model(3, 2, 0)
+    x, y = torch.randn(100, 3, generator=torch.Generator().manual_seed(0)), torch.arange(100) % 2
+    for most, expected in ((1000, 50), (20, 20), (7, 7)):
+        steps.clear()
+        Descent(1e-3, 5, 10, most).run(model, x, y, torch.ones(2, dtype=torch.bool), 0, "test")
+        assert len(steps) == expected
