@@ -108,6 +108,12 @@ class Ask:
         """Does each query have demonstrations of its own?"""
         return getattr(self.selectors[variant.selector], "looks_at", "nothing") == "query"
 
+    def repeats(self, test: Test) -> bool:
+        """Are demonstrations and labels those of the first draw?"""
+        selector = self.selectors[test.variant.selector]
+        drawn = bool(getattr(selector, "seeded", True)) or test.variant.labels == "shuffled"
+        return bool(test.k and test.draw) and not drawn
+
     def digest(self, language: str, split: str) -> str:
         """A hash of the sentences that are used of ``language``, words and labels."""
         sentences = self.candidates(language) if split == "train" else self.queries(language)

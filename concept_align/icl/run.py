@@ -158,6 +158,12 @@ class _Tests:
             name = test.variant.name + CALIBRATED
             corrected = self.log(Asked(OUTPUT, name, test.source, test.language))
         learners = [found for found in self._learners(test) if place not in found[0].done]
+        if self.ask.repeats(test):
+            first = (test.k, 0)
+            for log in [plain, *([corrected] if corrected else []), *(found[0] for found in learners)]:
+                if place not in log.done:
+                    log.add(place, log.done[first])
+            return
         moves = self.moved.wanted(test)
         asked = place in plain.done and (corrected is None or place in corrected.done)
         if asked and not learners and not moves:

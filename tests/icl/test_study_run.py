@@ -11,6 +11,7 @@ from concept_align.errors import UsageError
 from concept_align.icl.asking import calibrated
 from concept_align.icl.plan import NONE, OWN, Test, Variant
 from concept_align.icl.run import run
+from concept_align.icl.selectors.fixed import Fixed
 
 QUICK = {"hidden": 0, "epochs": 30, "lr": 0.03, "batch": 64, "adapts": "none", "least": 1}
 
@@ -121,6 +122,20 @@ def test_effects_on_spaces_are_measured_once_where_they_are_asked_for(planned, a
 def test_the_order_of_languages_changes_no_answer(planned, asks, tmp_path):
     one, other = planned(("ga", "tr")), planned(("tr", "ga"))
     assert means(run(one, asks(one), tmp_path / "a")) == means(run(other, asks(other), tmp_path / "b"))
+
+
+def test_draws_that_cannot_differ_are_asked_once(planned, asks, tmp_path):
+    plan = planned(k=(2,), draws=3, selectors=("fixed",), labels=("tags", "shuffled"))
+    ask = replace(asks(plan), selectors={"fixed": Fixed()})
+    studied = run(plan, ask, tmp_path)
+    draws = {"icl-tags-fixed": set(), "icl-shuffled-fixed": set()}
+    for row in studied.evaluations[0].results:
+        if row.metric == "accuracy" and row.learner in draws and row.draw >= 0 and row.language == "ga":
+            draws[row.learner].add(row.draw)
+    assert set(map(len, draws.values())) == {3}
+    scorer = ask.scorers["tagged"]
+    asked = len(plan.targets) * len(plan.sources) * len(ask.queries("ga"))
+    assert scorer.asked == asked * (1 + 3)  # the names that shuffled labels have are drawn
 
 
 def test_own_demonstrations_never_are_the_query(planned, asks):
