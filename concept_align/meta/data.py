@@ -12,7 +12,7 @@ from ..errors import LearningError
 from ..seeding import derive, stream
 from ..spaces.features import Features, widened
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
-from .learners.base import Classifier, TrainingData
+from .learners.base import Aligner, Classifier, TrainingData
 from .maps import valid_concepts
 
 
@@ -147,6 +147,19 @@ class Validation:
             predicted = classifier(language).predict(query.x)
             found.append(float((predicted == query.y).double().mean()))
         return sum(found) / len(found)
+
+    def few_shot(self, aligner: Aligner, shots: int) -> float:
+        """Mean accuracy of ``aligner`` given ``shots`` sentences of each language."""
+        return self.accuracy(
+            lambda language: aligner.adapt(
+                self.support(language, shots) if shots else None, valid=self.valid[language]
+            )
+        )
+
+    def accuracies(self, aligner: Aligner, shots: Sequence[int]) -> dict[str, float]:
+        """Accuracy at each number of shots; their mean first, for it chooses an epoch."""
+        found = {f"{number}-shot accuracy": self.few_shot(aligner, number) for number in shots}
+        return {"mean accuracy": sum(found.values()) / len(found), **found}
 
     def support(self, language: str, shots: int, *, smoothing: bool = False) -> Features:
         """``shots`` sentences of the language's training split; fewer where it has fewer."""

@@ -101,6 +101,12 @@ class Words:
     place: torch.Tensor  # int64 [words]: its column in the padded layout
     tasks: int
 
+    @classmethod
+    def alone(cls, x: torch.Tensor, y: torch.Tensor | None = None) -> "Words":
+        """Words of one task; ``y`` does not matter where none is given."""
+        y = torch.zeros(len(x), dtype=torch.int64) if y is None else y
+        return cls(x, y, torch.zeros(len(y), dtype=torch.int64), torch.arange(len(y)), 1)
+
     @property
     def longest(self) -> int:
         """Columns of the padded layout; a few more than needed, so that few shapes occur."""

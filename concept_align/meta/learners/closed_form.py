@@ -27,14 +27,13 @@ know (see :mod:`.shrink`).
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from ...config import from_mapping
 from ...progress import Progress
 from ...spaces.features import Features
-from ..checkpoint import under
 from ..data import identity, torch_stream
 from ..episodes import Words
 from ..history import save_history
@@ -42,7 +41,7 @@ from ..maps import Encoder
 from ..train import train
 from .base import TrainingData
 from .closed_form_models import ClosedFormModel, ProcrustesModel, RidgeModel
-from .saved import FunctionClassifier, SavedAligner, predictable
+from .saved import FunctionClassifier, ModelAligner, predictable
 
 
 def presets(task: str) -> dict[str, dict[str, Any]]:
@@ -54,19 +53,10 @@ def presets(task: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def alone(x: torch.Tensor, y: torch.Tensor) -> Words:
-    """Words of one task."""
-    return Words(x, y, torch.zeros(len(y), dtype=torch.int64), torch.arange(len(y)), 1)
-
-
-class ClosedFormAligner(SavedAligner):
+class ClosedFormAligner(ModelAligner):
     """One model for every number of shots."""
 
     learner: ClassVar[str] = "closed-form"
-
-    def __init__(self, config: "ClosedForm", model: ClosedFormModel, known: torch.Tensor) -> None:
-        self.config, self.known = config, known
-        self.model = model.eval().requires_grad_(False)
 
     def adapt(
         self,
@@ -81,26 +71,17 @@ class ClosedFormAligner(SavedAligner):
         if support is None or not bool((counted := valid[support.y]).any()):
             return FunctionClassifier(model.zero_shot, valid)
         with torch.no_grad():
-            words = alone(support.x[counted].float(), support.y[counted])
+            words = Words.alone(support.x[counted].float(), support.y[counted])
             solution = model.solve(words, valid.unsqueeze(0))
 
         def logits(x: torch.Tensor) -> torch.Tensor:
-            return model.logits(alone(x, torch.zeros(len(x), dtype=torch.int64)), solution)
+            return model.logits(Words.alone(x), solution)
 
         return FunctionClassifier(logits, valid)
 
-    def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "dim": self.model.f.dim}
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
-
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        config = from_mapping(ClosedForm, settings["config"], where="config.json")
-        model = config.model(settings["dim"], len(tensors["known"]), 0)
-        model.load_state_dict(under("model.", tensors))
-        return cls(config, model, tensors["known"])
+    def configured(cls, values: dict[str, Any]) -> "ClosedForm":
+        return from_mapping(ClosedForm, values, where="config.json")
 
 
 @dataclass(frozen=True)

@@ -5,42 +5,32 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from ...seeding import derive
-from ..data import EpisodeBatches, Validation, WordBatches, total_counts
+from ..data import EpisodeBatches, WordBatches
 from ..episodes import EpisodeBatch
 from ..train import Optimisation, Stage
 from .base import TrainingData
+from .belief_fit import BeliefFit
 from .closed_form import ClosedForm, ClosedFormAligner
-from .closed_form_models import ProcrustesModel
+from .closed_form_models import ClosedFormModel, ProcrustesModel
 
 STARTS = 2000  # words of each training language that beliefs start from
 
 
-class ClosedFormFit:
+class ClosedFormFit(BeliefFit[ClosedFormModel]):
     """The stages of one fit, on one model."""
 
     def __init__(self, config: ClosedForm, data: TrainingData, seed: int) -> None:
-        self.config, self.data, self.seed = config, data, seed
-        counts = total_counts(data)
-        self.known = counts >= config.least
+        super().__init__(data, config.least, seed)
+        self.config = config
         self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
         if isinstance(self.model, ProcrustesModel):
             with torch.no_grad():
-                self.model.log_frequency.copy_((counts + 1.0).log())
-        self.validation = Validation(
-            data, least=config.least, seed=derive(seed, "validation"), known=self.known
-        )
-
-    def _learn(self, *, beliefs: bool) -> None:
-        """The beliefs are learned, or all but them."""
-        self.model.requires_grad_(not beliefs)
-        for belief in self.model.beliefs():
-            belief.requires_grad_(beliefs)
+                self.model.log_frequency.copy_((self.counts + 1.0).log())
 
     def pooled(self) -> Stage:
         """Single words of all training languages: n = 0."""
         config, model = self.config, self.model
-        self._learn(beliefs=False)
+        self.learn(beliefs=False)
         batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
 
         def loss(epoch: int, step: int) -> torch.Tensor:
@@ -54,14 +44,14 @@ class ClosedFormFit:
         """f and the zero-shot classifier, on episodes of the training languages."""
         config = self.config
         self._start()
-        self._learn(beliefs=False)
+        self.learn(beliefs=False)
         plan = Optimisation(config.encoder_epochs, config.encoder_lr, config.weight_decay, decoupled=True)
         return self._episodic("encoder", self.data.train, plan, (0, *config.validation_shots), noisy=True)
 
     def strengths(self) -> Stage:
         """The beliefs, on episodes of languages that f was not trained on (if there are any)."""
         self._start()
-        self._learn(beliefs=True)
+        self.learn(beliefs=True)
         plan = Optimisation(self.config.epochs, self.config.lr)
         languages = self.data.validation or self.data.train
         return self._episodic("strengths", languages, plan, self.config.validation_shots, noisy=False)
@@ -101,18 +91,5 @@ class ClosedFormFit:
         logits = self.model.logits(episodes.query, self.model.solve(episodes.support, valid))
         return functional.cross_entropy(logits, episodes.query.y)
 
-    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
-        """Accuracy at each number of shots; their mean first, for it chooses."""
-        learning = [parameter.requires_grad for parameter in self.model.parameters()]
-        aligner = ClosedFormAligner(self.config, self.model, self.known)
-        validation = self.validation
-        found = {}
-        for number in shots:
-            found[f"{number}-shot accuracy"] = validation.accuracy(
-                lambda language, number=number: aligner.adapt(  # type: ignore[misc]
-                    validation.support(language, number) if number else None, valid=validation.valid[language]
-                )
-            )
-        for parameter, learns in zip(self.model.parameters(), learning, strict=True):
-            parameter.requires_grad_(learns)
-        return {"mean accuracy": sum(found.values()) / len(found), **found}
+    def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
+        return self.accuracies(lambda: ClosedFormAligner(self.config, self.model, self.known), shots)

@@ -1,6 +1,6 @@
 """What :mod:`.closed_form` learns, and its two solves; tasks lie side by side."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import nn
@@ -9,19 +9,13 @@ from torch.nn import functional
 from ..episodes import Words
 from ..maps import Encoder, distance_logits
 from ..solvers import ridge, rigid
+from .belief_fit import Believing
 
 Solution = tuple[torch.Tensor, ...]
 
 
-class ClosedFormModel(nn.Module, ABC):
-    """f, its zero-shot classifier, and the beliefs: the few numbers that say how far support is believed."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.f = encoder
-
-    @abstractmethod
-    def beliefs(self) -> tuple[nn.Parameter, ...]: ...
+class ClosedFormModel(Believing):
+    """f, its zero-shot classifier, and the beliefs."""
 
     @abstractmethod
     def zero_shot(self, x: torch.Tensor) -> torch.Tensor:

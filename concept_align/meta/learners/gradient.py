@@ -91,7 +91,7 @@ class GradientAligner(SavedAligner):
         # The steps are on the softmax over what may be predicted: on the prototypes of these concepts alone.
         narrow = copy.deepcopy(model)
         narrow.prototypes = nn.Parameter(model.prototypes.detach()[valid])
-        words = alone(x, (valid.cumsum(0) - 1)[y])
+        words = Words.alone(x, (valid.cumsum(0) - 1)[y])
         inner = InnerLoop(self.config.adapts, steps, 1)
         take(model, self.config.tester().adapt(narrow, words, inner, self.start.rates()))
         return model
@@ -110,11 +110,6 @@ class GradientAligner(SavedAligner):
         start.load_state_dict(under("start.", tensors))
         steps = {int(sents): taken for sents, taken in settings["steps"].items()}
         return cls(config, start.requires_grad_(False), tensors["known"], steps)
-
-
-def alone(x: torch.Tensor, y: torch.Tensor) -> Words:
-    """Words of one task."""
-    return Words(x, y, torch.zeros(len(y), dtype=torch.int64), torch.arange(len(y)), 1)
 
 
 @torch.no_grad()

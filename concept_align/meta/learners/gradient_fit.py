@@ -64,7 +64,14 @@ class GradientFit:
             return functional.cross_entropy(model(x), y)
 
         plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
-        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
+        return Stage(
+            "pooled",
+            model,
+            batches.steps,
+            loss,
+            lambda: self.validation.accuracies(self._taking(config.steps), (0,)),
+            plan,
+        )
 
     def episodic(self) -> Stage:
         """Episodes of the training languages."""
@@ -75,7 +82,7 @@ class GradientFit:
             self.start,
             self.episodes.steps,
             self.loss,
-            lambda: self._accuracies(config.validation_shots),
+            lambda: self.validation.accuracies(self._taking(config.steps), config.validation_shots),
             plan,
         )
 
@@ -87,19 +94,9 @@ class GradientFit:
         self.start.eval()
         return self.config.loss(self.engine, self.start, episodes, weights)
 
-    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
-        """Accuracy at each number of shots, after an episode's steps; their mean first, for it chooses."""
-        found = {f"{number}-shot accuracy": self._accuracy(number, self.config.steps) for number in shots}
-        return {"mean accuracy": sum(found.values()) / len(found), **found}
-
-    def _accuracy(self, shots: int, steps: int) -> float:
-        validation = self.validation
-        aligner: GradientAligner = self.config.aligner(self.config, self.start, self.known, {1: steps})
-        return validation.accuracy(
-            lambda language: aligner.adapt(
-                validation.support(language, shots) if shots else None, valid=validation.valid[language]
-            )
-        )
+    def _taking(self, steps: int) -> GradientAligner:
+        """What was learned so far, taking ``steps`` on any support."""
+        return self.config.aligner(self.config, self.start, self.known, {1: steps})
 
     def choose(self, progress: Progress | None) -> tuple[list[dict[str, float]], dict[int, int]]:
         """For each number of sentences the number of steps best on the validation languages."""
@@ -110,7 +107,7 @@ class GradientFit:
         for shots in SHOTS:
             found = {}
             for steps in (times * self.config.steps for times in TIMES):
-                found[steps] = self._accuracy(shots, steps)
+                found[steps] = self.validation.few_shot(self._taking(steps), shots)
                 records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
                 bar.advance()
             chosen[shots] = max(found, key=found.__getitem__)

@@ -16,8 +16,8 @@ from typing import ClassVar
 import torch
 
 from ..engines.base import Engine, InnerLoop, Order
-from ..episodes import EpisodeBatch
-from .gradient import Gradient, GradientAligner, Start, alone, presets, take
+from ..episodes import EpisodeBatch, Words
+from .gradient import Gradient, GradientAligner, Start, presets, take
 
 __all__ = ["Reptile", "ReptileAligner", "presets"]
 
@@ -55,7 +55,7 @@ class Reptile(Gradient):
         y = torch.cat([part.y[part.task == task] for part in parts])
         model, inner = copy.deepcopy(start.model), InnerLoop(self.adapts, 1, 1)
         for own_x, own_y in zip(x.tensor_split(self.steps), y.tensor_split(self.steps), strict=True):
-            take(model, engine.adapt(model, alone(own_x, own_y), inner, start.rate))
+            take(model, engine.adapt(model, Words.alone(own_x, own_y), inner, start.rate))
         return model
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 
 from ... import atomic
 from ...errors import LearningError
+from ..checkpoint import under
 from ..maps import masked
 from .base import Aligner
 
@@ -78,6 +79,33 @@ class SavedAligner(Aligner):
             raise LearningError(
                 f"the aligner cannot be read: {error}", where=str(path), remedy="run meta-train again"
             ) from error
+
+
+class ModelAligner(SavedAligner):
+    """An aligner whose state is one module, which its configuration makes from its shape."""
+
+    def __init__(self, config: Any, model: Any, known: torch.Tensor) -> None:
+        """``model`` is frozen; ``known``: bool [concepts]."""
+        self.config, self.known = config, known
+        self.model = model.eval().requires_grad_(False)
+
+    @classmethod
+    @abstractmethod
+    def configured(cls, values: dict[str, Any]) -> Any:
+        """The configuration from what its ``config`` gave."""
+
+    def settings(self) -> dict[str, Any]:
+        return {"config": self.config.config(), "dim": self.model.dim}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
+
+    @classmethod
+    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        config = cls.configured(settings["config"])
+        model = config.model(settings["dim"], len(tensors["known"]), 0)
+        model.load_state_dict(under("model.", tensors))
+        return cls(config, model, tensors["known"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ ones need.
 import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -27,14 +27,13 @@ from ...config import from_mapping
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..checkpoint import under
 from ..data import Validation, WordBatches, identity, torch_stream, total_counts
 from ..ensemble import Ensemble
 from ..history import save_history
 from ..maps import Dropout, Encoder, masked
 from ..train import Optimisation, Stage, train
 from .base import TrainingData
-from .saved import CHUNK, FunctionClassifier, SavedAligner, predictable
+from .saved import CHUNK, FunctionClassifier, ModelAligner, predictable
 
 
 def presets(task: str) -> dict[str, dict[str, Any]]:
@@ -147,14 +146,13 @@ class Descent:
         model.requires_grad_(False).eval()
 
 
-class SelfTrainAligner(SavedAligner):
+class SelfTrainAligner(ModelAligner):
     """The start, and how to learn from a language's words."""
 
     learner: ClassVar[str] = "self-train"
 
     def __init__(self, config: SelfTrain, model: Ensemble, known: torch.Tensor) -> None:
-        self.config, self.known = config, known
-        self.model = model.eval().requires_grad_(False)
+        super().__init__(config, model, known)
         self.transductive = config.rounds > 0
         self._refined: tuple[torch.Tensor, torch.Tensor, Ensemble] | None = None
 
@@ -197,16 +195,6 @@ class SelfTrainAligner(SavedAligner):
             descent.run(model, x, (logits / config.sharpen).softmax(1), valid, 0, "unlabelled", number)
         return model
 
-    def settings(self) -> dict[str, Any]:
-        shape = {"dim": self.model.dim, "concepts": len(self.known)}
-        return {"config": self.config.config(), **shape}
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
-
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        config = from_mapping(SelfTrain, settings["config"], where="[config]")
-        model = config.model(settings["dim"], settings["concepts"], 0)
-        model.load_state_dict(under("model.", tensors))
-        return cls(config, model, tensors["known"])
+    def configured(cls, values: dict[str, Any]) -> "SelfTrain":
+        return from_mapping(SelfTrain, values, where="config.json")

@@ -22,22 +22,23 @@ language too little.)
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from ...config import from_mapping
 from ...progress import Progress
 from ...spaces.features import Features
-from ..checkpoint import under
 from ..data import identity, torch_stream
 from ..episodes import Words
 from ..history import save_history
 from ..maps import Encoder
 from ..train import train
 from .base import TrainingData
-from .saved import FunctionClassifier, SavedAligner, predictable
+from .belief_fit import Believing
+from .saved import FunctionClassifier, ModelAligner, predictable
 
 
 def presets(task: str) -> dict[str, dict[str, Any]]:
@@ -46,12 +47,11 @@ def presets(task: str) -> dict[str, dict[str, Any]]:
     return {"default": shape, "prototypes": {**shape, "correction": 0}}
 
 
-class ShrinkModel(nn.Module):
+class ShrinkModel(Believing):
     """f, and the prior over languages."""
 
     def __init__(self, encoder: Encoder, rank: int, concepts: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.f = encoder
+        super().__init__(encoder)
         self.prior = nn.Parameter(torch.randn(concepts, rank, generator=generator) * rank**-0.5)
         self.log_frequency = nn.Parameter(torch.zeros(concepts))
         self.log_temperature = nn.Parameter(torch.zeros(()))
@@ -154,19 +154,10 @@ def query_logits(model: ShrinkModel, query: Words, given: Adapted) -> torch.Tens
     return query.flat(logits)
 
 
-def _alone(x: torch.Tensor, y: torch.Tensor) -> Words:
-    """Words of one task."""
-    return Words(x, y, torch.zeros(len(y), dtype=torch.int64), torch.arange(len(y)), 1)
-
-
-class ShrinkAligner(SavedAligner):
+class ShrinkAligner(ModelAligner):
     """One model for every number of shots."""
 
     learner: ClassVar[str] = "shrink"
-
-    def __init__(self, config: "Shrink", model: ShrinkModel, known: torch.Tensor) -> None:
-        self.config, self.known = config, known
-        self.model = model.eval().requires_grad_(False)
 
     def adapt(
         self,
@@ -185,25 +176,16 @@ class ShrinkAligner(SavedAligner):
             counted = valid[support.y]
             x, y = support.x[counted].float(), support.y[counted]
         with torch.no_grad():
-            given = adapted(model, _alone(x, y), valid.unsqueeze(0), self.config.correction)
+            given = adapted(model, Words.alone(x, y), valid.unsqueeze(0), self.config.correction)
 
         def logits(words: torch.Tensor) -> torch.Tensor:
-            return query_logits(model, _alone(words, torch.zeros(len(words), dtype=torch.int64)), given)
+            return query_logits(model, Words.alone(words), given)
 
         return FunctionClassifier(logits, valid)
 
-    def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "dim": self.model.f.dim}
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return {"known": self.known, **{f"model.{k}": v for k, v in self.model.state_dict().items()}}
-
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        config = Shrink(**settings["config"])
-        model = config.model(settings["dim"], len(tensors["known"]), 0)
-        model.load_state_dict(under("model.", tensors))
-        return cls(config, model, tensors["known"])
+    def configured(cls, values: dict[str, Any]) -> "Shrink":
+        return from_mapping(Shrink, values, where="config.json")
 
 
 @dataclass(frozen=True)

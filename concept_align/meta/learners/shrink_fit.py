@@ -1,25 +1,26 @@
 """Training of :mod:`.shrink`: words of all languages at n = 0, then how far support is believed."""
 
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional
 
-from ...seeding import derive
-from ..data import EpisodeBatches, Validation, WordBatches, total_counts
+from ..data import EpisodeBatches, WordBatches
 from ..train import Optimisation, Stage
 from .base import TrainingData
-from .shrink import Shrink, ShrinkAligner, adapted, query_logits
+from .belief_fit import BeliefFit
+from .shrink import Shrink, ShrinkAligner, ShrinkModel, adapted, query_logits
 
 
-class ShrinkFit:
+class ShrinkFit(BeliefFit[ShrinkModel]):
     """The two stages of one fit, on one model."""
 
     def __init__(self, config: Shrink, data: TrainingData, seed: int) -> None:
-        self.config, self.data, self.seed = config, data, seed
-        counts = total_counts(data)
-        self.known = counts >= config.least
+        super().__init__(data, config.least, seed)
+        self.config = config
         self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
         with torch.no_grad():
-            self.model.log_frequency.copy_((counts + 1.0).log())
+            self.model.log_frequency.copy_((self.counts + 1.0).log())
         # Without validation languages the training languages have to do.
         self.languages = data.validation or data.train
         self.episodes = EpisodeBatches(
@@ -32,14 +33,11 @@ class ShrinkFit:
             shots=config.shots,
             per_step=config.episodes_per_step,
         )
-        self.validation = Validation(
-            data, least=config.least, seed=derive(seed, "validation"), known=self.known
-        )
 
     def pooled(self) -> Stage:
         """Single words of all languages against the prior: n = 0."""
         config, model = self.config, self.model
-        self._learn(beliefs=False)
+        self.learn(beliefs=False)
         batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
         none = torch.zeros(len(self.known))
 
@@ -52,16 +50,10 @@ class ShrinkFit:
         plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
         return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
 
-    def _learn(self, *, beliefs: bool) -> None:
-        """The beliefs are learned, or all but them."""
-        self.model.requires_grad_(not beliefs)
-        for belief in self.model.beliefs():
-            belief.requires_grad_(beliefs)
-
     def episodic(self) -> Stage:
         """Episodes of unseen languages: f and the prior stay as they are."""
         config = self.config
-        self._learn(beliefs=True)
+        self.learn(beliefs=True)
         plan = Optimisation(config.epochs, config.lr)
         return Stage(
             "episodes",
@@ -79,18 +71,5 @@ class ShrinkFit:
         given = adapted(self.model, episodes.support, valid, self.config.correction)
         return functional.cross_entropy(query_logits(self.model, episodes.query, given), episodes.query.y)
 
-    def _accuracies(self, shots: tuple[int, ...]) -> dict[str, float]:
-        """Accuracy at each number of shots; their mean first, for it chooses."""
-        learning = [parameter.requires_grad for parameter in self.model.parameters()]
-        aligner = ShrinkAligner(self.config, self.model, self.known)
-        validation = self.validation
-        found = {}
-        for number in shots:
-            found[f"{number}-shot accuracy"] = validation.accuracy(
-                lambda language, number=number: aligner.adapt(  # type: ignore[misc]
-                    validation.support(language, number) if number else None, valid=validation.valid[language]
-                )
-            )
-        for parameter, learns in zip(self.model.parameters(), learning, strict=True):
-            parameter.requires_grad_(learns)
-        return {"mean accuracy": sum(found.values()) / len(found), **found}
+    def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
+        return self.accuracies(lambda: ShrinkAligner(self.config, self.model, self.known), shots)

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from concept_align.meta.data import EpisodeBatches
+from concept_align.meta.episodes import Words
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.closed_form import ClosedForm, ClosedFormAligner, alone
+from concept_align.meta.learners.closed_form import ClosedForm, ClosedFormAligner
 from concept_align.meta.learners.closed_form_fit import ClosedFormFit
 from concept_align.meta.learners.closed_form_models import ProcrustesModel, RidgeModel
 
@@ -47,8 +48,8 @@ def small(kind):
 
 def test_without_support_the_solution_is_the_zero_shot_classifier(kind):
     made, (x, y) = model(kind), draw(9)
-    given = made.solve(alone(x[:0], y[:0]), ALL)
-    torch.testing.assert_close(made.logits(alone(x, y), given), made.zero_shot(x))
+    given = made.solve(Words.alone(x[:0], y[:0]), ALL)
+    torch.testing.assert_close(made.logits(Words.alone(x, y), given), made.zero_shot(x))
 
 
 def test_beliefs_that_grow_leave_the_zero_shot_classifier(kind):
@@ -62,8 +63,8 @@ def test_beliefs_that_grow_leave_the_zero_shot_classifier(kind):
             ]  # fmt: skip
             for belief in beliefs:
                 belief.fill_(size)
-            given = made.solve(alone(x, y), ALL)
-            p = made.logits(alone(x, y), given).softmax(1)
+            given = made.solve(Words.alone(x, y), ALL)
+            p = made.logits(Words.alone(x, y), given).softmax(1)
             far.append(float((p - made.zero_shot(x).softmax(1)).norm()))
     assert far == sorted(far, reverse=True)
     assert far[0] > 0.01
@@ -89,8 +90,8 @@ def test_the_ridge_start_is_that_of_the_equation():
         gram = u.T @ u + ridge * torch.eye(u.shape[1], dtype=torch.float64)
         weights = start + torch.linalg.inv(gram) @ u.T @ (truth - u @ start)
         expected = (alpha * u @ weights + made.bias).log_softmax(1)
-        given = made.solve(alone(x, y), ALL)
-        torch.testing.assert_close(made.logits(alone(x, y), given).log_softmax(1), expected)
+        given = made.solve(Words.alone(x, y), ALL)
+        torch.testing.assert_close(made.logits(Words.alone(x, y), given).log_softmax(1), expected)
 
 
 def test_a_planted_turn_and_shift_of_f_are_undone():
@@ -107,8 +108,8 @@ def test_a_planted_turn_and_shift_of_f_are_undone():
         places = places + 0.1 * torch.randn(400, 3, dtype=torch.float64, generator=generator)
         made.f.forward = lambda x: places[: len(x)]
         before = float((made.zero_shot(x).argmax(1) == y).double().mean())
-        given = made.solve(alone(x, y), ALL)
-        after = float((made.logits(alone(x, y), given).argmax(1) == y).double().mean())
+        given = made.solve(Words.alone(x, y), ALL)
+        after = float((made.logits(Words.alone(x, y), given).argmax(1) == y).double().mean())
     assert before < 0.7
     assert after > 0.98
 
@@ -118,8 +119,8 @@ def test_gradients_are_finite_in_degenerate_supports(kind, words):
     """No word, one word, one class; and at the same place."""
     made, (x, _) = model(kind).float(), draw(6)
     x = x.float()
-    support = alone(x[:1].expand(words, -1), torch.full((words,), 2))
-    query = alone(x, torch.arange(6) % CONCEPTS)
+    support = Words.alone(x[:1].expand(words, -1), torch.full((words,), 2))
+    query = Words.alone(x, torch.arange(6) % CONCEPTS)
     torch.nn.functional.cross_entropy(made.logits(query, made.solve(support, ALL)), query.y).backward()
     found = [one.grad for one in made.parameters() if one.grad is not None]
     assert found
@@ -129,7 +130,7 @@ def test_gradients_are_finite_in_degenerate_supports(kind, words):
 def test_gradients_go_through_the_solution(kind):
     """Those of f and of the beliefs are those of finite differences."""
     made, (x, y) = model(kind), draw(6)
-    query = alone(*draw(5, seed=1))
+    query = Words.alone(*draw(5, seed=1))
     names = [name for name, _ in made.named_parameters()]
 
     def loss(*values):
@@ -141,7 +142,7 @@ def test_gradients_go_through_the_solution(kind):
                 self.inner = made
 
             def forward(self):
-                return self.inner.logits(query, self.inner.solve(alone(x, y), ALL))
+                return self.inner.logits(query, self.inner.solve(Words.alone(x, y), ALL))
 
         logits = torch.func.functional_call(Whole(), {f"inner.{k}": v for k, v in given.items()}, ())
         return torch.nn.functional.cross_entropy(logits, query.y)
@@ -154,17 +155,17 @@ def test_words_of_concepts_that_are_not_valid_have_no_part(kind):
     made, (x, y) = model(kind), draw(20)
     valid = torch.tensor([[True, True, False, True]])
     kept = valid[0][y]
-    query = alone(*draw(7, seed=1))
+    query = Words.alone(*draw(7, seed=1))
     with torch.no_grad():
-        whole = made.logits(query, made.solve(alone(x, y), valid))
-        part = made.logits(query, made.solve(alone(x[kept], y[kept]), valid))
+        whole = made.logits(query, made.solve(Words.alone(x, y), valid))
+        part = made.logits(query, made.solve(Words.alone(x[kept], y[kept]), valid))
     torch.testing.assert_close(whole, part)
 
 
 def test_tasks_in_a_batch_do_not_touch_each_other(kind):
     made = model(kind)
     tasks = [draw(words, seed=words) for words in (3, 11, 1)]
-    words = alone(torch.cat([x for x, _ in tasks]), torch.cat([y for _, y in tasks]))
+    words = Words.alone(torch.cat([x for x, _ in tasks]), torch.cat([y for _, y in tasks]))
     lengths = torch.tensor([len(y) for _, y in tasks])
     task = torch.repeat_interleave(torch.arange(3), lengths)
     place = torch.cat([torch.arange(int(length)) for length in lengths])
@@ -172,7 +173,7 @@ def test_tasks_in_a_batch_do_not_touch_each_other(kind):
     with torch.no_grad():
         found = made.logits(together, made.solve(together, ALL.expand(3, -1)))
         for number, (x, y) in enumerate(tasks):
-            own = alone(x, y)
+            own = Words.alone(x, y)
             torch.testing.assert_close(made.logits(own, made.solve(own, ALL)), found[task == number])
 
 
