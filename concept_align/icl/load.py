@@ -1,6 +1,5 @@
 """A causal language model with its head, from the hub, a folder or a GGUF file, loaded as in ``models``."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -8,11 +7,18 @@ import transformers
 from torch import nn
 from transformers.models.auto import modeling_auto
 
-from ..errors import ModelError
 from ..models.faults import explained
-from ..models.load import choose_device, choose_dtype, configuration, configured_kind, loading_options
+from ..models.load import (
+    choose_device,
+    choose_dtype,
+    complain_of,
+    configuration,
+    configured_kind,
+    loading_options,
+    pretrained,
+)
 from ..models.origin import Origin, locate
-from ..models.quiet import quiet, unwatched
+from ..models.quiet import quiet
 from .causal import CausalModel, headless
 
 
@@ -46,21 +52,9 @@ def load_causal(
 
 
 def _with_head(origin: Origin, config: Any, dtype: torch.dtype, device_map: str | None) -> nn.Module:
-    options = loading_options(origin) | {"output_loading_info": True}
-    options["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
-    if device_map is not None:
-        options["device_map"] = device_map
-    if not origin.gguf:
-        options["config"] = config
-    with unwatched() if origin.gguf else nullcontext():
-        module, loaded = transformers.AutoModelForCausalLM.from_pretrained(origin.path, **options)
-    missing = sorted(loaded["missing_keys"])
+    loader = transformers.AutoModelForCausalLM
+    module, missing = pretrained(loader, origin, config, dtype, device_map)
     if missing and all("head" in key or "embed_out" in key for key in missing):
         raise headless(origin.path, f"{missing[0]} is not stored")
-    if missing:
-        raise ModelError(
-            f"{len(missing)} weights are missing and would be random, {missing[0]} first",
-            where=origin.path,
-            remedy="the files belong to another architecture or are not whole: fetch the model again",
-        )
+    complain_of(missing, origin)
     return module

@@ -4,6 +4,7 @@ Only the base model is loaded, without its language-model head; of an encoder-de
 No model's own code is ever run.
 """
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -178,6 +179,15 @@ def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str
         and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
     )
     loader = transformers.AutoModelForTextEncoding if encoder_only else transformers.AutoModel
+    module, missing = pretrained(loader, origin, config, dtype, device_map)
+    complain_of([key for key in missing if "pooler" not in key], origin)
+    return module
+
+
+def pretrained(
+    loader: Any, origin: Origin, config: Any, dtype: torch.dtype, device_map: str | None
+) -> tuple[nn.Module, list[str]]:
+    """The weights in the class that ``loader`` chooses, and the names of those that are not there."""
     options = loading_options(origin) | {"output_loading_info": True}
     # transformers 5 renamed torch_dtype; both mean the dtype the weights are read into.
     options["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
@@ -187,14 +197,17 @@ def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str
         options["config"] = config
     with unwatched() if origin.gguf else nullcontext():
         module, loaded = loader.from_pretrained(origin.path, **options)
-    missing = sorted(key for key in loaded["missing_keys"] if "pooler" not in key)
+    return module, sorted(loaded["missing_keys"])
+
+
+def complain_of(missing: Sequence[str], origin: Origin) -> None:
+    """ModelError if there are ``missing`` weights."""
     if missing:
         raise ModelError(
             f"{len(missing)} weights are missing and would be random, {missing[0]} first",
             where=origin.path,
             remedy="the files belong to another architecture or are not whole: fetch the model again",
         )
-    return module
 
 
 def _text_part(module: nn.Module, config: Any) -> nn.Module:
