@@ -1,5 +1,6 @@
-"""Each tiny model once a session: as a folder, and loaded."""
+"""Each tiny model once a session, as a folder and loaded; and copies of the folders, to be changed."""
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,16 @@ from concept_align.models.states import TransformersModel
 @pytest.fixture(scope="session")
 def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return cache(lambda name: tiny_folder(tmp_path_factory.mktemp("models") / name, name))
+
+
+@pytest.fixture
+def copied(folder_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of a tiny model's folder that a test may damage."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(folder_of(name), tmp_path / name))
+
+    return copy
 
 
 @pytest.fixture(scope="session")
