@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .maps import Encoder, masked
+from .maps import Encoder
 
 
 class Ensemble(nn.Module):
@@ -29,18 +29,9 @@ class Ensemble(nn.Module):
         """[words, dim] -> [words, concepts] log p(k|x), up to a constant."""
         return torch.stack([member(x).log_softmax(1) for member in self.members]).logsumexp(0)
 
-    def loss(
-        self,
-        x: torch.Tensor,
-        targets: torch.Tensor,
-        valid: torch.Tensor | None = None,
-        *,
-        smoothing: float = 0.0,
-    ) -> torch.Tensor:
-        """The sum of the members' cross-entropies over ``valid`` concepts: each has the gradient it would
-        have alone. ``targets``: classes [words] or the share of each class [words, concepts]."""
+    def loss(self, x: torch.Tensor, y: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
+        """The sum of the members' cross-entropies: each has the gradient it would have alone."""
         losses = [
-            functional.cross_entropy(masked(member(x), valid), targets, label_smoothing=smoothing)
-            for member in self.members
+            functional.cross_entropy(member(x), y, label_smoothing=smoothing) for member in self.members
         ]
         return torch.stack(losses).sum()

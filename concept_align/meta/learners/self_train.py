@@ -10,9 +10,9 @@
 Self-training with sharpened soft labels: Yarowsky 1995; Grandvalet and Bengio 2005; the sharpening as in
 Berthelot et al. 2019 (arXiv 1905.02249). Zero-shot, the unlabelled words are all that tells the new language
 from others. Once there are labels, pseudo-labels only hold back (measured: experiments/meta-learning), so the
-last stage is without them, and starts that differ by more than chance are worth more as a mean. Its rate and
-length are fixed: the validation languages, near the training languages, would ask for smaller steps than far
-ones need.
+last stage is without them, and starts that differ by more than chance are worth more as a mean. It goes on
+until all support words are told right and then as long again: near languages are there after an epoch or
+two, and more would wear the start down; far ones are not, and need all of ``adapt_epochs``.
 """
 
 import copy
@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from ...config import from_mapping
 from ...progress import Progress
@@ -34,6 +35,8 @@ from ..maps import Dropout, Encoder, masked
 from ..train import Optimisation, Stage, train
 from .base import TrainingData
 from .saved import CHUNK, FunctionClassifier, ModelAligner, predictable
+
+WORDS = 64  # looked at together, to see whether all are told right
 
 
 def presets(task: str) -> dict[str, dict[str, Any]]:
@@ -67,6 +70,7 @@ class SelfTrain:
     adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
     adapt_steps: int = 120
     adapt_lr: float = 1e-3
+    adapt_enough: float = 2.0  # times the epochs after which all support words are told right; 0: go on
 
     def config(self) -> dict[str, Any]:
         return asdict(self)
@@ -112,10 +116,11 @@ class Descent:
     epochs: int
     batch: int
     steps: int = 1_000_000  # at most: batches grow to keep to it
+    enough: float = 0.0  # times the epochs after which all words are told right: then it ends; 0: it does not
 
     def run(
         self,
-        model: Ensemble,
+        model: Encoder,
         x: torch.Tensor,
         targets: torch.Tensor,
         valid: torch.Tensor,
@@ -126,7 +131,7 @@ class Descent:
         of each class [words, concepts]. Order and dropout are drawn for (seed, purpose)."""
         words = len(x)
         size = min(max(self.batch, -(-words * self.epochs // self.steps)), words)
-        steps = -(-words * self.epochs // size)
+        steps, epoch = -(-words * self.epochs // size), -(-words // size)
         random = stream(seed, *purpose, "order")
         order = np.concatenate([random.permutation(words) for _ in range(-(-steps * size // words))])
         for place, module in enumerate(model.modules()):
@@ -134,16 +139,31 @@ class Descent:
                 module.reseed(derive(seed, *purpose, "dropout", place))
         parameters = list(model.requires_grad_(True).train().parameters())
         adam = torch.optim.Adam(parameters, lr=self.lr, fused=True)
-        with torch.enable_grad():
-            for step in range(steps):
-                adam.param_groups[0]["lr"] = self.lr * 0.5 * (1 + np.cos(np.pi * step / steps))
-                # Batches of one size: a kernel is made once for each shape.
-                chosen = torch.from_numpy(order[step * size : (step + 1) * size])
-                loss = model.loss(x[chosen].float(), targets[chosen], valid)
-                adam.zero_grad(set_to_none=True)
-                loss.backward()
-                adam.step()
+        end = None
+        for step in range(steps):
+            if self.enough and end is None and step % epoch == 0 and told_right(model, x, targets, valid):
+                end = self.enough * step
+            if end is not None and step >= end:
+                break
+            adam.param_groups[0]["lr"] = self.lr * 0.5 * (1 + np.cos(np.pi * step / steps))
+            # Batches of one size: a kernel is made once for each shape.
+            chosen = torch.from_numpy(order[step * size : (step + 1) * size])
+            with torch.enable_grad():
+                loss = functional.cross_entropy(masked(model(x[chosen].float()), valid), targets[chosen])
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
         model.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def told_right(model: Encoder, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
+    """Is every word's class the best one? Looks no further than the first batch with a word that is not."""
+    model.eval()
+    parts = zip(x.split(WORDS), y.split(WORDS), strict=True)
+    right = all(bool((masked(model(x.float()), valid).argmax(1) == y).all()) for x, y in parts)
+    model.train()
+    return right
 
 
 class SelfTrainAligner(ModelAligner):
@@ -171,8 +191,16 @@ class SelfTrainAligner(ModelAligner):
         if support is not None and bool((counted := valid[support.y]).any()):
             config, both = self.config, (model, self.model)
             model = Ensemble(copy.deepcopy(both[place % 2].member(place)) for place in range(config.members))
-            descent = Descent(config.adapt_lr, config.adapt_epochs, config.adapt_batch, config.adapt_steps)
-            descent.run(model, support.x[counted], support.y[counted], valid, seed, "labelled")
+            descent = Descent(
+                config.adapt_lr,
+                config.adapt_epochs,
+                config.adapt_batch,
+                config.adapt_steps,
+                config.adapt_enough,
+            )
+            for place in range(config.members):
+                words = support.x[counted], support.y[counted]
+                descent.run(model.member(place), *words, valid, seed, "labelled", place)
         return FunctionClassifier(model, valid)
 
     def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Ensemble:
@@ -192,7 +220,9 @@ class SelfTrainAligner(ModelAligner):
             x = unlabelled[torch.from_numpy(rows)]
             with torch.no_grad():
                 logits = torch.cat([masked(model(part.float()), valid) for part in x.split(CHUNK)])
-            descent.run(model, x, (logits / config.sharpen).softmax(1), valid, 0, "unlabelled", number)
+            q = (logits / config.sharpen).softmax(1)
+            for place in range(config.members):
+                descent.run(model.member(place), x, q, valid, 0, "unlabelled", number, place)
         return model
 
     @classmethod

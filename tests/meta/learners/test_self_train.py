@@ -1,12 +1,15 @@
 """Learning from one's own labels of unlabelled words."""
 
+import contextlib
+import copy
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
 
-from concept_align.meta.learners.self_train import Descent, SelfTrain, SelfTrainAligner
+from concept_align.meta.ensemble import Ensemble
+from concept_align.meta.learners.self_train import Descent, SelfTrain, SelfTrainAligner, told_right
 from concept_align.spaces.features import Features
 
 
@@ -17,6 +20,21 @@ def right(classifier, test):
 def moved(features, shift):
     """The same words, all moved by ``shift`` [dim]."""
     return Features(features.language, features.concepts, features.x + shift, features.y, features.offsets)
+
+
+@contextlib.contextmanager
+def counted_steps():
+    """A list that grows by one with every step that Adam takes."""
+    steps = []
+
+    class Counted(torch.optim.Adam):
+        def step(self, closure=None):
+            steps.append(1)
+            return super().step(closure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "Adam", Counted)
+        yield steps
 
 
 @pytest.fixture
@@ -116,19 +134,39 @@ def test_given_labels_one_member_goes_on_from_unlabelled_words_and_one_from_the_
     torch.testing.assert_close(found[:, known], expected[:, known] / expected[:, known].sum(1, keepdim=True))
 
 
-def test_much_support_takes_no_more_steps_than_it_may(monkeypatch):
+def test_much_support_takes_no_more_steps_than_it_may():
     """Batches grow: the words are seen as often in fewer steps."""
-    steps = []
-
-    class Counted(torch.optim.Adam):
-        def step(self, closure=None):
-            steps.append(1)
-            return super().step(closure)
-
-    monkeypatch.setattr(torch.optim, "Adam", Counted)
-    model = SelfTrain(hidden=4).model(3, 2, 0)
+    model = SelfTrain(hidden=4).model(3, 2, 0).member(0)
     x, y = torch.randn(100, 3, generator=torch.Generator().manual_seed(0)), torch.arange(100) % 2
     for most, expected in ((1000, 50), (20, 20), (7, 7)):
-        steps.clear()
-        Descent(1e-3, 5, 10, most).run(model, x, y, torch.ones(2, dtype=torch.bool), 0, "test")
+        with counted_steps() as steps:
+            Descent(1e-3, 5, 10, most).run(model, x, y, torch.ones(2, dtype=torch.bool), 0, "test")
         assert len(steps) == expected
+
+
+def test_learning_ends_as_long_again_after_all_support_words_are_told_right():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.arange(100) % 2
+    x = torch.randn(100, 3, generator=generator) + 6 * y.unsqueeze(1)
+    valid, config = torch.ones(2, dtype=torch.bool), SelfTrain(hidden=4, dropout=0.0)
+    taken = []
+    for enough in (0.0, 1.0, 2.0):
+        model = config.model(3, 2, 0).member(0)
+        before = copy.deepcopy(model)
+        assert not told_right(model, x, y, valid)
+        with counted_steps() as steps:
+            Descent(3e-3, 100, 10, enough=enough).run(model, x, y, valid, 0, "test")
+        taken.append(len(steps))
+        assert told_right(model, x, y, valid)
+        assert not torch.equal(model(x), before(x))
+    assert taken[0] == 1000 and taken[2] == 2 * taken[1] < 1000
+
+
+def test_a_start_that_tells_all_support_words_right_stays_as_it_is(fitted, shared):
+    aligner, train = fitted("self-train", shared), shared.load("zz", "train")
+    one = dataclasses.replace(aligner.config, members=1)
+    single = SelfTrainAligner(one, Ensemble([aligner.model.member(0)]), aligner.known)
+    told = single.adapt().predict(train.x)
+    itself = Features(train.language, train.concepts, train.x, told, train.offsets)
+    test = shared.load("zz", "test").x
+    assert torch.equal(single.adapt(itself).scores(test), single.adapt().scores(test))
