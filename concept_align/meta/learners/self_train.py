@@ -60,9 +60,9 @@ class SelfTrain:
     cap: int = 10000  # words of a language an epoch
     lr: float = 1e-3
     weight_decay: float = 1e-4
-    rounds: int = 3
+    rounds: int = 4
     round_epochs: int = 2
-    sharpen: float = 0.5  # T
+    sharpen: float = 0.35  # T
     round_batch: int = 256  # words
     round_words: int = 20000  # unlabelled words a round, at most
     round_lr: float = 3e-4
