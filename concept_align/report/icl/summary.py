@@ -132,13 +132,16 @@ def tables(
         if (compared := comparison_table(comparisons, metric)) is not None:
             yield compared
     yield answers_table(frame, "macro_f1")
-    for source, rows in frame[frame["layer"] == OUTPUT].groupby("source", sort=False):
-        for k in sorted({0, int(rows["shots"].max())}):
-            table = language_table(rows, k)
-            if table is not None:
-                title = f"Target by target, {_k(k)}"
-                title += f" in {demonstrations_name(str(source))}" if k else ""
-                yield TextTable(f"{title}: accuracy, %", table.columns, table.rows, table.best)
+    own = frame[frame["layer"] == OUTPUT]
+    # Without demonstrations their language does not matter (the commonest class aside: the first one's).
+    without = own.drop_duplicates(["language", "shots", "draw", "learner", "metric"])
+    named = [("", without, 0)]
+    for source, rows in own.groupby("source", sort=False):
+        named.append((f" in {demonstrations_name(str(source))}", rows, int(rows["shots"].max())))
+    for name, rows, k in named:
+        if (k or not name) and (table := language_table(rows, k)) is not None:
+            title = f"Target by target, {_k(k)}{name}: accuracy, %"
+            yield TextTable(title, table.columns, table.rows, table.best)
 
 
 def _k(number: int) -> str:

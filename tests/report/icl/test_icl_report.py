@@ -58,6 +58,15 @@ def test_gains_are_over_the_same_learner_without_demonstrations(folder):
     assert set(own["source"]) == {"en", "own"}
 
 
+def test_targets_without_demonstrations_stand_in_one_table(folder):
+    titles = [line for line in (folder / "summary.md").read_text().splitlines() if "Target by target" in line]
+    assert titles == [
+        "### Target by target, no demonstration: accuracy, %",
+        "### Target by target, 2 demonstrations in English: accuracy, %",
+        "### Target by target, 2 demonstrations in the target itself: accuracy, %",
+    ]
+
+
 def test_usefulness_is_drawn_against_alignability(tmp_path):
     pairs = pd.DataFrame(
         {"source": ["en", "en", "de"], "language": ["ga", "tr", "ga"], "alignability": [0.1, 0.3, 0.2]}
