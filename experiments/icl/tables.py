@@ -37,11 +37,13 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
         for name, found in others.items():
             if (there / f"{name}.csv").exists():
                 table = pd.read_csv(there / f"{name}.csv").assign(model=model)
+                if name == "gains":  # of single concepts none: there are few words of each
+                    table = table[~table["metric"].str.startswith("f1:")]
                 found.append(table.drop(columns="revision", errors="ignore"))
         stem = model.split("-")[0]
         text = (there / "summary.md").read_text(encoding="utf-8")
         about = json.loads((there / "icl.json").read_text())
-        for figure in sorted([*there.glob("*.png"), *there.glob("*.svg")]):
+        for figure in sorted(there.glob("*.png")):
             shutil.copy(figure, folder / f"{stem}-{figure.name}")
             text = text.replace(f"]({figure.name})", f"]({stem}-{figure.name})")
         recorded = about["config"].pop("model")
