@@ -134,10 +134,8 @@ class Moved:
         tables = []
         for name in ("accuracy", "alignability"):
             table = pd.DataFrame([row for rows in found for row in rows[name]])
-            # A language that shares too few concepts has no score.
-            known = table if table.empty else table.dropna(subset="value")
-            if not known.empty:
-                means = over_languages(known, seed=plan.config.seed)
+            if not table.empty:
+                means = over_languages(table, seed=plan.config.seed)
                 table = pd.concat([table, means], ignore_index=True)
             tables.append(table)
         return None if tables[0].empty else Effects(*tables)
