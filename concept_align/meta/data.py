@@ -13,6 +13,7 @@ from ..seeding import derive, stream
 from ..spaces.features import Features, widened
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
 from .learners.base import Aligner, Classifier, TrainingData
+from .learners.saved import FunctionClassifier
 from .maps import valid_concepts
 
 
@@ -147,6 +148,14 @@ class Validation:
             predicted = classifier(language).predict(query.x)
             found.append(float((predicted == query.y).double().mean()))
         return sum(found) / len(found)
+
+    def zero_shot(self, logits: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
+        """Accuracy of scores that are the same function of a word in every language."""
+        return {
+            "zero-shot accuracy": self.accuracy(
+                lambda language: FunctionClassifier(logits, self.valid[language])
+            )
+        }
 
     def few_shot(self, aligner: Aligner, shots: int) -> float:
         """Mean accuracy of ``aligner`` given ``shots`` sentences of each language."""

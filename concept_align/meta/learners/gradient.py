@@ -31,7 +31,7 @@ from ..history import save_history
 from ..maps import Encoder
 from ..train import train
 from .base import TrainingData
-from .saved import FunctionClassifier, SavedAligner, predictable
+from .saved import FunctionClassifier, SavedAligner, predictable, steps_for
 
 
 def presets(task: str) -> dict[str, dict[str, Any]]:
@@ -76,15 +76,11 @@ class GradientAligner(SavedAligner):
     ) -> FunctionClassifier:
         """Full-batch steps draw nothing at random: ``seed`` changes nothing."""
         valid, model = predictable(self.known, valid), self.start.model
-        if support is not None and (steps := self._steps(support.sents)):
+        if support is not None and (steps := steps_for(self.steps, support.sents)):
             counted = valid[support.y]
             if bool(counted.any()):
                 model = self._adapted(support.x[counted].float(), support.y[counted], valid, steps)
         return FunctionClassifier(model, valid)
-
-    def _steps(self, sents: int) -> int:
-        fewer = [number for number in self.steps if number <= sents]
-        return self.steps[max(fewer)] if fewer else 0
 
     def _adapted(self, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, steps: int) -> AlignmentModel:
         model = copy.deepcopy(self.start.model)

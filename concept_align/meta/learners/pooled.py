@@ -24,7 +24,7 @@ from ..history import save_history
 from ..maps import Encoder, masked
 from ..train import Optimisation, Stage, train
 from .base import TrainingData
-from .saved import FunctionClassifier, SavedAligner, predictable
+from .saved import FunctionClassifier, SavedAligner, predictable, steps_for
 
 # What fine-tuning may take: steps, chosen for each of these numbers of sentences.
 SHOTS = (1, 10, 50)
@@ -58,13 +58,9 @@ class PooledAligner(SavedAligner):
         """Full-batch steps draw nothing at random: ``seed`` changes nothing."""
         valid = predictable(self.known, valid)
         model = self.model
-        if support is not None and (steps := self._steps(support.sents)):
+        if support is not None and (steps := steps_for(self.steps, support.sents)):
             model = self._tuned(support, valid, steps)
         return FunctionClassifier(model, valid)
-
-    def _steps(self, sents: int) -> int:
-        fewer = [number for number in self.steps if number <= sents]
-        return self.steps[max(fewer)] if fewer else 0
 
     def _tuned(self, support: Features, valid: torch.Tensor, steps: int) -> Encoder:
         counted = valid[support.y]
@@ -142,14 +138,8 @@ class Pooled:
             x, y = batches(epoch, step)
             return functional.cross_entropy(model(x), y)
 
-        def validate() -> dict[str, float]:
-            def classifier(language: str) -> FunctionClassifier:
-                return FunctionClassifier(model, predictable(known, validation.valid[language]))
-
-            return {"zero-shot accuracy": validation.accuracy(classifier)}
-
         plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
-        stage = Stage("pooled", model, batches.steps, loss, validate, plan)
+        stage = Stage("pooled", model, batches.steps, loss, lambda: validation.zero_shot(model), plan)
         which = identity(data, self.name, self.config(), seed)
         history = train(stage, seed=seed, identity=which, folder=folder, progress=progress)
         records, steps = self._choose(model, known, validation, progress)

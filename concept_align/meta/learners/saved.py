@@ -2,7 +2,7 @@
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -137,3 +137,9 @@ class FunctionClassifier:
 def predictable(known: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     """bool [concepts]: what may be predicted, known to the aligner and valid to the caller."""
     return known if valid is None else known & valid.to(known.device)
+
+
+def steps_for(steps: Mapping[int, int], sents: int) -> int:
+    """``steps`` (sentences -> steps) at the nearest number of sentences that is not more than ``sents``."""
+    fewer = [number for number in steps if number <= sents]
+    return steps[max(fewer)] if fewer else 0

@@ -13,12 +13,17 @@ from others. Once there are labels, pseudo-labels only hold back (measured: expe
 last stage is without them, and starts that differ by more than chance are worth more as a mean. It goes on
 until all support words are told right and then as long again: near languages are there after an epoch or
 two, and more would wear the start down; far ones are not, and need all of ``adapt_epochs``.
+
+Smoothing makes the start too modest and sharpening makes up for it by chance only, so after each of the three
+stages probabilities are scaled by a temperature of its own (:mod:`..temperature`), chosen on the validation
+languages. It changes no prediction.
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -32,10 +37,14 @@ from ..data import Validation, WordBatches, identity, torch_stream, total_counts
 from ..ensemble import Ensemble
 from ..history import save_history
 from ..maps import Dropout, Encoder, masked
+from ..temperature import temperature
 from ..train import Optimisation, Stage, train
 from .base import TrainingData
 from .saved import CHUNK, FunctionClassifier, ModelAligner, predictable
 
+# What a classifier has learned from, last of all.
+Known = Literal["start", "unlabelled", "labelled"]
+CALIBRATED_ON = 10  # labelled sentences of a validation language
 WORDS = 64  # looked at together, to see whether all are told right
 
 
@@ -93,19 +102,33 @@ class SelfTrain:
             x, y = batches(epoch, step)
             return model.loss(x, y, smoothing=self.smoothing)
 
-        def validate() -> dict[str, float]:
-            def classifier(language: str) -> FunctionClassifier:
-                return FunctionClassifier(model, predictable(known, validation.valid[language]))
-
-            return {"zero-shot accuracy": validation.accuracy(classifier)}
-
         plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
-        stage = Stage("start", model, batches.steps, loss, validate, plan)
+        stage = Stage("start", model, batches.steps, loss, lambda: validation.zero_shot(model), plan)
         which = identity(data, self.name, self.config(), seed)
         save_history(
             folder, {"start": train(stage, seed=seed, identity=which, folder=folder, progress=progress)}
         )
-        return SelfTrainAligner(self, model, known)
+        aligner = SelfTrainAligner(self, model, known)
+        return SelfTrainAligner(self, model, known, self._temperatures(aligner, data, validation))
+
+    def _temperatures(
+        self, aligner: "SelfTrainAligner", data: TrainingData, validation: Validation
+    ) -> dict[Known, float]:
+        """By the words of the validation languages; 1 without such languages: words that were learned from
+        tell nothing of others."""
+        if not data.validation:
+            return {}
+        scores: dict[Known, list[torch.Tensor]] = {"start": [], "unlabelled": [], "labelled": []}
+        for language, query in validation.queries.items():
+            words = data.load(language, "train").x if aligner.transductive else None
+            support = validation.support(language, CALIBRATED_ON)
+            valid = validation.valid[language]
+            scores["start"].append(aligner.adapt(valid=valid).scores(query.x))
+            scores["unlabelled"].append(aligner.adapt(unlabelled=words, valid=valid).scores(query.x))
+            adapted = aligner.adapt(support, unlabelled=words, valid=valid, seed=validation.seed)
+            scores["labelled"].append(adapted.scores(query.x))
+        labels = [query.y for query in validation.queries.values()]
+        return {known: temperature(found, labels) for known, found in scores.items()}
 
 
 @dataclass(frozen=True)
@@ -171,8 +194,15 @@ class SelfTrainAligner(ModelAligner):
 
     learner: ClassVar[str] = "self-train"
 
-    def __init__(self, config: SelfTrain, model: Ensemble, known: torch.Tensor) -> None:
+    def __init__(
+        self,
+        config: SelfTrain,
+        model: Ensemble,
+        known: torch.Tensor,
+        temperatures: Mapping[Known, float] | None = None,
+    ) -> None:
         super().__init__(config, model, known)
+        self.temperatures = dict(temperatures or {})
         self.transductive = config.rounds > 0
         self._refined: tuple[torch.Tensor, torch.Tensor, Ensemble] | None = None
 
@@ -188,8 +218,9 @@ class SelfTrainAligner(ModelAligner):
         always the same, so many support sets of one language share what was learned from those."""
         valid = predictable(self.known, valid)
         model = self.start(unlabelled, valid)
+        learned: Known = "start" if model is self.model else "unlabelled"
         if support is not None and bool((counted := valid[support.y]).any()):
-            config, both = self.config, (model, self.model)
+            config, both, learned = self.config, (model, self.model), "labelled"
             model = Ensemble(copy.deepcopy(both[place % 2].member(place)) for place in range(config.members))
             descent = Descent(
                 config.adapt_lr,
@@ -201,7 +232,8 @@ class SelfTrainAligner(ModelAligner):
             for place in range(config.members):
                 words = support.x[counted], support.y[counted]
                 descent.run(model.member(place), *words, valid, seed, "labelled", place)
-        return FunctionClassifier(model, valid)
+        scale = 1 / self.temperatures.get(learned, 1.0)
+        return FunctionClassifier(lambda x: model(x) * scale, valid)
 
     def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Ensemble:
         """The start after learning from ``unlabelled`` words; the last one asked for is kept."""
@@ -224,6 +256,15 @@ class SelfTrainAligner(ModelAligner):
             for place in range(config.members):
                 descent.run(model.member(place), x, q, valid, 0, "unlabelled", number, place)
         return model
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "temperatures": self.temperatures}
+
+    @classmethod
+    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        found = super().from_parts(settings, tensors)
+        found.temperatures = settings.get("temperatures", {})
+        return found
 
     @classmethod
     def configured(cls, values: dict[str, Any]) -> "SelfTrain":

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from concept_align.meta.ensemble import Ensemble
+from concept_align.meta.learners import registry
 from concept_align.meta.learners.self_train import Descent, SelfTrain, SelfTrainAligner, told_right
+from concept_align.meta.temperature import temperature
 from concept_align.spaces.features import Features
 
 
@@ -170,3 +172,40 @@ def test_a_start_that_tells_all_support_words_right_stays_as_it_is(fitted, share
     itself = Features(train.language, train.concepts, train.x, told, train.offsets)
     test = shared.load("zz", "test").x
     assert torch.equal(single.adapt(itself).scores(test), single.adapt().scores(test))
+
+
+def test_temperatures_change_how_sure_it_is_and_no_prediction(fitted, apart):
+    trained, train, test = fitted("self-train", apart), apart.load("zz", "train"), apart.load("zz", "test")
+    support = train.of_sentences(np.arange(3))
+    config, model, known = trained.config, trained.model, trained.known
+    plain = SelfTrainAligner(config, model, known)
+    scaled = SelfTrainAligner(config, model, known, {"start": 2.0, "unlabelled": 0.5, "labelled": 3.0})
+    for given, t in (
+        ({}, 2.0),
+        ({"unlabelled": train.x}, 0.5),
+        ({"unlabelled": train.x, "support": support}, 3.0),
+        ({"support": support}, 3.0),
+    ):
+        before, after = (one.adapt(**given).scores(test.x) for one in (plain, scaled))
+        assert torch.equal(before.argmax(1), after.argmax(1))
+        torch.testing.assert_close(after, (before / t).log_softmax(1))
+
+
+def test_temperatures_are_those_of_the_validation_languages_and_are_saved(fitted, apart, tmp_path):
+    aligner = fitted("self-train", apart)
+    assert set(aligner.temperatures) == {"start", "unlabelled", "labelled"}
+    plain = SelfTrainAligner(aligner.config, aligner.model, aligner.known)
+    scores, labels = [], []
+    for language in apart.validation:
+        dev = apart.load(language, "dev")
+        scores.append(plain.adapt(unlabelled=apart.load(language, "train").x).scores(dev.x))
+        labels.append(dev.y)
+    assert aligner.temperatures["unlabelled"] == pytest.approx(temperature(scores, labels), rel=1e-3)
+    aligner.save_pretrained(tmp_path)
+    assert SelfTrainAligner.from_pretrained(tmp_path).temperatures == aligner.temperatures
+
+
+def test_without_validation_languages_probabilities_are_left_as_they_are(shared, small):
+    data = dataclasses.replace(shared, validation=())
+    aligner = registry.create("self-train", options=small["self-train"] | {"epochs": 1}).fit(data, seed=0)
+    assert aligner.temperatures == {}
