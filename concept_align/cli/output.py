@@ -17,14 +17,21 @@ def emit_json(value: Any) -> None:
 def emit_table(
     title: str, columns: list[str], rows: list[list[str]], *, right: set[int] | None = None
 ) -> None:
-    """A table for people; columns whose place is in ``right`` are aligned to the right."""
+    """A table for people; columns whose place is in ``right`` are aligned to the right.
+
+    Where the table is too wide, a last column on the left goes on in the next line: what is long is there.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(show_edge=False, pad_edge=False)
     for place, column in enumerate(columns):
-        table.add_column(column, justify="right" if place in (right or set()) else "left", no_wrap=True)
+        on_right = place in (right or set())
+        last = place == len(columns) - 1
+        table.add_column(
+            column, justify="right" if on_right else "left", no_wrap=on_right or not last, overflow="fold"
+        )
     for row in rows:
         table.add_row(*map(Text, row))  # a cell is text, never markup
     console = Console(width=None if sys.stdout.isatty() else 160)
