@@ -175,16 +175,18 @@ def _validation(planned: Plan, aligner: Aligner) -> dict[str, Any]:
     """Accuracy in each validation language and their mean, zero-shot and few-shot (without smoothing)."""
     seed = derive(planned.config.seed, "summary")
     validation = Validation(planned.data, least=1, seed=seed)
-    found: dict[str, Any] = {}
-    for shots in VALIDATION_SHOTS:
-        languages = {}
-        for language, query in validation.queries.items():
+    by_shots: dict[int, dict[str, float]] = {shots: {} for shots in VALIDATION_SHOTS}
+    # What is learned of a language's unlabelled words serves all its supports while they follow each other.
+    for language, query in validation.queries.items():
+        unlabelled = validation.load(language, "train").x if aligner.transductive else None
+        for shots, languages in by_shots.items():
             support = validation.support(language, shots) if shots else None
-            unlabelled = validation.load(language, "train").x if aligner.transductive else None
             predicted = aligner.adapt(support, unlabelled=unlabelled, seed=seed).predict(query.x)
             languages[language] = float((predicted == query.y).double().mean())
-        found[str(shots)] = {"mean": sum(languages.values()) / len(languages), "languages": languages}
-    return found
+    return {
+        str(shots): {"mean": sum(languages.values()) / len(languages), "languages": languages}
+        for shots, languages in by_shots.items()
+    }
 
 
 def _finished(out: Path, config: MetaTrainConfig) -> Outcome | None:
