@@ -26,8 +26,14 @@ def _band(part: pd.DataFrame) -> tuple[Any, ...]:
     return rows["shots"].to_numpy(), *(100 * rows[column].to_numpy() for column in ("value", "low", "high"))
 
 
-def _curves(axis: Any, part: pd.DataFrame, looks: dict[str, Any]) -> dict[str, Any]:
-    """Learners' lines and bands against shots on a logarithmic axis that has 0; handles by label."""
+def _curves(
+    axis: Any, part: pd.DataFrame, looks: dict[str, Any], *, from_zero: bool = False
+) -> dict[str, Any]:
+    """Learners' lines and bands against shots on a logarithmic axis that has 0; handles by label.
+
+    A majority class far below all learners would press them together: unless the axis begins at zero anyway,
+    it is then told in words.
+    """
     handles: dict[str, Any] = {}
     curve, whole = part[part["shots"] >= 0], part[part["shots"] == ALL_SHOTS]
     alpha = 0.12 if len(looks) <= 4 else 0.06
@@ -39,7 +45,11 @@ def _curves(axis: Any, part: pd.DataFrame, looks: dict[str, Any]) -> dict[str, A
     floor = curve[curve["learner"] == MAJORITY]
     if len(floor):
         x, value, _, _ = _band(floor)
-        (handles["majority class"],) = axis.plot(x, value, color=GREY, linestyle=":", linewidth=1.3)
+        if from_zero or not _far_below(value, curve):
+            (handles["majority class"],) = axis.plot(x, value, color=GREY, linestyle=":", linewidth=1.3)
+        else:
+            about = {"transform": axis.transAxes, "fontsize": 7.5, "color": GREY, "va": "bottom"}
+            axis.text(0.02, 0.02, f"majority class: {value.min():.0f} to {value.max():.0f}, below", **about)
     for row in whole[whole["learner"] != MAJORITY].to_dict("records"):
         # What labels of every training sentence would give: no function of shots, so a line across.
         label = f"{row['learner']}, all training sentences"
@@ -52,6 +62,15 @@ def _curves(axis: Any, part: pd.DataFrame, looks: dict[str, Any]) -> dict[str, A
     axis.set_xlabel("labelled sentences of the target language")
     axis.margins(x=0.04)
     return handles
+
+
+def _far_below(floor: Any, curve: pd.DataFrame) -> bool:
+    """Is ``floor``, in per cent, further below the learners' bands than half their height?"""
+    known = curve[curve["learner"] != MAJORITY]
+    if known.empty:
+        return False
+    low, high = 100 * known["low"].min(), 100 * known["high"].max()
+    return bool(floor.max() < low - (high - low) / 2)
 
 
 def _no_ticks() -> Any:
@@ -87,7 +106,7 @@ def shots_figure(
         figure, axes = panels(len(facets), 4.8 if len(facets) == 1 else 3.6, 3.6, sharey=True)
         handles: dict[str, Any] = {}
         for axis, (heading, part) in zip(axes, facets, strict=True):
-            handles |= _curves(axis, part, looks)
+            handles |= _curves(axis, part, looks, from_zero=top is not None)
             axis.set_title(heading)
             if top is not None:
                 axis.set_ylim(0, top)

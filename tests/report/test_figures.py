@@ -6,6 +6,7 @@ import pytest
 
 from concept_align.errors import ConceptAlignError
 from concept_align.evaluation.results import combine, table
+from concept_align.report import figures
 from concept_align.report.facets import across
 from concept_align.report.figures import languages_figure, shots_figure
 from concept_align.report.style import COLOURS, look
@@ -92,3 +93,25 @@ def test_without_matplotlib_the_extra_is_named(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConceptAlignError, match=r"concept-align\[plots\]"):
         shots_figure(made.frame, tmp_path / "figure")
+
+
+def drawn(monkeypatch, frame, **options):
+    """The axis of a figure of one setting."""
+    monkeypatch.setattr(figures, "write", lambda figure, stem: figure)
+    (axis,) = shots_figure(frame, "unused", **options).axes
+    return axis
+
+
+def test_a_majority_class_far_below_is_told_in_words_and_does_not_press_the_learners_together(
+    made, monkeypatch
+):
+    axis = drawn(monkeypatch, made.frame)
+    (said,) = [text.get_text() for text in axis.texts]
+    assert said.startswith("majority class") and axis.get_ylim()[0] > 30
+
+
+def test_a_majority_class_near_by_or_on_an_axis_from_zero_is_drawn(made, monkeypatch):
+    near = made.make(learners={"shrink": 0.7, "proto": 0.65, "majority": 0.6})
+    for frame, options in ((table(near.results), {}), (made.frame, {"title": "model", "top": 90})):
+        axis = drawn(monkeypatch, frame, **options)
+        assert not axis.texts and len(axis.lines) == 3
