@@ -14,9 +14,9 @@ last stage is without them, and starts that differ by more than chance are worth
 until all support words are told right and then as long again: near languages are there after an epoch or
 two, and more would wear the start down; far ones are not, and need all of ``adapt_epochs``.
 
-Smoothing makes the start too modest and sharpening makes up for it by chance only, so after each of the three
-stages probabilities are scaled by a temperature of its own (:mod:`..temperature`), chosen on the validation
-languages. It changes no prediction.
+Smoothed labels leave the start too modest, sharpened ones make it far too sure. So what each of the three
+stages says is scaled by a temperature of its own (:mod:`..temperature`), chosen on the validation languages;
+it changes no prediction.
 """
 
 import copy
