@@ -10,6 +10,7 @@ import argparse
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,35 @@ def extract(model: str, about: dict[str, Any], treebanks: Path, langs: str, stor
         "--out", store)  # fmt: skip
 
 
+def trained(how: dict[str, Any], name: str, work: Path, task: str) -> Iterator[Path]:
+    """The folder of each training seed's aligner."""
+    for seed in range(how["seeds"]):
+        yield work / "aligners" / task / f"{name}-{seed}"
+
+
+def train(
+    how: dict[str, Any], inputs: dict[str, str], task: str, seed: int, store: Path, folder: Path
+) -> None:
+    """One aligner."""
+    beside = ["--beside", inputs["beside"]] if inputs["beside"] else []
+    run("meta-train", "--store", store, "--task", task, "--layers", inputs["layers"], *beside,
+        "--learner", how["learner"], "--preset", how["preset"], "--seed", seed, "--out", folder)  # fmt: skip
+
+
+def evaluate(
+    aligners: dict[str, list[Path]], protocol: dict[str, Any], against: list[str], store: Path, out: Path
+) -> None:
+    """All of ``aligners`` that ``protocol`` is about."""
+    given = [
+        word
+        for name in protocol.get("learners", aligners)
+        for folder in aligners.get(name, [])[: protocol.get("seeds")]
+        for word in ("--aligner", f"{name}={folder}")
+    ]
+    run("evaluate", *given, "--store", store, "--shots", ",".join(map(str, protocol["shots"])),
+        "--draws", protocol["draws"], "--across", "--against", ",".join(against), "--out", out)  # fmt: skip
+
+
 def main() -> None:
     settings = tomllib.loads((HERE / "config.toml").read_text())
     parser = argparse.ArgumentParser(
@@ -47,6 +77,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", choices=list(settings["models"]))
     parser.add_argument("--task", action="append", choices=settings["tasks"])
     parser.add_argument("--learner", action="append", choices=list(settings["learners"]))
+    parser.add_argument("--evaluation", action="append", choices=list(settings["evaluations"]))
     parser.add_argument("--only", choices=STEPS, action="append")
     options = parser.parse_args()
     steps = options.only or STEPS
@@ -58,22 +89,21 @@ def main() -> None:
                 parser.error("say with --treebanks where the treebanks are")
             extract(model, about, options.treebanks, settings["langs"], store)
         for task in options.task or settings["tasks"]:
-            aligners: list[str] = []
-            for name in options.learner or settings["learners"]:
-                how = settings["learners"][name]
-                inputs = about[how["inputs"]]
-                beside = ["--beside", inputs["beside"]] if inputs["beside"] else []
-                for seed in range(how["seeds"]):
-                    folder = work / "aligners" / task / f"{name}-{seed}"
-                    aligners += ["--aligner", f"{name}={folder}"]
-                    if "train" in steps:
-                        run("meta-train", "--store", store, "--task", task, "--layers", inputs["layers"],
-                            *beside, "--learner", how["learner"], "--preset", how["preset"],
-                            "--seed", seed, "--out", folder)  # fmt: skip
+            learners = options.learner or list(settings["learners"])
+            aligners = {
+                name: list(trained(settings["learners"][name], name, work, task)) for name in learners
+            }
+            if "train" in steps:
+                for name in learners:
+                    how = settings["learners"][name]
+                    for seed, folder in enumerate(aligners[name]):
+                        train(how, about[how["inputs"]], task, seed, store, folder)
             if "evaluate" in steps:
-                run("evaluate", *aligners, "--store", store, "--shots", ",".join(map(str, settings["shots"])),
-                    "--draws", settings["draws"], "--across", "--against", ",".join(settings["against"]),
-                    "--out", work / "evaluate" / task)  # fmt: skip
+                for which, protocol in settings["evaluations"].items():
+                    if which in (options.evaluation or settings["evaluations"]):
+                        evaluate(
+                            aligners, protocol, settings["against"], store, work / "evaluate" / which / task
+                        )
     if "tables" in steps:
         from tables import write
 

@@ -1,4 +1,8 @@
-"""From a work folder to what is committed: results.csv, comparisons.csv, gains.csv, summaries and figures."""
+"""From a work folder to what is committed, for each evaluation: tables, summaries and figures.
+
+``main`` gives results.csv, comparisons.csv and gains.csv; another evaluation the same with its name behind
+(results-every-learner.csv). A model and task that the work folder has not finished keep their rows.
+"""
 
 import json
 import shutil
@@ -6,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from figure import FIGURE, learners_figure
 
 from concept_align.evaluation.results import save_csv
 from concept_align.evaluation.summary import SUMMARIES
@@ -14,39 +19,84 @@ COLUMNS = [
     "model", "layer", "task", "source", "language", "shots", "draw",
     "learner", "metric", "value", "low", "high", "n",
 ]  # fmt: skip
-NUMBERS = {"value": 5, "low": 5, "high": 5}
+TABLES = ("results", "comparisons", "gains")
+MAIN = "main"
 
 
 def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
-    """Collect what ``evaluate`` wrote for every model and task that is finished."""
-    results, comparisons, gains, made = [], [], [], {}
-    for model in settings["models"]:
-        for task in settings["tasks"]:
-            there = work / model / "evaluate" / task
-            if not (there / "evaluation.json").exists():
-                continue
-            frame = pd.read_parquet(there / "results.parquet").assign(model=model)
-            summary = frame["language"].isin(SUMMARIES)
-            # Of single concepts the mean over languages is kept, of draws their mean.
-            kept = frame[(frame["draw"] == -1) & (summary | ~frame["metric"].str.startswith("f1:"))]
-            results.append(kept[COLUMNS])
-            for found, name in ((comparisons, "comparisons"), (gains, "gains")):
-                table = pd.read_csv(there / f"{name}.csv").assign(model=model)
-                found.append(table.drop(columns="revision", errors="ignore"))
-            stem = f"{model.split('-')[0]}-{task}"
-            text = (there / "summary.md").read_text(encoding="utf-8")
-            for figure in sorted(there.glob("*.png")):
-                shutil.copy(figure, folder / f"{stem}-{figure.name}")
-                text = text.replace(f"]({figure.name})", f"]({stem}-{figure.name})")
-            about = json.loads((there / "evaluation.json").read_text())
-            recorded = about["store"]["model"]
-            (folder / f"summary-{stem}.md").write_text(text.replace(recorded, model), encoding="utf-8")
-            made[stem] = {key: about[key] for key in ("protocol", "settings", "notices")}
-            made[stem]["store"] = {**about["store"], "model": model}
-            for setting in made[stem]["settings"]:
-                setting["model"] = model
-    save_csv(pd.concat(results, ignore_index=True).round(NUMBERS), folder / "results.csv")
-    save_csv(pd.concat(comparisons, ignore_index=True).round(5), folder / "comparisons.csv")
-    save_csv(pd.concat(gains, ignore_index=True).round(5), folder / "gains.csv")
-    provenance = {"runs": made, "settings": settings}
-    (folder / "provenance.json").write_text(json.dumps(provenance, indent=2, sort_keys=True) + "\n")
+    """Collect what ``evaluate`` wrote for every evaluation, model and task that is finished."""
+    path = folder / "provenance.json"
+    made = json.loads(path.read_text())["runs"] if path.exists() else {}
+    for evaluation in settings["evaluations"]:
+        found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+        for model in settings["models"]:
+            for task in settings["tasks"]:
+                there = work / model / "evaluate" / evaluation / task
+                if not (there / "evaluation.json").exists():
+                    continue
+                for name, table in tables(there, model).items():
+                    found[name].append(table)
+                stem = named(f"{model.split('-')[0]}-{task}", evaluation)
+                summary(there, folder, stem, model)
+                if evaluation != MAIN:
+                    learners_figure(found["results"][-1], folder / f"{FIGURE}-{model.split('-')[0]}-{task}")
+                made[stem] = about(there, model)
+        for name, parts in found.items():
+            save(folder / f"{named(name, evaluation)}.csv", parts, settings)
+    path.write_text(json.dumps({"runs": made, "settings": settings}, indent=2, sort_keys=True) + "\n")
+
+
+def named(stem: str, evaluation: str) -> str:
+    return stem if evaluation == MAIN else f"{stem}-{evaluation}"
+
+
+def tables(there: Path, model: str) -> dict[str, pd.DataFrame]:
+    """What is kept of the tables of one model and task."""
+    frame = pd.read_parquet(there / "results.parquet").assign(model=model)
+    # Of single concepts the mean over languages is kept, of draws their mean.
+    summary = frame["language"].isin(SUMMARIES)
+    kept = frame[(frame["draw"] == -1) & (summary | ~frame["metric"].str.startswith("f1:"))]
+    others = {
+        name: pd.read_csv(there / f"{name}.csv").assign(model=model).drop(columns="revision", errors="ignore")
+        for name in TABLES[1:]
+    }
+    return {"results": kept[COLUMNS], **others}
+
+
+def save(path: Path, parts: list[pd.DataFrame], settings: dict[str, Any]) -> None:
+    """``parts``, and the rows at ``path`` of models and tasks that none of them is about."""
+    if not parts:
+        return
+    frame = pd.concat(parts, ignore_index=True).round(5)
+    if path.exists():
+        old = pd.read_csv(path)
+        new = set(zip(frame["model"], frame["task"], strict=True))
+        stays = [pair not in new for pair in zip(old["model"], old["task"], strict=True)]
+        frame = pd.concat([old[stays], frame], ignore_index=True)
+    order = {name: place for place, name in enumerate([*settings["models"], *settings["tasks"]])}
+    frame = frame.sort_values(["model", "task"], key=lambda column: column.map(order), kind="stable")
+    save_csv(frame, path)
+
+
+def summary(there: Path, folder: Path, stem: str, model: str) -> None:
+    """``summary-stem.md``, of the main evaluation with its figures."""
+    recorded = json.loads((there / "evaluation.json").read_text())["store"]["model"]
+    text = (there / "summary.md").read_text(encoding="utf-8").replace(recorded, model)
+    for figure in sorted(there.glob("*.png")):
+        shown = f"![{figure.name}]({figure.name})\n\n"
+        if stem.endswith(tuple(f"-{task}" for task in ("upos", "relation"))):
+            shutil.copy(figure, folder / f"{stem}-{figure.name}")
+            text = text.replace(f"]({figure.name})", f"]({stem}-{figure.name})")
+        else:
+            text = text.replace(shown, "")
+    (folder / f"summary-{stem}.md").write_text(text, encoding="utf-8")
+
+
+def about(there: Path, model: str) -> dict[str, Any]:
+    """How it was made."""
+    known = json.loads((there / "evaluation.json").read_text())
+    kept: dict[str, Any] = {key: known[key] for key in ("protocol", "settings", "notices")}
+    kept["store"] = {**known["store"], "model": model}
+    for setting in kept["settings"]:
+        setting["model"] = model
+    return kept
