@@ -64,7 +64,7 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
         target_langs="tr",
         options={"epochs": 1},
     )
-    meta_train(plan(config), tmp_path / "shrink")
+    meta_train(plan(config), tmp_path / "self-train")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code.replace("(7,)", "(1,)"), names)
@@ -88,7 +88,7 @@ def test_the_readme_labels_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     import mini_aligner
 
     _, code, _ = PYTHON
-    mini_aligner.train(mini_aligner.write_store(tmp_path / "store"), tmp_path / "shrink")
+    mini_aligner.train(mini_aligner.write_store(tmp_path / "store"), tmp_path / "self-train")
     (tmp_path / "few.conllu").write_bytes(mini_aligner.treebank("tr", "dev").read_bytes())
     (tmp_path / "more.txt").write_text("Köpek uyuyor ve kedi evde yemek yiyor.\n" * 40, encoding="utf-8")
     monkeypatch.chdir(tmp_path)

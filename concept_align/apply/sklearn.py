@@ -116,7 +116,7 @@ class MetaLearner(BaseEstimator):
 
     def __init__(
         self,
-        learner: str = "shrink",
+        learner: str = "self-train",
         source: str = "en",
         validation: Sequence[str] = (),
         preset: str = "default",

@@ -19,9 +19,9 @@ def meta_train(
     learner: Annotated[
         str | None,
         typer.Option(
-            help="Any number of labelled sentences: shrink, closed-form, self-train. Published: proto. By "
+            help="Any number of labelled sentences: self-train, shrink, closed-form. Published: proto. By "
             "gradient steps: maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, "
-            f"procrustes, ridge, target-only, oracle. {HELP} shrink."
+            f"procrustes, ridge, target-only, oracle. {HELP} self-train."
         ),
     ] = None,
     preset: Annotated[

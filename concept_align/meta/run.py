@@ -45,7 +45,7 @@ class MetaTrainConfig:
     store: str
     layers: str
     beside: str = ""  # those of the layers whose states stand beside an item; "": none
-    learner: str = "shrink"
+    learner: str = "self-train"
     preset: str = "default"
     task: str = "upos"
     source: str = "en"

@@ -83,9 +83,8 @@ def test_a_finished_run_is_known_again_though_its_options_were_given_as_tuples(t
     from concept_align.meta.run import MetaTrainConfig, meta_train, plan
 
     options = {"rank": 4, "hidden": 8, "pooled_epochs": 1, "epochs": 1, "episodes": 2, "shots": (0, 1)}
-    config = MetaTrainConfig(
-        store=str(planted_store), layers="1", train_langs="en,de,fr", validation_langs="et", options=options
-    )
+    langs = {"train_langs": "en,de,fr", "validation_langs": "et"}
+    config = MetaTrainConfig(store=str(planted_store), layers="1", learner="shrink", **langs, options=options)
     assert meta_train(plan(config), tmp_path).seconds > 0
     assert meta_train(plan(config), tmp_path).seconds == 0
 
