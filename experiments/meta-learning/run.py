@@ -51,9 +51,7 @@ def train(
         "--learner", how["learner"], "--preset", how["preset"], "--seed", seed, "--out", folder)  # fmt: skip
 
 
-def evaluate(
-    aligners: dict[str, list[Path]], protocol: dict[str, Any], against: list[str], store: Path, out: Path
-) -> None:
+def evaluate(aligners: dict[str, list[Path]], protocol: dict[str, Any], store: Path, out: Path) -> None:
     """All of ``aligners`` that ``protocol`` is about."""
     given = [
         word
@@ -61,8 +59,9 @@ def evaluate(
         for folder in aligners.get(name, [])[: protocol.get("seeds")]
         for word in ("--aligner", f"{name}={folder}")
     ]
-    run("evaluate", *given, "--store", store, "--shots", ",".join(map(str, protocol["shots"])),
-        "--draws", protocol["draws"], "--across", "--against", ",".join(against), "--out", out)  # fmt: skip
+    shots, against = ",".join(map(str, protocol["shots"])), ",".join(protocol["against"])
+    run("evaluate", *given, "--store", store, "--shots", shots, "--draws", protocol["draws"], "--across",
+        "--against", against, "--out", out)  # fmt: skip
 
 
 def main() -> None:
@@ -101,9 +100,7 @@ def main() -> None:
             if "evaluate" in steps:
                 for which, protocol in settings["evaluations"].items():
                     if which in (options.evaluation or settings["evaluations"]):
-                        evaluate(
-                            aligners, protocol, settings["against"], store, work / "evaluate" / which / task
-                        )
+                        evaluate(aligners, protocol, store, work / "evaluate" / which / task)
     if "tables" in steps:
         from tables import write
 
