@@ -1,7 +1,8 @@
 """From a work folder to what is committed, for each evaluation: tables, summaries and figures.
 
-``main`` gives results.csv, comparisons.csv and gains.csv; another evaluation the same with its name behind
-(results-every-learner.csv). A model and task that the work folder has not finished keep their rows.
+``main`` gives results.csv, comparisons.csv and gains.csv; another evaluation the first two, with its name
+behind (results-every-learner.csv) and without single concepts. A model and task that the work folder has not
+finished keep their rows.
 """
 
 import json
@@ -34,7 +35,7 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
                 there = work / model / "evaluate" / evaluation / task
                 if not (there / "evaluation.json").exists():
                     continue
-                for name, table in tables(there, model).items():
+                for name, table in tables(there, model, whole=evaluation == MAIN).items():
                     found[name].append(table)
                 stem = named(f"{model.split('-')[0]}-{task}", evaluation)
                 summary(there, folder, stem, model)
@@ -50,15 +51,16 @@ def named(stem: str, evaluation: str) -> str:
     return stem if evaluation == MAIN else f"{stem}-{evaluation}"
 
 
-def tables(there: Path, model: str) -> dict[str, pd.DataFrame]:
-    """What is kept of the tables of one model and task."""
+def tables(there: Path, model: str, *, whole: bool) -> dict[str, pd.DataFrame]:
+    """What is kept of the tables of one model and task; unless ``whole``, nothing of single concepts."""
     frame = pd.read_parquet(there / "results.parquet").assign(model=model)
     # Of single concepts the mean over languages is kept, of draws their mean.
     summary = frame["language"].isin(SUMMARIES)
-    kept = frame[(frame["draw"] == -1) & (summary | ~frame["metric"].str.startswith("f1:"))]
+    of_concepts = frame["metric"].str.startswith("f1:")
+    kept = frame[(frame["draw"] == -1) & ((summary & whole) | ~of_concepts)]
     others = {
         name: pd.read_csv(there / f"{name}.csv").assign(model=model).drop(columns="revision", errors="ignore")
-        for name in TABLES[1:]
+        for name in (TABLES[1:] if whole else TABLES[1:2])
     }
     return {"results": kept[COLUMNS], **others}
 
