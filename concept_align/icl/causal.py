@@ -4,6 +4,7 @@ States are numbered as everywhere: layer 0 is what enters the first block, layer
 last layer what the model itself returns.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
@@ -128,11 +129,18 @@ class CausalModel:
                 )
 
     def states(
-        self, layers: Sequence[int], rows: torch.Tensor, columns: torch.Tensor, **inputs: Any
+        self,
+        layers: Sequence[int],
+        rows: torch.Tensor,
+        columns: torch.Tensor,
+        *,
+        cache: Any = None,
+        **inputs: Any,
     ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
         """The base model run on ``inputs``: last states [rows, new, dim], and states [places, dim] by layer.
 
-        Those of ``layers`` are float32 on the CPU, of the places (``rows``, ``columns``) alone.
+        Those of ``layers`` are float32 on the CPU, of the places (``rows``, ``columns``) alone. ``cache`` is
+        what transformers keeps of the pieces before; those of ``inputs`` are added to it.
         """
         kept: dict[int, torch.Tensor] = {}
 
@@ -147,12 +155,19 @@ class CausalModel:
             else:
                 for layer in inner:
                     hooks.callback(_hook(blocks, layer, keep).remove)
-            output = self.base(**inputs, use_cache=inputs.get("past_key_values") is not None)
+            if cache is not None:
+                inputs[_cache_argument(self.base)] = cache
+            output = self.base(**inputs, use_cache=cache is not None)
         final = first_tensor(output[0])
         for layer in layers:
             if layer not in kept:
                 keep(layer, final if blocks is not None else output.hidden_states[layer])
         return final, {layer: kept[layer] for layer in layers}
+
+
+def _cache_argument(base: nn.Module) -> str:
+    """What the model calls its cache: ``past_key_values`` in transformers until it was renamed."""
+    return "cache" if "cache" in inspect.signature(base.forward).parameters else "past_key_values"
 
 
 def _hook(blocks: Sequence[nn.Module], layer: int, keep: Any) -> Any:

@@ -55,12 +55,12 @@ class _OneByOne(Prompting):
         """Log-probabilities [1, contexts, wanted] and states after the pieces ``new``, which are taken in."""
 
     def _last(
-        self, ids: Sequence[int], count: int, layers: tuple[int, ...], **inputs: Any
+        self, ids: Sequence[int], count: int, layers: tuple[int, ...], cache: Any = None
     ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
         """Last states [count, dim] of the last pieces, and of the last one the states of ``layers``."""
         row = torch.tensor([list(ids)], device=self.model.device)
         zero = torch.zeros(1, dtype=torch.int64)
-        final, states = self.model.states(layers, zero, zero + len(ids) - 1, input_ids=row, **inputs)
+        final, states = self.model.states(layers, zero, zero + len(ids) - 1, input_ids=row, cache=cache)
         return final[0, len(ids) - count :], states
 
     def _table(self, chooser: Chooser) -> tuple[torch.Tensor, dict[tuple[int, ...], int]]:
@@ -99,7 +99,7 @@ class CachedLoop(_OneByOne):
             # Without a configuration nothing is forgotten, so the cache can be cut back.
             cache = transformers.DynamicCache()
             if prompt.ids:
-                self._last(prompt.ids, 1, (), past_key_values=cache)
+                self._last(prompt.ids, 1, (), cache=cache)
             self._held = (prompt.ids, cache)
         cache = self._held[1]
         if extra := cache.get_seq_length() - len(prompt.ids):
@@ -110,12 +110,12 @@ class CachedLoop(_OneByOne):
         self, before: Any, new: list[int], chooser: Chooser, layers: tuple[int, ...]
     ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
         table, contexts = self._table(chooser)
-        final, states = self._last(new, 1, layers, past_key_values=before)
+        final, states = self._last(new, 1, layers, cache=before)
         table[0, 0] = self.model.log_probabilities(final, chooser.trie.wanted)[0]
         for label in chooser.trie.pieces:
             if len(label) == 1:
                 continue
-            final, _ = self._last(label[:-1], len(label) - 1, (), past_key_values=before)
+            final, _ = self._last(label[:-1], len(label) - 1, (), cache=before)
             before.crop(1 - len(label))
             found = self.model.log_probabilities(final, chooser.trie.wanted)
             for depth in range(1, len(label)):
