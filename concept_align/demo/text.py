@@ -144,6 +144,6 @@ def next_steps(shown: Shown) -> list[str]:
         "concept-align demo --model bert-base-multilingual-cased --out demo-mbert",
         "concept-align treebanks fetch --out ud",
         f"concept-align extract --model {model} --treebanks ud --langs all --layers {layer} --out runs/store",
-        f"concept-align meta-train --store runs/store {layers} --learner shrink --out runs/shrink",
-        "concept-align evaluate --store runs/store --aligner runs/shrink --out runs/evaluate",
+        f"concept-align meta-train --store runs/store {layers} --out runs/aligner",
+        "concept-align evaluate --store runs/store --aligner runs/aligner --out runs/evaluate",
     ]
