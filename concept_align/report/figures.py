@@ -48,8 +48,10 @@ def _curves(
         if from_zero or not _far_below(value, curve):
             (handles["majority class"],) = axis.plot(x, value, color=GREY, linestyle=":", linewidth=1.3)
         else:
-            about = {"transform": axis.transAxes, "fontsize": 7.5, "color": GREY, "va": "bottom"}
-            axis.text(0.02, 0.02, f"majority class: {value.min():.0f} to {value.max():.0f}, below", **about)
+            # On the right: lines rise with labels, so there is room below them.
+            about = {"transform": axis.transAxes, "fontsize": 7.5, "color": GREY, "ha": "right"}
+            ends = dict.fromkeys(f"{end:.0f}" for end in (value.min(), value.max()))
+            axis.text(0.98, 0.02, f"majority class: {' to '.join(ends)}, below", **about)
     for row in whole[whole["learner"] != MAJORITY].to_dict("records"):
         # What labels of every training sentence would give: no function of shots, so a line across.
         label = f"{row['learner']}, all training sentences"
