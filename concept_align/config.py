@@ -7,7 +7,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -83,6 +83,25 @@ def read_toml(path: str | Path, cls: type[T]) -> T:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"not TOML: {error}", where=str(path), remedy="correct the file") from error
     return from_mapping(cls, values, where=str(path))
+
+
+def parse_settings(words: Sequence[str], *, where: str) -> dict[str, Any]:
+    """Keys and values of ``NAME=VALUE`` words; a value that is not TOML (``adapts=head``) is text.
+
+    UsageError, at the option ``where``, for a word without a name or a value.
+    """
+    import tomllib
+
+    found: dict[str, Any] = {}
+    for word in words:
+        name, _, value = (part.strip() for part in word.partition("="))
+        if not name or not value:
+            raise UsageError(f"{word!r} is not NAME=VALUE", where=where, remedy=f"say {where} epochs=5")
+        try:
+            found[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[name] = value
+    return found
 
 
 def to_mapping(config: Any) -> dict[str, Any]:

@@ -27,6 +27,14 @@ def meta_train(
     preset: Annotated[
         str | None, typer.Option(help=f"default, or faithful: as published, where it was. {HELP} default.")
     ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A setting of the learner, over its preset's: epochs=5, adapts=head, shots=[1,10]; repeat "
+            "for more. --dry-run shows all that there are.",
+        ),
+    ] = None,
     task: Annotated[
         str | None, typer.Option(help=f"upos, relation or feature:NAME (feature:Case). {HELP} upos.")
     ] = None,
@@ -72,6 +80,7 @@ def meta_train(
     json: options.Json = False,
 ) -> None:
     """Learn to align concepts across the training languages of a store."""
+    from ..config import parse_settings
     from ..meta import run
     from ..progress import terminal
 
@@ -79,6 +88,7 @@ def meta_train(
         "store": str(store) if store else None,
         "learner": learner,
         "preset": preset,
+        "options": parse_settings(set_, where="--set") if set_ else None,
         "task": task,
         "layers": layers if layers or config else "-1",
         "beside": beside,

@@ -217,9 +217,14 @@ def _clear(out: Path) -> None:
 
 
 def configure(path: Path | None, values: dict[str, Any]) -> MetaTrainConfig:
-    """The configuration in the TOML file ``path``, with ``values`` (those that are not None) over it."""
+    """The configuration in the TOML file ``path``, with ``values`` (those that are not None) over it.
+
+    Of the learner's options those in ``values`` go over the file's, one by one.
+    """
     given = {key: value for key, value in values.items() if value is not None}
     if path is None:
         return from_mapping(MetaTrainConfig, given, where="options")
     base = read_toml(path, MetaTrainConfig)
+    if "options" in given:
+        given["options"] = {**base.options, **given["options"]}
     return from_mapping(MetaTrainConfig, {**to_mapping(base), **given}, where=str(path))

@@ -132,6 +132,43 @@ def test_an_unknown_option_of_the_learner_is_refused(tmp_path, config):
         run("--config", config, "--out", tmp_path / "out")
 
 
+def test_settings_go_over_those_of_the_file_one_by_one(tmp_path, config):
+    words = ("--set", "rank=2", "--set", "shots=[1, 5]", "--set", "lr=1e-3")
+    found = run("--config", config, "--out", tmp_path / "out", "--dry-run", "--json", *words)
+    options = json.loads(found.stdout)["options"]
+    assert [options[name] for name in ("rank", "hidden", "shots", "lr")] == [2, 8, [1, 5], 1e-3]
+
+
+def test_a_setting_may_be_a_word(tmp_path, planted_store):
+    arguments = (
+        "--store",
+        planted_store,
+        "--train-langs",
+        "en,de,fr",
+        "--layers",
+        "1",
+        "--learner",
+        "pooled",
+    )
+    found = run(*arguments, "--set", "adapts=head", "--out", tmp_path / "out", "--dry-run", "--json")
+    assert json.loads(found.stdout)["options"]["adapts"] == "head"
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("rank", "not NAME=VALUE"),
+        ("=2", "not NAME=VALUE"),
+        ("ranks=2", "did you mean 'rank'"),
+        ("rank=two", "'two' is not int"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path, config, word, message):
+    with pytest.raises(UsageError) as error:
+        run("--config", config, "--out", tmp_path / "out", "--set", word)
+    assert message in str(error.value)
+
+
 def test_the_help_names_every_learner():
     from concept_align.cli.meta_train import meta_train
     from concept_align.meta.learners.registry import NAMES
