@@ -2,10 +2,15 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..report.tables import TextTable
+
+PIPED = 160  # characters of a line where stdout is no terminal
+BETWEEN = 3  # characters between two columns
+FOLDED = 24  # characters that a column which goes on in the next line needs
 
 
 def emit_json(value: Any) -> None:
@@ -20,33 +25,66 @@ def emit_table(
     """A table for people; columns whose place is in ``right`` are aligned to the right.
 
     Where the table is too wide, a last column on the left goes on in the next line: what is long is there.
+    Where that does not do, columns that find no room follow below, beside the first one again.
     """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(show_edge=False, pad_edge=False)
-    for place, column in enumerate(columns):
-        on_right = place in (right or set())
-        last = place == len(columns) - 1
-        table.add_column(
-            column, justify="right" if on_right else "left", no_wrap=on_right or not last, overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*map(Text, row))  # a cell is text, never markup
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else PIPED)
+    last, on_right = len(columns) - 1, right or set()
+    widths = _widths(columns, rows)
+    if last not in on_right:
+        widths[last] = min(widths[last], FOLDED)
     # Not the table's own title, which is folded to the table's width.
     console.print(Text(title, style="italic"), soft_wrap=True)
-    console.print(table)
+    for number, block in enumerate(_blocks(widths, console.width)):
+        table = Table(show_edge=False, pad_edge=False)
+        for place in block:
+            folds = place == last and place not in on_right
+            table.add_column(
+                columns[place],
+                justify="right" if place in on_right else "left",
+                no_wrap=not folds,
+                overflow="fold",
+            )
+        for row in rows:
+            table.add_row(*(Text(row[place]) for place in block))  # a cell is text, never markup
+        if number:
+            console.print()
+        console.print(table)
 
 
 def fitting(table: "TextTable") -> list[list[str]]:
     """The table's rows; without intervals where the terminal is too narrow for them."""
     from shutil import get_terminal_size
 
-    width = get_terminal_size().columns if sys.stdout.isatty() else 160
-    needed = sum(2 + max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True))
-    return table.rows if needed <= width else [[cell.split(" [")[0] for cell in row] for row in table.rows]
+    width = get_terminal_size().columns if sys.stdout.isatty() else PIPED
+    if _whole(_widths(table.columns, table.rows)) <= width:
+        return table.rows
+    return [[cell.split(" [")[0] for cell in row] for row in table.rows]
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Of each column, that of its widest cell."""
+    from rich.cells import cell_len
+
+    return [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+
+
+def _whole(widths: Sequence[int]) -> int:
+    """Of columns side by side, with what is drawn between them."""
+    return sum(widths) + BETWEEN * (len(widths) - 1)
+
+
+def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Places of the columns to print side by side: in each block the first and as many more as have room."""
+    blocks: list[list[int]] = [[0]]
+    for place in range(1, len(widths)):
+        if len(blocks[-1]) > 1 and _whole([widths[one] for one in (*blocks[-1], place)]) > room:
+            blocks.append([0])
+        blocks[-1].append(place)
+    return blocks
 
 
 def say_title(text: str) -> None:
