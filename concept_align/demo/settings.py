@@ -23,8 +23,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
         "episodes": 6,
         "queries": 12,
         "lr": 2e-3,
-        "adapt_epochs": 20,
-        "adapt_lr": 2e-2,
+        "adapt_lr": 1e-3,
         "validation_shots": 5,
     },
     "shrink": {
