@@ -31,7 +31,7 @@ def emit_table(
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else PIPED)
+    console = Console(width=line_width())
     last, on_right = len(columns) - 1, right or set()
     widths = _widths(columns, rows)
     if last not in on_right:
@@ -57,12 +57,16 @@ def emit_table(
 
 def fitting(table: "TextTable") -> list[list[str]]:
     """The table's rows; without intervals where the terminal is too narrow for them."""
-    from shutil import get_terminal_size
-
-    width = get_terminal_size().columns if sys.stdout.isatty() else PIPED
-    if _whole(_widths(table.columns, table.rows)) <= width:
+    if _whole(_widths(table.columns, table.rows)) <= line_width():
         return table.rows
     return [[cell.split(" [")[0] for cell in row] for row in table.rows]
+
+
+def line_width() -> int:
+    """Characters of a line of stdout."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns if sys.stdout.isatty() else PIPED
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:

@@ -1,14 +1,12 @@
 """``concept-align treebanks``: what there is, getting it, checking it, counting it."""
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from . import options
-from .output import emit_json, emit_table, say
+from .output import emit_json, emit_table, line_width, say
 
 app = typer.Typer(
     help="Universal Dependencies treebanks: list, fetch, verify, stats.",
@@ -61,18 +59,13 @@ def list_(
     columns = ["code", "treebank", "family", "script", "licence", "sets"]
     columns += ["here"] if treebanks is not None else []
     left_out = []
-    while len(columns) > 2 and _width(rows, columns) > _room():
+    while len(columns) > 2 and _width(rows, columns) > line_width():
         left_out.append(
             next(name for name in ("licence", "script", "family", "sets", "here") if name in columns)
         )
         columns.remove(left_out[-1])
     more = f"; no room for {', '.join(left_out)}: use a wider terminal or --json" if left_out else ""
     emit_table(f"{len(rows)} treebanks{more}", columns, [_line(row, columns) for row in rows])
-
-
-def _room() -> int:
-    """Columns of the terminal; as :func:`emit_table` has it for pipes."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
 
 def _width(rows: list[dict[str, Any]], columns: list[str]) -> int:

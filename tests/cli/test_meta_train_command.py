@@ -140,17 +140,9 @@ def test_settings_go_over_those_of_the_file_one_by_one(tmp_path, config):
 
 
 def test_a_setting_may_be_a_word(tmp_path, planted_store):
-    arguments = (
-        "--store",
-        planted_store,
-        "--train-langs",
-        "en,de,fr",
-        "--layers",
-        "1",
-        "--learner",
-        "pooled",
-    )
-    found = run(*arguments, "--set", "adapts=head", "--out", tmp_path / "out", "--dry-run", "--json")
+    data = ("--store", planted_store, "--train-langs", "en,de,fr", "--layers", "1")
+    how = ("--learner", "pooled", "--set", "adapts=head")
+    found = run(*data, *how, "--out", tmp_path / "out", "--dry-run", "--json")
     assert json.loads(found.stdout)["options"]["adapts"] == "head"
 
 
