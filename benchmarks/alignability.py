@@ -29,8 +29,8 @@ from scipy.stats import spearmanr
 from side_by_side import arguments, interleaved, report
 from threadpoolctl import threadpool_limits
 
-from concept_align.alignability.measures import MEASURES, Compared
-from concept_align.alignability.permutations import permutations
+from concept_align.correspondence.measures import MEASURES, Compared
+from concept_align.correspondence.permutations import permutations
 from concept_align.seeding import stream
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from side_by_side import EWT_DECILES, arguments, interleaved, report
 
-from concept_align.extract.sinks import states_sink
+from concept_align.extraction.sinks import states_sink
 from concept_align.models.protocol import WordStates
 from concept_align.store import Recipe, States, Store, manifest
 from concept_align.store.keys import words_name

@@ -11,7 +11,7 @@ import torch
 from fake_model import FakeModel
 
 from concept_align.errors import ModelError
-from concept_align.extract import extract
+from concept_align.extraction import extract
 from concept_align.report.names import language_name
 from concept_align.store import Store
 from concept_align.treebanks.concepts import parse_task

@@ -26,8 +26,8 @@ from check_mini import check
 from mini_tagger import Settings, Treebank, tagger
 
 from concept_align.errors import ConceptAlignError, ModelError, StoreError
-from concept_align.extract import Wanted, extract
-from concept_align.extract.plan import still_to_do
+from concept_align.extraction import Wanted, extract
+from concept_align.extraction.plan import still_to_do
 from concept_align.models.load import describe, load
 from concept_align.store import Store
 from concept_align.treebanks import conllu

@@ -12,7 +12,7 @@ import torch
 
 from ..errors import LearningError, TreebankError, UsageError
 from ..evaluation.trained import Trained, read_trained
-from ..extract import BATCH_PIECES, Held, hold
+from ..extraction import BATCH_PIECES, Held, hold
 from ..meta.learners.base import Aligner
 from ..meta.reference import read_reference
 from ..models.protocol import LanguageModel

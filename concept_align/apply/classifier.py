@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..extract import Held
+from ..extraction import Held
 from ..meta.learners.base import Classifier
 from ..spaces.represent import select_items
 from ..spaces.standardise import Standardiser

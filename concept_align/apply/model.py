@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..evaluation.trained import Trained
-from ..extract import make_recipe
+from ..extraction import make_recipe
 from ..models.load import load
 from ..models.protocol import LanguageModel
 from ..models.shipped import NAMES

@@ -9,7 +9,7 @@ from . import options
 from .output import emit_json, emit_table, say
 
 if TYPE_CHECKING:
-    from ..alignability.plan import Plan, Studied
+    from ..correspondence.plan import Plan, Studied
 
 NAME = "alignability"
 
@@ -96,7 +96,7 @@ def alignability(
     its null and its ceiling, the other tables what was asked of them: which concepts correspond, families,
     predictors, transfer, models. A run that was stopped goes on where it was.
     """
-    from ..alignability.study import study
+    from ..correspondence.study import study
     from ..progress import terminal
     from ..report.alignability.study import write_study
 
@@ -159,9 +159,9 @@ def _plan(
     **choices: Any,
 ) -> "Plan":
     """What is asked for, checked against what the stores hold."""
-    from ..alignability.measures import parse_measures
-    from ..alignability.plan import Plan
-    from ..alignability.sampling import Sampling
+    from ..correspondence.measures import parse_measures
+    from ..correspondence.plan import Plan
+    from ..correspondence.sampling import Sampling
     from ..errors import UsageError
     from ..evaluation.results import read
     from ..layers import parse_layers
@@ -210,9 +210,9 @@ def _plan(
 
 
 def _distances(names: tuple[str, ...], typology: list[Path], places: Path | None) -> dict[str, Any]:
-    from ..alignability.questions import features
-    from ..alignability.questions.geography import great_circle
-    from ..alignability.questions.typology import distance, read_typology
+    from ..correspondence.questions import features
+    from ..correspondence.questions.geography import great_circle
+    from ..correspondence.questions.typology import distance, read_typology
 
     tables = {}
     for path in typology:
@@ -247,7 +247,7 @@ def _plain(studied: "Studied") -> dict[str, Any]:
     """Means and the answers, for JSON, which has no NaN."""
     from typing import get_args
 
-    from ..alignability.plan import Question
+    from ..correspondence.plan import Question
 
     found: dict[str, Any] = {"means": [], "notices": list(studied.notices)}
     for one in studied.asked:

@@ -12,7 +12,7 @@ from .output import emit_json, emit_table, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..extract import Done, Estimate, Planned, Report
+    from ..extraction import Done, Estimate, Planned, Report
 
 SINKS = ("states", "statistics")
 
@@ -77,7 +77,7 @@ def extract(
     # What is cheap to get wrong is looked at before the model is loaded.
     files = discover.find(treebanks, langs, _list(splits))
 
-    from .. import extract as room
+    from .. import extraction as room
     from ..layers import parse_layers
     from ..models.load import load
     from ..progress import terminal

@@ -193,7 +193,7 @@ def icl(
 
     scores = None
     if alignability is not None:
-        from ..alignability.table import read
+        from ..correspondence.table import read
 
         scores = read(alignability).frame
     if dry_run:

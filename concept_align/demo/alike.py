@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..alignability import alignability, build
-from ..alignability.study import SHUFFLED
+from ..correspondence import alignability, build
+from ..correspondence.study import SHUFFLED
 from ..progress import Progress
 from ..store import Store
 from ..types import RootPolicy

@@ -14,7 +14,7 @@ from ..evaluation.protocol import Protocol
 from ..evaluation.results import save_csv, table
 from ..evaluation.run import Evaluation
 from ..evaluation.seeds import read_all
-from ..extract import extract
+from ..extraction import extract
 from ..meta.run import configure, meta_train
 from ..meta.run import plan as plan_training
 from ..models.load import load

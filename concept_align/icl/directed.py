@@ -9,12 +9,11 @@ Three questions, each with one Spearman (or Pearson) correlation:
   correlation, both as factors). Do two languages suit each other beyond what either is good for in general?
 
 Pairs share languages, so the unit is the language. The null renames languages in the table of x, rows and
-columns together, as Mantel's does (:mod:`concept_align.alignability.questions.mantel`; Dekker, Krackhardt and
-Snijders 2007): languages of demonstrations among each other, and other targets among each other, for which
-languages have demonstrations is no accident. Intervals are jackknives over languages on Fisher's scale, as
-there; of two kinds of languages the errors add up (two-sample U-statistics: Arvesen 1969). A kind of fewer
-than 4 languages is taken as given, and the interval says nothing of others like them.
-"""
+columns together, as Mantel's does (:mod:`concept_align.correspondence.questions.mantel`; Dekker, Krackhardt
+and Snijders 2007): languages of demonstrations among each other, and other targets among each other, for
+which languages have demonstrations is no accident. Intervals are jackknives over languages on Fisher's
+scale, as there; of two kinds of languages the errors add up (two-sample U-statistics: Arvesen 1969). A kind
+of fewer than 4 languages is taken as given, and the interval says nothing of others like them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..alignability.questions.dyads import LEAST, Floats, jackknife, p_values, random_orders
-from ..alignability.questions.partial import Method, ranked
+from ..correspondence.questions.dyads import LEAST, Floats, jackknife, p_values, random_orders
+from ..correspondence.questions.partial import Method, ranked
 from ..seeding import stream
 
 Kind = Literal["overall", "within-targets", "both-held"]

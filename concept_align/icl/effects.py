@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..alignability.questions.dyads import jackknife
+from ..correspondence.questions.dyads import jackknife
 from ..errors import LearningError
 from ..evaluation.statistics import sign_flip
 from .concept_accuracy import By, accuracy_effects

@@ -1,11 +1,11 @@
 r"""Do demonstrations move the target's concept space towards that of their language?
 
 The alignability of the target's space with another language's is measured without and with demonstrations, on
-the same items, by measures of :mod:`concept_align.alignability.measures` with their null of relabelled
+the same items, by measures of :mod:`concept_align.correspondence.measures` with their null of relabelled
 concepts. The interval of the difference d comes from bootstrap draws of the sentences of both languages, the
 target's being the same in both conditions. Draws have the errors of prototypes twice, the sample's and their
 own, so that their mean m lies off d by about as much as d off the truth; as for scores themselves
-(:mod:`concept_align.alignability.intervals`), with the draws' standard deviation s:
+(:mod:`concept_align.correspondence.intervals`), with the draws' standard deviation s:
 
     2 d - m  +-  t sqrt(s^2 + (d - m)^2).
 
@@ -26,12 +26,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..alignability.clouds import Stack, cloud
-from ..alignability.geometry import Geometry
-from ..alignability.measures import Measure, parse_measures
-from ..alignability.pairs import alignability
-from ..alignability.resamples import bootstrap_weights
-from ..alignability.scoring import compare_all
+from ..correspondence.clouds import Stack, cloud
+from ..correspondence.geometry import Geometry
+from ..correspondence.measures import Measure, parse_measures
+from ..correspondence.pairs import alignability
+from ..correspondence.resamples import bootstrap_weights
+from ..correspondence.scoring import compare_all
 from .conditions import Conditions, standardised
 
 BEFORE, AFTER = "before", "after"

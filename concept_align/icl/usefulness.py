@@ -7,7 +7,7 @@ says what would be gained by taking the most alignable language, beside the mean
 
 The results are a tidy table as of ``concept-align evaluate``, in which ``source`` is the language of the
 demonstrations and ``shots`` their number k; alignability is languages x languages, as of
-:func:`concept_align.alignability.questions.table.matrix`.
+:func:`concept_align.correspondence.questions.table.matrix`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..alignability.questions.correlation import correlate
-from ..alignability.questions.dyads import adjusted, jackknife
-from ..alignability.questions.partial import Method
+from ..correspondence.questions.correlation import correlate
+from ..correspondence.questions.dyads import adjusted, jackknife
+from ..correspondence.questions.partial import Method
 from ..errors import UsageError
 from ..evaluation.statistics import sign_flip
 from ..evaluation.summary import SUMMARIES

@@ -6,7 +6,7 @@ Simulations of spaces with a known correspondence, each cell with a random strea
 
 - null: independent spaces. p-values should be uniform; rejections at 0.05 and 0.01.
 - counts: independent spaces of sampled words where the same concepts are rare, debiased and not.
-- power: planted correspondence, against the prediction of ``concept_align.alignability.power``.
+- power: planted correspondence, against the prediction of ``concept_align.correspondence.power``.
 - coverage: samples of words with Zipf-like counts, bootstrap draws, and how often the 95 % interval holds the
   score of the true prototypes.
 
@@ -26,10 +26,10 @@ from scipy.stats import binomtest, kstest
 from simulate import gram, planted, sampled, unit, zipf
 
 from concept_align import atomic
-from concept_align.alignability.intervals import interval
-from concept_align.alignability.measures import parse_measures
-from concept_align.alignability.permutations import TOLERANCE, permutations
-from concept_align.alignability.power import power
+from concept_align.correspondence.intervals import interval
+from concept_align.correspondence.measures import parse_measures
+from concept_align.correspondence.permutations import TOLERANCE, permutations
+from concept_align.correspondence.power import power
 from concept_align.progress import terminal
 from concept_align.seeding import derive, stream
 

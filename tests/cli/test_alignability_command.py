@@ -6,12 +6,12 @@ import pytest
 from fake_model import FakeModel
 from typer.testing import CliRunner
 
-from concept_align.alignability import table
-from concept_align.alignability.score import COLUMNS
 from concept_align.cli import app
+from concept_align.correspondence import table
+from concept_align.correspondence.score import COLUMNS
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS as RESULT_COLUMNS
-from concept_align.extract import extract
+from concept_align.extraction import extract
 from concept_align.treebanks.discover import find
 
 MINI = Path(__file__).parent.parent.parent / "ud_data" / "mini"

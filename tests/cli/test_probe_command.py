@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from concept_align.cli import app
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS
-from concept_align.extract import extract
+from concept_align.extraction import extract
 from concept_align.spaces.probe import Probe
 from concept_align.treebanks.discover import find
 

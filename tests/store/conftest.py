@@ -7,7 +7,7 @@ import pytest
 from fake_model import FakeModel
 from fake_treebank import write
 
-from concept_align.extract import extract
+from concept_align.extraction import extract
 from concept_align.store import Store
 from concept_align.treebanks.discover import TreebankFile
 

@@ -8,7 +8,7 @@ from fake_model import FakeModel, piece_state
 from fake_treebank import write
 
 from concept_align.errors import StoreError
-from concept_align.extract import extract
+from concept_align.extraction import extract
 from concept_align.store import Store
 from concept_align.store.lock import writing
 from concept_align.treebanks import conllu

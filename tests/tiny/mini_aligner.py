@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from concept_align.extract import extract
+from concept_align.extraction import extract
 from concept_align.meta.run import MetaTrainConfig, meta_train, plan
 from concept_align.models.load import load
 from concept_align.treebanks.discover import find

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ...alignability.questions.table import matrix
+from ...correspondence.questions.table import matrix
 from ...errors import UsageError
 from ..base import Selector, Sentence
 from .pool import LooksAt, asked, pool

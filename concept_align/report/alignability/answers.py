@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from ...alignability.plan import Studied
+from ...correspondence.plan import Studied
 from ..names import task_name
 from ..tables import TextTable
 from .names import measure_name, model_name

@@ -7,10 +7,10 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from ...alignability.means import means
-from ...alignability.plan import Asked, Plan, Question, Studied
-from ...alignability.table import Alignability
 from ...atomic import replacing, write_json
+from ...correspondence.means import means
+from ...correspondence.plan import Asked, Plan, Question, Studied
+from ...correspondence.table import Alignability
 from ...evaluation.results import save_csv
 from ..names import language_name, task_name
 from .answers import answers

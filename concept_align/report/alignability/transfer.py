@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...alignability.questions.correlation import Correlation, correlate
+from ...correspondence.questions.correlation import Correlation, correlate
 from ...errors import ConceptAlignError
 from ..style import single, styled, write
 from .families import full_name, groups, short_name

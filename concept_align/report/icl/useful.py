@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...alignability.questions.table import matrix
+from ...correspondence.questions.table import matrix
 from ...errors import UsageError
 from ...evaluation.results import save_csv
 from ...icl.plan import OWN

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
 
-from concept_align.alignability.questions.correlation import Correlation
+from concept_align.correspondence.questions.correlation import Correlation
 from concept_align.errors import ConceptAlignError, UsageError
 from concept_align.report.alignability import (
     concepts_figure,

@@ -1,0 +1,181 @@
+"""Runs: what is computed again, what stays when one fails, and what is told beforehand."""
+
+import errno
+import shutil
+
+import pytest
+from fake_model import FakeModel
+
+from concept_align.errors import ConceptAlignError, StoreError, UsageError
+from concept_align.extraction import Wanted, estimate, extract, make_recipe
+from concept_align.extraction import prepare as preparing
+from concept_align.store import Store
+from concept_align.store.lock import writing
+from concept_align.store.shards import ShardWriter
+from concept_align.treebanks import conllu
+
+EN = "UD_EN-Fake"
+
+
+def contents(folder):
+    """Every file of a folder with its bytes."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_repeated_run_computes_nothing(files, tmp_path):
+    model = FakeModel()
+    extract(model, files, tmp_path / "out", layers=[0, 3])
+    before, model.calls = contents(tmp_path / "out"), 0
+    report = extract(model, files, tmp_path / "out", layers=[0, 3])
+    assert model.calls == 0
+    assert [done.skipped for done in report.done] == [(0, 3), (0, 3)]
+    assert [done.words for done in report.done] == [116, 6]
+    assert report.words_per_second == 0
+    assert contents(tmp_path / "out") == before
+
+
+def test_only_missing_layers_are_run(files, tmp_path):
+    model = FakeModel()
+    asked = []
+    plain = model.word_states
+    model.word_states = lambda *a, **k: asked.append(a[1]) or plain(*a, **k)
+    extract(model, files[:1], tmp_path / "out", layers=[0])
+    extract(model, files[:1], tmp_path / "out", layers=[0, 1, 2])
+    assert asked == [(0,), (1, 2)]
+    extract(model, files, tmp_path / "whole", layers=[0, 1, 2])
+    extract(model, files, tmp_path / "out", layers=[0, 1, 2])
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_force_runs_everything_again_to_the_same_bytes(files, tmp_path):
+    extract(FakeModel(), files, tmp_path / "out", layers=[1])
+    before, model = contents(tmp_path / "out"), FakeModel()
+    extract(model, files, tmp_path / "out", layers=[1], force=True)
+    assert model.calls == 26
+    assert contents(tmp_path / "out") == before
+
+
+def test_lost_annotations_are_written_again_without_running_the_model(files, tmp_path):
+    extract(FakeModel(), files, tmp_path / "out", layers=[1])
+    before, model = contents(tmp_path / "out"), FakeModel()
+    (tmp_path / "out" / EN / "train.words.safetensors").write_bytes(b"x")
+    report = extract(model, files, tmp_path / "out", layers=[1])
+    assert model.calls == 0
+    assert report.done[0].bytes > 0
+    assert contents(tmp_path / "out") == before
+
+
+def test_results_do_not_depend_on_the_batch_size(files, tmp_path):
+    extract(FakeModel(window=1), files, tmp_path / "a", layers=[1], batch_pieces=1)
+    extract(FakeModel(window=50), files, tmp_path / "b", layers=[1], batch_pieces=4096)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_the_model_gets_the_same_blocks_whatever_layers_are_asked_for(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(preparing, "WINDOW_WORDS", 20)
+    monkeypatch.setattr(preparing, "WINDOW_BYTES", 0)
+    seen = []
+    for layers in ([0], [0, 1, 2, 3]):
+        model, blocks = FakeModel(), []
+        plain = model.word_states
+        model.word_states = lambda *a, b=blocks, p=plain, **k: b.append(len(a[0])) or p(*a, **k)
+        extract(model, files[:1], tmp_path / f"out{len(layers)}", layers=layers)
+        seen.append(blocks)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 3
+    one, four = contents(tmp_path / "out1" / EN), contents(tmp_path / "out4" / EN)
+    assert all(four[path] == data for path, data in one.items())
+
+
+def test_memory_for_pieces_is_bounded_for_a_large_treebank(files, tmp_path, monkeypatch):
+    extract(FakeModel(), files, tmp_path / "a", layers=[1])
+    monkeypatch.setattr(preparing, "CACHED", 3)
+    monkeypatch.setattr(preparing, "BLOCK", 4)
+    monkeypatch.setattr(preparing, "WINDOW_WORDS", 20)
+    monkeypatch.setattr(preparing, "WINDOW_BYTES", 0)
+    corpus = conllu.read(files[0].path, language="en", split="train")
+    assert preparing.prepare(FakeModel(), corpus, max_words=128).cached is None
+    extract(FakeModel(), files, tmp_path / "b", layers=[1])
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_a_full_disk_is_a_clear_error_and_keeps_what_was_finished(files, tmp_path, monkeypatch):
+    plain, fills = ShardWriter.append, []
+
+    def full(self, name, rows):
+        fills.extend([1] if name == "words" else [])
+        if len(fills) > 5:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        plain(self, name, rows)
+
+    out = tmp_path / "out"
+    extract(FakeModel(), files[::-1], tmp_path / "whole", layers=[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(ShardWriter, "append", full)
+        with pytest.raises(ConceptAlignError, match="no space left") as caught:
+            extract(FakeModel(window=3), files[::-1], out, layers=[0])
+    assert "is kept" in str(caught.value)
+    assert Store.open(out).layers("UD_DE-Fake", "dev") == (0,)
+    assert Store.open(out).languages("train") == ("en",)  # its annotations
+    assert not list(out.rglob(".*"))
+    model = FakeModel()
+    extract(model, files[::-1], out, layers=[0])
+    assert model.calls == 24
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_model_runs(files, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    model = FakeModel()
+    with pytest.raises(StoreError, match="GB are needed"):
+        extract(model, files, tmp_path / "out", layers=[0])
+    assert model.calls == 0
+
+
+def test_two_extractions_into_one_treebank_do_not_fight(files, tmp_path):
+    with writing(tmp_path / "out" / EN), pytest.raises(StoreError, match="another process"):
+        extract(FakeModel(), files, tmp_path / "out", layers=[0])
+    extract(FakeModel(), files, tmp_path / "out", layers=[0])
+
+
+def test_an_estimate_names_the_exact_bytes_and_writes_nothing(files, tmp_path):
+    out = tmp_path / "out"
+    for sink in ("states", "statistics"):
+        model = FakeModel()
+        recipe = make_recipe(
+            model,
+            pooling=None,
+            save_dtype="auto",
+            max_words=128,
+            max_words_per_concept=None,
+            tasks=("upos", "relation"),
+        )
+        wanted = Wanted(layers=(0, 2), sink=sink, second_moments=True)
+        planned = estimate(model, files, out, recipe, wanted, batch_pieces=64)
+        assert not out.exists()
+        report = extract(model, files, out, layers=[0, 2], sink=sink, second_moments=True)
+        assert planned.bytes == sum(done.bytes for done in report.done)
+        assert planned.bytes == sum(path.stat().st_size for path in out.rglob("*.safetensors"))
+        assert [p.words for p in planned.planned] == [done.words for done in report.done]
+        assert planned.words_per_second > 0
+        again = estimate(model, files, out, recipe, wanted, batch_pieces=64)
+        assert (again.bytes, again.seconds) == (0, 0)
+        shutil.rmtree(out)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"layers": [4]}, "layers 0-3"),
+        ({"layers": []}, "no layer"),
+        ({"layers": [0], "save_dtype": "int8"}, "save-dtype"),
+        ({"layers": [0], "sink": "nowhere"}, "sink"),
+        ({"layers": [0], "sink": "statistics", "tasks": []}, "needs a task"),
+        ({"layers": [0], "max_words": 0}, "at least 1"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_is_made(files, tmp_path, options, says):
+    with pytest.raises(UsageError, match=says):
+        extract(FakeModel(), files, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
