@@ -3,24 +3,63 @@
 A configuration is saved beside the results it made and can be given back to the command that made them.
 """
 
+import ast
 import difflib
+import inspect
+import itertools
 import json
+import re
+import textwrap
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
+from . import aliases
 from .errors import UsageError
 
 T = TypeVar("T")
 
+_RANGE = re.compile(r"(-?\d+)(?:-(-?\d+))?$")
+
+
+@cache
+def field_docs(cls: type) -> dict[str, str]:
+    """What the string right below each field of a dataclass says, in one line; inherited fields too.
+
+    A field without such a string is left out. Needs the class's source.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if not is_dataclass(base):
+            continue
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        body = typing.cast(ast.ClassDef, definition).body
+        for field, below in itertools.pairwise(body):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(below, ast.Expr)
+                and isinstance(below.value, ast.Constant)
+                and isinstance(below.value.value, str)
+            ):
+                found[field.target.id] = " ".join(below.value.value.split())
+    return found
+
 
 def from_mapping(cls: type[T], values: Mapping[str, Any], *, where: str | None = None) -> T:
-    """A ``cls`` from keys and values. UsageError names an unknown key, a missing one or a wrong type."""
+    """A ``cls`` from keys and values, as TOML, JSON or a command line has them.
+
+    Keys of the last release are taken under their new names, with a DeprecationWarning. A tuple may be
+    written as text: ``"en,de"``; with whole numbers also ranges, ``"0-3,7"``. UsageError names an unknown
+    key, a missing one or a wrong type.
+    """
     assert is_dataclass(cls)
-    known = {field.name: field for field in fields(cls)}
+    known = {field.name: field for field in fields(cls) if field.init}
+    values = aliases.rename(values, known)
     for key in values:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
@@ -33,40 +72,112 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], *, where: str | None =
     chosen: dict[str, Any] = {}
     for name, field in known.items():
         if name in values:
-            chosen[name] = _checked(hints[name], values[name], name, where)
+            chosen[name] = checked(hints[name], values[name], name, where=where)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise UsageError(f"missing key {name!r}", where=where, remedy=f"add {name} = ...")
     return typing.cast(T, cls(**chosen))
 
 
-def _checked(hint: Any, value: Any, name: str, where: str | None) -> Any:
-    """``value`` as ``hint`` wants it: lists become tuples, whole numbers floats, nothing else changes."""
+def checked(hint: Any, value: Any, name: str, *, where: str | None = None) -> Any:
+    """``value`` as the type ``hint`` wants it; UsageError, for the option ``name``, where it is not that.
+
+    Lists and comma strings become tuples, whole numbers floats, text paths; nothing else changes.
+    """
+    found = _fitted(hint, value, name, where)
+    if found is _MISFIT:
+        raise UsageError(
+            f"{value!r} is not {describe(hint)}", option=name, where=where, remedy="correct the value"
+        )
+    return found
+
+
+_MISFIT = object()
+
+
+def _fitted(hint: Any, value: Any, name: str, where: str | None) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        wanted = [argument for argument in arguments if argument is not type(None)]
-        return (
-            None
-            if value is None and len(wanted) < len(arguments)
-            else _checked(wanted[0], value, name, where)
-        )
+        return _one_of(arguments, value, name, where)
     if is_dataclass(hint) and isinstance(value, Mapping):
         return from_mapping(typing.cast(type, hint), value, where=f"{where or ''}[{name}]")
-    if origin is tuple and isinstance(value, (list, tuple)):
-        return tuple(_checked(arguments[0], item, name, where) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if origin is tuple:
+        return _tuple(arguments, value, name, where)
     if origin is Literal:
-        fits = value in arguments
+        fits = any(type(one) is type(value) and one == value for one in arguments)
     else:
-        fits = (
-            isinstance(hint, type)
-            and isinstance(value, hint)
-            and not (hint is int and isinstance(value, bool))
-        )
-    if fits:
-        return value
-    wish = " or ".join(map(repr, arguments)) if origin is Literal else getattr(hint, "__name__", str(hint))
-    raise UsageError(f"{name} = {value!r} is not {wish}", where=where, remedy="correct the value")
+        kind = origin or hint
+        if kind in (float, Path) and isinstance(value, int if kind is float else str):
+            value = kind(value) if not isinstance(value, bool) else value
+        fits = kind is Any or (isinstance(value, kind) and not (kind is int and isinstance(value, bool)))
+    return value if fits else _MISFIT
+
+
+def _one_of(hints: tuple[Any, ...], value: Any, name: str, where: str | None) -> Any:
+    """``value`` as the first of some types that it fits.
+
+    Text is looked for among fixed names first; it is a list of names only where it has a comma.
+    """
+
+    def rank(hint: Any) -> int:
+        if get_origin(hint) is Literal:
+            return 0
+        if get_origin(hint) is tuple:
+            return 1 if "," in value or get_args(hint)[0] is not str else 3
+        return 2
+
+    for hint in sorted(hints, key=rank) if isinstance(value, str) else hints:
+        found = _fitted(hint, value, name, where)
+        if found is not _MISFIT:
+            return found
+    return _MISFIT
+
+
+def _tuple(arguments: tuple[Any, ...], value: Any, name: str, where: str | None) -> Any:
+    parts: list[Any] | None
+    if isinstance(value, str):
+        words = [part.strip() for part in value.split(",") if part.strip()]
+        parts = _numbers(words, arguments[0]) if arguments[0] in (int, float) else list(words)
+        if parts is None:
+            return _MISFIT
+    elif isinstance(value, (list, tuple)):
+        parts = list(value)
+    else:
+        parts = [value]
+    hints = [arguments[0]] * len(parts) if arguments[-1] is Ellipsis else list(arguments)
+    if len(hints) != len(parts):
+        return _MISFIT
+    found = [_fitted(hint, part, name, where) for hint, part in zip(hints, parts, strict=True)]
+    return _MISFIT if any(one is _MISFIT for one in found) else tuple(found)
+
+
+def _numbers(words: list[str], kind: type) -> list[float] | None:
+    """Numbers, and ranges of whole ones (``0-3``, ``-3--1``); None where one is neither."""
+    found: list[float] = []
+    for word in words:
+        match = _RANGE.match(word) if kind is int else None
+        if match and match[2]:
+            low, high = int(match[1]), int(match[2])
+            if high < low or low < 0 <= high:
+                return None
+            found.extend(range(low, high + 1))
+            continue
+        try:
+            found.append(kind(word))
+        except ValueError:
+            return None
+    return found
+
+
+def describe(hint: Any) -> str:
+    """A type in words: ``int``, ``'a' or 'b'``, ``a list of int``."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return " or ".join(map(repr, arguments))
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(argument) for argument in arguments if argument is not type(None))
+    if origin is tuple:
+        return f"a list of {describe(arguments[0])}"
+    return getattr(hint, "__name__", str(hint))
 
 
 def read_toml(path: str | Path, cls: type[T]) -> T:
@@ -78,17 +189,17 @@ def read_toml(path: str | Path, cls: type[T]) -> T:
             values = tomllib.load(file)
     except OSError as error:
         raise UsageError(
-            f"cannot read: {error.strerror}", where=str(path), remedy="check --config"
+            f"cannot read: {error.strerror}", where=str(path), remedy="check the path"
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"not TOML: {error}", where=str(path), remedy="correct the file") from error
     return from_mapping(cls, values, where=str(path))
 
 
-def parse_settings(words: Sequence[str], *, where: str) -> dict[str, Any]:
+def parse_settings(words: Sequence[str]) -> dict[str, Any]:
     """Keys and values of ``NAME=VALUE`` words; a value that is not TOML (``adapts=head``) is text.
 
-    UsageError, at the option ``where``, for a word without a name or a value.
+    UsageError, for the option ``set``, for a word without a name or a value.
     """
     import tomllib
 
@@ -96,7 +207,7 @@ def parse_settings(words: Sequence[str], *, where: str) -> dict[str, Any]:
     for word in words:
         name, _, value = (part.strip() for part in word.partition("="))
         if not name or not value:
-            raise UsageError(f"{word!r} is not NAME=VALUE", where=where, remedy=f"say {where} epochs=5")
+            raise UsageError(f"{word!r} is not NAME=VALUE", option="set", remedy="write it as epochs=5")
         try:
             found[name] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:

@@ -4,23 +4,40 @@ Every error a user can cause is a :class:`ConceptAlignError`; the command line p
 traceback. Anything else that escapes is a bug of ours and keeps its traceback.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 
 class ConceptAlignError(Exception):
     """An error with a place and a remedy.
 
-    ``where`` names file, line, sentence or option; ``remedy`` says what to do.
+    ``option`` is the argument that is wrong, by its name in Python (``max_words``); ``where`` names a file, a
+    line or a sentence; ``remedy`` says what to do.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, where: str | None = None, remedy: str | None = None) -> None:
-        self.message, self.where, self.remedy = message, where, remedy
+    def __init__(
+        self,
+        message: str,
+        *,
+        option: str | None = None,
+        where: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.message, self.option, self.where, self.remedy = message, option, where, remedy
         super().__init__(message)
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
+        return self.told()
+
+    def told(self, name: Callable[[str], str] = str) -> str:
+        """The error as text; ``name`` writes an argument's name as its reader knows it (``--max-words``).
+
+        In a file (``where``), an argument is a key and keeps its name.
+        """
+        option = name(self.option) if self.option and not self.where else self.option
+        text = ": ".join(part for part in (self.where, option, self.message) if part)
         return f"{text}\n  → {self.remedy}" if self.remedy else text
 
 

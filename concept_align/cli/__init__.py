@@ -48,7 +48,8 @@ def main() -> None:
     try:
         app()
     except ConceptAlignError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        text = error.told(lambda name: "--" + name.replace("_", "-"))
+        print(f"error: {text}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("stopped; what was finished is kept, run the same command again to go on", file=sys.stderr)  # noqa: T201

@@ -88,7 +88,7 @@ def meta_train(
         "store": str(store) if store else None,
         "learner": learner,
         "preset": preset,
-        "options": parse_settings(set_, where="--set") if set_ else None,
+        "options": parse_settings(set_) if set_ else None,
         "task": task,
         "layers": layers if layers or config else "-1",
         "beside": beside,

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -71,3 +72,79 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
     with pytest.raises(UsageError, match="not TOML") as caught:
         config.read_toml(tmp_path / "bad.toml", Inner)
     assert "bad.toml" in str(caught.value)
+
+
+@dataclass(frozen=True)
+class Named:
+    task: str = "upos"
+    """What is compared: ``upos``
+    or another."""
+    support_draws: int = 1
+    undocumented: int = 0
+
+
+@dataclass(frozen=True)
+class Told(Named):
+    layers: tuple[int, ...] | Literal["all"] = "all"
+    """Layers [0 is the embeddings]."""
+    langs: tuple[str, ...] = ("train",)
+    targets: str | tuple[str, ...] | None = None
+    rates: tuple[float, ...] = ()
+    folder: Path | None = None
+    learner: dict = field(default_factory=dict)
+    """Its settings."""
+
+
+def test_what_stands_below_a_field_is_its_text_inherited_or_not():
+    assert config.field_docs(Told) == {
+        "task": "What is compared: ``upos`` or another.",
+        "layers": "Layers [0 is the embeddings].",
+        "learner": "Its settings.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("layers", "6,10", (6, 10)),
+        ("layers", "0-3,7", (0, 1, 2, 3, 7)),
+        ("layers", "-1", (-1,)),
+        ("layers", "-3--2", (-3, -2)),
+        ("layers", 4, (4,)),
+        ("layers", [1, 2], (1, 2)),
+        ("layers", "all", "all"),
+        ("langs", "en, de", ("en", "de")),
+        ("langs", "train", ("train",)),
+        ("langs", "", ()),
+        ("targets", "en,de", ("en", "de")),
+        ("targets", "all", "all"),
+        ("targets", None, None),
+        ("rates", "0.5,1e-3", (0.5, 0.001)),
+        ("folder", "runs/a", Path("runs/a")),
+    ],
+)
+def test_lists_may_be_written_as_text(key, text, value):
+    assert getattr(config.from_mapping(Told, {key: text}), key) == value
+
+
+@pytest.mark.parametrize("text", ["x", "3-1", "1.5", "3--1", "1,,x"])
+def test_text_that_names_no_layers_is_refused(text):
+    with pytest.raises(UsageError, match="is not a list of int or 'all'") as caught:
+        config.from_mapping(Told, {"layers": text})
+    assert caught.value.option == "layers"
+    assert str(caught.value).startswith("layers: ")
+
+
+def test_an_old_key_means_the_new_one_and_warns():
+    with pytest.warns(DeprecationWarning, match="draws is now called support_draws"):
+        assert config.from_mapping(Told, {"draws": 3}).support_draws == 3
+    with pytest.warns(DeprecationWarning):
+        assert config.from_mapping(Told, {"draws": 3, "support_draws": 4}).support_draws == 4
+
+
+def test_an_error_names_an_argument_as_its_reader_writes_it():
+    error = UsageError("too few", option="max_words", remedy="say 1")
+    assert str(error) == "max_words: too few\n  → say 1"
+    assert error.told(lambda name: f"--{name}") == "--max_words: too few\n  → say 1"
+    in_a_file = UsageError("too few", option="max_words", where="run.toml")
+    assert in_a_file.told(lambda name: f"--{name}") == "run.toml: max_words: too few"
