@@ -1,4 +1,5 @@
-# `make demo` runs the main job, `make test` the tests; each first makes the environment it needs.
+# `make demo` runs the main job, `make test` the tests, `make docs` builds the documentation into site/; each
+# first makes the environment it needs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ TORCH ?= torch==2.13.0
 TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 WORKERS ?= 2
 
-.PHONY: env demo test lint bench clean
+.PHONY: env demo test lint docs bench clean
 
 env: $(VENV)/.ready
 
@@ -18,7 +19,7 @@ $(VENV)/.ready: pyproject.toml setup.py Makefile
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c "import sys; sys.exit('Python 3.11 or later is needed: make env PYTHON=python3.11') if sys.version_info < (3, 11) else 0"
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install "$(TORCH)+cpu" 2>/dev/null || $(PIP) install "$(TORCH)"
-	@$(PIP) install -e ".[plots,gguf,models,dev,bench]"
+	@$(PIP) install -e ".[gguf,models,dev,docs,bench]"
 # The source archive of learn2learn carries C files too old to compile; build_ext makes them anew. Its own
 # dependencies are not needed for the algorithms used here.
 	@$(BIN)/python -c "import importlib.metadata as m; m.version('learn2learn')" 2>/dev/null \
@@ -39,9 +40,13 @@ lint: env
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+docs: env
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "look at site/index.html"
+
 bench: env
 	@for script in parse extract store meta alignability icl cli_start; do \
 	  echo "benchmarks/$$script.py --quick"; $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo site

@@ -1,9 +1,14 @@
-"""Shared fixtures: where real treebanks are, when they are to be had."""
+"""Shapes of arrays are checked in every test; shared fixtures."""
 
 import os
 from pathlib import Path
 
 import pytest
+import shapes
+
+# Before the package is imported: only later imports are checked. CONCEPT_ALIGN_SHAPES=0 turns it off.
+if os.environ.get("CONCEPT_ALIGN_SHAPES", "1") != "0":
+    shapes.install("concept_align")
 
 REPOSITORY = Path(__file__).parent.parent
 
