@@ -56,8 +56,8 @@ def main() -> None:
     parser.add_argument("--feedback", default="predicted", choices=("predicted", "gold"))
     parser.add_argument("--queries", type=int, help="how many, 10 at most (4 with --quick)")
     options = parser.parse_args()
+    from concept_align.icl.causal import load_causal
     from concept_align.icl.labels import label_set
-    from concept_align.icl.load import load_causal
     from concept_align.icl.naive import CachedLoop, NaiveScorer
     from concept_align.icl.scoring import CausalScorer
     from concept_align.models.gguf import packaged_model

@@ -21,7 +21,7 @@ class Prompting(ABC):
     def __init__(self, model: CausalModel, template: Template = TEMPLATES[DEFAULT]) -> None:
         self.model, self.template = model, template
         self.name, self.revision = model.name, model.revision
-        self.layers, self.dim, self.window = model.layers, model.dim, model.window
+        self.layers, self.dim, self.window = model.layers, model.dim, model.max_pieces
         self.layout = Layout(model.cutter, model.tokenizer, template)
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:

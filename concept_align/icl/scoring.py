@@ -14,9 +14,8 @@ from ..models.batches import batches
 from ..models.capture import close, first_tensor
 from .attention import Cache
 from .base import Feedback, Prompt, Scored, Sentence
-from .causal import CausalModel
+from .causal import CausalModel, load_causal
 from .layout import Laid
-from .load import load_causal
 from .naive import CachedLoop
 from .prompting import Chooser, Prompting, filled
 from .reading import reading

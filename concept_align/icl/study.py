@@ -13,8 +13,8 @@ from ..progress import Progress
 from ..treebanks import conllu
 from .asking import SCORES, Ask
 from .base import LabelSet, Selector, Sentence
+from .causal import load_causal
 from .labels import label_set
-from .load import load_causal
 from .plan import OWN, Plan
 from .run import Studied, run
 from .scoring import CausalScorer

@@ -6,8 +6,8 @@ wanted block ends the forward pass. The blocks are found by their number, not by
 believed only if the states they give equal those of ``output_hidden_states=True``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -66,15 +66,7 @@ class Capture:
             if layer == last and (layer < self.layers or self.final_norm == "pre"):
                 raise _Enough
 
-        with ExitStack() as hooks:
-            for layer in wanted:
-                if layer == 0:
-                    handle = self.blocks[0].register_forward_pre_hook(_entering(keep), with_kwargs=True)
-                elif layer < self.layers or self.final_norm == "pre":
-                    handle = self.blocks[layer - 1].register_forward_hook(_leaving(keep, layer))
-                else:
-                    continue
-                hooks.callback(handle.remove)
+        with self.taking(wanted, keep):
             try:
                 output = self.module(input_ids=ids, attention_mask=mask)
                 if last == self.layers and self.final_norm != "pre":
@@ -87,6 +79,24 @@ class Capture:
                 shape = "nothing" if found is None else f"states of shape {tuple(found.shape)}"
                 raise ModelError(f"layer {layer} gave {shape} for {tuple(ids.shape)} pieces")
         return {layer: kept[layer] for layer in layers}
+
+    @contextmanager
+    def taking(self, layers: Iterable[int], keep: Callable[[int, torch.Tensor], None]) -> Iterator[None]:
+        """Inside, ``keep`` gets each of ``layers`` and its states as blocks put them out.
+
+        The last layer is not among them where the model norms it; none is where the blocks are not known.
+        """
+        with ExitStack() as hooks:
+            blocks = self.blocks or ()
+            for layer in layers if blocks else ():
+                if layer == 0:
+                    handle = blocks[0].register_forward_pre_hook(_entering(keep), with_kwargs=True)
+                elif layer < self.layers or self.final_norm == "pre":
+                    handle = blocks[layer - 1].register_forward_hook(_leaving(keep, layer))
+                else:
+                    continue
+                hooks.callback(handle.remove)
+            yield
 
 
 def _entering(keep: Callable[[int, torch.Tensor], None]) -> Callable[..., None]:

@@ -4,7 +4,7 @@ Only the base model is loaded, without its language-model head; of an encoder-de
 No model's own code is ever run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -86,21 +86,39 @@ def load(
     overrides ``device``. ``fast_matmul`` lets fp32 products on the CPU go through oneDNN where that is
     exact. Raises ModelError with a remedy for anything that stands in the way.
     """
+    architecture = ""
+
+    def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
+        nonlocal architecture
+        module = _base_model(origin, config, kind, device_map)
+        architecture = type(module).__name__
+        return _text_part(module, config)
+
+    module, tokenizer, origin = opened(name, read, revision, dtype, device, device_map, offline)
+    module.config.use_cache = False  # type: ignore[union-attr]
+    return TransformersModel(
+        module, tokenizer, name=name, revision=origin.revision, architecture=architecture, fast=fast_matmul
+    )
+
+
+def opened(
+    name: str,
+    read: Callable[[Origin, Any, torch.dtype], nn.Module],
+    revision: str | None,
+    dtype: str,
+    device: str,
+    device_map: str | None,
+    offline: bool,
+) -> tuple[nn.Module, Any, Origin]:
+    """The module that ``read`` makes of the files called ``name``, on its device, and its tokenizer."""
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     with quiet(), explained(name):
         origin = locate(name, revision, offline)
         config = configuration(origin)
         tokenizer = transformers.AutoTokenizer.from_pretrained(origin.path, **loading_options(origin))
-        module = _base_model(origin, config, kind, device_map)
-        architecture = type(module).__name__
-        module = _text_part(module, config)
-        if device_map is None:
-            module = module.to(place)
-        module.config.use_cache = False  # type: ignore[union-attr]
-    return TransformersModel(
-        module, tokenizer, name=name, revision=origin.revision, architecture=architecture, fast=fast_matmul
-    )
+        module = read(origin, config, kind)
+        return module if device_map is not None else module.to(place), tokenizer, origin
 
 
 def choose_device(device: str) -> torch.device:

@@ -1,7 +1,6 @@
 """A transformers model behind the protocol: sentences to pieces, pieces to word states."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,18 @@ from torch import nn
 from ..errors import ModelError, UsageError
 from ..types import POOLINGS, ModelKind, Pooling
 from .batches import batches, windows
-from .capture import all_hidden_states, close, find_capture
+from .capture import all_hidden_states, close
 from .faults import explained_memory, refuse_broken
-from .matmul import fast_matmul
-from .pieces import PieceCutter
+from .frozen import FrozenModel
 from .pooling import pool, word_index
 from .protocol import Pieces, WordStates
-from .shape import embeddings, input_device, pad_id, window
 
 # What a window of word states may take in memory, and how many words it holds at least.
 WINDOW_BYTES = 256 * 2**20
 WINDOW_WORDS = 2048
-_PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
-_PROBE_PIECES = 12
 
 
-class TransformersModel:
+class TransformersModel(FrozenModel):
     """A frozen base model of transformers and its fast tokenizer, as a :class:`LanguageModel`.
 
     ``module`` returns hidden states (a decoder, an encoder, the encoder half of both); it is put into
@@ -45,97 +40,44 @@ class TransformersModel:
         architecture: str | None = None,
         fast: bool = True,
     ) -> None:
-        self.name, self.revision = name, revision
-        self.architecture = architecture or type(module).__name__
-        self.module, self.tokenizer = module.eval(), tokenizer
-        self.device = input_device(module)
-        self.dtype: torch.dtype = next(module.parameters()).dtype
-        self._fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
-        self._cutter = PieceCutter(tokenizer, name)
-        self.has_start = self._cutter.has_start
-        config: Any = module.config
-        self._embeddings = embeddings(module)
-        self._refuse_misfits()
-        self._pad = pad_id(config, tokenizer)
-        self.max_pieces = window(config, tokenizer)
-        notes: list[str] = []
-        with explained_memory(name), torch.inference_mode(), self._products():
-            self._probe(notes)
-        self.notes = tuple(notes)
+        self.notes: tuple[str, ...] = ()
+        super().__init__(
+            module, module, tokenizer, name=name, revision=revision, architecture=architecture, fast=fast
+        )
+        self.has_start = self.cutter.has_start
 
-    def _products(self) -> Any:
-        return fast_matmul() if self._fast else nullcontext()
-
-    def _refuse_misfits(self) -> None:
-        """transformers makes an empty tokenizer where the files of one are missing, and says nothing."""
-        if not self._embeddings:
-            raise ModelError(
-                f"{self.architecture} does not read text", where=self.name, remedy="use a text model"
-            )
-        if self._cutter.vocabulary < self._embeddings // 10:
-            raise ModelError(
-                f"its tokenizer knows {self._cutter.vocabulary} pieces, the model {self._embeddings}",
-                where=self.name,
-                remedy="the tokenizer's files (tokenizer.json) are missing or another's: fetch them again",
-            )
-
-    def _probe(self, notes: list[str]) -> None:
-        tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2
-        row = self._cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
-        self._refuse_unknown_pieces(max(row))
-        ids = torch.tensor([row], device=self.device)
-        ones = torch.ones_like(ids)
-        try:
-            all_hidden_states(self.module, ids, ones)
-        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-            raise ModelError(
-                f"{self.architecture} does not run on text alone ({error})"[:300],
-                where=self.name,
-                remedy="use a text encoder or decoder",
-            ) from error
-        self._capture = find_capture(self.module, ids, ones, tolerance)
-        if self._capture.blocks is None:
-            notes.append(f"{self.architecture}: blocks not found, every layer is computed each time")
-        self.layers, self.final_norm = self._capture.layers, self._capture.final_norm
-        states = all_hidden_states(self.module, ids, ones)
-        self.dim = int(states[-1].shape[-1])
+    def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
+        ids, ones = self.probe_ids, torch.ones_like(self.probe_ids)
         self.largest = max(float(layer.abs().max()) for layer in states)
-        if any(int(layer.shape[-1]) != self.dim for layer in states):
-            raise ModelError("its layers differ in width", where=self.name, remedy="use another model")
-
         changed = ids.clone()
         changed[0, -1] = ids[0, 1] if ids[0, -1] != ids[0, 1] else ids[0, 2]
         seen = all_hidden_states(self.module, changed, ones)[-1]
-        causal = close(seen[:, :-1], states[-1][:, :-1], tolerance)
+        causal = close(seen[:, :-1], states[-1][:, :-1], self.tolerance)
         self.kind: ModelKind = "decoder" if causal else "encoder"
 
         padded = torch.cat([changed, ids])
-        padded[1, -3:] = self._pad
+        padded[1, -3:] = self.pad
         mask = torch.ones_like(padded)
         mask[1, -3:] = 0
         together = all_hidden_states(self.module, padded, mask)[-1][1:, :-3]
         alone = all_hidden_states(self.module, ids[:, :-3], ones[:, :-3])[-1]
-        self._reads_padding = not close(together, alone, tolerance)
+        self._reads_padding = not close(together, alone, self.tolerance)
+        if self._capture.blocks is None:
+            self.notes += (f"{self.architecture}: blocks not found, every layer is computed each time",)
         if self._reads_padding:
-            notes.append(f"{self.architecture}: padding changes states, so batches hold equal lengths only")
-
-    def _refuse_unknown_pieces(self, largest: int) -> None:
-        if largest >= self._embeddings:
-            raise ModelError(
-                f"the tokenizer gives piece {largest}, the model has {self._embeddings}",
-                where=self.name,
-                remedy="the tokenizer belongs to another model: fetch both again",
+            self.notes += (
+                f"{self.architecture}: padding changes states, so batches hold equal lengths only",
             )
 
     def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
         """The pieces of one sentence; ModelError naming the word where one gets no piece."""
-        return self._cutter.cut(text, spans)
+        return self.cutter.cut(text, spans)
 
     def pieces_many(
         self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]
     ) -> list[Pieces | ModelError]:
         """The pieces of many sentences at once; in place of a sentence that cannot be cut, its error."""
-        return self._cutter.cut_many(texts, spans)
+        return self.cutter.cut_many(texts, spans)
 
     def word_states(
         self,
@@ -189,7 +131,7 @@ class TransformersModel:
         words = {layer: self._empty(int(offsets[-1])) for layer in layers}
         start = {layer: self._empty(len(sentences)) for layer in layers if self.has_start}
         lengths = np.array([len(sentence.ids) for sentence in sentences], dtype=np.int64)
-        with explained_memory(self.name), self._products():
+        with explained_memory(self.name), self.running():
             for rows in batches(lengths, batch_pieces, equal_lengths=self._reads_padding):
                 batch = [sentences[row] for row in rows]
                 ids, mask = self._padded(batch)
@@ -220,7 +162,7 @@ class TransformersModel:
         """Piece ids and attention mask [rows, longest], padded on the right."""
         lengths = np.array([len(sentence.ids) for sentence in batch])
         mask = np.arange(lengths.max()) < lengths[:, None]
-        ids = np.full(mask.shape, self._pad, dtype=np.int64)
+        ids = np.full(mask.shape, self.pad, dtype=np.int64)
         ids[mask] = np.concatenate([sentence.ids for sentence in batch])
         self._refuse_unknown_pieces(int(ids.max()))
         return (

@@ -5,7 +5,7 @@ import torch
 from tiny_models import DIM, tiny_folder
 
 from concept_align.errors import ModelError
-from concept_align.icl.load import load_causal
+from concept_align.icl.causal import load_causal
 
 
 def test_an_encoder_is_refused():

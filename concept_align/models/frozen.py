@@ -1,0 +1,111 @@
+"""What every frozen model of transformers is checked for before anything is read from it.
+
+Its tokenizer must be its own, it must run on text alone, and which blocks give which layer is proven on a
+probe against the model's own hidden states (:mod:`.capture`).
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..errors import ModelError
+from ..types import FinalNorm
+from .capture import all_hidden_states, find_capture
+from .faults import explained_memory
+from .matmul import fast_matmul
+from .pieces import PieceCutter
+from .shape import embeddings, input_device, pad_id, window
+
+_PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
+_PROBE_PIECES = 12
+
+
+class FrozenModel:
+    """A model of transformers in evaluation mode, and its fast tokenizer.
+
+    ``module`` is the whole model and ``base`` the part of it that gives hidden states (the same where there
+    is no head). ``config`` is the part of its configuration that is about text.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        base: nn.Module,
+        tokenizer: Any,
+        *,
+        name: str,
+        revision: str,
+        architecture: str | None = None,
+        fast: bool = True,
+    ) -> None:
+        self.name, self.revision = name, revision
+        self.architecture = architecture or type(module).__name__
+        self.module, self.base, self.tokenizer = module.eval(), base, tokenizer
+        self.device = input_device(module)
+        self.dtype: torch.dtype = next(module.parameters()).dtype
+        self.tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2  # of states that should be equal
+        self._fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
+        self.cutter = PieceCutter(tokenizer, name)
+        config: Any = module.config
+        config = config if base is module else config.get_text_config()
+        self.pad = pad_id(config, tokenizer)
+        self.max_pieces = window(config, tokenizer)
+        self._embeddings = embeddings(module)
+        self._refuse_misfits()
+        with explained_memory(name), self.running():
+            self._probe()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Inference, with the fastest exact matrix products."""
+        with torch.inference_mode(), fast_matmul() if self._fast else nullcontext():
+            yield
+
+    def _refuse_misfits(self) -> None:
+        """transformers makes an empty tokenizer where the files of one are missing, and says nothing."""
+        if not self._embeddings:
+            raise ModelError(
+                f"{self.architecture} does not read text", where=self.name, remedy="use a text model"
+            )
+        if self.cutter.vocabulary < self._embeddings // 10:
+            raise ModelError(
+                f"its tokenizer knows {self.cutter.vocabulary} pieces, the model {self._embeddings}",
+                where=self.name,
+                remedy="the tokenizer's files (tokenizer.json) are missing or another's: fetch them again",
+            )
+
+    def _refuse_unknown_pieces(self, largest: int) -> None:
+        if largest >= self._embeddings:
+            raise ModelError(
+                f"the tokenizer gives piece {largest}, the model has {self._embeddings}",
+                where=self.name,
+                remedy="the tokenizer belongs to another model: fetch both again",
+            )
+
+    def _probe(self) -> None:
+        """Find out layers and width, on ``probe_ids`` [1, tokens]."""
+        row = self.cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
+        self._refuse_unknown_pieces(max(row))
+        self.probe_ids = torch.tensor([row], device=self.device)
+        ones = torch.ones_like(self.probe_ids)
+        try:
+            states = all_hidden_states(self.base, self.probe_ids, ones)
+        except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            raise ModelError(
+                f"{self.architecture} does not run on text alone ({error})"[:300],
+                where=self.name,
+                remedy="use a text encoder or decoder",
+            ) from error
+        self._capture = find_capture(self.base, self.probe_ids, ones, self.tolerance)
+        self.layers = self._capture.layers
+        self.final_norm: FinalNorm = self._capture.final_norm
+        self.dim = int(states[-1].shape[-1])
+        if any(int(layer.shape[-1]) != self.dim for layer in states):
+            raise ModelError("its layers differ in width", where=self.name, remedy="use another model")
+        self._probed(states)
+
+    def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
+        """What a kind of model is checked for beyond that, with the probe's ``states`` [1, tokens, dim]."""
