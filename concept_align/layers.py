@@ -1,6 +1,7 @@
 """Layers as people write them: ``7``, ``0-12``, ``3,6,9``, ``all``, ``-1`` (the last)."""
 
 import re
+from collections.abc import Sequence
 
 from .errors import UsageError
 
@@ -19,19 +20,30 @@ def parse_layers(text: str, last: int) -> tuple[int, ...]:
     for part in text.split(","):
         match = _PART.match(part.strip())
         if match is None:
-            raise UsageError(f"cannot read {part.strip()!r} as layers", where="--layers", remedy=_REMEDY)
+            raise UsageError(f"cannot read {part.strip()!r} as layers", option="layers", remedy=_REMEDY)
         low = _resolve(int(match[1]), last)
         high = _resolve(int(match[2]), last) if match[2] else low
         if high < low:
-            raise UsageError(f"the range {part.strip()!r} runs backwards", where="--layers", remedy=_REMEDY)
+            raise UsageError(f"the range {part.strip()!r} runs backwards", option="layers", remedy=_REMEDY)
         found.update(range(low, high + 1))
     return tuple(sorted(found))
 
 
-def side_by_side(layers: tuple[int, ...], beside: tuple[int, ...] = ()) -> str:
-    """How results name representations: ``7``, ``6+10+13``; ``6+10+13~10`` with states of layer 10 beside."""
+def resolve_layers(layers: int | Sequence[int] | str, last: int) -> tuple[int, ...]:
+    """Layers as Python gives them, ascending: 7, [6, 10], -1 (the last) or "all"; text is parsed as above.
+
+    Raises UsageError for what is no layer of a model that has layers ``0..last``.
+    """
+    if isinstance(layers, str):
+        return parse_layers(layers, last)
+    chosen = [layers] if isinstance(layers, int) else list(layers)
+    return tuple(sorted({_resolve(int(layer), last) for layer in chosen}))
+
+
+def side_by_side(layers: tuple[int, ...], context: tuple[int, ...] = ()) -> str:
+    """How results name representations: ``7``, ``6+10+13``; ``6+10+13~10`` with context of layer 10."""
     name = "+".join(map(str, layers))
-    return f"{name}~{'+'.join(map(str, beside))}" if beside else name
+    return f"{name}~{'+'.join(map(str, context))}" if context else name
 
 
 def _resolve(layer: int, last: int) -> int:
@@ -39,7 +51,7 @@ def _resolve(layer: int, last: int) -> int:
     if not 0 <= resolved <= last:
         raise UsageError(
             f"no layer {layer}: the model has layers 0-{last}",
-            where="--layers",
+            option="layers",
             remedy=f"choose from 0 (the embeddings) to {last}, or all",
         )
     return resolved

@@ -11,6 +11,7 @@ MwtPolicy = Literal["share", "first", "skip"]
 RootPolicy = Literal["start", "exclude"]
 ModelKind = Literal["encoder", "decoder"]
 FinalNorm = Literal["pre", "post", "none"]
+Standardisation = Literal["none", "global", "language"]
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from concept_align.errors import StoreError
-from concept_align.spaces.files import load_tensors, save_tensors
 from concept_align.spaces.represent import START, select_items
 from concept_align.spaces.standardise import Standardiser, StandardiserFitter
 from concept_align.store import Store
 from concept_align.store.keys import words_name
+from concept_align.tensors import load_tensors, save_tensors
 from concept_align.treebanks.concepts import Task
 from concept_align.types import Split
 

@@ -13,9 +13,9 @@ from ..errors import UsageError
 from ..progress import Progress, Silent
 from ..spaces.probe import probe_config
 from ..spaces.source import FeatureSource
-from ..spaces.standardise import Standardisation
+from ..spaces.spec import FeatureSpec
 from ..store.store import Store
-from ..types import MwtPolicy, RootPolicy, Split
+from ..types import MwtPolicy, RootPolicy, Split, Standardisation
 from .clouds import Cloud, Stack, cloud
 from .geometry import Geometry
 from .kept import KeptClouds, described
@@ -69,11 +69,13 @@ def build(
         layers = _held(source) if layers is None else layers
         source = FeatureSource(
             source,
-            task,
-            _side_by_side(layers[0]) if layers else (),
-            root=root,
-            mwt=mwt,
-            standardise=standardise,
+            FeatureSpec(
+                task,
+                _side_by_side(layers[0]) if layers else (),
+                root=root,
+                mwt=mwt,
+                standardise=standardise,
+            ),
             cache_bytes=0,  # nothing is loaded twice
         )
     if chosen.space == "probe" and chosen.probe is None:
@@ -165,7 +167,7 @@ def _made(source: FeatureSource, language: str, chosen: Sampling, probes: str | 
         projection=projection,
         min_words=chosen.min_words,
         # The large means of states as they are would leave float32 no digits for what prototypes differ in.
-        dtype=torch.float64 if source.standardise == "none" else torch.float32,
+        dtype=torch.float64 if source.spec.standardise == "none" else torch.float32,
     )
 
 

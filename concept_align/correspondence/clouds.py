@@ -122,12 +122,3 @@ class Stack:
                 self.arrays[key] = np.empty((*leading, *axes, *own.shape[len(leading) :]), dtype=own.dtype)
             place = (language,) if key == "counts" else (layer, language)
             self.arrays[key][(slice(None),) * len(leading) + place] = own
-
-
-def class_means(features: Features) -> torch.Tensor:
-    """float32 [concepts, dim]; 0 for an absent concept."""
-    sums = torch.zeros(len(features.concepts), features.dim, dtype=torch.float64)
-    for begin in range(0, features.words, CHUNK):
-        piece = slice(begin, begin + CHUNK)
-        sums.index_add_(0, features.y[piece], features.x[piece].double())
-    return (sums / features.counts().clamp(min=1)[:, None]).float()

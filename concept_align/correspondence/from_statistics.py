@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
+from ..class_sums import Statistics
 from ..errors import UsageError
-from ..spaces.standardise import FLOOR, Standardisation
-from ..store.statistics import Statistics
+from ..spaces.standardise import FLOOR
 from ..store.store import Store
-from ..types import MwtPolicy, RootPolicy
+from ..types import MwtPolicy, RootPolicy, Standardisation
 from .clouds import Cloud, Stack
 from .geometry import Geometry
 

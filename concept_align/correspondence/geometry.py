@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import LearningError, UsageError
-from ..spaces.files import load_tensors, save_tensors
+from ..tensors import load_tensors, save_tensors
 
 NAME = "geometry"
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from ..errors import StoreError, UsageError
-from ..spaces.files import load_tensors, save_tensors
 from ..spaces.source import FeatureSource
 from ..store.keys import layer_name
 from ..store.store import Store
+from ..tensors import load_tensors, save_tensors
 from ..types import Split
 from .clouds import Cloud
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .questions.dyads import jackknife
+from ..statistics import jackknife
 
 GROUP = ("model", "revision", "layer", "task", "space", "measure", "against")
 COLUMNS = (*GROUP, "pairs", "value", "low", "high", "null_mean", "ceiling", "significant", "n", "languages")

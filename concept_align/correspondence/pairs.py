@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..multiplicity import benjamini_hochberg
 from ..progress import Progress, Silent
+from ..statistics import benjamini_hochberg
 from .choose import every_layer, groups, layers_of, pairs_of
 from .geometry import Geometry
 from .measures import Measure

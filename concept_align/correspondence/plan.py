@@ -6,9 +6,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ..spaces.standardise import Standardisation
 from ..store.store import Store
-from ..types import MwtPolicy, RootPolicy
+from ..types import MwtPolicy, RootPolicy, Standardisation
 from .geometry import Geometry
 from .measures import Measure, parse_measures
 from .pairs import DEFAULT

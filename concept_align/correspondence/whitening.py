@@ -10,18 +10,19 @@ import torch
 
 from ..errors import LearningError
 from ..spaces.features import Features
-from .clouds import CHUNK, class_means
+from ..spaces.prototypes import fit_prototypes
+from .clouds import CHUNK
 
 
 def pooled_within(features: Features, projection: torch.Tensor | None = None) -> tuple[torch.Tensor, float]:
     """float64 [dim, dim] the shrunk covariance of words about their concept's mean, and the shrinkage."""
-    means = class_means(features)
+    means = fit_prototypes(features.stored, features.y, features.concepts).filled()
     dim = features.dim if projection is None else projection.shape[1]
     second = torch.zeros(dim, dim, dtype=torch.float64)
     fourth = torch.zeros((), dtype=torch.float64)
     for begin in range(0, features.words, CHUNK):
         piece = slice(begin, begin + CHUNK)
-        residual = features.x[piece] - means[features.y[piece]]
+        residual = features.rows(piece) - means[features.y[piece]]
         if projection is not None:
             residual = residual @ projection
         second += residual.T @ residual

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..evaluation.baselines import MAJORITY
-from ..evaluation.statistics import holm, sign_flip
 from ..evaluation.summary import SUMMARIES
 from ..seeding import stream
+from ..statistics import holm, sign_flip
 from .settings import SHOTS
 
 RESAMPLES = 2000

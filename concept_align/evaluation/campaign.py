@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..models.matmul import fast_matmul
+from ..matmul import fast_matmul
 from ..progress import Progress
 from ..spaces.source import FeatureSource
 from ..store import Store

@@ -7,10 +7,11 @@ gain is the mean over the languages that have it, bounded by resampling language
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..statistics import percentile_interval
 from .baselines import MAJORITY
 from .evidence import Evidence
 from .protocol import Protocol
-from .resampling import METRICS, interval
+from .resampling import METRICS
 from .summary import point_means
 
 Found = Mapping[tuple[str, int], Mapping[str, Evidence]]  # (learner, shots) -> language -> evidence
@@ -51,7 +52,7 @@ def _languages(a: Mapping[str, Evidence], b: Mapping[str, Evidence], protocol: P
     for metric in METRICS:
         for language in sorted(a.keys() & b.keys()):
             first, second = a[language].cells[metric], b[language].cells[metric]
-            bounds = interval(first.mean - second.mean, protocol.confidence)
+            bounds = percentile_interval(first.mean - second.mean, protocol.confidence)
             yield metric, language, first.value - second.value, *bounds, first.words
 
 
@@ -69,5 +70,5 @@ def _concepts(
                 )
                 for of in (a, b)
             )
-            bounds = interval(first - second, protocol.confidence)
+            bounds = percentile_interval(first - second, protocol.confidence)
             yield f"f1:{concept}", "mean", one - two, *bounds, len(languages)

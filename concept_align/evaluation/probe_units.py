@@ -20,10 +20,9 @@ from .. import seeding
 from ..atomic import write_json
 from ..spaces.probe import ProbeConfig, fit_probe
 from ..spaces.source import FeatureSource
-from ..spaces.standardise import Standardisation
 from ..store.keys import layer_name
 from ..store.store import Store
-from ..types import SPLITS, MwtPolicy, RootPolicy
+from ..types import SPLITS, MwtPolicy, RootPolicy, Standardisation
 
 SCHEMA = 1
 

@@ -16,6 +16,7 @@ from ..errors import UsageError
 from ..progress import Progress, Silent
 from ..spaces.metrics import sentence_counts
 from ..spaces.source import FeatureSource
+from ..spaces.spec import FeatureSpec
 from ..store.store import Store
 from ..types import Split
 from .baselines import MAJORITY
@@ -60,11 +61,7 @@ def sweep(store: Store, plan: Sweep, folder: Path | None, progress: Progress | N
     results: list[Result] = []
     source = FeatureSource(
         store,
-        plan.task,
-        plan.layers[:1],
-        root=plan.root,
-        mwt=plan.mwt,
-        standardise=plan.standardise,
+        FeatureSpec(plan.task, plan.layers[:1], root=plan.root, mwt=plan.mwt, standardise=plan.standardise),
         cache_bytes=0,  # nothing is loaded twice
     )
     for layer in plan.layers:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..seeding import stream
 from ..spaces.metrics import Counts
+from ..statistics import percentile_bounds
 
 METRICS: tuple[str, ...] = ("accuracy", "macro_f1")
 
@@ -93,26 +94,6 @@ def of_seeds(by_seed: Floats, over_seeds: Floats | None, *, lowest: float = 0.0)
     return np.clip((by_seed * over_seeds).sum(-1), lowest, 1)
 
 
-def bounds(resampled: Floats, confidence: float) -> tuple[Floats, Floats]:
-    """Percentile intervals of every column of [resamples, columns]; NaN resamples are left out."""
-    ordered = np.sort(resampled, axis=0)
-    known = np.isfinite(ordered).sum(0)
-    found = []
-    for quantile in ((1 - confidence) / 2, (1 + confidence) / 2):
-        place = quantile * np.maximum(known - 1, 0)
-        below = np.floor(place).astype(np.int64)
-        above = np.minimum(below + 1, np.maximum(known - 1, 0))
-        low, high = (np.take_along_axis(ordered, at[None], axis=0)[0] for at in (below, above))
-        found.append(np.where(known > 0, low + (high - low) * (place - below), np.nan))
-    return found[0], found[1]
-
-
-def interval(resampled: Floats, confidence: float) -> tuple[float, float]:
-    """Percentile interval; resamples that say nothing (NaN: no word was drawn) are left out."""
-    low, high = bounds(resampled[:, None], confidence)
-    return float(low[0]), float(high[0])
-
-
 def cells(
     by_draw: Sequence[Counts],
     weights: NDArray[np.float32],
@@ -160,13 +141,13 @@ def measured(
     values["macro_f1"] = [float(one.macro_f1()) for one in totals]
     found = {}
     for metric in METRICS:
-        low, high = bounds(resamples[metric], confidence)
+        low, high = percentile_bounds(resamples[metric], confidence)
         crossed = _crossed(resamples[metric].reshape(-1, seeds, draws), over_draws)
         found[metric] = Cell(
             int(words.sum()), np.array(values[metric]), low, high, crossed.T.copy(), over_seeds
         )  # fmt: skip
     weighted = np.einsum("rs,src->rc", over_seeds, f1) if over_seeds is not None else f1[0]
-    low, high = bounds(np.where(present, np.clip(weighted + apart, 0, 1), np.nan), confidence)
+    low, high = percentile_bounds(np.where(present, np.clip(weighted + apart, 0, 1), np.nan), confidence)
     by_seed = np.stack([one.f1() for one in totals]).reshape(seeds, draws, -1).mean(1)
     low, high = (np.where(words > 0, end, np.nan) for end in (low, high))
     return found, ConceptScores(by_seed, low, high, words.astype(np.int64))

@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..seeding import stream
+from ..statistics import benjamini_hochberg, holm, percentile_interval, sign_flip, wilcoxon
 from .baselines import MAJORITY
 from .protocol import Protocol
-from .resampling import Cell, Floats, interval, of_seeds
-from .statistics import benjamini_hochberg, holm, sign_flip, wilcoxon
+from .resampling import Cell, Floats, of_seeds
 
 SUMMARIES: tuple[str, ...] = ("mean", "low-resource mean", "worst", "sd", "max-min")
 # What learners are held against where nothing else is said: all pairs of six or fewer, else these.
@@ -118,17 +118,17 @@ def summarise(cells: Mapping[str, Cell], low: tuple[str, ...], protocol: Protoco
     poor = tuple(language for language in languages if language in low)
     for name, chosen in (("mean", languages), ("low-resource mean", poor)):
         if chosen:
-            bounds = interval(_means(cells, chosen, protocol), protocol.confidence)
+            bounds = percentile_interval(_means(cells, chosen, protocol), protocol.confidence)
             yield Summary(name, float(_values(cells, chosen).mean()), *bounds, len(chosen))
     values = _values(cells, languages)
     worst, best = (cells[languages[place]].mean for place in (values.argmin(), values.argmax()))
-    bounds = interval(worst, protocol.confidence)
+    bounds = percentile_interval(worst, protocol.confidence)
     yield Summary("worst", float(values.min()), *bounds, len(languages))
     if len(languages) > 1:
         which, _ = _drawn(languages, len(worst), protocol.seed)
-        bounds = interval(values[which].std(1, ddof=1), protocol.confidence)
+        bounds = percentile_interval(values[which].std(1, ddof=1), protocol.confidence)
         yield Summary("sd", float(values.std(ddof=1)), *bounds, len(languages))
-        bounds = interval(best - worst, protocol.confidence)
+        bounds = percentile_interval(best - worst, protocol.confidence)
         yield Summary("max-min", float(np.ptp(values)), *bounds, len(languages))
 
 
@@ -141,7 +141,7 @@ def _compare(
         return None
     values = _values(first, languages) - _values(second, languages)
     apart = _means(first, languages, protocol) - _means(second, languages, protocol)
-    low, high = interval(apart, protocol.confidence)
+    low, high = percentile_interval(apart, protocol.confidence)
     p = sign_flip(values, seed=protocol.seed)
     better, worse = int((values > 0).sum()), int((values < 0).sum())
     return Comparison(

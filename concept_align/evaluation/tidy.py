@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from ..statistics import percentile_interval
 from .calibration import BINS
 from .evidence import Evidence
 from .gains import Found, Gain
 from .protocol import Protocol
-from .resampling import METRICS, Cell, interval
+from .resampling import METRICS, Cell
 from .results import Result
 from .summary import Comparison, Key, point_means, summarise
 
@@ -117,7 +118,9 @@ def results_of(
 
 
 def _cell_rows(setting: Setting, key: Key, language: str, cell: Cell, confidence: float) -> Iterator[Result]:
-    yield setting.row(key, language, -1, (cell.value, *interval(cell.mean, confidence)), cell.words)
+    yield setting.row(
+        key, language, -1, (cell.value, *percentile_interval(cell.mean, confidence)), cell.words
+    )
     if key[1] > 0 or len(cell.draws) > 1:
         for draw, numbers in enumerate(zip(cell.draws, cell.low, cell.high, strict=True)):
             yield setting.row(key, language, draw, numbers, cell.words)
@@ -132,7 +135,9 @@ def _ece_rows(
     key = (learner, shots, "ece")
     over_seeds = next(iter(by_language.values())).cells[METRICS[0]].over_seeds
     value, resampled = point_means(known, over_seeds, protocol)
-    yield setting.row(key, "mean", -1, (value, *interval(resampled, protocol.confidence)), len(known))
+    yield setting.row(
+        key, "mean", -1, (value, *percentile_interval(resampled, protocol.confidence)), len(known)
+    )
     for language, errors in known.items():
         words = by_language[language].cells[METRICS[0]].words
         yield setting.row(key, language, -1, (float(errors.mean()), _NAN, _NAN), words)
@@ -148,7 +153,9 @@ def _concept_rows(
     over_seeds = next(iter(by_language.values())).cells[METRICS[0]].over_seeds
     by_seed = {code: f1.by_seed[:, place] for code, f1 in known.items()}
     value, resampled = point_means(by_seed, over_seeds, protocol)
-    yield setting.row(key, "mean", -1, (value, *interval(resampled, protocol.confidence)), len(known))
+    yield setting.row(
+        key, "mean", -1, (value, *percentile_interval(resampled, protocol.confidence)), len(known)
+    )
     for code, f1 in known.items():
         numbers = (float(by_seed[code].mean()), f1.low[place], f1.high[place])
         yield setting.row(key, code, -1, numbers, int(f1.words[place]))

@@ -11,9 +11,9 @@ from ..errors import LearningError
 from ..meta.learners.base import Aligner
 from ..meta.learners.saved import read_config
 from ..spaces.source import FeatureSource
-from ..spaces.standardise import Standardisation
+from ..spaces.spec import FeatureSpec
 from ..store import Recipe, Store
-from ..types import MwtPolicy, RootPolicy
+from ..types import MwtPolicy, RootPolicy, Standardisation
 
 PROVENANCE = "provenance.json"
 
@@ -35,13 +35,9 @@ class Represented:
         """The same features of any language of ``store``."""
         return FeatureSource(
             store,
-            self.task,
-            self.layers,
-            root=self.root,
-            mwt=self.mwt,
-            standardise=self.standardise,
-            reference=self.reference,
-            beside=self.beside,
+            FeatureSpec(
+                self.task, self.layers, self.beside, self.root, self.mwt, self.standardise, self.reference
+            ),
             cache_bytes=cache_bytes,
         )
 
@@ -82,7 +78,7 @@ def read_trained(folder: str | Path, name: str | None = None) -> Trained:
         represented = Represented(
             task=features["task"],
             layers=tuple(features["layers"]),
-            beside=tuple(features.get("beside", ())),
+            beside=tuple(features.get("context_layers", features.get("beside", ()))),
             # Told where it matters only: of a task that has heads.
             root=_one_of(RootPolicy, features.get("root", "start")),
             mwt=_one_of(MwtPolicy, features["mwt"]),

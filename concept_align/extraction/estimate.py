@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
+from ..class_sums import Statistics
 from ..models.protocol import LanguageModel
 from ..progress import Progress, Silent
 from ..store import Store
 from ..store.keys import Recipe
 from ..store.shards import file_size, shapes_of
-from ..store.statistics import Statistics, statistics_tensors
+from ..store.statistics import statistics_tensors
 from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.discover import TreebankFile

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from .. import atomic
+from ..class_sums import ClassSums
 from ..errors import ModelError, StoreError
 from ..models.protocol import WordStates
 from ..spaces.represent import represent
@@ -17,7 +18,7 @@ from ..store import manifest
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
 from ..store.shards import Shapes, ShardWriter, file_size
-from ..store.statistics import StatisticsFitter, write_statistics
+from ..store.statistics import write_statistics
 from ..treebanks.concepts import Task
 from ..treebanks.corpus import Annotations
 from ..types import MwtPolicy, RootPolicy
@@ -97,7 +98,7 @@ def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Mar
 class _StatisticsSink:
     def __init__(
         self,
-        fitters: dict[tuple[int, Task], StatisticsFitter],
+        fitters: dict[tuple[int, Task], ClassSums],
         annotations: Annotations,
         root: RootPolicy,
         mwt: MwtPolicy,
@@ -133,8 +134,7 @@ def statistics_sink(
 ) -> Iterator[Sink]:
     """Statistics of each (layer, task) of ``wanted``, written when the block ends well."""
     fitters = {
-        (layer, task): StatisticsFitter(task.concepts, dim, cap=cap, second=second_moments)
-        for layer, task in wanted
+        (layer, task): ClassSums(task.concepts, dim, cap=cap, second=second_moments) for layer, task in wanted
     }
     yield _StatisticsSink(fitters, annotations, root, mwt)
     for (layer, task), fitter in fitters.items():

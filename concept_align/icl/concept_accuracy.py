@@ -18,13 +18,14 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import LearningError, UsageError
-from ..evaluation.resampling import METRICS, Cell, cells, interval, sentence_weights
+from ..evaluation.resampling import METRICS, Cell, cells, sentence_weights
 from ..meta.learners.logistic import fit_logistic
 from ..seeding import stream
 from ..spaces.classify import NearestPrototype
 from ..spaces.features import Features
 from ..spaces.metrics import sentence_counts
 from ..spaces.prototypes import fit_prototypes
+from ..statistics import percentile_interval
 from .conditions import Conditions, standardised
 
 By = Literal["prototype", "probe"]
@@ -55,7 +56,7 @@ def accuracy_effects(
             parts = [_cells(codes, before, weights, confidence) for codes in predicted]
             for metric in METRICS:
                 one, two = (part[metric] for part in parts)
-                low, high = interval(two.mean - one.mean, confidence)
+                low, high = percentile_interval(two.mean - one.mean, confidence)
                 numbers: dict[str, Any] = {"read": read, "by": by, "metric": metric}
                 numbers |= {"before": one.value, "after": two.value, "value": two.value - one.value}
                 rows.append(given.about(layer) | numbers | {"low": low, "high": high, "n": one.words})

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..errors import LearningError
-from ..spaces.features import Features, widened
+from ..spaces.features import Features
 from ..spaces.standardise import StandardiserFitter
 
 ByLayer = Mapping[str, Features]
@@ -66,9 +66,9 @@ def standardised(features: Features) -> Features:
 
     Each language and condition by itself: a prompt that moves all states alike has moved no concept.
     """
-    x = widened(features.x)
+    x = features.x
     standardiser = StandardiserFitter(features.dim).update(x).finish()
-    return replace(features, x=standardiser.states(x))
+    return replace(features, stored=standardiser.states(x))
 
 
 def _list(by_layer: ByLayer) -> str:

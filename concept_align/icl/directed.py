@@ -23,9 +23,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..correspondence.questions.dyads import LEAST, Floats, jackknife, p_values, random_orders
-from ..correspondence.questions.partial import Method, ranked
 from ..seeding import stream
+from ..statistics import LEAST, Floats, Method, jackknife, p_values, random_orders, ranked
 
 Kind = Literal["overall", "within-targets", "both-held"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..correspondence.questions.dyads import jackknife
 from ..errors import LearningError
-from ..evaluation.statistics import sign_flip
+from ..statistics import jackknife, sign_flip
 from .concept_accuracy import By, accuracy_effects
 from .conditions import Conditions
 from .movement import MEASURES, alignability_effects

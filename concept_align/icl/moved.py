@@ -93,7 +93,7 @@ class Moved:
         }
         if not test.k:
             self._held[test.language] = {
-                layer: replace(one, x=one.x.half() if one.x.abs().max() < HALF else one.x)
+                layer: replace(one, stored=one.x.half() if one.x.abs().max() < HALF else one.x)
                 for layer, one in by_layer.items()
             }
             return

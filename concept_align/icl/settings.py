@@ -9,7 +9,7 @@ from ..config import from_mapping, read_toml, to_mapping
 from ..errors import UsageError
 from ..meta.learners import registry as learners
 from ..meta.learners.base import Learner
-from ..spaces.standardise import Standardisation
+from ..types import Standardisation
 from .base import FEEDBACKS, Feedback
 
 AUTO = "auto"

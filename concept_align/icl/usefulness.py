@@ -17,12 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..correspondence.questions.correlation import correlate
-from ..correspondence.questions.dyads import adjusted, jackknife
-from ..correspondence.questions.partial import Method
 from ..errors import UsageError
-from ..evaluation.statistics import sign_flip
 from ..evaluation.summary import SUMMARIES
+from ..statistics import Method, adjusted, correlate, jackknife, sign_flip
 from .directed import KINDS, Cells, cells, directed
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")

@@ -10,7 +10,7 @@ import torch
 
 from ..errors import LearningError
 from ..seeding import derive, stream
-from ..spaces.features import Features, widened
+from ..spaces.features import Features
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
 from .learners.base import Aligner, Classifier, TrainingData
 from .learners.saved import FunctionClassifier
@@ -31,7 +31,7 @@ def identity(data: TrainingData, name: str, config: Mapping[str, Any], seed: int
         features = data.load(language, "train")
         digest.update(repr((language, tuple(features.x.shape), features.offsets.tolist()[-3:])).encode())
         digest.update(features.y.numpy().tobytes())
-        sample = features.x[:: max(1, features.words // 8)]
+        sample = features.rows(slice(None, None, max(1, features.words // 8)))
         digest.update(sample.contiguous().numpy().tobytes())
     return digest.hexdigest()
 
@@ -67,7 +67,7 @@ class WordBatches:
         parts_x, parts_y = [], []
         for place, features in enumerate(self.features):
             rows = torch.from_numpy(chosen[chosen[:, 0] == place, 1])
-            parts_x.append(widened(features.x[rows]))
+            parts_x.append(features.rows(rows))
             parts_y.append(features.y[rows])
         return torch.cat(parts_x), torch.cat(parts_y)
 

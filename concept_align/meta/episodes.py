@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import LearningError
 from ..seeding import stream
-from ..spaces.features import Features, widened
+from ..spaces.features import Features
 from .maps import rounded_up
 
 
@@ -176,7 +176,7 @@ def query_words(
     taken = torch.from_numpy(rows)
     y = targets.index_select(0, taken)
     y[words:] = IGNORED
-    return widened(features.x.index_select(0, taken)), y
+    return features.rows(taken), y
 
 
 def schedule(seed: int, stage: str, epoch: int, languages: Sequence[str], each: int) -> list[tuple[str, int]]:

@@ -87,15 +87,6 @@ def masked(logits: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
     return logits if valid is None else logits.masked_fill(~valid, -torch.inf)
 
 
-def class_means(
-    points: torch.Tensor, labels: torch.Tensor, concepts: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean point of each class [concepts, rank] (0 where it has none) and its count [concepts]."""
-    counts = torch.bincount(labels, minlength=concepts).to(points.dtype)
-    sums = points.new_zeros(concepts, points.shape[1]).index_add(0, labels, points)
-    return sums / counts.clamp(min=1).unsqueeze(1), counts
-
-
 def valid_concepts(source: torch.Tensor, target: torch.Tensor, least: int) -> torch.Tensor:
     """bool [concepts]: those with at least ``least`` training words in both languages' counts."""
     return (source >= least) & (target >= least)

@@ -21,7 +21,7 @@ NAME = "standardiser.safetensors"
 def reference(features: FeatureSource, languages: Sequence[str]) -> Standardiser | None:
     """The statistics of the training ``languages``; None where states are not standardised."""
     found = [one for language in languages if (one := features.standardiser(language)) is not None]
-    if features.standardise != "language":
+    if features.spec.standardise != "language":
         return found[0] if found else None
     return typical(found, {"kind": "typical", "languages": list(languages)})
 

@@ -18,14 +18,14 @@ from .. import atomic, provenance
 from ..config import from_mapping, read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
 from ..layers import parse_layers
-from ..models.matmul import fast_matmul
+from ..matmul import fast_matmul
 from ..progress import Progress, Silent
 from ..seeding import derive
 from ..spaces.source import FeatureSource
-from ..spaces.standardise import Standardisation
+from ..spaces.spec import FeatureSpec
 from ..store import Store
 from ..treebanks import registry as treebanks
-from ..types import MwtPolicy, RootPolicy
+from ..types import MwtPolicy, RootPolicy, Standardisation
 from .card import remove_card, write_card
 from .data import Validation
 from .history import NAME as HISTORY
@@ -103,12 +103,14 @@ def plan(config: MetaTrainConfig) -> Plan:
     learner = registry.create(config.learner, preset=config.preset, task=config.task, options=config.options)
     features = FeatureSource(
         store,
-        config.task,
-        parse_layers(config.layers, store.recipe.layers),
-        root=config.root,
-        mwt=config.mwt,
-        standardise=config.standardise,
-        beside=parse_layers(config.beside, store.recipe.layers) if config.beside else (),
+        FeatureSpec(
+            config.task,
+            parse_layers(config.layers, store.recipe.layers),
+            parse_layers(config.beside, store.recipe.layers) if config.beside else (),
+            root=config.root,
+            mwt=config.mwt,
+            standardise=config.standardise,
+        ),
     )
     here = features.languages("train")
     train = treebanks.select(config.train_langs, here)

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ..errors import ModelError
+from ..matmul import fast_matmul
 from ..types import FinalNorm
 from .capture import all_hidden_states, find_capture
 from .faults import explained_memory
-from .matmul import fast_matmul
 from .pieces import PieceCutter
 from .shape import embeddings, input_device, pad_id, window
 

@@ -1,10 +1,15 @@
 """Labelled representations of one language: what probes and learners train and are tested on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy.typing import ArrayLike, NDArray
+
+from .. import ragged
+from ..errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +23,58 @@ class Features:
 
     language: str
     concepts: tuple[str, ...]
-    x: torch.Tensor  # float32 [words, dim]; float16 where wide, to be widened in use
-    y: torch.Tensor  # int64 [words], index into concepts
+    stored: Float[torch.Tensor, "words dim"]  # in 32 bits, or 16 where wide ones would fill the memory
+    y: Int[torch.Tensor, " words"]  # index into concepts
     offsets: NDArray[np.int64]  # [sents + 1]
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: ArrayLike | torch.Tensor,
+        labels: Sequence[str],
+        *,
+        language: str = "",
+        concepts: Sequence[str] | None = None,
+        sentences: Sequence[int] | None = None,
+    ) -> "Features":
+        """Features of states that a user has as an array.
+
+        ``x`` [words, dim]: any floats. ``labels``: the concept of each word. ``concepts``: their inventory
+        (the labels' own, sorted, by default). ``sentences`` [words], ascending: which sentence each word
+        belongs to; every word is one of its own by default. UsageError where they do not fit.
+
+        >>> Features.from_arrays([[0.0, 1.0], [1.0, 0.0]], ["NOUN", "VERB"], language="en").counts()
+        tensor([1, 1])
+        """
+        stored = torch.as_tensor(np.asarray(x) if not isinstance(x, torch.Tensor) else x).float()
+        names = tuple(concepts) if concepts is not None else tuple(sorted(set(labels)))
+        if stored.ndim != 2 or len(stored) != len(labels):
+            raise UsageError(
+                f"states of shape {tuple(stored.shape)} for {len(labels)} labels",
+                option="x",
+                remedy="give an array [words, dim] with one label for each word",
+            )
+        if not bool(torch.isfinite(stored).all()):
+            raise UsageError("states are not all finite", option="x", remedy="leave those words out")
+        code = {name: place for place, name in enumerate(names)}
+        if odd := sorted(set(labels) - set(code)):
+            raise UsageError(f"labels {', '.join(odd)} are not among the concepts", option="labels")
+        of_word = np.arange(len(labels)) if sentences is None else np.asarray(sentences, dtype=np.int64)
+        if len(of_word) != len(labels) or (np.diff(of_word) < 0).any():
+            raise UsageError("not one ascending number for each word", option="sentences")
+        sents = int(of_word[-1]) + 1 if len(of_word) else 0
+        offsets = ragged.offsets_of(np.bincount(of_word, minlength=sents))
+        y = torch.tensor([code[label] for label in labels], dtype=torch.int64)
+        return cls(language, names, stored, y, offsets)
+
+    @property
+    def x(self) -> Float[torch.Tensor, "words dim"]:
+        """float32 [words, dim]; a copy where they are stored in 16 bits: of some rows, ask :meth:`rows`."""
+        return widened(self.stored)
+
+    def rows(self, places: torch.Tensor | slice) -> Float[torch.Tensor, "chosen dim"]:
+        """float32 representations of the words at ``places`` (indices, a mask or a slice)."""
+        return widened(self.stored[places])
 
     @property
     def words(self) -> int:
@@ -32,20 +86,22 @@ class Features:
 
     @property
     def dim(self) -> int:
-        return int(self.x.shape[1])
+        return int(self.stored.shape[1])
 
-    def counts(self) -> torch.Tensor:
-        """int64 [concepts]: words of each concept."""
+    @property
+    def bytes(self) -> int:
+        """What the representations take in memory."""
+        return self.stored.numel() * self.stored.element_size()
+
+    def counts(self) -> Int[torch.Tensor, " concepts"]:
+        """Words of each concept."""
         return torch.bincount(self.y, minlength=len(self.concepts))
 
     def of_sentences(self, sentences: ArrayLike) -> "Features":
-        """The items of the given sentences (their places, from 0), in the order given, x widened."""
-        sentences = np.asarray(sentences, dtype=np.int64)
-        begin, end = self.offsets[sentences], self.offsets[sentences + 1]
-        lengths = end - begin
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        rows = torch.from_numpy(np.arange(offsets[-1]) + np.repeat(begin - offsets[:-1], lengths))
-        return Features(self.language, self.concepts, widened(self.x[rows]), self.y[rows], offsets)
+        """The items of the given sentences (their places, from 0), in the order given."""
+        taken, offsets = ragged.take(self.offsets, sentences)
+        rows = torch.from_numpy(taken)
+        return Features(self.language, self.concepts, self.rows(rows), self.y[rows], offsets)
 
 
 def widened(x: torch.Tensor) -> torch.Tensor:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from .. import seeding
 from ..errors import LearningError, UsageError
 from ..progress import Progress, Silent
+from ..tensors import load_tensors, save_tensors
 from .classify import CHUNK, middle, similarities
-from .features import Features, widened
-from .files import load_tensors, save_tensors
+from .features import Features
 from .prototypes import ConceptSpace, fit_prototypes
 from .standardise import Standardiser
 
@@ -202,7 +202,7 @@ def fit_probe(
 
     Raises LearningError where there is nothing to learn from, or where training diverges.
     """
-    raw = fit_prototypes(train.x, train.y, train.concepts)
+    raw = fit_prototypes(train.stored, train.y, train.concepts)
     valid = raw.valid(config.min_count)
     centre = middle(raw.prototypes, valid)  # distances do not change; float32 keeps its digits
     prototypes = torch.where(valid[:, None], raw.prototypes - centre, torch.zeros(()))
@@ -219,7 +219,7 @@ def fit_probe(
         begin = 0
         for end in ends:
             piece, begin = rows[begin:end], int(end)
-            x, y = widened(train.x.index_select(0, piece)).sub_(centre), train.y[piece]
+            x, y = train.rows(piece).sub_(centre), train.y[piece]
             if config.min_count > 1:
                 x, y = x[valid[y]], y[valid[y]]
             if len(y) == 0:
@@ -238,7 +238,7 @@ def fit_probe(
             )
         if known is not None:
             z = prototypes @ projection + centre @ projection
-            right = nearest(widened(known.x), projection, z, valid) == known.y
+            right = nearest(known.x, projection, z, valid) == known.y
             history.append(float(right.double().mean()))
             if history[-1] > best[0]:
                 best = (history[-1], epoch, projection.clone())

@@ -1,9 +1,4 @@
-"""The concept space of one language: the mean representation of each concept, from streaming sums.
-
-    c_k = (1 / n_k) * sum of x_i over the words i of concept k
-
-Sums are kept in float64, so that batches in any order and merged parts give what the whole gives.
-"""
+"""The concept space of one language: the mean representation of each concept, c_k = s_k / n_k."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ..errors import LearningError
-from .files import load_tensors, save_tensors
+from ..class_sums import ClassSums, Statistics
+from ..tensors import load_tensors, save_tensors
 
 NAME = "space"
 
@@ -26,6 +21,12 @@ class ConceptSpace:
     counts: torch.Tensor  # int64 [concepts]
     prototypes: torch.Tensor  # float32 [concepts, dim]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, statistics: Statistics, provenance: Mapping[str, Any] | None = None) -> "ConceptSpace":
+        """The space of the words that ``statistics`` sums up."""
+        means = statistics.means().float()
+        return cls(statistics.concepts, statistics.counts, means, dict(provenance or {}))
 
     @property
     def dim(self) -> int:
@@ -60,49 +61,12 @@ class ConceptSpace:
         return cls(tuple(about["concepts"]), tensors["counts"], tensors["prototypes"], about["provenance"])
 
 
-class PrototypeFitter:
-    """Sums and counts of each concept's words; ``finish`` gives the space."""
-
-    def __init__(self, concepts: tuple[str, ...], dim: int) -> None:
-        self.concepts, self.dim = concepts, dim
-        self.counts = torch.zeros(len(concepts), dtype=torch.int64)
-        self.sums = torch.zeros(len(concepts), dim, dtype=torch.float64)
-
-    def update(self, x: torch.Tensor, y: torch.Tensor) -> "PrototypeFitter":
-        """Add words ``x`` [words, dim] (any float dtype) of concepts ``y`` int64 [words]."""
-        if x.shape != (len(y), self.dim):
-            raise LearningError(f"words {tuple(x.shape)} do not fit {len(y)} labels of dimension {self.dim}")
-        self.counts += torch.bincount(y, minlength=len(self.concepts))
-        self.sums.index_add_(0, y, x.double())
-        return self
-
-    def merge(self, other: "PrototypeFitter") -> "PrototypeFitter":
-        """Add what ``other`` has seen: another shard, worker or language."""
-        if other.concepts != self.concepts or other.dim != self.dim:
-            raise LearningError(
-                "spaces with other concepts or another dimension cannot be merged",
-                remedy="fit them for the same task, model and layer",
-            )
-        self.counts += other.counts
-        self.sums += other.sums
-        return self
-
-    def finish(self, provenance: Mapping[str, Any] | None = None) -> ConceptSpace:
-        """The space of all words seen; the fitter may go on after."""
-        means = self.sums / self.counts[:, None]  # 0 / 0 is NaN: an absent concept has no place
-        return ConceptSpace(self.concepts, self.counts.clone(), means.float(), dict(provenance or {}))
-
-
 def fit_prototypes(
     x: torch.Tensor,
     y: torch.Tensor,
     concepts: tuple[str, ...],
     *,
-    chunk: int = 16384,
     provenance: Mapping[str, Any] | None = None,
 ) -> ConceptSpace:
-    """The concept space of ``x`` [words, dim], ``y`` [words], with temporary float64 copies of a chunk."""
-    fitter = PrototypeFitter(concepts, int(x.shape[1]))
-    for begin in range(0, len(y), chunk):
-        fitter.update(x[begin : begin + chunk], y[begin : begin + chunk])
-    return fitter.finish(provenance)
+    """The concept space of ``x`` [words, dim] (any float dtype), ``y`` int64 [words]."""
+    return ConceptSpace.of(ClassSums(concepts, int(x.shape[1])).update(x, y).finish(), provenance)

@@ -5,24 +5,23 @@ side along the dimension.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..layers import side_by_side
-from ..treebanks.concepts import Task, parse_task
+from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.corpus import Annotations
-from ..types import SPLITS, MwtPolicy, RootPolicy, Split
+from ..types import SPLITS, Split
 from .beside import parts
 from .features import Features
 from .represent import WordsAndStart, represent_layers, select_items
-from .standardise import STANDARDISATIONS, Standardisation, Standardiser, fit_layers
+from .spec import FeatureSpec
+from .standardise import Standardiser, fit_layers
 
 CACHE_BYTES = 8 << 30
-WIDE = 2048  # wider standardised representations are kept in float16
+WIDE = 2048  # wider standardised representations are kept in 16 bits, which fill half the memory
 
 
 class _Recipe(Protocol):
@@ -50,69 +49,31 @@ class StateStore(Protocol):
 class FeatureSource:
     """Loads :class:`Features`; keeps what was loaded lately, within ``cache_bytes``.
 
-    ``standardise``: ``language`` takes mean and scale from all words of the language's train split (without
-    one, from its test words: ``notes`` says so), ``global`` from those of the ``reference`` languages
-    together (all that have a train split, if not given), ``none`` leaves states as they are.
+    Standardised by ``language``, states take mean and scale from all words of the language's train split
+    (without one, from its test words: ``notes`` says so); ``global``, from those of the reference languages
+    together; ``none`` leaves states as they are.
     """
 
-    def __init__(
-        self,
-        store: StateStore,
-        task: str | Task,
-        layers: tuple[int, ...],
-        *,
-        root: RootPolicy = "start",
-        mwt: MwtPolicy = "share",
-        standardise: Standardisation = "language",
-        reference: Iterable[str] | None = None,
-        beside: tuple[int, ...] = (),
-        cache_bytes: int = CACHE_BYTES,
-    ) -> None:
-        if not layers:
-            raise UsageError("no layer to load", remedy="name one with --layers")
-        if odd := sorted(set(beside) - set(layers)):
-            raise UsageError(
-                f"layers {', '.join(map(str, odd))} to stand beside are not among the layers",
-                where="--beside",
-                remedy=f"choose from {', '.join(map(str, layers))}",
-            )
-        if standardise not in STANDARDISATIONS:
-            raise UsageError(
-                f"unknown standardisation {standardise!r}", remedy=f"use {', '.join(STANDARDISATIONS)}"
-            )
-        self.store, self.layers, self.beside = store, layers, beside
-        self.root, self.mwt, self.standardise = root, mwt, standardise
-        self.cache_bytes = cache_bytes
+    def __init__(self, store: StateStore, spec: FeatureSpec, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self.store, self.spec, self.cache_bytes = store, spec, cache_bytes
         self.notes: dict[str, str] = {}  # language -> what was done otherwise than asked
         self._present = {split: frozenset(self._with_all_layers(split)) for split in SPLITS}
         self._treebanks: dict[str, str] = {}
         self._annotations: dict[tuple[str, Split], Annotations] = {}
         self._standardisers: dict[str, Standardiser] = {}
         self._cache: OrderedDict[tuple[str, Split], Features] = OrderedDict()
-        self._reference_given = reference is not None
-        self._reference = tuple(reference) if reference is not None else self.languages("train")
-        self.task = task if isinstance(task, Task) else self._task(task)
-        if self.task.relational and root == "start" and not store.recipe.has_start:
+        self._reference = spec.reference if spec.reference is not None else self.languages("train")
+        self.task = self._task(spec.task)
+        if self.task.relational and spec.root == "start" and not store.recipe.has_start:
             raise UsageError(
-                "the model has no sentence-start piece to stand for the head of roots",
-                where="--root start",
-                remedy="use --root exclude",
+                "the model has no sentence-start token to stand for the head of roots",
+                option="root",
+                remedy="let root be exclude",
             )
 
     def with_layers(self, layers: tuple[int, ...]) -> "FeatureSource":
         """The same features of other layers; what is known of the treebanks is not read again."""
-        reference = self._reference if self._reference_given else None
-        other = FeatureSource(
-            self.store,
-            self.task,
-            layers,
-            root=self.root,
-            mwt=self.mwt,
-            standardise=self.standardise,
-            reference=reference,
-            beside=tuple(layer for layer in self.beside if layer in layers),
-            cache_bytes=self.cache_bytes,
-        )
+        other = FeatureSource(self.store, self.spec.with_layers(layers), cache_bytes=self.cache_bytes)
         other._treebanks, other._annotations = self._treebanks, self._annotations
         return other
 
@@ -122,12 +83,16 @@ class FeatureSource:
 
     @property
     def dim(self) -> int:
-        return self.store.recipe.dim * (len(self.layers) + parts(self.task) * len(self.beside))
+        return self.store.recipe.dim * (len(self.layers) + parts(self.task) * len(self.spec.context_layers))
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return self.spec.layers
 
     @property
     def layer_name(self) -> str:
-        """The layers as results name them: ``7``, ``6+10+13``, or ``6+10+13~10`` with layer 10 beside."""
-        return side_by_side(self.layers, self.beside)
+        """The layers as results name them: ``7``, ``6+10+13``, or ``6+10+13~10`` with context of layer 10."""
+        return self.spec.layer_name
 
     def languages(self, split: Split | None = None) -> tuple[str, ...]:
         """Languages with all the layers of ``split`` (of any split), sorted."""
@@ -136,15 +101,10 @@ class FeatureSource:
 
     def describe(self) -> dict[str, Any]:
         """What decides the features, for provenance."""
-        facts: dict[str, Any] = {"task": self.task.name, "layers": list(self.layers), "mwt": self.mwt}
-        if self.task.relational:
-            facts["root"] = self.root
-        if self.task.name.startswith("feature:"):  # its values are those the store's treebanks have
+        facts = self.spec.describe()
+        if self.task.open_ended:  # its concepts are those that the store's treebanks have
             facts["concepts"] = list(self.concepts)
-        if self.beside:
-            facts["beside"] = list(self.beside)
-        facts["standardise"] = self.standardise
-        if self.standardise == "global":
+        if self.spec.standardise == "global":
             facts["reference"] = list(self._reference)
         return facts
 
@@ -156,21 +116,21 @@ class FeatureSource:
             return self._cache[key]
         features = self._represented(language, split)
         self._cache[key] = features
-        while len(self._cache) > 1 and sum(_bytes(kept) for kept in self._cache.values()) > self.cache_bytes:
+        while len(self._cache) > 1 and sum(kept.bytes for kept in self._cache.values()) > self.cache_bytes:
             self._cache.popitem(last=False)
         return features
 
     def gold(self, language: str, split: Split) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Labels ``y`` [words] and ``offsets`` [sents + 1] as ``load`` has them, without reading states."""
         annotations = self._annotated(language, split)
-        items = select_items(annotations, self.task, root=self.root, mwt=self.mwt)
+        items = select_items(annotations, self.task, root=self.spec.root, mwt=self.spec.mwt)
         return items.y, items.offsets
 
     def standardiser(self, language: str) -> Standardiser | None:
         """Mean and scale [dim] that the states of ``language`` are standardised by; None for ``none``."""
-        if self.standardise == "none":
+        if self.spec.standardise == "none":
             return None
-        key = "" if self.standardise == "global" else language
+        key = "" if self.spec.standardise == "global" else language
         if key not in self._standardisers:
             self._standardisers[key] = self._fit_standardiser(language)
         return self._standardisers[key]
@@ -179,7 +139,7 @@ class FeatureSource:
         return set.intersection(*(set(self.store.languages(split, layer)) for layer in self.layers))
 
     def _task(self, name: str) -> Task:
-        if not name.startswith("feature:"):
+        if not is_open_ended(name):
             return parse_task(name)
         values: set[str] = set()
         for split in SPLITS:
@@ -207,29 +167,30 @@ class FeatureSource:
             [self.store.states(self.treebank(language), split, layer) for layer in self.layers],
             annotations,
             self.task,
-            root=self.root,
-            mwt=self.mwt,
+            root=self.spec.root,
+            mwt=self.spec.mwt,
             standardiser=standardiser,
-            beside=[self.layers.index(layer) for layer in self.beside],
+            beside=[self.layers.index(layer) for layer in self.spec.context_layers],
         )
         # Standardised numbers of 16-bit states lose nothing worth keeping, and wide ones fill the memory.
-        wide = found.x.shape[1] > WIDE and self.standardise != "none"
-        x = found.x.half() if wide else found.x
-        return Features(language, self.concepts, x, found.y, found.offsets)
+        wide = found.x.shape[1] > WIDE and self.spec.standardise != "none"
+        stored = found.x.half() if wide else found.x
+        return Features(language, self.concepts, stored, found.y, found.offsets)
 
     def _fit_standardiser(self, language: str) -> Standardiser:
-        of = self._reference if self.standardise == "global" else (language,)
+        of = self._reference if self.spec.standardise == "global" else (language,)
         split: Split = "train"
-        if self.standardise == "language" and language not in self._present["train"]:
+        if self.spec.standardise == "language" and language not in self._present["train"]:
             split = "test"
             self.notes[language] = "standardised by its own unlabelled test words: it has no train split"
-        about = {"kind": self.standardise, "languages": list(of), "split": split, "layers": list(self.layers)}
+        about = {
+            "kind": self.spec.standardise,
+            "languages": list(of),
+            "split": split,
+            "layers": list(self.layers),
+        }
         states = [
             [self.store.states(self.treebank(name), split, layer).words for name in of]
             for layer in self.layers
         ]
         return fit_layers(states, about)
-
-
-def _bytes(features: Features) -> int:
-    return features.x.numel() * features.x.element_size()

@@ -7,13 +7,13 @@ A few dimensions of some models' states are hundreds of times larger than the re
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 
 from ..errors import LearningError
+from ..types import Standardisation
 
-Standardisation = Literal["none", "global", "language"]
 STANDARDISATIONS: tuple[Standardisation, ...] = get_args(Standardisation)
 
 # A dimension that varies less than this share of the typical one carries nothing but rounding.
@@ -75,7 +75,7 @@ class StandardiserFitter:
         """Mean and standard deviation; a dimension that does not vary is left unscaled."""
         if self.shift is None or self.words < 2:
             raise LearningError(
-                f"{self.words} words are too few for a mean and a scale", remedy="use --standardise none"
+                f"{self.words} words are too few for a mean and a scale", remedy="let standardise be none"
             )
         mean = self.sums / self.words
         scale = (self.squares / self.words - mean.square()).clamp(min=0).sqrt()

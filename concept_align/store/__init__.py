@@ -1,8 +1,8 @@
 """Hidden states on disk: whole or not there, and knowing how they were made."""
 
+from ..class_sums import Statistics
 from .keys import SCHEMA, Recipe
 from .shards import States
-from .statistics import Statistics
 from .store import ShardInfo, Store
 from .upkeep import Problem
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import atomic, provenance
+from ..class_sums import Statistics
 from ..errors import StoreError
 from ..progress import Progress
 from ..treebanks.corpus import Annotations
@@ -18,7 +19,7 @@ from .listing import NAME, fault, layers_with_file, marked, marker_or_none, shar
 from .lock import writing
 from .manifest import Kind, Marker
 from .shards import States, map_tensors
-from .statistics import Statistics, read_statistics
+from .statistics import read_statistics
 from .upkeep import Problem
 from .words import read_sentences, read_words
 

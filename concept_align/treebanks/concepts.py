@@ -38,7 +38,22 @@ class Task:
 
     @property
     def relational(self) -> bool:
-        return self.name == "relation"
+        return is_relational(self.name)
+
+    @property
+    def open_ended(self) -> bool:
+        """Are its concepts whatever values the data have?"""
+        return is_open_ended(self.name)
+
+
+def is_open_ended(task: str) -> bool:
+    """Has the task called ``task`` no inventory of its own?"""
+    return task.startswith(("feature:", "column:"))
+
+
+def is_relational(task: str) -> bool:
+    """Is the task called ``task`` asked of a word and its head?"""
+    return task == "relation"
 
 
 def parse_task(name: str, annotations: Annotations | None = None) -> Task:

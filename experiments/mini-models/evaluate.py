@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from networks import KINDS, LAYERS
 
-from concept_align.evaluation.statistics import sign_flip
+from concept_align.statistics import sign_flip
 from concept_align.treebanks.registry import META_TRAIN, TARGETS
 
 HERE = Path(__file__).parent

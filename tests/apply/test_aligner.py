@@ -13,6 +13,7 @@ from concept_align.evaluation.trained import read_trained
 from concept_align.meta.learners.base import Aligner
 from concept_align.meta.reference import NAME, read_reference
 from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
 from concept_align.treebanks.concepts import UPOS
 
@@ -128,7 +129,7 @@ def test_global_standardisation_is_that_of_training_and_must_be_there(mini, tmp_
     import mini_aligner
 
     folder = mini_aligner.train(mini.store, tmp_path / "global", standardise="global")
-    source = FeatureSource(Store.open(mini.store), "upos", (3,), standardise="global")
+    source = FeatureSource(Store.open(mini.store), FeatureSpec("upos", (3,), standardise="global"))
     expected = Aligner.from_pretrained(folder).adapt().scores(source.load("tr", "test").x)
     found = TextAligner.from_pretrained(folder, mini.model).adapt().classify(mini.treebank("tr", "test"))
     torch.testing.assert_close(found.scores, expected, atol=1e-4, rtol=1e-4)

@@ -14,6 +14,7 @@ from concept_align.errors import UsageError
 from concept_align.spaces.features import Features
 from concept_align.spaces.probe import probe_config
 from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
 
 building = sys.modules[build.__module__]  # the package has a function of the same name
@@ -159,7 +160,7 @@ def test_a_store_gives_the_geometry_of_its_features(mini_store):
     assert found.layers == ("2", "2+4") and found.languages == ("en", "ja")
     assert found.dims == (store.recipe.dim, 2 * store.recipe.dim)
     assert found.replicates.shape[:3] == (5, 2, 2) and found.replicates.dtype == np.float32
-    train = FeatureSource(store, "upos", (2, 4)).load("ja", "train")
+    train = FeatureSource(store, FeatureSpec("upos", (2, 4))).load("ja", "train")
     there = train.counts().numpy() > 0
     means = torch.stack([train.x[train.y == k].double().mean(0) for k in np.flatnonzero(there)])
     np.testing.assert_allclose(
@@ -171,7 +172,9 @@ def test_a_store_gives_the_geometry_of_its_features(mini_store):
 
 def test_a_source_brings_its_own_task_and_policies(mini_store):
     store = Store.open(mini_store)
-    source = FeatureSource(store, "relation", (2,), root="exclude", mwt="first", standardise="none")
+    source = FeatureSource(
+        store, FeatureSpec("relation", (2,), root="exclude", mwt="first", standardise="none")
+    )
     found = build(source, task="upos", languages=["en"], **FEW)
     assert found.task == "relation" and found.layers == ("2",)
     assert found.replicates.dtype == np.float64  # large means leave float32 no digits
@@ -274,7 +277,7 @@ def test_the_probes_of_a_layer_sweep_are_used(mini_store, tmp_path, monkeypatch)
     store = Store.open(mini_store)
     config = probe_config("fast", rank=4, epochs=1)
     plan = Sweep(languages=("en",), layers=(4,), task="upos", config=config, max_sentences=10, seed=3)
-    source = FeatureSource(store, "upos", (4,))
+    source = FeatureSource(store, FeatureSpec("upos", (4,)))
     monkeypatch.setattr(source, "load", lambda *key, load=source.load: load(key[0], "train"))  # no test split
     probe_unit(store, source, plan, "en", tmp_path)
     monkeypatch.setattr("concept_align.correspondence.probes.fit_probe", None)

@@ -10,8 +10,8 @@ from concept_align.correspondence.geometry import Geometry
 from concept_align.correspondence.measures import Compared
 from concept_align.correspondence.pairs import alignability
 from concept_align.errors import UsageError
-from concept_align.multiplicity import benjamini_hochberg
 from concept_align.seeding import stream
+from concept_align.statistics import benjamini_hochberg
 from concept_align.store import Store
 
 NAMES = tuple("abcdefghijklmnopqrst")

@@ -1,16 +1,9 @@
 import numpy as np
 import pytest
 
-from concept_align.evaluation.resampling import (
-    bounds,
-    cells,
-    draw_weights,
-    interval,
-    measured,
-    seed_weights,
-    sentence_weights,
-)
+from concept_align.evaluation.resampling import cells, draw_weights, measured, seed_weights, sentence_weights
 from concept_align.spaces.metrics import accuracy, macro_f1, sentence_counts
+from concept_align.statistics import percentile_bounds, percentile_interval
 
 
 def counts(rng, rate, sents=80, concepts=4, draws=1):
@@ -66,7 +59,9 @@ def test_intervals_cover_the_truth_where_sentences_differ_in_difficulty():
         # Sentence difficulty is drawn anew: the truth is its mean, weighted by independent lengths.
         tables, _, _ = counts(rng, rng.beta(4, 2, size=(1, 80)))
         weights = rng.multinomial(80, np.full(80, 1 / 80), size=400).astype(np.float32)
-        low, high = interval(cells(tables, weights, np.ones((400, 1)), 0.95)["accuracy"].mean, 0.95)
+        low, high = percentile_interval(
+            cells(tables, weights, np.ones((400, 1)), 0.95)["accuracy"].mean, 0.95
+        )
         hits += low <= 4 / 6 <= high
     assert 0.91 <= hits / trials <= 0.985
 
@@ -86,7 +81,7 @@ def test_draws_that_differ_widen_the_interval_of_their_mean():
     apart, _, _ = counts(rng, np.repeat([[0.2], [0.4], [0.6], [0.8], [1.0]], 80, axis=1), draws=5)
     weights, over = sentence_weights(80, 500, 0, "xx"), draw_weights(5, 500, 0, "xx")
     widths = [
-        np.ptp(interval(cells(tables, weights, over, 0.95)["accuracy"].mean, 0.95))
+        np.ptp(percentile_interval(cells(tables, weights, over, 0.95)["accuracy"].mean, 0.95))
         for tables in (same, apart)
     ]
     assert widths[1] > 4 * widths[0]
@@ -157,7 +152,7 @@ def test_bounds_are_quantiles_without_what_is_not_known():
     columns = rng.normal(size=(501, 3))
     columns[rng.random(501) < 0.3, 1] = np.nan
     columns[:, 2] = np.nan
-    low, high = bounds(columns, 0.9)
+    low, high = percentile_bounds(columns, 0.9)
     for place in (0, 1):
         known = columns[np.isfinite(columns[:, place]), place]
         assert (low[place], high[place]) == pytest.approx(tuple(np.quantile(known, [0.05, 0.95])))
@@ -165,4 +160,4 @@ def test_bounds_are_quantiles_without_what_is_not_known():
 
 
 def test_an_interval_of_nothing_is_not_a_number():
-    assert np.isnan(interval(np.array([np.nan, np.nan]), 0.95)).all()
+    assert np.isnan(percentile_interval(np.array([np.nan, np.nan]), 0.95)).all()

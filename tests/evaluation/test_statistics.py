@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from concept_align.evaluation.statistics import sign_flip, wilcoxon
+from concept_align.statistics import sign_flip, wilcoxon
 
 
 def brute(differences):

@@ -74,7 +74,7 @@ def test_without_movement_the_interval_holds_none():
 def test_a_prompt_that_moves_or_stretches_all_states_alike_changes_nothing():
     given = conditions(moved=0.5)
     stretch = torch.linspace(0.1, 30, DIM)
-    after = {"3": replace(given.after["3"], x=given.after["3"].x * stretch + 100)}
+    after = {"3": replace(given.after["3"], stored=given.after["3"].x * stretch + 100)}
     alike = replace(given, after=after)
     one, two = (alignability_effects(each, measures=["cka"], **QUICK) for each in (given, alike))
     for row, other in zip(one, two, strict=True):
@@ -192,7 +192,7 @@ def test_conditions_hold_the_same_items_layers_and_concepts():
 def test_standardised_states_have_no_mean_and_unit_variance_whatever_their_precision():
     features = states("tr", 50 + 3 * places("tr"))
     for x in (features.x, features.x.half()):
-        found = standardised(replace(features, x=x)).x
+        found = standardised(replace(features, stored=x)).x
         assert found.dtype == torch.float32
         assert torch.allclose(found.mean(0), torch.zeros(DIM), atol=1e-3)
         assert torch.allclose(found.std(0), torch.ones(DIM), atol=1e-2)

@@ -1,5 +1,6 @@
 import torch
 
+from concept_align.class_sums import mean_by_class
 from concept_align.meta import maps
 
 
@@ -23,7 +24,7 @@ def test_distances_do_not_change_when_points_and_prototypes_turn_together():
 
 def test_class_means_are_means_and_absent_classes_are_zero():
     points = torch.tensor([[1.0, 0.0], [3.0, 2.0], [5.0, 5.0]])
-    means, counts = maps.class_means(points, torch.tensor([0, 0, 2]), 4)
+    means, counts = mean_by_class(points, torch.tensor([0, 0, 2]), 4)
     assert counts.tolist() == [2, 0, 1, 0]
     assert means.tolist() == [[2.0, 1.0], [0.0, 0.0], [5.0, 5.0], [0.0, 0.0]]
 

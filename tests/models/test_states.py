@@ -6,7 +6,7 @@ import torch
 from tiny_models import BLOCKS, DIM, TINY, tiny_module
 
 from concept_align.errors import ModelError, UsageError
-from concept_align.models.matmul import fast_matmul
+from concept_align.matmul import fast_matmul
 from concept_align.models.protocol import Pieces
 from concept_align.models.states import TransformersModel
 from concept_align.types import POOLINGS

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from concept_align.errors import LearningError, StoreError
-from concept_align.spaces.prototypes import ConceptSpace, PrototypeFitter, fit_prototypes
+from concept_align.class_sums import ClassSums
+from concept_align.errors import StoreError
+from concept_align.spaces.prototypes import ConceptSpace, fit_prototypes
 
 CONCEPTS = ("a", "b", "c")
 
@@ -37,12 +38,12 @@ def test_valid_asks_for_the_least_number_of_words():
 def test_batches_and_merged_parts_in_any_order_equal_the_whole():
     x, y = words()
     whole = fit_prototypes(x, y, CONCEPTS)
-    small = fit_prototypes(x, y, CONCEPTS, chunk=7)
-    parts = [PrototypeFitter(CONCEPTS, 4).update(x[i::3], y[i::3]) for i in range(3)]
-    forwards = parts[0].merge(parts[1]).merge(parts[2]).finish()
-    others = [PrototypeFitter(CONCEPTS, 4).update(x[i::3], y[i::3]) for i in range(3)]
-    backwards = others[2].merge(others[1]).merge(others[0]).finish()
-    for space in (small, forwards, backwards):
+    parts = [ClassSums(CONCEPTS, 4).update(x[i::3], y[i::3]) for i in range(3)]
+    forwards = parts[0].merge(parts[1]).merge(parts[2])
+    others = [ClassSums(CONCEPTS, 4).update(x[i::3], y[i::3]) for i in range(3)]
+    backwards = others[2].merge(others[1]).merge(others[0])
+    for sums in (forwards, backwards):
+        space = ConceptSpace.of(sums.finish())
         assert torch.equal(space.counts, whole.counts)
         assert torch.equal(space.prototypes[:2], whole.prototypes[:2])
 
@@ -59,17 +60,10 @@ def test_planted_prototypes_are_found(tools):
     assert (space.prototypes - centres).abs().max() < 0.1  # standard error 0.018
 
 
-def test_spaces_of_different_concepts_are_not_merged():
-    with pytest.raises(LearningError):
-        PrototypeFitter(CONCEPTS, 4).merge(PrototypeFitter(("a", "b"), 4))
-    with pytest.raises(LearningError):
-        PrototypeFitter(CONCEPTS, 4).merge(PrototypeFitter(CONCEPTS, 5))
-
-
 def test_a_finished_space_does_not_change_when_the_fitter_goes_on():
     x, y = words()
-    fitter = PrototypeFitter(CONCEPTS, 4).update(x, y)
-    space = fitter.finish()
+    fitter = ClassSums(CONCEPTS, 4).update(x, y)
+    space = ConceptSpace.of(fitter.finish())
     before = space.prototypes.clone(), space.counts.clone()
     fitter.update(x + 1, y)
     assert torch.equal(space.counts, before[1]) and torch.equal(space.prototypes[:2], before[0][:2])

@@ -4,6 +4,7 @@ import torch
 
 from concept_align.errors import UsageError
 from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 
 
@@ -37,7 +38,7 @@ def store(tools):
 
 
 def test_states_are_standardised_by_all_words_of_the_train_split(store):
-    source = FeatureSource(store, "upos", (1,))
+    source = FeatureSource(store, FeatureSpec("upos", (1,)))
     words = store.states("UD_en", "train", 1).words.double()
     mean, scale = words.mean(0), words.std(0, correction=0)
     for split in ("train", "test"):
@@ -51,7 +52,7 @@ def test_states_are_standardised_by_all_words_of_the_train_split(store):
 
 
 def test_relations_are_differences_of_standardised_states(store):
-    source = FeatureSource(store, "relation", (2,), root="start")
+    source = FeatureSource(store, FeatureSpec("relation", (2,), root="start"))
     states = store.states("UD_en", "train", 2)
     standardiser = source.standardiser("en")
     words, start = (standardiser.states(part.float()) for part in (states.words, states.start))
@@ -62,7 +63,7 @@ def test_relations_are_differences_of_standardised_states(store):
 
 
 def test_a_language_without_a_train_split_is_standardised_by_its_test_words_and_says_so(store):
-    source = FeatureSource(store, "upos", (1,))
+    source = FeatureSource(store, FeatureSpec("upos", (1,)))
     source.load("de", "test")
     assert "test words" in source.notes["de"]
     assert source.standardiser("de").provenance["split"] == "test"
@@ -70,35 +71,35 @@ def test_a_language_without_a_train_split_is_standardised_by_its_test_words_and_
 
 
 def test_none_leaves_states_as_they_are(store):
-    source = FeatureSource(store, "upos", (1,), standardise="none")
+    source = FeatureSource(store, FeatureSpec("upos", (1,), standardise="none"))
     raw = store.states("UD_en", "test", 1).words.float()
     assert torch.equal(source.load("en", "test").x, raw[torch.arange(30) % 3 != 1])
     assert source.standardiser("en") is None
 
 
 def test_global_is_one_scale_for_all_languages(store):
-    pooled = FeatureSource(store, "upos", (1,), standardise="global")
+    pooled = FeatureSource(store, FeatureSpec("upos", (1,), standardise="global"))
     both = torch.cat([store.states(f"UD_{code}", "train", 1).words.double() for code in ("en", "fr")])
     assert torch.allclose(pooled.standardiser("de").mean, both.mean(0).float())
     assert pooled.standardiser("en") is pooled.standardiser("de")
-    english = FeatureSource(store, "upos", (1,), standardise="global", reference=["en"])
-    own = FeatureSource(store, "upos", (1,))
+    english = FeatureSource(store, FeatureSpec("upos", (1,), standardise="global", reference=["en"]))
+    own = FeatureSource(store, FeatureSpec("upos", (1,)))
     assert torch.equal(english.standardiser("fr").scale, own.standardiser("en").scale)
     assert english.describe()["reference"] == ["en"] and pooled.notes == {}
 
 
 def test_several_layers_stand_side_by_side(store):
-    both = FeatureSource(store, "upos", (2, 1))
+    both = FeatureSource(store, FeatureSpec("upos", (2, 1)))
     assert both.dim == 6 and both.layer_name == "2+1"
     found = both.load("fr", "test").x
     for place, layer in enumerate((2, 1)):
-        alone = FeatureSource(store, "upos", (layer,)).load("fr", "test").x
+        alone = FeatureSource(store, FeatureSpec("upos", (layer,))).load("fr", "test").x
         assert torch.equal(found[:, 3 * place : 3 * place + 3], alone)
 
 
 def test_what_was_loaded_lately_is_kept_within_the_limit(store):
     one = 20 * 3 * 4  # bytes of a split
-    source = FeatureSource(store, "upos", (1,), standardise="none", cache_bytes=2 * one)
+    source = FeatureSource(store, FeatureSpec("upos", (1,), standardise="none"), cache_bytes=2 * one)
     first = source.load("en", "train")
     source.load("en", "test")
     assert source.load("en", "train") is first  # now the one used last
@@ -110,7 +111,7 @@ def test_what_was_loaded_lately_is_kept_within_the_limit(store):
 
 
 def test_gold_is_what_load_has_without_reading_states(store):
-    source = FeatureSource(store, "relation", (1,), root="exclude")
+    source = FeatureSource(store, FeatureSpec("relation", (1,), root="exclude"))
     before = store.reads
     y, offsets = source.gold("en", "test")
     assert store.reads == before
@@ -119,37 +120,37 @@ def test_gold_is_what_load_has_without_reading_states(store):
 
 
 def test_a_features_values_are_those_of_all_languages(store):
-    source = FeatureSource(store, "feature:Case", (1,))
+    source = FeatureSource(store, FeatureSpec("feature:Case", (1,)))
     assert source.concepts == ("Nom", "de", "en", "fr")
     assert source.load("fr", "test").counts().tolist() == [10, 0, 0, 10]
     with pytest.raises(UsageError, match="Gender"):
-        FeatureSource(store, "feature:Gender", (1,))
+        FeatureSource(store, FeatureSpec("feature:Gender", (1,)))
 
 
 def test_languages_are_those_with_every_layer(store):
     del store.shards["fr", "test"][1][2]
-    assert FeatureSource(store, "upos", (1, 2)).languages("test") == ("de", "en")
-    assert FeatureSource(store, "upos", (1, 2)).languages() == ("de", "en", "fr")
-    assert FeatureSource(store, "upos", (1,)).languages("train") == ("en", "fr")
+    assert FeatureSource(store, FeatureSpec("upos", (1, 2))).languages("test") == ("de", "en")
+    assert FeatureSource(store, FeatureSpec("upos", (1, 2))).languages() == ("de", "en", "fr")
+    assert FeatureSource(store, FeatureSpec("upos", (1,))).languages("train") == ("en", "fr")
 
 
 def test_other_layers_of_the_same_source_are_what_a_new_source_gives(store):
-    moved = FeatureSource(store, "upos", (1,), mwt="skip").with_layers((2,))
-    fresh = FeatureSource(store, "upos", (2,), mwt="skip")
+    moved = FeatureSource(store, FeatureSpec("upos", (1,), mwt="skip")).with_layers((2,))
+    fresh = FeatureSource(store, FeatureSpec("upos", (2,), mwt="skip"))
     assert torch.equal(moved.load("en", "test").x, fresh.load("en", "test").x)
     assert moved.describe() == fresh.describe()
 
 
 def test_roots_of_a_model_without_a_start_piece_are_refused_before_anything_is_read(store):
     store.recipe.has_start = False
-    with pytest.raises(UsageError, match="--root exclude"):
-        FeatureSource(store, "relation", (1,), root="start")
+    with pytest.raises(UsageError, match="root be exclude"):
+        FeatureSource(store, FeatureSpec("relation", (1,), root="start"))
     assert store.reads == 0
-    FeatureSource(store, "upos", (1,), root="start")
+    FeatureSource(store, FeatureSpec("upos", (1,), root="start"))
 
 
 def test_impossible_choices_are_refused(store):
-    with pytest.raises(UsageError, match="standardisation 'both'"):
-        FeatureSource(store, "upos", (1,), standardise="both")
+    with pytest.raises(UsageError, match="standardise: unknown value 'both'"):
+        FeatureSource(store, FeatureSpec("upos", (1,), standardise="both"))
     with pytest.raises(UsageError, match="layer"):
-        FeatureSource(store, "upos", ())
+        FeatureSource(store, FeatureSpec("upos", ()))

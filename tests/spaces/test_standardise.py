@@ -49,7 +49,7 @@ def test_differences_are_differences_of_standardised_states(states):
 
 
 def test_too_few_words_have_no_scale():
-    with pytest.raises(LearningError, match="--standardise none"):
+    with pytest.raises(LearningError, match="standardise be none"):
         StandardiserFitter(2).update(torch.zeros(1, 2)).finish()
 
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
-from .dyads import LEAST, Floats, complete, jackknife, p_values, random_orders
+from ...statistics import LEAST, Floats, jackknife, p_values, random_orders
+from .dyads import complete
 
 CHUNK = 512
 

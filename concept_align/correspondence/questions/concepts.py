@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
+from ...statistics import Floats, Method, adjusted, jackknife, mean_over_pairs, p_values
 from .drops import changes
-from .dyads import Floats, adjusted, jackknife, mean_over_pairs, p_values
-from .partial import Method
 from .rows import row_correlations
 from .spaces import LEAST_CONCEPTS, shared
 

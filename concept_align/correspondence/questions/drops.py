@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .dyads import Floats
+from ...statistics import Floats
 from .spaces import CHUNK, LEAST_CONCEPTS, orders, relabelled, shared
 
 if TYPE_CHECKING:

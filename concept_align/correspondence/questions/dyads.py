@@ -1,18 +1,4 @@
-"""Languages x languages tables: what they have in common, and the uncertainty of statistics over pairs.
-
-A pair (a, b) shares its languages with 2 (n - 2) other pairs, so n (n - 1) / 2 pairs are far fewer
-independent observations. The unit that is sampled is the language. Intervals are those of the jackknife
-over languages: a mean over pairs is a U-statistic of degree two, whose variance
-
-    (n - 1) / n * sum over i of (T_{-i} - mean T_{-i})^2,      T_{-i}: the statistic without language i
-
-estimates (Arvesen 1969, Jackknifing U-statistics, Annals of Mathematical Statistics 40; for networks
-Snijders and Borgatti 1999, Connections 22), with Student's t of n - 1 degrees of freedom. In simulated scores
-u_a + u_b + e_ab of 6 to 43 languages its nominal 95 % cover the mean in 95 to 99 % of cases (too wide, never
-too narrow, where pairs are independent). A bootstrap that draws languages with replacement has to leave out
-the pairs of a language with its own copies, ties the ranks of the others, and covers 81 % with 6 languages
-and 91 % with 12; flipping the signs of pairs as if they were independent rejects a true null in up to 70 %.
-"""
+"""Languages x languages tables: what several of them have in common."""
 
 from collections.abc import Sequence
 
@@ -21,11 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ...errors import UsageError
-from ...multiplicity import benjamini_hochberg
-
-Floats = NDArray[np.float64]
-
-LEAST = 4  # languages: with three a permutation test cannot go below p = 1/6
+from ...statistics import Floats
 
 
 def complete(*tables: pd.DataFrame) -> tuple[tuple[str, ...], Floats, tuple[str, ...]]:
@@ -74,74 +56,3 @@ def _check(given: pd.DataFrame, where: str) -> None:
 def triangle(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows and columns of the n (n - 1) / 2 pairs above the diagonal."""
     return np.triu_indices(n, 1)
-
-
-def random_orders(
-    n: int, draws: int, random: np.random.Generator, strata: Sequence[str] = ()
-) -> NDArray[np.intp]:
-    """int [draws, n]: random orders of n languages; with ``strata`` only languages of one stratum swap."""
-    orders = np.tile(np.arange(n), (draws, 1))
-    labels = np.asarray(strata if len(strata) else [""] * n)
-    for label in np.unique(labels):
-        columns = np.flatnonzero(labels == label)
-        orders[:, columns] = random.permuted(orders[:, columns], axis=1)
-    return orders
-
-
-def p_values(value: float, null: Floats) -> tuple[float, float, float]:
-    """Two-sided, upper and lower p of ``value`` among ``null`` [draws]: (1 + #as extreme) / (1 + draws).
-
-    NaN where the value or no draw is there. Equal values that differ in the last bits count as equal.
-    """
-    if not len(null) or np.isnan(value):
-        return float("nan"), float("nan"), float("nan")
-    slack = 1e-9 * max(abs(value), float(np.abs(null).max()), 1e-300)
-    extreme = np.abs(null) >= abs(value) - slack, null >= value - slack, null <= value + slack
-    both, upper, lower = ((1 + int(times.sum())) / (1 + len(null)) for times in extreme)
-    return both, upper, lower
-
-
-def jackknife(
-    value: float, without: Floats, *, confidence: float = 0.95, fisher: bool = False
-) -> tuple[float, float]:
-    """The interval of ``value`` from ``without`` [n], the statistic without each language.
-
-    With ``fisher`` it is made on the scale of Fisher's z = artanh(r), so that it stays within -1 and 1.
-    NaN where the statistic has no value without some language.
-    """
-    from scipy.stats import t
-
-    n = len(without)
-    if n < LEAST or np.isnan(value) or np.isnan(without).any():
-        return float("nan"), float("nan")
-    at, each = (_z(np.array(value)), _z(without)) if fisher else (np.array(value), without)
-    error = np.sqrt((n - 1) / n * ((each - each.mean()) ** 2).sum())
-    reach = float(t.ppf((1 + confidence) / 2, n - 1)) * error
-    low, high = (np.tanh(end) if fisher else end for end in (at - reach, at + reach))
-    return float(low), float(high)
-
-
-def _z(r: Floats) -> Floats:
-    return np.asarray(np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)))
-
-
-def mean_over_pairs(values: Floats) -> tuple[Floats, Floats]:
-    """Of symmetric ``values`` [..., n, n], means over the pairs that have one: [...] and, without each
-    language, [..., n]. The diagonal does not count.
-    """
-    n = values.shape[-1]
-    known = ~np.isnan(values) & ~np.eye(n, dtype=bool)
-    filled = np.where(known, values, 0.0)
-    rows, counts = filled.sum(axis=-1), known.sum(axis=-1)
-    total, pairs = rows.sum(axis=-1), counts.sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        # Both triangles are summed, so that a language's pairs are counted twice in the total.
-        return total / pairs, (total[..., None] - 2 * rows) / (pairs[..., None] - 2 * counts)
-
-
-def adjusted(p: Sequence[float] | Floats) -> Floats:
-    """Adjusted p-values (false discovery rate; Benjamini and Hochberg 1995) of those that are not NaN."""
-    found = np.asarray(p, dtype=np.float64).copy()
-    known = ~np.isnan(found)
-    found[known] = benjamini_hochberg(found[known])
-    return found

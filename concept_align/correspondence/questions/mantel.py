@@ -24,8 +24,19 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
-from .dyads import LEAST, Floats, complete, jackknife, p_values, random_orders, triangle
-from .partial import Method, moved_partial, partial, ranked, residuals
+from ...statistics import (
+    LEAST,
+    Floats,
+    Method,
+    jackknife,
+    moved_partial,
+    p_values,
+    partial,
+    random_orders,
+    ranked,
+    residuals,
+)
+from .dyads import complete, triangle
 
 CHUNK = 512  # permutations at once: 512 x 903 pairs of 43 languages are 4 MB
 

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from ...errors import UsageError
-from .dyads import LEAST, Floats, adjusted, complete, jackknife, mean_over_pairs
+from ...statistics import LEAST, Floats, adjusted, jackknife, mean_over_pairs
+from .dyads import complete
 from .mantel import mantel
 from .table import matrix
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from ...errors import UsageError
 from ...seeding import stream
-from .dyads import Floats, p_values
+from ...statistics import Floats, p_values
 
 if TYPE_CHECKING:
     from ..geometry import Geometry

@@ -15,9 +15,9 @@ import pandas as pd
 
 from ...errors import UsageError
 from ...seeding import stream
-from .dyads import LEAST, adjusted, complete, jackknife, p_values, random_orders, triangle
+from ...statistics import LEAST, Method, adjusted, jackknife, p_values, random_orders, ranked
+from .dyads import complete, triangle
 from .mantel import Mantel, mantel
-from .partial import Method, ranked
 
 COLUMNS: tuple[str, ...] = (
     "predictor", "r", "low", "high", "p", "q", "p_within", "n", "pairs",

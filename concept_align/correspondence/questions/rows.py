@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .dyads import Floats
-from .partial import Method, ranked
+from ...statistics import Floats, Method, ranked
 from .spaces import CHUNK, LEAST_CONCEPTS, distances, orders, relabelled, shared
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .dyads import Floats
+from ...statistics import Floats
 
 LEAST_CONCEPTS = 5  # a row correlation over fewer than four others says nothing
 CHUNK = 64  # relabellings at once: 64 x 43 languages x 37 x 37 concepts are 15 MB

@@ -15,9 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import UsageError
-from .correlation import correlate
-from .dyads import adjusted
-from .partial import Method
+from ...statistics import Method, adjusted, correlate
 from .table import quantity
 
 KEYS: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "layer")

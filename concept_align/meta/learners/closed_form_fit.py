@@ -60,7 +60,7 @@ class ClosedFormFit(BeliefFit[ClosedFormModel]):
         parts = [self.data.load(language, "train") for language in self.data.train]
         steps = [max(1, part.words // STARTS) for part in parts]
         self.model.eval().start(
-            torch.cat([part.x[::step].float() for part, step in zip(parts, steps, strict=True)]),
+            torch.cat([part.rows(slice(None, None, step)) for part, step in zip(parts, steps, strict=True)]),
             torch.cat([part.y[::step] for part, step in zip(parts, steps, strict=True)]),
         )
 

@@ -13,8 +13,9 @@ from typing import ClassVar
 
 import torch
 
+from ...class_sums import mean_by_class
 from ...spaces.features import Features
-from ..maps import class_means, distance_logits
+from ..maps import distance_logits
 from ..solvers import cross, polar
 from .saved import FunctionClassifier, predictable
 from .source_probe import SourceProbe, SourceProbeAligner, presets
@@ -59,7 +60,7 @@ class ProcrustesAligner(SourceProbeAligner):
         projection, prototypes = self.projection, self.prototypes
         weight, bias = torch.eye(projection.shape[1]), torch.zeros(projection.shape[1])
         if support is not None and bool((counted := valid[support.y]).any()):
-            means, counts = class_means(
+            means, counts = mean_by_class(
                 (support.x[counted].float() @ projection).double(), support.y[counted], len(prototypes)
             )
             scale, rotation, shift = similarity(means, prototypes.double(), counts)

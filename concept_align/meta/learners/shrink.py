@@ -28,6 +28,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ...class_sums import mean_by_class
 from ...config import from_mapping
 from ...progress import Progress
 from ...spaces.features import Features
@@ -128,10 +129,8 @@ def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int)
     points = model.f.head(hidden)[: len(support.y)]
     hidden = hidden[: len(support.y)]
     index = support.task * concepts + support.y
-    counts = torch.bincount(index, minlength=support.tasks * concepts).to(points.dtype)
-    sums = points.new_zeros(support.tasks * concepts, points.shape[1]).index_add(0, index, points)
-    means = (sums / counts.clamp(min=1).unsqueeze(1)).view(support.tasks, concepts, -1)
-    counts = counts.view(support.tasks, concepts)
+    means, counts = mean_by_class(points, index, support.tasks * concepts)
+    means, counts = means.view(support.tasks, concepts, -1), counts.view(support.tasks, concepts)
     prototypes, log_pi = model.prototypes(means, counts), model.log_frequencies(counts)
     log_pi = log_pi.masked_fill(~valid, -torch.inf)
     if not steps or not len(support.y):

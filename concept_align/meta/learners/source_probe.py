@@ -13,12 +13,13 @@ from typing import Any, ClassVar, Literal, Self
 
 import torch
 
+from ...class_sums import mean_by_class
 from ...progress import Progress
 from ...seeding import derive
 from ...spaces.features import Features
 from ...spaces.probe import Probe, fit_probe, probe_config
 from ..data import require
-from ..maps import class_means, distance_logits
+from ..maps import distance_logits
 from .base import TrainingData
 from .saved import FunctionClassifier, SavedAligner, predictable
 
@@ -69,7 +70,7 @@ class SourceProbeAligner(SavedAligner):
     ) -> FunctionClassifier:
         prototypes, known = self.prototypes, self.known
         if support is not None and support.words:
-            means, counts = class_means(support.x.float() @ self.projection, support.y, len(prototypes))
+            means, counts = mean_by_class(support.x.float() @ self.projection, support.y, len(prototypes))
             seen = counts > 0
             prototypes = torch.where(seen.unsqueeze(1), means, prototypes)
             known = known | seen

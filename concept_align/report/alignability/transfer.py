@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...correspondence.questions.correlation import Correlation, correlate
 from ...errors import ConceptAlignError
+from ...statistics import Correlation, correlate
 from ..style import single, styled, write
 from .families import full_name, groups, short_name
 from .labels import Label, headline, place_labels, wrapped

@@ -2,15 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from concept_align.correspondence.questions.dyads import (
-    adjusted,
-    complete,
-    jackknife,
-    mean_over_pairs,
-    p_values,
-    random_orders,
-)
+from concept_align.correspondence.questions.dyads import complete
 from concept_align.errors import UsageError
+from concept_align.statistics import adjusted, jackknife, mean_over_pairs, p_values, random_orders
 
 
 def test_languages_that_lack_most_pairs_are_left_out(between, random):

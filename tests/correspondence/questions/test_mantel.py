@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from concept_align.correspondence.questions.dyads import random_orders
 from concept_align.correspondence.questions.mantel import mantel
 from concept_align.errors import UsageError
 from concept_align.seeding import stream
+from concept_align.statistics import random_orders
 
 
 def upper(table):

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from concept_align.correspondence.questions.correlation import correlate
 from concept_align.correspondence.questions.transfer import transfer
 from concept_align.errors import UsageError
+from concept_align.statistics import correlate
 
 TARGETS = ("af", "ar", "bg", "ca", "cy", "de", "el", "es", "et", "eu", "fa", "fi")
 

@@ -30,7 +30,7 @@ def turned(planted: TrainingData, size: float = 1.0) -> TrainingData:
             drawn = stream(1, language, "turn").normal(size=(found.dim, found.dim))
             skew = torch.from_numpy(drawn - drawn.T) * size / found.dim**0.5
             x = found.x @ torch.linalg.matrix_exp(skew).float()
-            cache[language, split] = dataclasses.replace(found, x=x)
+            cache[language, split] = dataclasses.replace(found, stored=x)
         return cache[language, split]
 
     return dataclasses.replace(planted, load=load)

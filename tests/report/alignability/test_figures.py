@@ -6,7 +6,6 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
 
-from concept_align.correspondence.questions.correlation import Correlation
 from concept_align.errors import ConceptAlignError, UsageError
 from concept_align.report.alignability import (
     concepts_figure,
@@ -19,6 +18,7 @@ from concept_align.report.alignability import (
     sweep_figure,
     transfer_figure,
 )
+from concept_align.statistics import Correlation
 
 SVG = ("svg",)
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from concept_align.models import matmul
-from concept_align.models.matmul import fast_matmul, fastest_exact_setting, product_error
+from concept_align import matmul
+from concept_align.matmul import fast_matmul, fastest_exact_setting, product_error
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from concept_align.multiplicity import benjamini_hochberg, holm
+from concept_align.statistics import benjamini_hochberg, holm
 
 
 def test_corrections_of_a_known_example():

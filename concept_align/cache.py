@@ -1,0 +1,128 @@
+"""Computations that are kept on disk with what they were made from, so that a stopped run resumes.
+
+A kept value is only ever a saved computation: what is absent, damaged or made from something else is made
+again. What it was made from is any JSON value; equal descriptions must give equal results.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from . import atomic
+from .errors import ConceptAlignError
+from .hashing import as_json, canonical
+from .reading import read_json
+
+T = TypeVar("T")
+
+MADE_FROM = "made_from.json"
+
+
+@dataclass(frozen=True)
+class Kept(Generic[T]):
+    """Values in ``folder``, each in a folder of its own name beside ``made_from.json``, which is written
+    last.
+
+    ``save(place, value)`` writes a value into the folder ``place``, ``load(place)`` reads it and raises
+    one of our errors where it cannot. Without a folder nothing is kept.
+
+    >>> squares = Kept.json(None)
+    >>> squares.get("four", {"number": 2}, lambda: 2 * 2)
+    4
+    """
+
+    folder: Path | None
+    save: Callable[[Path, T], None]
+    load: Callable[[Path], T]
+
+    @classmethod
+    def json(cls, folder: str | Path | None) -> "Kept[Any]":
+        """Values that JSON holds, in ``value.json``."""
+        return Kept(
+            None if folder is None else Path(folder),
+            lambda place, value: atomic.write_json(place / "value.json", value),
+            lambda place: read_json(place / "value.json"),
+        )
+
+    def get(self, name: str, made_from: Any, make: Callable[[], T]) -> T:
+        """The value called ``name`` made from exactly this; otherwise a new one, which is kept."""
+        known = self.find(name, made_from)
+        if known is not None:
+            return known
+        value = make()
+        self.put(name, made_from, value)
+        return value
+
+    def find(self, name: str, made_from: Any) -> T | None:
+        """The value called ``name`` made from exactly this; None where there is none that can be read."""
+        if self.folder is None:
+            return None
+        place = self.folder / name
+        try:
+            if read_json(place / MADE_FROM) != as_json(made_from):
+                return None
+            return self.load(place)
+        except ConceptAlignError:
+            return None
+
+    def put(self, name: str, made_from: Any, value: T) -> None:
+        """Keep ``value``; until it is whole the name holds nothing."""
+        if self.folder is None:
+            return
+        place = self.folder / name
+        (place / MADE_FROM).unlink(missing_ok=True)
+        self.save(place, value)
+        atomic.write_json(place / MADE_FROM, as_json(made_from))
+
+
+class KeptLines:
+    """Finished units of a long run, appended to one file as JSON lines; in memory alone without a path.
+
+    The first line says what the units were made from; units made from anything else are dropped. A line
+    that a killed writer left torn ends what is known. ``read(line)`` gives key and value of a unit, or
+    None for a line that is damaged.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None,
+        made_from: Mapping[str, Any],
+        read: Callable[[Mapping[str, Any]], tuple[Any, Any] | None],
+    ) -> None:
+        self.path = None if path is None else Path(path)
+        self.done: dict[Any, Any] = {}
+        if self.path is None:
+            return
+        header = _line(made_from)
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.is_file() else []
+        kept = [header]
+        for line in lines[1:] if lines and lines[0] == header else []:
+            unit = _unit(line, read)
+            if unit is None:
+                break
+            self.done[unit[0]] = unit[1]
+            kept.append(line)
+        if kept != lines:
+            atomic.write_bytes(self.path, b"".join(kept))
+
+    def add(self, key: Any, value: Any, line: Mapping[str, Any]) -> None:
+        """Keep a finished unit, which ``line`` describes."""
+        self.done[key] = value
+        if self.path is None:
+            return
+        with self.path.open("ab") as file:
+            # Not synced to the disk: that may take longer than a unit, and what a power cut tears is dropped.
+            file.write(_line(line))
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    return canonical(value).encode() + b"\n"
+
+
+def _unit(line: bytes, read: Callable[[Mapping[str, Any]], tuple[Any, Any] | None]) -> tuple[Any, Any] | None:
+    try:
+        return read(json.loads(line)) if line.endswith(b"\n") else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None

@@ -1,0 +1,32 @@
+"""Digests of files and of values: what results are known by."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+CHUNK = 1 << 20  # bytes read at once
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, read in parts."""
+    digest = hashlib.sha256()
+    with Path(path).open("rb") as file:
+        while part := file.read(CHUNK):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """JSON text that is equal for equal values: sorted keys, tuples as lists."""
+    return json.dumps(value, sort_keys=True)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of anything that JSON holds; equal values (a tuple equals a list) have equal digests."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def as_json(value: Any) -> Any:
+    """``value`` as JSON gives it back: lists for tuples, text for keys. For comparing with what was read."""
+    return json.loads(json.dumps(value))

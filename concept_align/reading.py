@@ -1,0 +1,52 @@
+"""The one door for files that are read: whatever is wrong with one becomes an error of ours.
+
+The error names the file and the remedy; a file that is not there, not readable, not UTF-8, not JSON, or
+nested too deeply is never a traceback.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .errors import ConceptAlignError, StoreError
+
+T = TypeVar("T")
+Refusal = type[ConceptAlignError]
+REMEDY = "check the path, or make the file again"
+
+
+def _read(path: str | Path, read: Callable[[Path], T], kind: str, error: Refusal, remedy: str) -> T:
+    try:
+        return read(Path(path))
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        raise error(f"cannot read: {reason}", where=str(path), remedy=remedy) from fault
+    except (ValueError, RecursionError) as fault:  # JSON, TOML and UTF-8 errors are ValueErrors
+        raise error(f"not {kind}: {fault}", where=str(path), remedy=remedy) from fault
+
+
+def read_text(path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY) -> str:
+    """The text of a UTF-8 file. Raises ``error`` for anything else."""
+    return _read(path, lambda file: file.read_text(encoding="utf-8"), "UTF-8 text", error, remedy)
+
+
+def read_json(path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY) -> Any:
+    """What a JSON file holds. Raises ``error`` for anything else."""
+    return _read(path, lambda file: json.loads(file.read_text(encoding="utf-8")), "JSON", error, remedy)
+
+
+def read_json_object(
+    path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY
+) -> dict[str, Any]:
+    """The mapping that a JSON file holds. Raises ``error`` for anything else."""
+    found = read_json(path, error=error, remedy=remedy)
+    if not isinstance(found, dict):
+        raise error(f"a JSON object is expected, not {type(found).__name__}", where=str(path), remedy=remedy)
+    return found
+
+
+def read_toml(path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY) -> dict[str, Any]:
+    """What a TOML file holds. Raises ``error`` for anything else."""
+    return _read(path, lambda file: tomllib.loads(file.read_text(encoding="utf-8")), "TOML", error, remedy)
