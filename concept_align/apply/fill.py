@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import TreebankError
-from ..treebanks.blocks import open_bytes
 from ..treebanks.concepts import Task
+from ..treebanks.reader import open_bytes
 from .classified import Classified
 from .text import is_conllu
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..treebanks import registry
 from ..treebanks.concepts import parse_task
-from ..treebanks.discover import TreebankFile, find
-from ..treebanks.embedded import mini_treebanks
+from ..treebanks.discover import TreebankFile, find, mini_treebanks
 from .settings import MODELS, SOURCE, TASKS
 
 

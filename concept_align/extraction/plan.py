@@ -15,10 +15,10 @@ from ..store import Store
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name, words_name
 from ..store.manifest import Marker
 from ..treebanks import conllu
-from ..treebanks.blocks import sha256
 from ..treebanks.concepts import labels, parse_task
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
+from ..treebanks.reader import sha256
 from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy
 from .prepare import Prepared, prepare
 

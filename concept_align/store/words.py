@@ -3,15 +3,17 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..treebanks.corpus import Annotations
+from ..treebanks.annotations import Annotations, TextColumn
 from .shards import map_tensors
 
 _COLUMNS = ("offsets", "upos", "relations", "subtypes", "heads", "feats", "ranges")
+_FURTHER = "column."  # before the name of a column that a task asked for
 
 
 def kept_digest(kept: NDArray[np.int64]) -> str:
@@ -24,6 +26,7 @@ def words_tensors(
 ) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """What the shard holds: columns, places and ids of the kept sentences; and the names that codes index."""
     tensors = {name: torch.from_numpy(np.array(getattr(annotations, name))) for name in _COLUMNS}
+    tensors |= {_FURTHER + name: torch.from_numpy(of.codes) for name, of in annotations.columns.items()}
     tensors["kept"] = torch.from_numpy(np.array(kept, dtype=np.int64))
     text = "\n".join(sent_ids).encode()
     tensors["sent_ids"] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
@@ -31,16 +34,23 @@ def words_tensors(
         "subtype_names": json.dumps(annotations.subtype_names, ensure_ascii=False),
         "feats_names": json.dumps(annotations.feats_names, ensure_ascii=False),
     }
+    for name, column in annotations.columns.items():
+        names[_FURTHER + name] = json.dumps(column.names, ensure_ascii=False)
     return tensors, names
 
 
 def read_words(path: Path) -> Annotations:
     tensors, names = map_tensors(path)
-    columns = {name: tensors[name].numpy() for name in _COLUMNS}
+    columns: dict[str, Any] = {name: tensors[name].numpy() for name in _COLUMNS}
+    further = {name.removeprefix(_FURTHER): name for name in tensors if name.startswith(_FURTHER)}
     return Annotations(
         **columns,
         subtype_names=tuple(json.loads(names["subtype_names"])),
         feats_names=tuple(json.loads(names["feats_names"])),
+        columns={
+            name: TextColumn(tensors[stored].numpy(), tuple(json.loads(names[stored])))
+            for name, stored in further.items()
+        },
     )
 
 

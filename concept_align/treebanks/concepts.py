@@ -3,14 +3,17 @@
 The 17 word classes and 37 relations are those of Universal Dependencies v2.
 """
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..types import UNLABELLED
-from .corpus import Annotations
+from .annotations import Annotations
 
 UPOS: tuple[str, ...] = (
     "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
@@ -24,10 +27,15 @@ RELATIONS: tuple[str, ...] = (
     "reparandum", "root", "vocative", "xcomp",
 )  # fmt: skip
 
+# The columns of CoNLL-U that hold labels of words, and those of them that hold KEY=VALUE pairs.
+COLUMNS: tuple[str, ...] = ("FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "DEPREL", "DEPS", "MISC")
+PAIRED: tuple[str, ...] = ("FEATS", "MISC")
+_FEATURE, _COLUMN = "feature:", "column:"
+
 
 @dataclass(frozen=True)
 class Task:
-    """What is asked of a word: ``upos``, ``relation`` or ``feature:NAME``.
+    """What is asked of a word: ``upos``, ``relation``, ``feature:NAME`` or ``column:NAME``.
 
     Relations are asked of a word together with its head: their representation is the difference of the
     two states.
@@ -56,39 +64,76 @@ def is_relational(task: str) -> bool:
     return task == "relation"
 
 
-def parse_task(name: str, annotations: Annotations | None = None) -> Task:
-    """The task called ``name``. A feature's values are read off ``annotations``.
+def check_task(name: str) -> None:
+    """UsageError, with what may have been meant, for a ``name`` that is no task."""
+    if name in ("upos", "relation") or (name.startswith(_FEATURE) and name != _FEATURE):
+        return
+    if name.startswith(_COLUMN):
+        column, _, key = name.removeprefix(_COLUMN).partition(":")
+        if column in COLUMNS and (column != "MISC" or key) and (column in PAIRED or not key):
+            return
+        known = [f"{_COLUMN}{known}" + (f":{key or 'KEY'}" if known == "MISC" else "") for known in COLUMNS]
+    else:
+        known = ["upos", "relation", f"{_FEATURE}Case", *(f"{_COLUMN}{column}" for column in COLUMNS)]
+    near = difflib.get_close_matches(name.casefold(), [one.casefold() for one in known], n=2, cutoff=0.6)
+    meant = [one for one in known if one.casefold() in near]
+    remedy = "use upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS, column:MISC:KEY)"
+    if meant:
+        remedy = f"did you mean {' or '.join(meant)}? Or {remedy}"
+    raise UsageError(f"unknown task {name!r}", remedy=remedy)
 
-    Raises UsageError for a name that is no task.
+
+def from_data(name: str) -> bool:
+    """Whether the concepts of the task called ``name`` are those that the data have."""
+    return name.startswith((_FEATURE, _COLUMN))
+
+
+def task_columns(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The columns that ``tasks`` need beside what every corpus has: ``XPOS`` of ``column:XPOS``."""
+    return tuple(dict.fromkeys(t.removeprefix(_COLUMN) for t in tasks if t.startswith(_COLUMN)))
+
+
+def parse_task(name: str, annotations: Annotations | None = None) -> Task:
+    """The task called ``name``.
+
+    The concepts of a feature or of a column are the values that ``annotations`` have, sorted. Raises
+    UsageError for a name that is no task, and for a column that was not kept.
     """
+    check_task(name)
     if name == "upos":
         return Task(name, UPOS)
     if name == "relation":
         return Task(name, RELATIONS)
-    feature = name.removeprefix("feature:")
-    if feature != name and feature and annotations is not None:
-        return Task(name, tuple(sorted({value for value in _values(annotations, feature) if value})))
-    raise UsageError(
-        f"unknown task {name!r}", remedy="use upos, relation or feature:NAME, for instance feature:Case"
-    )
+    if annotations is None:
+        raise UsageError(
+            f"the concepts of {name} are those of the data", remedy="give the words' annotations"
+        )
+    values, _ = _coded(annotations, name)
+    return Task(name, tuple(sorted({value for value in values if value})))
 
 
-def _values(annotations: Annotations, feature: str) -> list[str]:
-    """The value of ``feature`` in each FEATS string, "" where it has none."""
-    found = []
-    for feats in annotations.feats_names:
-        pairs = dict(pair.split("=", 1) for pair in feats.split("|") if "=" in pair)
-        found.append(pairs.get(feature, ""))
-    return found
+def _coded(annotations: Annotations, name: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The values of a task whose concepts are in the data, and each word's place among them."""
+    if name.startswith(_COLUMN):
+        column = annotations.column(name.removeprefix(_COLUMN))
+        return column.names, column.codes
+    feature = name.removeprefix(_FEATURE)
+    return tuple(value_of(feats, feature) for feats in annotations.feats_names), annotations.feats
 
 
-def labels(annotations: Annotations, task: Task) -> NDArray[np.int16]:
+def value_of(pairs: str, key: str) -> str:
+    """What ``KEY=VALUE|KEY=VALUE`` says of ``key``, "" where it says nothing."""
+    found = dict(pair.split("=", 1) for pair in pairs.split("|") if "=" in pair)
+    return found.get(key, "")
+
+
+def labels(annotations: Annotations, task: Task) -> NDArray[np.signedinteger[Any]]:
     """[words] index of each word's concept in ``task.concepts``, -1 where it has none."""
     if task.name == "upos":
         return annotations.upos.astype(np.int16)
     if task.name == "relation":
         return annotations.relations.astype(np.int16)
     index = {value: code for code, value in enumerate(task.concepts)}
-    values = _values(annotations, task.name.removeprefix("feature:"))
-    codes = np.array([index.get(value, UNLABELLED) for value in values], dtype=np.int16)
-    return codes[annotations.feats]
+    values, places = _coded(annotations, task.name)
+    codes = np.array([index.get(value, UNLABELLED) for value in values], dtype=np.int32)[places]
+    return codes.astype(np.int16) if len(index) <= np.iinfo(np.int16).max else codes  # lemmas are many

@@ -2,16 +2,34 @@
 
 Words are UD syntactic words. Multiword tokens (range lines) and empty nodes (decimal ids) are not words:
 a range leaves its mark in ``ranges`` and lends its surface span to its words, empty nodes are counted.
+What has no column here (lemma, XPOS, DEPS, MISC, comments) stays in the sentence's lines and is read from
+there when it is asked for.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import gzip
+import lzma
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from ..errors import UsageError, place
+from .. import atomic
+from ..errors import place
 from ..types import Split
+from . import exchange, reader
+from .annotations import Annotations, TextColumn
+from .concepts import RELATIONS, UPOS, value_of
+
+if TYPE_CHECKING:
+    import conllu
+    import datasets
+    import pandas as pd
+
+
+__all__ = ["Annotations", "Corpus", "Sentence", "Source"]
 
 
 @dataclass(frozen=True)
@@ -23,77 +41,6 @@ class Source:
     split: Split
     path: str
     sha256: str
-
-
-@dataclass(frozen=True, eq=False)
-class Annotations:
-    """The labels of ``words`` words in ``sents`` sentences, as codes; all that is needed beside states.
-
-    ``upos`` and ``relations`` index :data:`~concept_align.treebanks.concepts.UPOS` and
-    :data:`~concept_align.treebanks.concepts.RELATIONS`; ``subtypes`` and ``feats`` index the name tuples
-    kept here (0 is always the empty string: none). -1 means not annotated (``_``).
-    ``heads`` counts words from 1 within the sentence, 0 is the root, -1 not annotated.
-    ``ranges`` is a word's place in its multiword token: 0 in none, 1 first, 2 second, ...
-    """
-
-    offsets: NDArray[np.int64]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
-    upos: NDArray[np.int8]  # [words]
-    relations: NDArray[np.int8]  # [words]
-    subtypes: NDArray[np.int16]  # [words]
-    heads: NDArray[np.int32]  # [words]
-    feats: NDArray[np.int32]  # [words]
-    ranges: NDArray[np.int16]  # [words]
-    subtype_names: tuple[str, ...]
-    feats_names: tuple[str, ...]  # whole FEATS strings, "Case=Nom|Number=Sing"
-
-    @property
-    def words(self) -> int:
-        return int(self.offsets[-1])
-
-    @property
-    def sents(self) -> int:
-        return len(self.offsets) - 1
-
-    def words_of(self, sentence: int) -> slice:
-        """Which words are those of ``sentence`` (from 0)."""
-        return slice(int(self.offsets[sentence]), int(self.offsets[sentence + 1]))
-
-    def select(self, sentences: ArrayLike) -> "Annotations":
-        """The annotations, without text, of ``sentences`` (indices or a mask [sents]), in that order."""
-        chosen = _indices(sentences, self.sents)
-        words, offsets = _words_of(self.offsets, chosen)
-        return Annotations(
-            offsets=offsets,
-            upos=self.upos[words],
-            relations=self.relations[words],
-            subtypes=self.subtypes[words],
-            heads=self.heads[words],
-            feats=self.feats[words],
-            ranges=self.ranges[words],
-            subtype_names=self.subtype_names,
-            feats_names=self.feats_names,
-        )
-
-
-def _indices(sentences: ArrayLike, sents: int) -> NDArray[np.int64]:
-    chosen = np.asarray(sentences)
-    if chosen.dtype == np.bool_:
-        if chosen.shape != (sents,):
-            raise UsageError(f"a mask of shape {chosen.shape} for {sents} sentences")
-        return np.flatnonzero(chosen)
-    chosen = chosen.astype(np.int64)
-    if chosen.size and not (chosen.min() >= 0 and chosen.max() < sents):
-        raise UsageError(f"sentences {chosen.min()}..{chosen.max()} of a corpus of {sents}")
-    return chosen
-
-
-def _words_of(
-    offsets: NDArray[np.int64], chosen: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(words of the sentences ``chosen``, their own offsets)."""
-    lengths = offsets[chosen + 1] - offsets[chosen]
-    own = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-    return np.arange(own[-1]) + np.repeat(offsets[chosen] - own[:-1], lengths), own
 
 
 @dataclass(frozen=True)
@@ -113,7 +60,16 @@ class Sentence:
 
 @dataclass(frozen=True, eq=False)
 class Corpus(Annotations):
-    """Annotations with their text: what the reader returns and a model reads."""
+    """Annotations with their text: what the reader returns and a model reads.
+
+    Made by :func:`~concept_align.treebanks.conllu.read_conllu`, or by ``from_dataset``, ``from_pandas`` and
+    ``from_token_lists``; given away by ``to_conllu``, ``to_dataset``, ``to_pandas`` and ``token_lists``.
+
+    Example:
+        >>> corpus = Corpus.from_token_lists([["Dogs", "bark"]], upos=[["NOUN", "VERB"]], language="en")
+        >>> corpus.words, list(corpus.forms)
+        (2, ['Dogs', 'bark'])
+    """
 
     source: Source
     sent_ids: Sequence[str]  # [sents]
@@ -125,6 +81,112 @@ class Corpus(Annotations):
     empty_nodes: int  # how many empty nodes were passed over
     skipped: int  # sentences left out as broken (lenient reading only)
     rebuilt: int = 0  # sentences without a "# text" that holds their forms: it was rebuilt
+    raw: Sequence[str] = ()  # [sents] the sentence's lines as they were read; () where it was never written
+
+    @classmethod
+    def of_chunk(cls, chunk: reader.Chunk, source: Source) -> Self:
+        """What the reader found, as a corpus from ``source``."""
+        found = chunk.columns
+        return cls(
+            offsets=found.offsets,
+            upos=found.upos,
+            relations=found.relations,
+            subtypes=found.subtypes,
+            heads=found.heads,
+            feats=found.feats,
+            ranges=found.ranges,
+            subtype_names=chunk.subtype_names,
+            feats_names=chunk.feats_names,
+            source=replace(source, sha256=chunk.sha256),
+            sent_ids=found.sent_ids,
+            texts=found.texts,
+            lines=found.lines,
+            forms=found.forms,
+            spans=found.spans,
+            empty_nodes=int(found.empty_nodes.sum()),
+            skipped=chunk.skipped,
+            rebuilt=int(found.rebuilt.sum()),
+            raw=found.raw,
+        )
+
+    @classmethod
+    def from_conllu(
+        cls,
+        text: str,
+        *,
+        language: str = "und",
+        treebank: str = "text",
+        split: Split = "test",
+        lenient: bool = False,
+        trees: bool = True,
+    ) -> Self:
+        """CoNLL-U that is in memory; options as in :func:`~concept_align.treebanks.conllu.read`.
+
+        Raises TreebankError, with the line, for what is broken.
+        """
+        source = Source(treebank, language, split, treebank, "")
+        chunk = reader.read(Path(treebank), lenient=lenient, trees=trees, content=text.encode())
+        return cls.of_chunk(chunk, source)
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Iterable[Any],
+        *,
+        language: str = "und",
+        treebank: str = "dataset",
+        split: Split = "test",
+    ) -> Self:
+        """Sentences in the Hugging Face hub's layout of Universal Dependencies, as a corpus.
+
+        ``dataset`` is a ``datasets.Dataset`` or rows: mappings with ``tokens`` [words] and, as far as they
+        are known, ``idx`` (or ``sent_id``), ``text``, ``lemmas``, ``upos`` (names, or class labels),
+        ``xpos``, ``feats``, ``head``, ``deprel``, ``deps``, ``misc`` [words each] and ``mwt`` (multiword
+        tokens). Raises UsageError for columns that do not fit each other, TreebankError for labels that
+        are not those of Universal Dependencies.
+
+        Example:
+            >>> rows = [{"tokens": ["Dogs", "bark"], "upos": ["NOUN", "VERB"], "head": ["2", "0"]}]
+            >>> Corpus.from_dataset(rows, language="en").heads.tolist()
+            [2, 0]
+        """
+        text = exchange.dataset_text(dataset)
+        return cls.from_conllu(text, language=language, treebank=treebank, split=split)
+
+    @classmethod
+    def from_pandas(
+        cls, frame: "pd.DataFrame", *, language: str = "und", treebank: str = "frame", split: Split = "test"
+    ) -> Self:
+        """A table with one row per word, as :meth:`to_pandas` makes it.
+
+        Needed are ``form`` and what tells sentences apart (``sentence`` or ``sent_id``); other columns
+        are those of CoNLL-U in small letters. Errors as in :meth:`from_dataset`.
+        """
+        text = exchange.frame_text(frame)
+        return cls.from_conllu(text, language=language, treebank=treebank, split=split)
+
+    @classmethod
+    def from_token_lists(
+        cls,
+        sentences: Iterable[Sequence[Any]],
+        *,
+        language: str = "und",
+        treebank: str = "token lists",
+        split: Split = "test",
+        **labels: Sequence[Sequence[Any]],
+    ) -> Self:
+        """``conllu.TokenList`` objects, or lists of words with ``labels`` of the same shape.
+
+        Labels are columns of CoNLL-U in small letters, ``upos=[["NOUN", "VERB"]]``, ``head``, ``deprel``,
+        ``xpos``, ..., with None for a word that has none. Errors as in :meth:`from_dataset`.
+
+        Example:
+            >>> corpus = Corpus.from_token_lists([["Dogs", "bark"]], xpos=[["NNS", "VBP"]], language="en")
+            >>> corpus.column("XPOS").names
+            ('', 'NNS', 'VBP')
+        """
+        text = exchange.lists_text(sentences, labels)
+        return cls.from_conllu(text, language=language, treebank=treebank, split=split)
 
     def sentence(self, index: int) -> Sentence:
         """Sentence ``index`` (from 0)."""
@@ -144,3 +206,84 @@ class Corpus(Annotations):
     def where(self, sentence: int) -> str:
         """``file:line, sentence ID``, as errors name a sentence."""
         return place(self.source.path, int(self.lines[sentence]), self.sent_ids[sentence])
+
+    def rows(self, sentence: int) -> list[list[str]]:
+        """The lines of ``sentence`` (from 0) in CoNLL-U, a comment as one string, a token as ten.
+
+        Everything is as it was read (multiword tokens and empty nodes too), but for the labels of words
+        (UPOS, FEATS, HEAD, DEPREL), which are those of this corpus.
+        """
+        rows = exchange.split(self.raw[sentence]) if self.raw else self._unwritten(sentence)
+        word = int(self.offsets[sentence])
+        for row in rows:
+            if row[0].isdecimal() and len(row) > 1:
+                relation, subtype = self.relations[word], self.subtype_names[self.subtypes[word]]
+                row[3] = UPOS[self.upos[word]] if self.upos[word] >= 0 else "_"
+                row[5] = self.feats_names[self.feats[word]] or "_"
+                row[6] = str(self.heads[word]) if self.heads[word] >= 0 else "_"
+                row[7] = RELATIONS[relation] + (f":{subtype}" if subtype else "") if relation >= 0 else "_"
+                word += 1
+        return rows
+
+    def _unwritten(self, sentence: int) -> list[list[str]]:
+        words, text = self.words_of(sentence), self.texts[sentence]
+        spans, ranges = self.spans[words].tolist(), self.ranges[words].tolist()
+        rows = exchange.lay(list(self.forms[words]), spans, ranges, text)
+        return [[f"# sent_id = {self.sent_ids[sentence]}"], [f"# text = {text}"], *rows]
+
+    def to_conllu(self) -> str:
+        """The corpus as CoNLL-U text; see :meth:`rows` for what is kept.
+
+        Example:
+            >>> Corpus.from_token_lists([["Dogs", "bark"]]).to_conllu().splitlines()[1]
+            '# text = Dogs bark'
+        """
+        return "".join(exchange.block(self.rows(sentence)) for sentence in range(self.sents))
+
+    def write_conllu(self, path: str | Path) -> None:
+        """Write :meth:`to_conllu` to ``path``, packed where its name ends in ``.gz`` or ``.xz``."""
+        pack = {".gz": lambda data: gzip.compress(data, mtime=0), ".xz": lzma.compress}
+        data = self.to_conllu().encode()
+        atomic.write_bytes(path, pack.get(Path(path).suffix, bytes)(data))
+
+    def token_lists(self) -> "list[conllu.TokenList]":
+        """The sentences as the ``conllu`` package has them, for the tools that speak it."""
+        import conllu
+
+        return list(conllu.parse(self.to_conllu()))
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """A table with one row per word.
+
+        Columns are ``sentence`` (from 0), ``sent_id``, those of CoNLL-U in small letters (``id``, ``form``,
+        ..., ``misc``; None where there is none, -1 for no head), ``token`` (the multiword token's
+        form, or the word's) and ``range`` (the word's place in its multiword token, 0 in none).
+        """
+        import pandas as pd
+
+        return pd.DataFrame(exchange.frame_columns(self._words()))
+
+    def to_dataset(self) -> "datasets.Dataset":
+        """The corpus in the hub's layout (see :meth:`from_dataset`), one row per sentence.
+
+        Raises UsageError where the package ``datasets`` is not installed.
+        """
+        return exchange.dataset([*self._words()])
+
+    def _words(self) -> Iterator[exchange.SentenceRows]:
+        for sentence in range(self.sents):
+            yield exchange.SentenceRows(self.sent_ids[sentence], self.texts[sentence], self.rows(sentence))
+
+    def column(self, name: str) -> TextColumn:
+        """Any column of CoNLL-U by its name (``XPOS``), or a key of FEATS or MISC (``MISC:Gloss``)."""
+        if name in self.columns:
+            return self.columns[name]
+        column, _, key = name.partition(":")
+        index = exchange.FIELDS.index(column)
+        values = [row[index] for s in range(self.sents) for row in self.rows(s) if row[0].isdecimal()]
+        return TextColumn.of([value_of(value, key) for value in values] if key else values)
+
+    def with_columns(self, names: Iterable[str]) -> "Corpus":
+        """The corpus with the columns ``names`` among its ``columns``, so that ``select`` keeps them."""
+        names = tuple(names)
+        return replace(self, columns={name: self.column(name) for name in names}) if names else self

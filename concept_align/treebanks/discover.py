@@ -20,6 +20,10 @@ _UD_NAME = re.compile(
     r"(?P<prefix>(?P<language>[a-z]{2,3})_[A-Za-z0-9]+)-ud-(?P<split>train|dev|test)(?P<part>-[\w-]+)?"
 )
 
+_PACKAGE = Path(__file__).parents[1]
+# Inside the package where it was installed, beside it in a checkout: there is one copy of the data.
+_MINI = (_PACKAGE / "mini", _PACKAGE.parent / "ud_data" / "mini")
+
 
 @dataclass(frozen=True)
 class TreebankFile:
@@ -81,6 +85,26 @@ def find(
     if not every:
         _refuse_parts(found)
     return found
+
+
+def mini_treebanks() -> Path:
+    """The folder of the mini treebanks, which come with the package: laid out as a UD release.
+
+    Forty parallel sentences in each of 43 languages, in the public domain (``ud_data/mini/README.md``).
+    Raises UsageError where they are not part of the installation.
+
+    Example:
+        >>> len(find(mini_treebanks(), "en,de", splits=["train"]))
+        2
+    """
+    for place in _MINI:
+        if (place / "UD_English-Mini").is_dir():
+            return place
+    raise UsageError(
+        "the mini treebanks are not in this installation",
+        where="treebanks",
+        remedy="install concept-align again, or name a UD release",
+    )
 
 
 def _checked(splits: Collection[str] | None) -> tuple[Split, ...]:

@@ -17,7 +17,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from concept_align.cli import main
 from concept_align.demo.settings import LEARNERS
 from concept_align.models.shipped import NAMES, shipped_model
-from concept_align.treebanks.embedded import mini_treebanks
+from concept_align.treebanks.discover import mini_treebanks
 
 SIX = "en,de,et,he,tr,zh"
 VOID = {"meta", "link", "br", "hr", "img", "input"}

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from concept_align.cli import app
 from concept_align.errors import ConceptAlignError, ModelError, UsageError
 from concept_align.evaluation.results import read
-from concept_align.treebanks.embedded import mini_treebanks
+from concept_align.treebanks.discover import mini_treebanks
 
 QUICK = ("--langs", "ga,tr", "--demo-langs", "en", "--k", "0,2", "--draws", "1", "--queries", "4")
 ALIGN = ("--layers", "2", "--align-langs", "en,de", "--align-validation", "none", "--align-sentences", "20")

@@ -12,8 +12,7 @@ def mini_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """States of layers 2 and 4, and statistics of word classes with second moments, of five languages."""
     from concept_align.extraction import extract
     from concept_align.models.load import load
-    from concept_align.treebanks.discover import find
-    from concept_align.treebanks.embedded import mini_treebanks
+    from concept_align.treebanks.discover import find, mini_treebanks
 
     files = find(mini_treebanks(), ",".join(LANGUAGES), ["train", "dev"])
     model, folder = load("mini-encoder"), tmp_path_factory.mktemp("mini")

@@ -6,7 +6,7 @@ import pytest
 from concept_align.errors import LearningError, UsageError
 from concept_align.icl.plan import NONE, OWN, Variant, plan
 from concept_align.icl.settings import StudyConfig
-from concept_align.treebanks.embedded import mini_treebanks
+from concept_align.treebanks.discover import mini_treebanks
 
 MINI = str(mini_treebanks())
 

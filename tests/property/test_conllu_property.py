@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from concept_align.treebanks import conllu as reader
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read
+from concept_align.treebanks.reader import reading as reader
 
 LETTERS = st.characters(categories=("L", "M", "N", "P", "S"))
 FORMS = st.lists(st.text(LETTERS, min_size=1, max_size=12), min_size=1, max_size=2).map(" ".join)

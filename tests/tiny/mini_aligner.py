@@ -6,8 +6,7 @@ from typing import Any
 from concept_align.extraction import extract
 from concept_align.meta.run import MetaTrainConfig, meta_train, plan
 from concept_align.models.load import load
-from concept_align.treebanks.discover import find
-from concept_align.treebanks.embedded import mini_treebanks
+from concept_align.treebanks.discover import find, mini_treebanks
 
 LANGUAGES = "en,de,fr,et,tr"
 LAYER = 3

@@ -12,10 +12,10 @@ import pytest
 from toy_conllu import CATS, DOGS, word, write
 
 from concept_align.errors import UsageError
-from concept_align.treebanks import conllu as reader
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read, stream
 from concept_align.treebanks.corpus import Corpus
+from concept_align.treebanks.reader import reading as reader
 
 COLUMNS = (
     "upos", "relations", "subtypes", "heads", "feats", "ranges", "lines", "spans",

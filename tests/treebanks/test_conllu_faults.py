@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from concept_align.errors import TreebankError
-from concept_align.treebanks import conllu as reader
 from concept_align.treebanks.conllu import read, stream
+from concept_align.treebanks.reader import reading as reader
 
 GOOD = (
     "# sent_id = good{n}\n# text = a b\n1\ta\t_\tX\t_\t_\t0\troot\t_\t_\n2\tb\t_\tX\t_\t_\t1\tdep\t_\t_\n\n"

@@ -6,7 +6,7 @@ import pytest
 from toy_conllu import CATS, word, write
 
 from concept_align.treebanks.conllu import read
-from concept_align.treebanks.surface import search
+from concept_align.treebanks.reader.surface import search
 
 OTHER = word(2, "b", "X", 1, misc="NoSpaceAfter=No|C=SpaceAfter=No|SpaceAfter=Now")
 

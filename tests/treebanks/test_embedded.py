@@ -1,9 +1,8 @@
 import pytest
 
 from concept_align.errors import UsageError
-from concept_align.treebanks import embedded, registry
-from concept_align.treebanks.discover import find
-from concept_align.treebanks.embedded import mini_treebanks
+from concept_align.treebanks import discover, registry
+from concept_align.treebanks.discover import find, mini_treebanks
 
 
 def test_the_mini_treebanks_have_every_language_of_the_package_s_sets():
@@ -15,11 +14,11 @@ def test_the_mini_treebanks_have_every_language_of_the_package_s_sets():
 def test_installed_data_come_before_a_checkout_s(monkeypatch, tmp_path):
     for place in ("installed", "checkout"):
         (tmp_path / place / "UD_English-Mini").mkdir(parents=True)
-    monkeypatch.setattr(embedded, "_PLACES", (tmp_path / "installed", tmp_path / "checkout"))
+    monkeypatch.setattr(discover, "_MINI", (tmp_path / "installed", tmp_path / "checkout"))
     assert mini_treebanks() == tmp_path / "installed"
 
 
 def test_an_installation_without_them_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr(embedded, "_PLACES", (tmp_path,))
+    monkeypatch.setattr(discover, "_MINI", (tmp_path,))
     with pytest.raises(UsageError, match="not in this installation"):
         mini_treebanks()

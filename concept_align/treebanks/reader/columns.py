@@ -1,4 +1,4 @@
-"""A block of CoNLL-U as columns: everything :class:`~concept_align.treebanks.corpus.Corpus` holds."""
+"""A block of CoNLL-U as columns: everything a Corpus holds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .comments import Values, read_comments
 from .ids import Tokens, scan_ids
 from .labels import Codes, read_labels
-from .scan import Lines, scan_lines
+from .scan import Lines, Values, read_comments, scan_lines
 from .spans import Bytes, Ints, Mask, where
 from .strings import Strings, concatenate
 from .surface import Surface, search, spaces_after
@@ -30,6 +29,7 @@ class Columns:
     forms: Strings
     sent_ids: Strings
     texts: Strings
+    raw: Strings  # [sents] the sentence's lines as they stand
     lines: Ints
     empty_nodes: NDArray[np.int64]  # [sents]
     rebuilt: NDArray[np.bool_]  # [sents]
@@ -55,6 +55,7 @@ class Columns:
             forms=self.forms[words],
             sent_ids=self.sent_ids[sents],
             texts=self.texts[sents],
+            raw=self.raw[sents],
             lines=self.lines[sents],
             empty_nodes=self.empty_nodes[sents],
             rebuilt=self.rebuilt[sents],
@@ -66,7 +67,7 @@ def join(parts: Sequence[Columns]) -> Columns:
     """``parts`` end to end."""
     sents = sum(part.sents for part in parts)
     strings = concatenate(  # at once, because all of them are spans over the same bytes
-        [part.sent_ids for part in parts] + [part.texts for part in parts] + [part.forms for part in parts]
+        [column for name in ("sent_ids", "texts", "raw", "forms") for column in _all(parts, name)]
     )
     words = np.cumsum([0, *(int(part.offsets[-1]) for part in parts)])
     offsets = [part.offsets[1:] + base for part, base in zip(parts, words[:-1], strict=True)]
@@ -79,14 +80,19 @@ def join(parts: Sequence[Columns]) -> Columns:
         feats=np.concatenate([part.feats for part in parts]),
         ranges=np.concatenate([part.ranges for part in parts]),
         spans=np.concatenate([part.spans for part in parts]),
-        forms=strings[2 * sents :],
+        forms=strings[3 * sents :],
         sent_ids=strings[:sents],
         texts=strings[sents : 2 * sents],
+        raw=strings[2 * sents : 3 * sents],
         lines=np.concatenate([part.lines for part in parts]),
         empty_nodes=np.concatenate([part.empty_nodes for part in parts]),
         rebuilt=np.concatenate([part.rebuilt for part in parts]),
         line_count=sum(part.line_count for part in parts),
     )
+
+
+def _all(parts: Sequence[Columns], name: str) -> list[Strings]:
+    return [getattr(part, name) for part in parts]
 
 
 def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Columns:
@@ -99,7 +105,7 @@ def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -
     tokens = scan_ids(lines)
     labels = read_labels(lines, tokens, codes, trees=trees)
     sent_ids, texts = read_comments(lines)
-    spans, forms, ids, whole, rebuilt = _text(lines, tokens, sent_ids, texts, ordinals)
+    spans, (forms, ids, whole, raw), rebuilt = _text(lines, tokens, sent_ids, texts, ordinals)
     return Columns(
         offsets=tokens.offsets,
         upos=labels.upos,
@@ -112,6 +118,7 @@ def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -
         forms=forms,
         sent_ids=ids,
         texts=whole,
+        raw=raw,
         lines=lines.first_line,
         empty_nodes=tokens.empty_nodes,
         rebuilt=rebuilt,
@@ -131,8 +138,8 @@ class Ordinals:
 
 def _text(
     lines: Lines, tokens: Tokens, ids: Values, texts: Values, ordinals: Ordinals
-) -> tuple[NDArray[np.int32], Strings, Strings, Strings, Mask]:
-    """(spans, forms, sent_ids, texts, [sents] the text was rebuilt)."""
+) -> tuple[NDArray[np.int32], tuple[Strings, Strings, Strings, Strings], Mask]:
+    """(spans, (forms, sent_ids, texts, raw), [sents] the text was rebuilt)."""
     data = lines.bytes.data
     surface = Surface(lines, tokens, spaces_after(lines, tokens.surface))
     same, begin, end = surface.compare(texts.starts, texts.lengths)
@@ -167,10 +174,11 @@ def _text(
     else:
         spans[:, 0], spans[:, 1] = begin[tokens.surface_of_word], end[tokens.surface_of_word]
     form_starts, form_ends = tokens.column(1)
-    return (
-        spans,
+    raw_starts, raw_ends = lines.starts[lines.first_line], lines.ends[lines.last_line]
+    strings = (
         Strings(data, form_starts, (form_ends - form_starts).astype(np.int32)),
         Strings(data, ids.starts, ids.lengths.astype(np.int32)),
         Strings(data, texts.starts, texts.lengths.astype(np.int32)),
-        rebuilt,
+        Strings(data, raw_starts, (raw_ends - raw_starts).astype(np.int32)),
     )
+    return spans, strings, rebuilt

@@ -7,11 +7,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .concepts import RELATIONS, UPOS
+from ..concepts import RELATIONS, UPOS
 from .ids import Tokens
 from .scan import UNDERSCORE, BrokenError, Fault, Lines
 from .spans import Dictionary, Ints, integers, where
-from .trees import misshapen
 
 _CLOSED = "see universaldependencies.org for the closed set; correct the word or use `_`"
 _UNKNOWN = -2
@@ -128,3 +127,31 @@ def _tree_faults(lines: Lines, tokens: Tokens, heads: NDArray[np.int32]) -> list
         if s not in circles
     ]
     return [*circles.values(), *others]
+
+
+def misshapen(heads: NDArray[np.int32], offsets: Ints, sentence: Ints) -> tuple[Ints, Ints, Ints]:
+    """Do the heads of a sentence form one tree? Asked of all sentences of a block at once.
+
+    Every word jumps to its head's head, and so on with doubled steps; whoever has not reached the root
+    after log2(longest sentence) doublings walks in a circle. Returns (words on or below a
+    cycle, sentences whose number of roots is not one, roots of those).
+
+    ``heads`` counts from 1 within the sentence, 0 is the root, -1 not annotated; sentences with a head
+    that is not annotated are not asked for their root. Heads must lie within their sentences.
+    """
+    words, sents = len(heads), len(offsets) - 1
+    jump = np.empty(words + 1, dtype=np.int64)
+    jump[:-1] = np.where(heads > 0, offsets[sentence] + heads - 1, words)
+    jump[-1] = words
+    longest = int((offsets[1:] - offsets[:-1]).max(initial=1))
+    for _ in range(longest.bit_length()):
+        jump = jump[jump]
+        if (jump == words).all():
+            break
+    cyclic = where(jump[:-1] != words)
+    roots = np.bincount(sentence[heads == 0], minlength=sents)
+    wrong = where(roots != 1)
+    if wrong.size:
+        unsure = np.bincount(sentence[heads < 0], minlength=sents) > 0
+        wrong = wrong[~unsure[wrong]]
+    return cyclic, wrong, roots[wrong]

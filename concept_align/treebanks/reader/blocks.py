@@ -6,6 +6,7 @@ sentence is cut; it grows beyond ``size`` only when one sentence does.
 
 import gzip
 import hashlib
+import io
 import lzma
 import sys
 import zlib
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from ..errors import TreebankError
+from ...errors import TreebankError
 from .spans import PAD
 
 BLOCK_BYTES = 1 << 20
@@ -57,6 +58,11 @@ def open_bytes(path: Path) -> IO[bytes]:
         ) from error
 
 
+def size_of(path: Path) -> int | None:
+    """The bytes to come, None where they are packed or there is no file."""
+    return path.stat().st_size if path.suffix not in COMPRESSED and path.is_file() else None
+
+
 def _fill(file: IO[bytes], room: memoryview, path: Path) -> int:
     """Bytes read into ``room``, 0 at the end of the file."""
     try:
@@ -69,15 +75,17 @@ def _fill(file: IO[bytes], room: memoryview, path: Path) -> int:
         ) from error
 
 
-def blocks(path: Path, *, size: int = BLOCK_BYTES) -> Iterator[Block]:
+def blocks(path: Path, *, size: int = BLOCK_BYTES, content: bytes | None = None) -> Iterator[Block]:
     """The blocks of ``path`` in order, without its byte order mark; nothing for an empty file.
 
-    Raises TreebankError where the file cannot be opened or its compression is broken.
+    ``content`` is read in place of the file, where it is given. Raises TreebankError where the file cannot
+    be opened or its compression is broken.
     """
-    with open_bytes(path) as file:
+    with open_bytes(path) if content is None else io.BytesIO(content) as file:
         # What is read goes straight to where the block keeps it, and no more room is made than needed:
         # touching fresh memory costs as much as parsing it.
-        total = path.stat().st_size + 1 if path.suffix not in COMPRESSED else sys.maxsize
+        whole = size_of(path) if content is None else len(content)
+        total = sys.maxsize if whole is None else whole + 1
         left, offset = b"", 0
         while True:
             expected = max(total - offset - len(left), 1)

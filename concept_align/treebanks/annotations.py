@@ -1,0 +1,114 @@
+"""The labels of words as codes: the numeric part of a corpus, and all that is needed beside states."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True, eq=False)
+class TextColumn:
+    """A further column of CoNLL-U, word by word: ``names[codes[word]]``, where "" means none (``_``)."""
+
+    codes: NDArray[np.int32]  # [words]
+    names: tuple[str, ...]  # names[0] is ""
+
+    @classmethod
+    def of(cls, values: list[str]) -> "TextColumn":
+        """The column that holds ``values`` [words]; ``_`` counts as none."""
+        index = {"": 0, "_": 0}
+        names = [""]
+        codes = np.empty(len(values), dtype=np.int32)
+        for word, value in enumerate(values):
+            code = index.setdefault(value, len(names))
+            if code == len(names):
+                names.append(value)
+            codes[word] = code
+        return cls(codes, tuple(names))
+
+
+@dataclass(frozen=True, eq=False)
+class Annotations:
+    """The labels of ``words`` words in ``sents`` sentences.
+
+    ``upos`` and ``relations`` index :data:`~concept_align.treebanks.concepts.UPOS` and
+    :data:`~concept_align.treebanks.concepts.RELATIONS`; ``subtypes`` and ``feats`` index the name tuples
+    kept here (0 is always the empty string: none). -1 means not annotated (``_``).
+    ``heads`` counts words from 1 within the sentence, 0 is the root, -1 not annotated.
+    ``ranges`` is a word's place in its multiword token: 0 in none, 1 first, 2 second, ...
+    ``columns`` holds what a task ``column:NAME`` asks for, by NAME (``XPOS``, ``MISC:Gloss``).
+    """
+
+    offsets: NDArray[np.int64]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
+    upos: NDArray[np.int8]  # [words]
+    relations: NDArray[np.int8]  # [words]
+    subtypes: NDArray[np.int16]  # [words]
+    heads: NDArray[np.int32]  # [words]
+    feats: NDArray[np.int32]  # [words]
+    ranges: NDArray[np.int16]  # [words]
+    subtype_names: tuple[str, ...]
+    feats_names: tuple[str, ...]  # whole FEATS strings, "Case=Nom|Number=Sing"
+    columns: Mapping[str, TextColumn] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def words(self) -> int:
+        return int(self.offsets[-1])
+
+    @property
+    def sents(self) -> int:
+        return len(self.offsets) - 1
+
+    def words_of(self, sentence: int) -> slice:
+        """Which words are those of ``sentence`` (from 0)."""
+        return slice(int(self.offsets[sentence]), int(self.offsets[sentence + 1]))
+
+    def column(self, name: str) -> TextColumn:
+        """The column ``name`` of every word. UsageError where it was not kept."""
+        if name not in self.columns:
+            raise UsageError(
+                f"column {name} was not kept of these words",
+                remedy=f"extract them again with task column:{name}: states that are there stay",
+            )
+        return self.columns[name]
+
+    def select(self, sentences: ArrayLike) -> "Annotations":
+        """The annotations, without text, of ``sentences`` (indices or a mask [sents]), in that order."""
+        chosen = _indices(sentences, self.sents)
+        words, offsets = _words_of(self.offsets, chosen)
+        columns = {name: TextColumn(of.codes[words], of.names) for name, of in self.columns.items()}
+        return Annotations(
+            offsets=offsets,
+            upos=self.upos[words],
+            relations=self.relations[words],
+            subtypes=self.subtypes[words],
+            heads=self.heads[words],
+            feats=self.feats[words],
+            ranges=self.ranges[words],
+            subtype_names=self.subtype_names,
+            feats_names=self.feats_names,
+            columns=columns,
+        )
+
+
+def _indices(sentences: ArrayLike, sents: int) -> NDArray[np.int64]:
+    chosen = np.asarray(sentences)
+    if chosen.dtype == np.bool_:
+        if chosen.shape != (sents,):
+            raise UsageError(f"a mask of shape {chosen.shape} for {sents} sentences")
+        return np.flatnonzero(chosen)
+    chosen = chosen.astype(np.int64)
+    if chosen.size and not (chosen.min() >= 0 and chosen.max() < sents):
+        raise UsageError(f"sentences {chosen.min()}..{chosen.max()} of a corpus of {sents}")
+    return chosen
+
+
+def _words_of(
+    offsets: NDArray[np.int64], chosen: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(words of the sentences ``chosen``, their own offsets)."""
+    lengths = offsets[chosen + 1] - offsets[chosen]
+    own = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
+    return np.arange(own[-1]) + np.repeat(offsets[chosen] - own[:-1], lengths), own
