@@ -80,7 +80,7 @@ def check_task(name: str) -> None:
     remedy = "use upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS, column:MISC:KEY)"
     if meant:
         remedy = f"did you mean {' or '.join(meant)}? Or {remedy}"
-    raise UsageError(f"unknown task {name!r}", remedy=remedy)
+    raise UsageError(f"unknown task {name!r}", option="task", remedy=remedy)
 
 
 def from_data(name: str) -> bool:

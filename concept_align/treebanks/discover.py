@@ -102,7 +102,7 @@ def mini_treebanks() -> Path:
             return place
     raise UsageError(
         "the mini treebanks are not in this installation",
-        where="treebanks",
+        option="treebanks",
         remedy="install concept-align again, or name a UD release",
     )
 
