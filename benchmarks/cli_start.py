@@ -8,7 +8,7 @@ from side_by_side import arguments, interleaved, report
 
 COMMAND = Path(sys.executable).with_name("concept-align")
 HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "pyarrow")
-IMPORTED = f"import sys, concept_align.cli; print(*(m for m in {HEAVY} if m in sys.modules))"
+IMPORTED = f"import sys, concept_align.cli.commands; print(*(m for m in {HEAVY} if m in sys.modules))"
 
 
 def main() -> None:

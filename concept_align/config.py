@@ -57,8 +57,18 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], *, where: str | None =
     written as text: ``"en,de"``; with whole numbers also ranges, ``"0-3,7"``. UsageError names an unknown
     key, a missing one or a wrong type.
     """
+    chosen = fitted(cls, values, where=where)
+    for field in fields(typing.cast(Any, cls)):
+        needed = field.init and field.default is MISSING and field.default_factory is MISSING
+        if needed and field.name not in chosen:
+            raise UsageError(f"missing key {field.name!r}", where=where, remedy=f"add {field.name} = ...")
+    return cls(**chosen)
+
+
+def fitted(cls: type, values: Mapping[str, Any], *, where: str | None = None) -> dict[str, Any]:
+    """Arguments for a ``cls`` out of ``values``, as :func:`from_mapping` takes them; some may be missing."""
     assert is_dataclass(cls)
-    known = {field.name: field for field in fields(cls) if field.init}
+    known = [field.name for field in fields(cls) if field.init]
     values = aliases.rename(values, known)
     for key in values:
         if key not in known:
@@ -69,13 +79,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], *, where: str | None =
                 remedy=f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}",
             )
     hints = typing.get_type_hints(cls)
-    chosen: dict[str, Any] = {}
-    for name, field in known.items():
-        if name in values:
-            chosen[name] = checked(hints[name], values[name], name, where=where)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise UsageError(f"missing key {name!r}", where=where, remedy=f"add {name} = ...")
-    return typing.cast(T, cls(**chosen))
+    return {key: checked(hints[key], value, key, where=where) for key, value in values.items()}
 
 
 def checked(hint: Any, value: Any, name: str, *, where: str | None = None) -> Any:
@@ -169,31 +173,36 @@ def _numbers(words: list[str], kind: type) -> list[float] | None:
 
 
 def describe(hint: Any) -> str:
-    """A type in words: ``int``, ``'a' or 'b'``, ``a list of int``."""
+    """A type in words: ``a whole number``, ``'a' or 'b'``, ``names``."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin in (Union, types.UnionType):
         return " or ".join(describe(argument) for argument in arguments if argument is not type(None))
     if origin is tuple:
-        return f"a list of {describe(arguments[0])}"
-    return getattr(hint, "__name__", str(hint))
+        return {int: "whole numbers", float: "numbers", str: "names"}.get(arguments[0], "a list")
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    return words.get(hint, getattr(hint, "__name__", str(hint)))
 
 
 def read_toml(path: str | Path, cls: type[T]) -> T:
     """The configuration in a TOML file."""
+    return from_mapping(cls, read_mapping(path), where=str(path))
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """Keys and values of a TOML file; UsageError where it cannot be read."""
     import tomllib
 
     try:
         with Path(path).open("rb") as file:
-            values = tomllib.load(file)
+            return tomllib.load(file)
     except OSError as error:
         raise UsageError(
             f"cannot read: {error.strerror}", where=str(path), remedy="check the path"
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"not TOML: {error}", where=str(path), remedy="correct the file") from error
-    return from_mapping(cls, values, where=str(path))
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, Any]:

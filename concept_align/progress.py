@@ -3,8 +3,10 @@
 Long work takes a :class:`Progress` and reports to it; the caller decides whether a person is watching.
 """
 
+import math
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -88,3 +90,45 @@ def terminal(enabled: bool | None = None) -> Iterator[Progress]:
                 rich.console.print(text)
 
         yield _Rich()
+
+
+_OF_A_LANGUAGE = re.compile(r"([a-z]{2,3}(?:[-_][A-Za-z]+)?): (?=\S)")
+
+
+def collapsed(notices: Sequence[str]) -> list[str]:
+    """Notices, each once; ``de: TEXT``, ``fr: TEXT``, ... as one: ``de, fr: TEXT``."""
+    languages: dict[str, list[str]] = {}
+    for notice in notices:
+        match = _OF_A_LANGUAGE.match(notice)
+        text = notice[match.end() :] if match else notice
+        codes = languages.setdefault(text, [])
+        if match and match[1] not in codes:
+            codes.append(match[1])
+    return [f"{', '.join(codes)}: {text}" if codes else text for text, codes in languages.items()]
+
+
+def duration(seconds: float) -> str:
+    """A time for people: ``0.4 s``, ``45 s``, ``39 min``, ``2 h 5 min``, ``3 d 4 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def size(count: float) -> str:
+    """A number of bytes for people, in powers of ten: ``312 bytes``, ``41.0 kB``, ``1.06 GB``."""
+    if count < 1000:
+        return f"{count:.0f} bytes"
+    for unit in ("kB", "MB", "GB", "TB"):
+        count /= 1000
+        if count < 999.5 or unit == "TB":
+            break
+    return f"{count:.{max(0, 2 - int(math.log10(count)))}f} {unit}"

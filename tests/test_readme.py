@@ -8,7 +8,8 @@ import planted
 import pytest
 from typer.main import get_command
 
-from concept_align.cli import app
+from concept_align.cli.commands import app
+from concept_align.cli.from_config import made
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
@@ -27,7 +28,7 @@ def test_commands_of_the_readme_have_the_options_they_are_given(words: list[str]
     command: Any = get_command(app)
     words = words[1:]
     while hasattr(command, "commands"):
-        command = command.commands[words.pop(0)]
+        command = made(command.commands[words.pop(0)])
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 

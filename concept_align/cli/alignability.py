@@ -29,7 +29,6 @@ def alignability(
         str,
         typer.Option(
             "--measures",
-            "-m",
             help="Commas between; the first decides which layer is looked at closely: "
             "rsa[-spearman|-pearson|-cosine][/euclidean|/cosine|/mahalanobis], procrustes, cka, cca, "
             "retrieval-p1[-csls], retrieval-mrr[-csls].",

@@ -1,135 +1,60 @@
 """``concept-align meta-train``: learn an aligner from the training languages of a store."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from ..progress import duration
 from . import options
-from .output import emit_json, emit_table, say
+from .from_config import configured
+from .output import emit_json, emit_table, percent, say
 
-HELP = "Default: what --config says, else"
+if TYPE_CHECKING:
+    from ..meta.run import MetaTrainConfig
 
 
+@configured("meta-train", "meta.run:MetaTrainConfig", kept="epochs done are kept in {out}; {again}")
 def meta_train(
+    config: "MetaTrainConfig",
+    *,
     out: options.Out,
-    store: Annotated[
-        Path | None, typer.Option("--store", "-s", help="Folder that extract wrote (or in --config).")
-    ] = None,
-    learner: Annotated[
-        str | None,
-        typer.Option(
-            help="Any number of labelled sentences: self-train, shrink, closed-form. Published: proto. By "
-            "gradient steps: maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, "
-            f"procrustes, ridge, target-only, oracle. {HELP} self-train."
-        ),
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help=f"default, or faithful: as published, where it was. {HELP} default.")
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="A setting of the learner, over its preset's: epochs=5, adapts=head, shots=[1,10]; repeat "
-            "for more. --dry-run shows all that there are.",
-        ),
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help=f"upos, relation or feature:NAME (feature:Case). {HELP} upos.")
-    ] = None,
-    layers: Annotated[
-        str | None, typer.Option(help="Layers, side by side: 7, 6,9 or -1 (the last). Default: the last.")
-    ] = None,
-    beside: Annotated[
-        str | None,
-        typer.Option(
-            help="Those of the layers whose states of the words around (word classes) or of the dependent "
-            "(relations) stand beside each item. Default: none, as published."
-        ),
-    ] = None,
-    source: Annotated[str | None, typer.Option(help=f"Source language. {HELP} en.")] = None,
-    train_langs: Annotated[
-        str | None, typer.Option(help=f"Training languages, as in --langs. {HELP} train.")
-    ] = None,
-    validation_langs: Annotated[
-        str | None, typer.Option(help=f"Languages that choose the model, or none. {HELP} validation.")
-    ] = None,
-    target_langs: Annotated[
-        str | None, typer.Option(help=f"Languages kept for the test: no overlap is let by. {HELP} targets.")
-    ] = None,
-    family_disjoint: Annotated[
-        bool | None,
-        typer.Option("--family-disjoint/--no-family-disjoint", help="Targets share no family with training."),
-    ] = None,
-    root: Annotated[
-        str | None, typer.Option(help=f"Head of root words: start or exclude. {HELP} start.")
-    ] = None,
-    mwt: Annotated[
-        str | None, typer.Option(help=f"Multiword tokens: share, first or skip. {HELP} share.")
-    ] = None,
-    standardise: Annotated[
-        str | None, typer.Option(help=f"Mean and scale: language, global or none. {HELP} language.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help=f"Seed of everything drawn at random. {HELP} 0.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file, such as the run.toml of another run; options go over it.")
-    ] = None,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Learn to align concepts across the training languages of a store."""
-    from ..config import parse_settings
+    """Learn to align concepts across the training languages of a store.
+
+    OUT gets the aligner, its training history and a card. A learner has settings of its own: --set epochs=5,
+    --set adapts=head, --set shots=[1,10]; --dry-run shows all that there are. A run that was stopped resumes.
+    """
     from ..meta import run
     from ..progress import terminal
 
-    values = {
-        "store": str(store) if store else None,
-        "learner": learner,
-        "preset": preset,
-        "options": parse_settings(set_) if set_ else None,
-        "task": task,
-        "layers": layers if layers or config else "-1",
-        "beside": beside,
-        "source": source,
-        "train_langs": train_langs,
-        "validation_langs": validation_langs,
-        "target_langs": target_langs,
-        "family_disjoint": family_disjoint,
-        "root": root,
-        "mwt": mwt,
-        "standardise": standardise,
-        "seed": seed,
-    }
-    planned = run.plan(run.configure(config, values))
+    planned = run.plan(config)
     if dry_run:
-        _describe({"out": str(out), **planned.about()}, json)
+        _announce({"out": str(out), **planned.about()}, json)
         return
     with terminal() as progress:
         outcome = run.meta_train(planned, out, force=force, progress=progress)
-    summary = {"folder": str(outcome.folder), "seconds": round(outcome.seconds, 1), **outcome.summary}
     if json:
-        emit_json(summary)
+        emit_json({"folder": str(outcome.folder), "seconds": round(outcome.seconds, 1), **outcome.summary})
         return
     shots = outcome.summary["validation"]
     languages = list(next(iter(shots.values()))["languages"])
     emit_table(
-        f"{planned.learner.name}: accuracy on the validation languages",
+        f"{planned.learner.name}: accuracy on the validation languages, %",
         ["shots", "mean", *languages],
         [
-            [shot, f"{found['mean']:.4f}", *(f"{found['languages'][language]:.4f}" for language in languages)]
+            [shot, percent(found["mean"]), *(percent(found["languages"][language]) for language in languages)]
             for shot, found in shots.items()
         ],
         right={0, 1, *range(2, 2 + len(languages))},
     )
     if outcome.seconds:
-        say(f"{outcome.folder}: trained in {outcome.seconds:.0f} s")
+        say(f"{outcome.folder}: trained in {duration(outcome.seconds)}")
     else:
         say(f"{outcome.folder}: was finished before; --force to train again")
 
 
-def _describe(about: dict[str, Any], json: bool) -> None:
+def _announce(about: dict[str, Any], json: bool) -> None:
     if json:
         emit_json(about)
         return

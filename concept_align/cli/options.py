@@ -38,11 +38,12 @@ Mwt = Annotated[
 Seed = Annotated[int, typer.Option(help="Seed of everything drawn at random.")]
 Out = Annotated[
     Path,
-    typer.Option("--out", "-o", help="Folder for what is written; a run that was stopped goes on there."),
+    typer.Option("--out", "-o", help="Folder for what is written; a run that was stopped resumes there."),
 ]
 StoreFolder = Annotated[Path, typer.Option("--store", "-s", help="Folder that extract wrote.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
-Force = Annotated[bool, typer.Option("--force", help="Begin anew instead of going on with what is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Start again instead of resuming what is there.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say what would be done, with disk and time, and stop.")
 ]
+Figures = Annotated[bool, typer.Option("--figures/--no-figures", help="Draw the figures.")]

@@ -5,7 +5,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..progress import collapsed
+
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..report.tables import TextTable
 
 PIPED = 160  # characters of a line where stdout is no terminal
@@ -17,6 +21,21 @@ def emit_json(value: Any) -> None:
     """The one JSON document of a ``--json`` run."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2, sort_keys=True)
     sys.stdout.write("\n")
+
+
+def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Rows for JSON, which has no NaN; accuracies stay shares of one there."""
+    from pandas import isna
+
+    return [
+        {str(key): None if isna(value) else value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """An accuracy for people: in per cent, without the sign."""
+    return f"{100 * share:.{decimals}f}"
 
 
 def emit_table(
@@ -99,3 +118,9 @@ def say_title(text: str) -> None:
 def say(text: str) -> None:
     """A line for people on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def say_notices(notices: Sequence[str]) -> None:
+    """What a reader must know, on stderr: the same of many languages in one line."""
+    for notice in collapsed(notices):
+        say(notice)

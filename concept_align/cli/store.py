@@ -7,9 +7,15 @@ from typing import Annotated
 import typer
 
 from . import options
+from .from_config import SETTINGS
 from .output import emit_json, emit_table, say
 
-app = typer.Typer(help="Look into a store of hidden states, check it, tidy it.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look into a store of hidden states, check it, tidy it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+)
 
 Folder = Annotated[Path, typer.Argument(help="Folder that extract wrote.", metavar="STORE")]
 

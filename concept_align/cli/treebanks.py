@@ -6,12 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from . import options
+from .from_config import SETTINGS
 from .output import emit_json, emit_table, line_width, say
 
 app = typer.Typer(
     help="Universal Dependencies treebanks: list, fetch, verify, stats.",
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
 )
 Languages = Annotated[
     str | None,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..config import from_mapping
 from ..evaluation.campaign import evaluate_saved
 from ..evaluation.campaign import plan as plan_evaluation
 from ..evaluation.probe_units import Sweep
@@ -15,7 +16,7 @@ from ..evaluation.results import save_csv, table
 from ..evaluation.run import Evaluation
 from ..evaluation.seeds import read_all
 from ..extraction import extract
-from ..meta.run import configure, meta_train
+from ..meta.run import MetaTrainConfig, meta_train
 from ..meta.run import plan as plan_training
 from ..models.load import load
 from ..progress import Progress
@@ -134,7 +135,8 @@ def learn(
         }
         folders, scores = {}, {}
         for learner, options in LEARNERS.items():
-            planned = plan_training(configure(None, {**values, "learner": learner, "options": dict(options)}))
+            config = from_mapping(MetaTrainConfig, {**values, "learner": learner, "options": dict(options)})
+            planned = plan_training(config)
             folder = plan.out / "aligners" / short / task.replace(":", "-") / learner
             scores[learner] = _validated(meta_train(planned, folder, progress=within).summary)
             folders[learner] = folder

@@ -1,11 +1,9 @@
 """The configuration of a study of in-context learning: from a file, options, or Python."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from ..config import from_mapping, read_toml, to_mapping
+from ..config import to_mapping
 from ..errors import UsageError
 from ..meta.learners import registry as learners
 from ..meta.learners.base import Learner
@@ -29,36 +27,72 @@ class StudyConfig:
     """The options of a study; those that begin with ``align`` are of aligned in-context learning."""
 
     model: str
+    """A decoder with its head: mini-decoder (shipped), a Hugging Face model id, or a folder that holds a
+    model (safetensors or GGUF)."""
     treebanks: str
+    """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
     task: str = "upos"
+    """upos or relation."""
     langs: str = "targets"
-    demo_langs: str = "en"  # "own": the target itself (then k are labelled sentences of the target)
-    k: tuple[int, ...] = (0, 1, 5, 10)  # demonstrations
-    draws: int = 3  # sets of them
+    """Target languages: en,de,... or the name of a set: all, targets, family:germanic."""
+    demo_langs: str = "en"
+    """Languages of the demonstrations; own: each target's own (then k are labelled sentences of it)."""
+    k: tuple[int, ...] = (0, 1, 5, 10)
+    """Numbers of demonstrations."""
+    draws: int = 3
+    """Sets of demonstrations that are averaged."""
     selectors: tuple[str, ...] = ("random",)
+    """How demonstrations are chosen: random, fixed, coverage."""
     labels: tuple[str, ...] = ("tags", "shuffled")
+    """What concepts are called: tags, english, language (the target's words), symbols, shuffled (a control).
+    The first is compared with the others."""
     templates: tuple[str, ...] = ("tagged",)
+    """tagged, slash, lines, or a .toml file."""
     feedback: Feedback = "predicted"
-    calibrate: bool = True  # as well, with the mean score of each label over the queries taken off
-    contextual: bool = False  # as well, less what labels get after the same prompt without content
-    queries: int = 100  # test sentences of a language
-    candidates: int = 200  # training sentences that demonstrations are chosen from
-    max_words: int = 40  # of a sentence
-    layers: str = ""  # of aligned in-context learning; "": none is run
-    learners: tuple[str, ...] = ("pooled",)  # NAME or NAME:PRESET
-    options: dict = field(default_factory=dict)  # of all learners, over their presets
-    align_langs: str = AUTO  # training languages beside the demonstrations'
+    """Label put behind a word before the next one."""
+    calibrate: bool = True
+    """Also report accuracy with each label's mean score over the queries subtracted."""
+    contextual: bool = False
+    """Also subtract what labels score after the same prompt without content, before one is chosen and put
+    behind its word; takes twice the time."""
+    queries: int = 100
+    """Test sentences of a target."""
+    candidates: int = 200
+    """Training sentences that demonstrations are chosen from."""
+    max_words: int = 40
+    """Leave out longer sentences."""
+    layers: str = ""
+    """Layers whose states learners read (aligned in-context learning), each by itself: 9, 3-9, all; scores:
+    the labels' scores instead. Without, none is run."""
+    learners: tuple[str, ...] = ("pooled",)
+    """Learners of aligned in-context learning, each NAME or NAME:PRESET: pooled,shrink,proto:in-context."""
+    options: dict = field(default_factory=dict)
+    """Settings of all learners, over their presets."""
+    align_langs: str = AUTO
+    """Training languages of the learners; auto: five, those of the demonstrations among them."""
     align_validation: str = AUTO
-    align_k: tuple[int, ...] = ()  # none: no demonstrations, and the most
-    align_sentences: int = 60  # a training language
+    """Languages that choose the learners' epochs, or none; auto: one."""
+    align_k: tuple[int, ...] = ()
+    """Numbers of demonstrations before the learners' states; without: 0 and the largest of --k."""
+    align_sentences: int = 60
+    """Sentences of a training language of the learners."""
     standardise: Standardisation = "language"
-    effects: bool = False  # what demonstrations do to concept spaces, at the most of them
+    """Mean and scale that the learners' states are standardised by."""
+    effects: bool = False
+    """Also report what demonstrations do to concept spaces in --layers: are concepts easier to read off, do
+    they move towards the demonstrations' language?"""
     seed: int = 0
+    """Seed of everything drawn at random."""
     bootstrap: int = 1000
+    """Resamples behind the intervals."""
     revision: str | None = None
+    """Commit, tag or branch of a hub model; pin it to make results reproducible."""
     dtype: str = "auto"
+    """Data type of computation: auto, float32, bfloat16 or float16."""
     device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
     offline: bool = False
+    """Never contact the Hugging Face hub."""
 
     def decides(self) -> dict[str, Any]:
         """What a finished test depends on, beside the model itself and the treebanks' files."""
@@ -69,18 +103,6 @@ class StudyConfig:
         """The learner that ``NAME`` or ``NAME:PRESET`` names."""
         kind, _, preset = name.partition(":")
         return learners.create(kind, preset=preset or "default", task=self.task, options=self.options)
-
-
-def configure(path: Path | None, values: Mapping[str, Any]) -> StudyConfig:
-    """The configuration in the file ``path``, and ``values`` (those that are not None) over it."""
-    given = {key: value for key, value in values.items() if value is not None}
-    if path is not None:
-        base = to_mapping(read_toml(path, StudyConfig))
-        return from_mapping(StudyConfig, {**base, **given}, where=str(path))
-    for key in ("model", "treebanks"):
-        if key not in given:
-            raise UsageError(f"no {key} is named", where=f"--{key}", remedy=f"give --{key}, or a --config")
-    return from_mapping(StudyConfig, given, where="options")
 
 
 def check(config: StudyConfig) -> None:

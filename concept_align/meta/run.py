@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import atomic, provenance
-from ..config import from_mapping, read_toml, to_mapping, to_toml
+from ..config import read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
 from ..layers import parse_layers
 from ..matmul import fast_matmul
@@ -43,21 +43,40 @@ class MetaTrainConfig:
     """What a run is made from; ``options`` are the learner's own, over its preset's."""
 
     store: str
-    layers: str
-    beside: str = ""  # those of the layers whose states stand beside an item; "": none
+    """Folder that extract wrote."""
+    layers: str = "-1"
+    """Layers whose states are concatenated: 7, 6,9 or -1 (the last); 0 is the embeddings."""
+    beside: str = ""
+    """Those of the layers whose states of the context (neighbouring words for word classes, the dependent for
+    relations) are appended to each item's own. Without, none are, as published."""
     learner: str = "self-train"
+    """Any number of labelled sentences: self-train, shrink, closed-form. Published: proto. By gradient steps:
+    maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, procrustes, ridge, target-only,
+    oracle."""
     preset: str = "default"
+    """default, or faithful: as published, for learners that were."""
     task: str = "upos"
+    """upos, relation or feature:NAME (feature:Case)."""
     source: str = "en"
+    """Source language."""
     train_langs: str = "train"
-    validation_langs: str = "validation"  # "none": the epoch is chosen on the training languages
-    target_langs: str = "targets"  # not used but to refuse an overlap
+    """Training languages: en,de,... or the name of a set: all, train, family:germanic."""
+    validation_langs: str = "validation"
+    """Languages that choose the epoch; none: it is chosen on the training languages."""
+    target_langs: str = "targets"
+    """Languages set aside for the test; used only to refuse an overlap."""
     family_disjoint: bool = False
+    """Refuse targets that share a family with a training language."""
     root: RootPolicy = "start"
+    """Head of root words: start (the sentence-start state) or exclude."""
     mwt: MwtPolicy = "share"
+    """Words of multiword tokens: share the surface's state, first only, or skip."""
     standardise: Standardisation = "language"
+    """Mean and scale that states are standardised by."""
     seed: int = 0
+    """Seed of everything drawn at random."""
     options: dict = field(default_factory=dict)
+    """Settings of the learner."""
 
 
 @dataclass(frozen=True)
@@ -216,17 +235,3 @@ def _clear(out: Path) -> None:
         (out / name).unlink(missing_ok=True)
     remove_card(out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
-
-
-def configure(path: Path | None, values: dict[str, Any]) -> MetaTrainConfig:
-    """The configuration in the TOML file ``path``, with ``values`` (those that are not None) over it.
-
-    Of the learner's options those in ``values`` go over the file's, one by one.
-    """
-    given = {key: value for key, value in values.items() if value is not None}
-    if path is None:
-        return from_mapping(MetaTrainConfig, given, where="options")
-    base = read_toml(path, MetaTrainConfig)
-    if "options" in given:
-        given["options"] = {**base.options, **given["options"]}
-    return from_mapping(MetaTrainConfig, {**to_mapping(base), **given}, where=str(path))

@@ -6,7 +6,7 @@ import pytest
 from fake_model import FakeModel
 from typer.testing import CliRunner
 
-from concept_align.cli import app
+from concept_align.cli.commands import app
 from concept_align.correspondence import table
 from concept_align.correspondence.score import COLUMNS
 from concept_align.errors import UsageError

@@ -5,7 +5,7 @@ import mini_aligner
 import pytest
 from typer.testing import CliRunner
 
-from concept_align.cli import app
+from concept_align.cli.commands import app
 from concept_align.errors import ConceptAlignError, LearningError, ModelError, TreebankError, UsageError
 from concept_align.treebanks import conllu
 from concept_align.treebanks.concepts import UPOS

@@ -218,7 +218,7 @@ def test_another_demo_in_the_same_folder_is_refused_in_one_message(ran: Any, mod
 def test_commands_it_advises_are_commands_of_ours(ran: Any) -> None:
     from typer.main import get_command
 
-    from concept_align.cli import app
+    from concept_align.cli.commands import app
 
     root: Any = get_command(app)
     lines = [line.split() for line in ran.said.splitlines() if line.startswith("  concept-align ")]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from concept_align.cli import app
+from concept_align.cli.commands import app
 from concept_align.errors import ConceptAlignError, ModelError, UsageError
 from concept_align.evaluation.results import read
 from concept_align.treebanks.discover import mini_treebanks
@@ -80,7 +80,7 @@ def test_a_dry_run_says_what_would_be_asked_and_writes_nothing(tmp_path):
         (("--selector", "oracle"), UsageError, "unknown selector"),
         (("--selector", "nearest-state"), UsageError, "needs states"),
         (("--template", "haiku"), UsageError, "haiku"),
-        (("--k", "one"), UsageError, "not numbers"),
+        (("--k", "one"), UsageError, "not whole numbers"),
         (("--feedback", "none"), UsageError, "feedback"),
         (("--langs", "xx"), UsageError, "xx"),
     ],

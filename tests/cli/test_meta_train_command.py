@@ -5,7 +5,7 @@ import planted
 import pytest
 from typer.testing import CliRunner
 
-from concept_align.cli import app
+from concept_align.cli.commands import app
 from concept_align.errors import ConceptAlignError, LearningError, UsageError
 from concept_align.meta.learners.base import Aligner
 
@@ -152,7 +152,7 @@ def test_a_setting_may_be_a_word(tmp_path, planted_store):
         ("rank", "not NAME=VALUE"),
         ("=2", "not NAME=VALUE"),
         ("ranks=2", "did you mean 'rank'"),
-        ("rank=two", "'two' is not int"),
+        ("rank=two", "'two' is not a whole number"),
     ],
 )
 def test_a_wrong_setting_is_named(tmp_path, config, word, message):
@@ -162,8 +162,9 @@ def test_a_wrong_setting_is_named(tmp_path, config, word, message):
 
 
 def test_the_help_names_every_learner():
-    from concept_align.cli.meta_train import meta_train
+    from concept_align.config import field_docs
     from concept_align.meta.learners.registry import NAMES
+    from concept_align.meta.run import MetaTrainConfig
 
-    said = meta_train.__annotations__["learner"].__metadata__[0].help
+    said = field_docs(MetaTrainConfig)["learner"]
     assert all(re.search(rf"(?<![\w-]){name}(?![\w-])", said) for name in NAMES)

@@ -6,7 +6,7 @@ import pytest
 from fake_model import FakeModel
 from typer.testing import CliRunner
 
-from concept_align.cli import app
+from concept_align.cli.commands import app
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS
 from concept_align.extraction import extract

@@ -129,7 +129,7 @@ def test_lists_may_be_written_as_text(key, text, value):
 
 @pytest.mark.parametrize("text", ["x", "3-1", "1.5", "3--1", "1,,x"])
 def test_text_that_names_no_layers_is_refused(text):
-    with pytest.raises(UsageError, match="is not a list of int or 'all'") as caught:
+    with pytest.raises(UsageError, match="is not whole numbers or 'all'") as caught:
         config.from_mapping(Told, {"layers": text})
     assert caught.value.option == "layers"
     assert str(caught.value).startswith("layers: ")

@@ -17,6 +17,7 @@ HEAVY = ("torch", "transformers", "pandas", "scipy", "sklearn", "pyarrow", "matp
     "module",
     [
         "concept_align.cli",
+        "concept_align.cli.commands",
         "concept_align.config",
         "concept_align.provenance",
         "concept_align.treebanks.conllu",

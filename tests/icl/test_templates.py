@@ -22,7 +22,7 @@ def test_a_template_comes_from_toml(tmp_path):
     [
         ('name = "m"\nwords = "{word}"', "unknown key 'words'"),
         ('word = "{word}_"', "missing key 'name'"),
-        ('name = "m"\nword = 3', "is not str"),
+        ('name = "m"\nword = 3', "is not text"),
         ('name = "m"\nword = " _"', "{word} is missing"),
         ('name = "m"\nword = "{word} {tag}"', "unknown placeholder {tag}"),
         ('name = "m"\nrelation = "{word}_"', "{head} is missing"),

@@ -1,0 +1,78 @@
+"""All commands, by name, in the order of the work."""
+
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from .. import __version__
+from ..errors import ConceptAlignError
+from . import (
+    alignability,
+    classify,
+    demo,
+    doctor,
+    evaluate,
+    extract,
+    icl,
+    meta_train,
+    probe,
+    store,
+    treebanks,
+)
+from .from_config import SETTINGS, Commands
+from .output import say
+
+app = typer.Typer(
+    name="concept-align",
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # a square bracket in a help text is a square bracket
+    context_settings=SETTINGS,
+)
+app.add_typer(treebanks.app, name="treebanks")
+app.command("extract")(extract.extract)
+app.command("probe")(probe.probe)
+app.command("alignability")(alignability.alignability)
+app.command("meta-train")(meta_train.meta_train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("classify")(classify.classify)
+app.command("icl")(icl.icl)
+app.add_typer(store.app, name="store")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"concept-align {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Do a language model's structural concepts correspond across languages? Measure it, and use it."""
+
+
+def run() -> None:
+    """Parse ``sys.argv`` and run what it says; exits with 1 or 2 after a user's error."""
+    show = warnings.showwarning
+
+    def showing(message: Any, category: type[Warning], *rest: Any) -> None:
+        say(f"note: {message}") if " is now called " in str(message) else show(message, category, *rest)
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("once", ".* is now called ", DeprecationWarning)
+            warnings.showwarning = showing  # type: ignore[assignment]
+            app()
+    except ConceptAlignError as error:
+        say("error: " + error.told(lambda name: "--" + name.replace("_", "-")))
+        sys.exit(error.exit_code)
