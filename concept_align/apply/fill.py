@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import TreebankError
-from ..treebanks.concepts import Task
+from ..treebanks.concepts import Task, with_label
 from ..treebanks.reader import open_bytes
 from .classified import Classified
 from .text import is_conllu
 
-_UPOS, _FEATS, _DEPREL, _MISC = 3, 5, 7, 9
+_MISC = 9
 
 
 def fill(classified: Classified) -> Iterator[str]:
@@ -58,19 +58,6 @@ def _words(classified: Classified) -> Iterator[tuple[str | None, float]]:
 
 
 def _line(fields: list[str], task: Task, label: str | None, probability: float) -> str:
-    if task.name == "upos":
-        fields[_UPOS] = label or "_"
-    elif task.relational:
-        fields[_DEPREL] = label or "_"
-    else:
-        name = task.name.removeprefix("feature:")
-        fields[_FEATS] = _with(fields[_FEATS], name, label, ordered=True)
-    fields[_MISC] = _with(fields[_MISC], "Prob", None if label is None else f"{probability:.2f}")
+    with_label(fields, task.name, label)
+    with_label(fields, "column:MISC:Prob", None if label is None else f"{probability:.2f}")
     return "\t".join(fields) + "\n"
-
-
-def _with(column: str, name: str, value: str | None, *, ordered: bool = False) -> str:
-    """``A=1|B=2`` with ``name`` set to ``value``, or without it."""
-    items = [item for item in column.split("|") if item != "_" and item.partition("=")[0] != name]
-    items += [] if value is None else [f"{name}={value}"]
-    return "|".join(sorted(items, key=str.casefold) if ordered else items) or "_"

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import TreebankError, UsageError
 from ..treebanks import conllu
-from ..treebanks.concepts import Task, labels
+from ..treebanks.concepts import Task, labels, relabel
 from ..treebanks.corpus import Annotations, Corpus, Source
 from ..treebanks.discover import SUFFIXES
 from ..types import UNLABELLED
@@ -96,14 +96,10 @@ def require_heads(corpus: Corpus) -> None:
 def asked(annotations: Annotations, task: Task) -> Annotations:
     """The same words, each with some label of ``task``: so all are represented, whatever their gold is."""
     plain = {name: getattr(annotations, name) for name in (f.name for f in dataclasses.fields(Annotations))}
+    some = np.zeros(annotations.words, np.int64)
     if task.relational:
-        plain["relations"] = np.where(annotations.heads >= 0, 0, UNLABELLED).astype(np.int8)
-    elif task.name == "upos":
-        plain["upos"] = np.zeros(annotations.words, np.int8)
-    else:
-        plain["feats"] = np.zeros(annotations.words, np.int32)
-        plain["feats_names"] = (f"{task.name.removeprefix('feature:')}={task.concepts[0]}",)
-    return Annotations(**plain)
+        some[annotations.heads < 0] = UNLABELLED
+    return relabel(Annotations(**plain), task, some)
 
 
 def undivided(corpus: Corpus) -> int:
@@ -205,8 +201,4 @@ def _pairs(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], task: Task) -> 
                 )
             codes.append(index.get(label, UNLABELLED))
     corpus = read(cast(Sequence[Sentence], [list(words) for words, _ in pairs]))
-    if task.name == "upos":
-        return dataclasses.replace(corpus, upos=np.array(codes, np.int8))
-    name = task.name.removeprefix("feature:")
-    names = ("", *(f"{name}={concept}" for concept in task.concepts))
-    return dataclasses.replace(corpus, feats=np.array(codes, np.int32) + 1, feats_names=names)
+    return relabel(corpus, task, np.array(codes, np.int64))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..treebanks import registry
-from ..treebanks.concepts import parse_task
+from ..treebanks.concepts import check_task
 from ..treebanks.discover import TreebankFile, find, mini_treebanks
 from .settings import MODELS, SOURCE, TASKS
 
@@ -57,8 +57,7 @@ def plan(
     roles = assign_roles({file.language for file in files}, langs)
     names = tuple(dict.fromkeys(tasks or TASKS))
     for name in names:
-        if not name.startswith("feature:"):
-            parse_task(name)
+        check_task(name)
     return Plan(
         _short_names(models or MODELS),
         tuple(file for file in files if file.language in roles.all),

@@ -80,7 +80,7 @@ def estimate(
     for file in files:
         work = still_to_do(store, file, wanted)
         if work.layers or work.there is None:
-            prepared = read_and_prepare(model, recipe, work, wanted)
+            prepared = read_and_prepare(model, store, work, wanted)
             work = settle(store, work, wanted, make_marker(store, work, prepared))
             speed = speed or _words_per_second(model, recipe, work, prepared, batch_pieces)
             size = _bytes(recipe, work, wanted, prepared)

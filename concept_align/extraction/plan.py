@@ -15,7 +15,7 @@ from ..store import Store
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name, words_name
 from ..store.manifest import Marker
 from ..treebanks import conllu
-from ..treebanks.concepts import labels, parse_task
+from ..treebanks.concepts import check_task, labels, parse_task, task_columns
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
@@ -107,6 +107,8 @@ def check(model: LanguageModel, wanted: Wanted) -> None:
         raise UsageError("no layer is asked for", where="--layers")
     if wanted.sink == "statistics" and not wanted.tasks:
         raise UsageError("the statistics sink needs a task", where="--task")
+    for task in wanted.tasks:
+        check_task(task)
     relational = wanted.sink == "statistics" and "relation" in wanted.tasks
     if relational and wanted.root == "start" and not model.has_start:
         raise UsageError(
@@ -137,7 +139,13 @@ def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
     first = words_name(file.split)
     if wanted.sink == "statistics" and there:
         first = statistics_name(file.split, there[0], wanted.tasks[0], wanted.root, wanted.mwt)
-    return Work(file, sha, missing, there, have(first))
+    whole_words = wanted.sink == "statistics" or not lacking_columns(store, file, wanted)
+    return Work(file, sha, missing, there, have(first) if whole_words else None)
+
+
+def lacking_columns(store: Store, file: TreebankFile, wanted: Wanted) -> bool:
+    """Whether a task asks for a column that the annotations in the store were written without."""
+    return not {*task_columns(wanted.tasks)} <= {*store.columns(file.treebank, file.split)}
 
 
 def settle(store: Store, work: Work, wanted: Wanted, marker: Marker) -> Work:
@@ -172,9 +180,9 @@ def make_marker(store: Store, work: Work, prepared: Prepared) -> Marker:
     )
 
 
-def read_and_prepare(model: LanguageModel, recipe: Recipe, work: Work, wanted: Wanted) -> Prepared:
-    """Read the treebank's file and decide which sentences are kept."""
-    file = work.file
+def read_and_prepare(model: LanguageModel, store: Store, work: Work, wanted: Wanted) -> Prepared:
+    """Read the treebank's file, with the columns that tasks need, and decide which sentences are kept."""
+    file, recipe = work.file, store.recipe
     corpus = conllu.read(
         file.path,
         language=file.language,
@@ -182,6 +190,8 @@ def read_and_prepare(model: LanguageModel, recipe: Recipe, work: Work, wanted: W
         split=file.split,
         lenient=wanted.lenient,
     )
+    columns = {*store.columns(file.treebank, file.split), *task_columns(wanted.tasks)}
+    corpus = corpus.with_columns(sorted(columns))
     concepts = []
     if recipe.max_words_per_concept is not None:
         concepts = [_concepts(corpus, task, wanted) for task in recipe.cap_tasks]

@@ -27,7 +27,17 @@ from ..treebanks.concepts import parse_task
 from ..treebanks.corpus import Annotations
 from ..treebanks.discover import TreebankFile
 from ..types import MwtPolicy, Pooling, RootPolicy, Split
-from .plan import Wanted, Work, check, make_marker, make_recipe, read_and_prepare, settle, still_to_do
+from .plan import (
+    Wanted,
+    Work,
+    check,
+    lacking_columns,
+    make_marker,
+    make_recipe,
+    read_and_prepare,
+    settle,
+    still_to_do,
+)
 from .prepare import Prepared
 from .sinks import Sink, states_bytes, states_sink, statistics_sink
 from .states import BATCH_PIECES, run
@@ -145,7 +155,7 @@ def _one(
         counts = (there.words, there.sents, there.left_out)
         return Done(file.treebank, file.language, file.split, (), work.skipped, *counts, {}, 0, 0.0)
     begun = time.perf_counter()
-    prepared = read_and_prepare(model, store.recipe, work, wanted)
+    prepared = read_and_prepare(model, store, work, wanted)
     marker = make_marker(store, work, prepared)
     work = settle(store, work, wanted, marker)
     folder = store.folder / file.treebank
@@ -153,7 +163,9 @@ def _one(
         _check_space(folder, len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents))
     bar = progress.bar(f"{file.treebank} {file.split}", prepared.words, unit="words")
     annotations = prepared.corpus.select(prepared.kept)
-    size = _write_words(store, wanted, prepared, annotations, marker) if wanted.sink == "states" else 0
+    size = 0
+    if wanted.sink == "states":
+        size = _write_words(store, file, wanted, prepared, annotations, marker)
     if work.layers:
         with _open(store, work, wanted, annotations, marker) as sink:
             for states in run(model, prepared, work.layers, store.recipe.pooling, batch_pieces):
@@ -175,11 +187,17 @@ def _one(
 
 
 def _write_words(
-    store: Store, wanted: Wanted, prepared: Prepared, annotations: Annotations, marker: Marker
+    store: Store,
+    file: TreebankFile,
+    wanted: Wanted,
+    prepared: Prepared,
+    annotations: Annotations,
+    marker: Marker,
 ) -> int:
     """Write the annotations unless they are there; the bytes written."""
     there = store.marker(marker.treebank, words_name(marker.split))
-    if there is not None and there.made_like(marker) and not wanted.force:
+    lacking = lacking_columns(store, file, wanted)
+    if there is not None and there.made_like(marker) and not wanted.force and not lacking:
         return 0
     path = store.folder / marker.treebank / words_name(marker.split)
     manifest.marker_path(path).unlink(missing_ok=True)

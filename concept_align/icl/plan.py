@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..meta.languages import check_disjoint
-from ..treebanks.concepts import Task, parse_task
+from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.discover import TreebankFile, find
 from ..treebanks.registry import META_TRAIN, VALIDATION, select
 from .base import Feedback
@@ -147,9 +147,9 @@ def _found(folder: str, split: str) -> list[TreebankFile]:
 
 
 def _task(name: str) -> Task:
-    if name.startswith("feature:"):
+    if is_open_ended(name):
         raise UsageError(
-            "labels of features differ from language to language, and prompts have none for them",
+            "labels of features and columns differ from language to language, and prompts have none for them",
             where="--task",
             remedy="use upos or relation",
         )

@@ -33,8 +33,8 @@ def short_revision(revision: str) -> str:
 
 
 def task_name(task: str) -> str:
-    """``word classes`` for ``upos``, ``Case`` for ``feature:Case``."""
-    return TASK_TITLES.get(task, task.removeprefix("feature:"))
+    """``word classes`` for ``upos``, ``Case`` for ``feature:Case``, ``XPOS`` for ``column:XPOS``."""
+    return TASK_TITLES.get(task, task.removeprefix("feature:").removeprefix("column:"))
 
 
 def shots_name(shots: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from ..treebanks.concepts import Task, is_open_ended, parse_task
+from ..treebanks.concepts import Task, is_open_ended, parse_task, unseen
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, Split
 from .beside import parts
@@ -146,7 +146,7 @@ class FeatureSource:
             for language in self.languages(split):
                 values |= set(parse_task(name, self._annotated(language, split)).concepts)
         if not values:
-            raise UsageError(f"no word in the store has a value of {name.removeprefix('feature:')}")
+            raise unseen(name, self._annotations.values())
         return Task(name, tuple(sorted(values)))
 
     def treebank(self, language: str) -> str:

@@ -21,7 +21,7 @@ from .manifest import Kind, Marker
 from .shards import States, map_tensors
 from .statistics import read_statistics
 from .upkeep import Problem
-from .words import read_sentences, read_words
+from .words import read_columns, read_sentences, read_words
 
 RECIPE = "store.json"
 
@@ -158,6 +158,11 @@ class Store:
     def annotations(self, treebank: str, split: Split) -> Annotations:
         """Labels of the kept sentences, in the order of the states."""
         return read_words(self._usable(treebank, split, words_name(split), "annotations"))
+
+    def columns(self, treebank: str, split: Split) -> tuple[str, ...]:
+        """The columns of CoNLL-U (``XPOS``) kept beside the labels; none where there are no annotations."""
+        whole = self.marker(treebank, words_name(split)) is not None
+        return read_columns(self.folder / treebank / words_name(split)) if whole else ()
 
     def sentences(self, treebank: str, split: Split) -> tuple[list[int], list[str]]:
         """The kept sentences' places in the treebank's file, and their ``sent_id``."""

@@ -54,6 +54,12 @@ def read_words(path: Path) -> Annotations:
     )
 
 
+def read_columns(path: Path) -> tuple[str, ...]:
+    """The columns of CoNLL-U that were kept because tasks asked for them (``XPOS``)."""
+    _, names = map_tensors(path)
+    return tuple(name.removeprefix(_FURTHER) for name in names if name.startswith(_FURTHER))
+
+
 def read_sentences(path: Path) -> tuple[NDArray[np.int64], list[str]]:
     """[sents] places of the kept sentences in the treebank's file, and their ids."""
     tensors, _ = map_tensors(path)

@@ -4,16 +4,18 @@ The 17 word classes and 37 relations are those of Universal Dependencies v2.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from ..registration import suggest
 from ..types import UNLABELLED
-from .annotations import Annotations
+from .annotations import Annotations, TextColumn
 
 UPOS: tuple[str, ...] = (
     "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM",
@@ -27,7 +29,8 @@ RELATIONS: tuple[str, ...] = (
     "reparandum", "root", "vocative", "xcomp",
 )  # fmt: skip
 
-# The columns of CoNLL-U that hold labels of words, and those of them that hold KEY=VALUE pairs.
+# The ten columns of CoNLL-U, those that hold labels of words, and those of them that hold KEY=VALUE pairs.
+FIELDS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 COLUMNS: tuple[str, ...] = ("FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "DEPREL", "DEPS", "MISC")
 PAIRED: tuple[str, ...] = ("FEATS", "MISC")
 _FEATURE, _COLUMN = "feature:", "column:"
@@ -70,7 +73,8 @@ def check_task(name: str) -> None:
         return
     if name.startswith(_COLUMN):
         column, _, key = name.removeprefix(_COLUMN).partition(":")
-        if column in COLUMNS and (column != "MISC" or key) and (column in PAIRED or not key):
+        fits = not key or (column in PAIRED and re.fullmatch(r"[^\s/|=:]+", key))
+        if column in COLUMNS and fits and (key or column != "MISC"):
             return
         known = [f"{_COLUMN}{known}" + (f":{key or 'KEY'}" if known == "MISC" else "") for known in COLUMNS]
     else:
@@ -83,9 +87,14 @@ def check_task(name: str) -> None:
     raise UsageError(f"unknown task {name!r}", option="task", remedy=remedy)
 
 
-def from_data(name: str) -> bool:
-    """Whether the concepts of the task called ``name`` are those that the data have."""
-    return name.startswith((_FEATURE, _COLUMN))
+def cell_of(task: str) -> tuple[int, str]:
+    """Where CoNLL-U has the labels of ``task``: (column from 0, key in it or "")."""
+    column, _, key = {"upos": "UPOS", "relation": "DEPREL"}.get(task, task).partition(":")
+    if task.startswith(_FEATURE):
+        column = "FEATS"
+    elif task.startswith(_COLUMN):
+        column, _, key = key.partition(":")
+    return FIELDS.index(column), key
 
 
 def task_columns(tasks: Iterable[str]) -> tuple[str, ...]:
@@ -127,6 +136,27 @@ def value_of(pairs: str, key: str) -> str:
     return found.get(key, "")
 
 
+def with_label(cells: list[str], task: str, label: str | None) -> None:
+    """Write ``label`` (None: none) into a word's ten columns, where ``task`` has its labels."""
+    place, key = cell_of(task)
+    if not key:
+        cells[place] = label or "_"
+        return
+    items = [item for item in cells[place].split("|") if item != "_" and item.partition("=")[0] != key]
+    items += [f"{key}={label}"] if label else []
+    cells[place] = "|".join(sorted(items, key=str.casefold) if FIELDS[place] == "FEATS" else items) or "_"
+
+
+def unseen(task: str, among: Iterable[Annotations]) -> UsageError:
+    """The error that no word of ``among`` has a label of ``task``, with the features that they have."""
+    features = {
+        pair.partition("=")[0] for one in among for f in one.feats_names for pair in f.split("|") if f
+    }
+    known = sorted(_FEATURE + name for name in features)
+    remedy = suggest(task, known) if known and task.startswith(_FEATURE) else "use upos or relation"
+    return UsageError(f"no word has a label of {task}", option="task", remedy=remedy)
+
+
 def labels(annotations: Annotations, task: Task) -> NDArray[np.signedinteger[Any]]:
     """[words] index of each word's concept in ``task.concepts``, -1 where it has none."""
     if task.name == "upos":
@@ -137,3 +167,25 @@ def labels(annotations: Annotations, task: Task) -> NDArray[np.signedinteger[Any
     values, places = _coded(annotations, task.name)
     codes = np.array([index.get(value, UNLABELLED) for value in values], dtype=np.int32)[places]
     return codes.astype(np.int16) if len(index) <= np.iinfo(np.int16).max else codes  # lemmas are many
+
+
+Labelled = TypeVar("Labelled", bound=Annotations)
+
+
+def relabel(annotations: Labelled, task: Task, codes: NDArray[np.signedinteger[Any]]) -> Labelled:
+    """``annotations`` where the label of every word for ``task`` is ``codes`` [words], -1 for none.
+
+    Of a feature or a column everything else is kept, but other features of the same words are not.
+    """
+    if task.name == "upos":
+        return replace(annotations, upos=codes.astype(np.int8))
+    if task.relational:
+        none = np.zeros(annotations.words, np.int16)
+        return replace(annotations, relations=codes.astype(np.int8), subtypes=none)
+    places = codes.astype(np.int32) + 1
+    if task.name.startswith(_COLUMN):
+        column = TextColumn(places, ("", *task.concepts))
+        return replace(annotations, columns={**annotations.columns, task.name.removeprefix(_COLUMN): column})
+    feature = task.name.removeprefix(_FEATURE)
+    names = ("", *(f"{feature}={concept}" for concept in task.concepts))
+    return replace(annotations, feats=places, feats_names=names)

@@ -21,7 +21,7 @@ from ..errors import place
 from ..types import Split
 from . import exchange, reader
 from .annotations import Annotations, TextColumn
-from .concepts import RELATIONS, UPOS, value_of
+from .concepts import FIELDS, RELATIONS, UPOS, value_of, with_label
 
 if TYPE_CHECKING:
     import conllu
@@ -211,7 +211,7 @@ class Corpus(Annotations):
         """The lines of ``sentence`` (from 0) in CoNLL-U, a comment as one string, a token as ten.
 
         Everything is as it was read (multiword tokens and empty nodes too), but for the labels of words
-        (UPOS, FEATS, HEAD, DEPREL), which are those of this corpus.
+        (UPOS, FEATS, HEAD, DEPREL and those in ``columns``), which are those of this corpus.
         """
         rows = exchange.split(self.raw[sentence]) if self.raw else self._unwritten(sentence)
         word = int(self.offsets[sentence])
@@ -222,6 +222,8 @@ class Corpus(Annotations):
                 row[5] = self.feats_names[self.feats[word]] or "_"
                 row[6] = str(self.heads[word]) if self.heads[word] >= 0 else "_"
                 row[7] = RELATIONS[relation] + (f":{subtype}" if subtype else "") if relation >= 0 else "_"
+                for name, column in self.columns.items():
+                    with_label(row, f"column:{name}", column.names[column.codes[word]])
                 word += 1
         return rows
 
@@ -279,7 +281,7 @@ class Corpus(Annotations):
         if name in self.columns:
             return self.columns[name]
         column, _, key = name.partition(":")
-        index = exchange.FIELDS.index(column)
+        index = FIELDS.index(column)
         values = [row[index] for s in range(self.sents) for row in self.rows(s) if row[0].isdecimal()]
         return TextColumn.of([value_of(value, key) for value in values] if key else values)
 

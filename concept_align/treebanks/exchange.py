@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import Any
 
 from ..errors import UsageError
+from .concepts import FIELDS
 
-FIELDS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 _ID, _FORM, _UPOS, _HEAD, _DEPREL, _DEPS, _MISC = 0, 1, 3, 6, 7, 8, 9
 # The class labels of the column ``upos`` on the hub, in their order.
 HUB_UPOS = (

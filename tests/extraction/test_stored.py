@@ -191,3 +191,58 @@ def test_real_treebanks_are_stored_whole(ud_release, tmp_path):
         assert done.sents + sum(done.left_out.values()) == corpus.sents
         assert (np.diff(corpus.offsets) > 128).sum() == done.left_out.get(preparing.TOO_LONG, 0)
     assert Store.open(tmp_path / "out").verify() == []
+
+
+def _with_column(file, values: list[str]) -> None:
+    """Fill the column XPOS of the words of ``file``, by turns."""
+    lines, word = [], 0
+    for line in file.path.read_text().split("\n"):
+        cells = line.split("\t")
+        if cells[0].isdecimal():
+            cells[4], word = values[word % len(values)], word + 1
+        lines.append("\t".join(cells))
+    file.path.write_text("\n".join(lines))
+
+
+def test_a_column_that_a_task_asks_for_is_kept_and_added_to_states_that_are_there(tmp_path):
+    file = write(tmp_path, "en", "train", [5, 3, 4])
+    _with_column(file, ["NN", "VB", "_"])
+    out, model = tmp_path / "out", FakeModel()
+    extract(model, [file], out, layers=[0])
+    store = Store.open(out)
+    before = store.states(EN, "train", 0).words.clone()
+    with pytest.raises(UsageError, match="XPOS was not kept") as caught:
+        parse_task("column:XPOS", store.annotations(EN, "train"))
+    assert "extract them again with task column:XPOS" in str(caught.value)
+    (done,) = extract(model, [file], out, layers=[0], tasks=("column:XPOS",)).done
+    assert (done.layers, done.skipped) == ((), (0,))
+    found = store.annotations(EN, "train")
+    task = parse_task("column:XPOS", found)
+    assert task.concepts == ("NN", "VB")
+    assert labels(found, task).tolist() == [0, 1, -1] * 4
+    assert torch.equal(store.states(EN, "train", 0).words, before)
+    (done,) = extract(model, [file], out, layers=[0], tasks=("column:LEMMA",)).done
+    assert store.columns(EN, "train") == ("LEMMA", "XPOS")
+    (done,) = extract(model, [file], out, layers=[0, 1], tasks=("upos",)).done
+    assert store.columns(EN, "train") == ("LEMMA", "XPOS")
+    assert store.verify() == []
+
+
+def test_statistics_of_a_column_have_the_concepts_of_the_data(tmp_path):
+    file = write(tmp_path, "en", "train", [5, 3, 4])
+    _with_column(file, ["NN", "VB", "_"])
+    extract(FakeModel(), [file], tmp_path / "out", layers=[0], sink="statistics", tasks=("column:XPOS",))
+    found = Store.open(tmp_path / "out").statistics(EN, "train", 0, "column:XPOS", root="start", mwt="share")
+    assert found.concepts == ("NN", "VB")
+    assert found.counts.tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("task", "meant"),
+    [("Upos", "upos"), ("column:xpos", "column:XPOS"), ("XPOS", "column:XPOS"), ("column:MISC", "MISC:KEY")],
+)
+def test_an_unknown_task_is_refused_before_work_begins(files, tmp_path, task, meant):
+    with pytest.raises(UsageError, match="unknown task") as caught:
+        extract(FakeModel(), files, tmp_path / "out", layers=[0], tasks=(task,))
+    assert meant in str(caught.value)
+    assert not (tmp_path / "out").exists()
