@@ -29,8 +29,8 @@ from scipy.stats import spearmanr
 from side_by_side import arguments, interleaved, report
 from threadpoolctl import threadpool_limits
 
-from concept_align.correspondence.measures import MEASURES, Compared
-from concept_align.correspondence.permutations import permutations
+from concept_align.correspondence.measures import MeasureScores, find_measure
+from concept_align.correspondence.scoring import permutations
 from concept_align.seeding import stream
 
 Floats = NDArray[np.float64]
@@ -53,10 +53,10 @@ class Case:
         spaces = torch.from_numpy(self.spaces)
         return (spaces @ spaces.mT)[None]
 
-    def ours(self, measure: str) -> Compared:
+    def ours(self, measure: str) -> MeasureScores:
         """Everything from the prototypes on."""
         gram = self.gram()
-        return MEASURES[measure]().compare(gram, gram, PAIRS, self.orders)
+        return find_measure(measure).compare(gram, gram, PAIRS, self.orders)
 
     def reduced(self) -> Floats:
         """Coordinates in the K - 1 dimensions that centred prototypes span."""
@@ -112,7 +112,7 @@ def peer(name: str) -> ModuleType | None:
             return None
 
 
-def agree(case: Case, found: Compared, theirs: Floats, what: str) -> None:
+def agree(case: Case, found: MeasureScores, theirs: Floats, what: str) -> None:
     """Ours and a loop's scores of the drawn pairs and relabellings."""
     pair, draw = (part[: len(theirs)] for part in case.drawn)
     worst = float(np.abs(found.null[draw, 0, pair].numpy() - theirs).max())

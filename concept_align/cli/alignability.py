@@ -9,7 +9,8 @@ from . import options
 from .output import emit_json, emit_table, say
 
 if TYPE_CHECKING:
-    from ..correspondence.plan import Plan, Studied
+    from ..correspondence.plan import AlignabilityPlan
+    from ..correspondence.study import AlignabilityStudy
 
 NAME = "alignability"
 
@@ -56,7 +57,7 @@ def alignability(
         int, typer.Option(min=1, help="Words of a concept that both languages of a pair must have.")
     ] = 10,
     permutations: Annotated[int, typer.Option(min=0, help="Relabellings of the null.")] = 1000,
-    draws: Annotated[int, typer.Option(min=0, help="Bootstrap draws of the intervals.")] = 200,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Bootstrap draws of the intervals.")] = 200,
     halves: Annotated[int, typer.Option(min=0, help="Splits into halves, for the ceiling.")] = 10,
     unit: Annotated[str, typer.Option(help="What is resampled: sentences or words.")] = "sentences",
     max_sentences: Annotated[
@@ -78,7 +79,7 @@ def alignability(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="What evaluate wrote: does alignability foretell zero-shot accuracy?"),
+        typer.Option(help="What evaluate wrote: does alignability predict zero-shot accuracy?"),
     ] = None,
     source: Annotated[str, typer.Option(help="The language that transfer starts from.")] = "en",
     show: Annotated[
@@ -95,42 +96,46 @@ def alignability(
     its null and its ceiling, the other tables what was asked of them: which concepts correspond, families,
     predictors, transfer, models. A run that was stopped goes on where it was.
     """
-    from ..correspondence.study import study
+    from ..correspondence.plan import AlignabilityConfig, AlignabilityPlan
+    from ..correspondence.study import alignability_study
     from ..progress import terminal
     from ..report.alignability.study import write_study
 
-    plan = _plan(
-        store,
-        langs,
-        layers,
-        control or [],
-        typology=typology or [],
-        places=places,
-        results=results,
-        show=show,
-        space=space,
-        draws=draws,
-        halves=halves,
-        unit=unit,
-        max_sentences=max_sentences,
-        tasks=tuple(part.strip() for part in task.split(",")),
-        measures=tuple(part.strip() for part in measures.split(",")),
-        min_count=min_count,
-        permutations=permutations,
-        debias=debias,
-        shuffled=shuffled,
-        root=root,
-        mwt=mwt,
-        standardise=standardise,
-        source=source,
-        seed=seed,
+    plan = AlignabilityPlan.of(
+        AlignabilityConfig.of(
+            store=store,
+            langs=langs,
+            layers=layers,
+            task=task,
+            measures=measures,
+            space=space,
+            root=root,
+            mwt=mwt,
+            standardise=standardise,
+            debias=debias,
+            min_count=min_count,
+            permutations=permutations,
+            bootstrap=bootstrap,
+            halves=halves,
+            unit=unit,
+            max_sentences=max_sentences,
+            control=control or (),
+            shuffled=shuffled,
+            typology=typology or (),
+            places=places,
+            results=results,
+            source=source,
+            show=show,
+            seed=seed,
+            out=out,
+        )
     )
     if dry_run:
-        _announce(plan, out, json)
+        _announce(plan, json)
         return
     with terminal() as progress:
-        studied = study(plan, out, progress)
-    files = write_study(studied, plan, out)
+        studied = alignability_study(plan, progress=progress)
+    files = write_study(studied, out)
     if json:
         emit_json(_plain(studied) | {"files": [str(file) for file in files]})
         return
@@ -140,116 +145,25 @@ def alignability(
     say(f"look at {files[0]}")
 
 
-def _plan(
-    folders: list[Path],
-    langs: str,
-    layers: str,
-    controls: list[str],
-    *,
-    typology: list[Path],
-    places: Path | None,
-    results: Path | None,
-    show: str,
-    space: str,
-    draws: int,
-    halves: int,
-    unit: str,
-    max_sentences: int | None,
-    **choices: Any,
-) -> "Plan":
-    """What is asked for, checked against what the stores hold."""
-    from ..correspondence.measures import parse_measures
-    from ..correspondence.plan import Plan
-    from ..correspondence.sampling import Sampling
-    from ..errors import UsageError
-    from ..evaluation.results import read
-    from ..layers import parse_layers
-    from ..store.store import Store
-    from ..treebanks.registry import select
-
-    stores = [Store.open(folder) for folder in folders]
-    beside = {}
-    for text in controls:
-        name, equals, folder = text.rpartition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"cannot read {text!r}", where="--control", remedy="write NAME=STORE")
-        beside[name.strip()] = Store.open(Path(folder))
-    chosen = [measure for name in choices["measures"] for measure in parse_measures(name)]
-    sampling: dict[str, Any] = {
-        "space": space,
-        "draws": draws,
-        "halves": halves,
-        "unit": unit,
-        "max_sentences": max_sentences,
-        "whiten": any(measure.whitened for measure in chosen),
-    }
-    Sampling(**sampling)
-    if sampling["whiten"] and not all(measure.whitened for measure in chosen):
-        raise UsageError(
-            "mahalanobis distances need whitened prototypes, which other measures do not expect",
-            where="--measures",
-            remedy="run it by itself: --measures rsa/mahalanobis",
-        )
-    every = layers.strip().lower() == "all"
-    # Every store must hold the layers; with "all", each has its own.
-    numbers = None if every else parse_layers(layers, min(store.recipe.layers for store in stores))
-    there = set.intersection(*(set(store.languages("train")) for store in [*stores, *beside.values()]))
-    names = select(langs, tuple(sorted(there)))
-    return Plan(
-        stores=stores,
-        controls=beside,
-        layers=numbers,
-        languages=names,
-        sampling=sampling,
-        shown=select(show, names) if show else (),
-        distances=_distances(names, typology, places),
-        results=None if results is None else read(results),
-        **choices,
-    )
-
-
-def _distances(names: tuple[str, ...], typology: list[Path], places: Path | None) -> dict[str, Any]:
-    from ..correspondence.questions import features
-    from ..correspondence.questions.geography import great_circle
-    from ..correspondence.questions.typology import distance, read_typology
-
-    tables = {}
-    for path in typology:
-        table = read_typology(path)
-        tables[table.name] = distance(table, names)
-    if places is not None:
-        tables["geography"] = great_circle(names, features.places(places))
-    return tables
-
-
-def _announce(plan: "Plan", out: Path, json: bool) -> None:
-    languages = len(plan.languages or ())
-    facts: dict[str, Any] = {
-        "models": [store.recipe.model for store in plan.stores],
-        "controls": list(plan.controls),
-        "tasks": list(plan.tasks),
-        "languages": list(plan.languages or ()),
-        "pairs": languages * (languages - 1) // 2,
-        "measures": [measure.name for measure in plan.chosen_measures()],
-        "out": str(out),
-    }
+def _announce(plan: "AlignabilityPlan", json: bool) -> None:
+    facts = plan.facts()
     if json:
         emit_json({"plan": facts})
         return
     say(
-        f"{facts['pairs']} pairs of {languages} languages, {', '.join(plan.tasks)}, "
-        f"{', '.join(facts['models'])} into {out}"
+        f"{facts['pairs']} pairs of {len(plan.languages)} languages, {', '.join(facts['tasks'])}, "
+        f"{', '.join(facts['models'])} into {facts['out']}"
     )
 
 
-def _plain(studied: "Studied") -> dict[str, Any]:
+def _plain(studied: "AlignabilityStudy") -> dict[str, Any]:
     """Means and the answers, for JSON, which has no NaN."""
     from typing import get_args
 
-    from ..correspondence.plan import Question
+    from ..correspondence.study import Question
 
     found: dict[str, Any] = {"means": [], "notices": list(studied.notices)}
-    for one in studied.asked:
+    for one in studied.findings:
         found["means"] += _records(one.scores.means())
     for name in get_args(Question):
         found[name] = _records(studied.table(name))
@@ -266,7 +180,7 @@ def _records(frame: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _show(studied: "Studied") -> None:
+def _show(studied: "AlignabilityStudy") -> None:
     """The best layer of every model, task and measure."""
     from ..report.alignability.words import best_table, find
 

@@ -50,9 +50,9 @@ def icl(
     planned = plan(config)
     scores = None
     if alignability is not None:
-        from ..correspondence.table import read
+        from ..correspondence.table import Alignability
 
-        scores = read(alignability).frame
+        scores = Alignability.load(alignability).frame()
     if dry_run:
         with terminal() as progress:
             found = study.estimate(planned, study.ask(planned, progress=progress))

@@ -4,10 +4,24 @@ A similarity of two spaces means nothing by itself: two random sets of 17 protot
 fitted by a rotation to 94 %. Each score is therefore given with its null under relabelled concepts.
 """
 
-from .build import build
-from .from_statistics import build_from_statistics
+from .build import SpaceSampling, build_geometry
 from .geometry import Geometry
-from .pairs import alignability
+from .measures import register_measure
+from .pairs import alignability, compare_geometries
+from .plan import AlignabilityConfig, AlignabilityPlan
+from .study import AlignabilityStudy, alignability_study
 from .table import Alignability
 
-__all__ = ["Alignability", "Geometry", "alignability", "build", "build_from_statistics"]
+__all__ = [
+    "Alignability",
+    "AlignabilityConfig",
+    "AlignabilityPlan",
+    "AlignabilityStudy",
+    "Geometry",
+    "SpaceSampling",
+    "alignability",
+    "alignability_study",
+    "build_geometry",
+    "compare_geometries",
+    "register_measure",
+]

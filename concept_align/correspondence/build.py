@@ -1,38 +1,101 @@
-"""A geometry from a store of states: one language and layer in memory at a time."""
+"""A geometry from stored states, or from any source of features: one language and layer at a time."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from ..errors import UsageError
+from .. import seeding
+from ..cache import Kept
+from ..errors import StoreError, UsageError
+from ..hashing import as_json, digest
 from ..progress import Progress, Silent
-from ..spaces.probe import probe_config
+from ..spaces.features import Features
+from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
+from ..store.keys import layer_name
 from ..store.store import Store
-from ..types import MwtPolicy, RootPolicy, Split, Standardisation
-from .clouds import Cloud, Stack, cloud
+from ..tensors import load_tensors, save_tensors
+from ..treebanks.registry import select
+from ..types import SPLITS, MwtPolicy, RootPolicy, Split, Standardisation
+from .from_statistics import build_from_statistics
 from .geometry import Geometry
-from .kept import KeptClouds, described
-from .probes import own_probe
-from .resamples import bootstrap_weights, half_weights
-from .sampling import Sampling, sampled
+from .moments import MomentStack, SpaceMoments, bootstrap_weights, half_weights, space_moments
 from .whitening import whitening
 
-Layers = Sequence[int | tuple[int, ...]]
+Layer = int | tuple[int, ...]
+Layers = Layer | Sequence[Layer] | Literal["all"]
+Space = Literal["raw", "probe"]
+Unit = Literal["sentences", "words"]
+SCHEMA = 1
 
 
-def build(
-    source: FeatureSource | Store,
+@dataclass(frozen=True, kw_only=True)
+class SpaceSampling:
+    """Which words make the prototypes of a geometry, and what is done to them."""
+
+    space: Space = "raw"
+    """``raw`` states, or ``probe``: after the language's own linear probe."""
+    whiten: bool = False
+    """Distances are Mahalanobis, by the covariance of words within concepts."""
+    shuffled: bool = False
+    """A control: labels permuted over the words of a language. What correspondence is left comes from counts
+    and the measure, not from concepts."""
+    min_words: int = 1
+    """A concept with fewer words has no prototype."""
+    max_sentences: int | None = None
+    """At most so many sentences of a language, drawn by ``seed``."""
+    halves: int = 10
+    """Random splits of the sentences into halves, for the ceiling; the same for every layer."""
+    bootstrap: int = 200
+    """Bootstrap draws, for the intervals; the same for every layer, so that layers can be compared pair by
+    pair."""
+    unit: Unit = "sentences"
+    """What is resampled."""
+    seed: int = 0
+    probe: ProbeConfig | None = None
+    """How the language's own probe is trained; the preset ``fast``, if not given."""
+
+    def __post_init__(self) -> None:
+        if self.space not in get_args(Space) or self.unit not in get_args(Unit):
+            raise UsageError(
+                f"unknown space {self.space!r} or unit {self.unit!r}",
+                remedy=f"use {' or '.join(get_args(Space))}, and {' or '.join(get_args(Unit))}",
+            )
+        cap = 1 if self.max_sentences is None else self.max_sentences
+        if min(self.halves, self.bootstrap) < 0 or min(self.min_words, cap) < 1:
+            raise UsageError(
+                f"halves {self.halves}, bootstrap {self.bootstrap}, min_words {self.min_words}, "
+                f"max_sentences {self.max_sentences}",
+                remedy="halves and bootstrap are 0 or more, min_words and max_sentences 1 or more",
+            )
+
+    def words_of(self, features: Features, split: Split) -> Features:
+        """The words of ``features`` that are used, with the labels they are taken to have."""
+        if self.max_sentences is not None and self.max_sentences < features.sents:
+            order = seeding.stream(self.seed, "probe-sentences", features.language).permutation(
+                features.sents
+            )
+            features = features.of_sentences(np.sort(order[: self.max_sentences]))
+        if self.shuffled:
+            order = seeding.stream(self.seed, "shuffled", features.language, split).permutation(
+                features.words
+            )
+            features = replace(features, y=features.y[torch.from_numpy(order)])
+        return features
+
+
+def build_geometry(
+    source: Store | FeatureSource | Sequence[FeatureSource],
     *,
     task: str = "upos",
-    layers: Layers | None = None,
-    languages: Iterable[str] | None = None,
+    layers: Layers = "all",
+    langs: str | Iterable[str] = "all",
     root: RootPolicy = "start",
     mwt: MwtPolicy = "share",
     standardise: Standardisation = "language",
@@ -41,114 +104,204 @@ def build(
     progress: Progress | None = None,
     **sampling: Any,
 ) -> Geometry:
-    """The geometry of ``languages`` (all with train states, if None) in ``layers`` (all, or the source's).
+    """The concept spaces of several languages and layers, as inner products of their prototypes.
 
-    A :class:`FeatureSource` brings its own task, policies and standardisation; those given here are for a
-    :class:`Store`. Several layers side by side are one: ``layers=[6, (6, 10)]``.
+    ``source`` is a store of states (or of class statistics), or what brings its own task, policies and
+    standardisation: a :class:`FeatureSource`, or several, one per layer. ``layers`` are numbers; a tuple is
+    several layers side by side, taken as one: ``[6, (6, 10)]``. ``langs`` are codes, or an expression as
+    ``"family:germanic"``; "all" are those with train states in all layers.
 
-    The fields of :class:`Sampling` may be given by name:
+    ``sampling`` are the fields of :class:`SpaceSampling` by name: space, whiten, shuffled, min_words,
+    max_sentences, halves, bootstrap, unit, seed, probe.
 
-    - ``space``: ``raw`` states, or ``probe``: after the language's own linear probe (``probe=`` its
-      configuration; kept in, and taken from, ``probes``).
-    - ``whiten``: distances are Mahalanobis, by the covariance of words within concepts.
-    - ``shuffled``: labels permuted over the words of a language. A control: what correspondence is left
-      comes from counts and the measure, not from concepts.
-    - ``min_words``: a concept with fewer has no prototype.
-    - ``max_sentences``: so many of a language at most, drawn by ``seed``.
-    - ``halves``, ``draws``: random splits of the sentences, and bootstrap draws over ``unit``; the same for
-      every layer, so that layers can be compared pair by pair.
+    With ``folder``, the moments of each layer and language are kept there when they are done, and a stopped
+    build resumes. Probes are kept in, and taken from, ``probes``, in the layout of ``concept-align probe``.
+    Raises UsageError for layers and languages that are not there.
 
-    With ``folder``, each layer and language is kept there when it is done, and a stopped build goes on.
+    >>> import concept_align as ca
+    >>> geometry = ca.build_geometry("runs/store", task="upos", layers=[6, 10])  # doctest: +SKIP
     """
-    chosen = Sampling(**sampling)
-    if layers is not None and not layers:
-        raise UsageError("no layer to build from", remedy="name one")
-    if isinstance(source, FeatureSource):
-        source = source if layers is None else source.with_layers(_side_by_side(layers[0]))
-    else:
-        layers = _held(source) if layers is None else layers
-        source = FeatureSource(
+    chosen = SpaceSampling(**sampling)
+    if isinstance(source, Store) and not source_has_states(source):
+        return build_from_statistics(
             source,
-            FeatureSpec(
-                task,
-                _side_by_side(layers[0]) if layers else (),
-                root=root,
-                mwt=mwt,
-                standardise=standardise,
-            ),
-            cache_bytes=0,  # nothing is loaded twice
+            task=task,
+            layers=layers,
+            langs=langs,
+            root=root,
+            mwt=mwt,
+            standardise=standardise,
+            min_words=chosen.min_words,
         )
+    if isinstance(source, Store):
+        numbers = layers_of(layers, _held(source), source.recipe.layers)
+        spec = FeatureSpec(task, numbers[0], root=root, mwt=mwt, standardise=standardise)
+        source = FeatureSource(source, spec, cache_bytes=0)  # nothing is loaded twice
+    elif isinstance(source, FeatureSource):
+        numbers = [source.layers] if layers == "all" else layers_of(layers, source.layers, max(source.layers))
+    else:
+        numbers = [one.layers for one in source]
+    many = source
+
+    def at(row: int) -> FeatureSource:
+        """Of one layer; made anew, because a source keeps what it loaded last."""
+        return many.with_layers(numbers[row]) if isinstance(many, FeatureSource) else many[row]
+
+    first = at(0)
     if chosen.space == "probe" and chosen.probe is None:
-        chosen = replace(chosen, probe=probe_config("fast", relational=source.task.relational))
-    columns = [source.layers] if layers is None else [_side_by_side(layer) for layer in layers]
-    names = _languages(source, languages, columns)
-    kept = None if folder is None else KeptClouds(folder)
-    bar = (progress or Silent()).bar("concept spaces", len(columns) * len(names), unit="spaces")
-    stack = Stack(len(columns), len(names))
-    notes: dict[str, str] = {}
-    layer_names: list[str] = []
-    for row, layer in enumerate(columns):
-        source = source.with_layers(layer)
-        layer_names.append(source.layer_name)
-        for place, language in enumerate(names):
-            bar.note(f"layer {source.layer_name} {language}")
-            stack.put(row, place, _kept_or_made(source, language, chosen, kept, probes))
-            bar.advance()
-        notes |= source.notes
+        chosen = replace(chosen, probe=probe_config("fast", relational=first.task.relational))
+    names = _languages([at(row) for row in range(len(numbers))], langs)
     rank = chosen.probe.rank if chosen.space == "probe" and chosen.probe is not None else None
-    recipe = source.store.recipe
-    about = {"features": source.describe(), "sampling": asdict(chosen), "notes": notes}
+    kept = _kept(folder)
+    bar = (progress or Silent()).bar("concept spaces", len(numbers) * len(names), unit="spaces")
+    stack = MomentStack(len(numbers), len(names))
+    notes: dict[str, str] = {}
+    layer_names, dims = [], []
+    for row in range(len(numbers)):
+        one = at(row)
+        layer_names.append(one.layer_name)
+        dims.append(rank or one.dim)
+        for place, language in enumerate(names):
+            bar.note(f"layer {one.layer_name} {language}")
+            stack.put(row, place, _kept_or_made(one, language, chosen, kept, probes))
+            bar.advance()
+        notes |= one.notes
+    recipe = first.store.recipe
+    about = {"features": first.describe(), "sampling": asdict(chosen), "notes": notes}
     about["features"].pop("layers")
     return Geometry(
         model=getattr(recipe, "model", ""),
         revision=getattr(recipe, "revision", ""),
-        task=source.task.name,
+        task=first.task.name,
         space=chosen.space,
         layers=tuple(layer_names),
         languages=names,
-        concepts=source.concepts,
-        dims=tuple(rank or recipe.dim * len(layer) for layer in columns),
+        concepts=first.concepts,
+        dims=tuple(dims),
         provenance=about,
         **stack.arrays,
     )
 
 
+def source_has_states(store: Store) -> bool:
+    """Whether any states are stored, or class statistics alone."""
+    return any(shard.complete and shard.kind == "states" for shard in store.contents())
+
+
+def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> dict[str, Any]:
+    """What decides the features of ``language``: the recipe, the treebank, the files of states, the task."""
+    store = source.store
+    if not isinstance(store, Store):
+        raise UsageError(
+            "only what is made from a store on disk can be kept",
+            option="folder",
+            remedy="leave out folder and probes, or give a Store",
+        )
+    treebank = source.treebank(language)
+    states, annotations = {}, {}
+    for split in splits:
+        found = [store.marker(treebank, layer_name(split, layer)) for layer in source.layers]
+        there = [marker for marker in found if marker is not None]
+        if len(there) == len(found):
+            states[split] = "+".join(marker.sha256 for marker in there)
+            annotations[split] = there[0].source_sha256
+    return {
+        "schema": SCHEMA,
+        "model": store.recipe.model,
+        "recipe": store.fingerprint,
+        "treebank": treebank,
+        "states": states,
+        "annotations": annotations,
+        "features": source.describe(),
+        "concepts": list(source.concepts),
+    }
+
+
+def own_probe(
+    source: FeatureSource,
+    train: Features,
+    dev: Features | None,
+    chosen: SpaceSampling,
+    folder: str | Path | None = None,
+) -> Probe:
+    """The language's own linear probe, for its concept space {B'c_k}; trained once and kept in ``folder``.
+
+    ``train`` is capped and shuffled already, as ``chosen`` says. The folder has the layout, and the probes
+    the description, of ``concept-align probe``: what a layer sweep has trained with the same options is used
+    as it is.
+    """
+    assert chosen.probe is not None
+    place, about = None, None
+    if folder is not None:
+        about = made_from(source, train.language, SPLITS)
+        about |= {"config": asdict(chosen.probe), "max_sentences": chosen.max_sentences, "seed": chosen.seed}
+        about |= {"shuffled": True} if chosen.shuffled else {}
+        layer = "+".join(f"{layer:02d}" for layer in source.layers)
+        name = f"{source.task.name.replace(':', '-')}.layer-{layer}"
+        place = Path(folder) / "units" / (f"{name}.shuffled" if chosen.shuffled else name) / train.language
+        if (known := _read_probe(place, about)) is not None:
+            return known
+    probe = fit_probe(
+        train,
+        dev,
+        chosen.probe,
+        seed=seeding.derive(chosen.seed, "probe", train.language),
+        standardiser=source.standardiser(train.language),
+        provenance=about,
+    )
+    if place is not None:
+        probe.save(place)
+    return probe
+
+
+def _read_probe(place: Path, about: Mapping[str, Any]) -> Probe | None:
+    try:
+        probe = Probe.load(place)
+    except StoreError:
+        return None
+    return probe if dict(probe.provenance) == as_json(about) else None
+
+
+def _kept(folder: str | Path | None) -> Kept[SpaceMoments]:
+    """The moments of a layer and language, in a folder each."""
+
+    def save(place: Path, found: SpaceMoments) -> None:
+        arrays = {key: array for key, array in vars(found).items() if array is not None}
+        save_tensors(place, "moments", {key: torch.from_numpy(one.copy()) for key, one in arrays.items()}, {})
+
+    def load(place: Path) -> SpaceMoments:
+        tensors, _ = load_tensors(place, "moments")
+        arrays: dict[str, Any] = {key: tensor.numpy() for key, tensor in tensors.items()}
+        return SpaceMoments(**{"halves": None, "replicates": None, **arrays})
+
+    return Kept(None if folder is None else Path(folder), save, load)
+
+
 def _kept_or_made(
     source: FeatureSource,
     language: str,
-    chosen: Sampling,
-    kept: KeptClouds | None,
+    chosen: SpaceSampling,
+    kept: Kept[SpaceMoments],
     probes: str | Path | None,
-) -> Cloud:
+) -> SpaceMoments:
     make = partial(_made, source, language, chosen, probes)
-    if kept is None:
+    if kept.folder is None:
         return make()
     splits: tuple[Split, ...] = ("train", "dev") if chosen.space == "probe" else ("train",)
-    made_from = described(source, language, splits) | {"sampling": asdict(chosen)}
-    known = kept.read(source.layer_name, language, made_from)
-    if known is None:
-        known = make()
-        kept.write(source.layer_name, language, made_from, known)
-    return known
+    about = made_from(source, language, splits) | {"sampling": asdict(chosen)}
+    return kept.get(f"layer-{source.layer_name}.{language}.{digest(about)[:16]}", about, make)
 
 
-def _made(source: FeatureSource, language: str, chosen: Sampling, probes: str | Path | None) -> Cloud:
-    train = sampled(source.load(language, "train"), chosen, "train")
+def _made(
+    source: FeatureSource, language: str, chosen: SpaceSampling, probes: str | Path | None
+) -> SpaceMoments:
+    train = chosen.words_of(source.load(language, "train"), "train")
     projection = None
     if chosen.probe is not None:
-        has_dev = language in source.languages("dev")
-        every = replace(chosen, max_sentences=None)
-        probe = own_probe(
-            source,
-            train,
-            sampled(source.load(language, "dev"), every, "dev") if has_dev else None,
-            chosen.probe,
-            seed=chosen.seed,
-            max_sentences=chosen.max_sentences,
-            shuffled=chosen.shuffled,
-            folder=probes,
-        )
-        projection = probe.projection
+        every, dev = replace(chosen, max_sentences=None), None
+        if language in source.languages("dev"):
+            dev = every.words_of(source.load(language, "dev"), "dev")
+        projection = own_probe(source, train, dev, chosen, probes).projection
     if chosen.whiten:
         projection = whitening(train, projection)
     by_words = chosen.unit == "words"
@@ -156,10 +309,10 @@ def _made(source: FeatureSource, language: str, chosen: Sampling, probes: str | 
     weights = torch.cat(
         [
             half_weights(units, chosen.halves, chosen.seed, language),
-            bootstrap_weights(units, chosen.draws, chosen.seed, language),
+            bootstrap_weights(units, chosen.bootstrap, chosen.seed, language),
         ]
     )
-    return cloud(
+    return space_moments(
         train,
         weights=weights,
         halves=chosen.halves,
@@ -171,8 +324,16 @@ def _made(source: FeatureSource, language: str, chosen: Sampling, probes: str | 
     )
 
 
-def _side_by_side(layer: int | tuple[int, ...]) -> tuple[int, ...]:
-    return layer if isinstance(layer, tuple) else (layer,)
+def layers_of(layers: Layers, held: Sequence[int], last: int) -> list[tuple[int, ...]]:
+    """The layers asked for, each a tuple of those side by side; negative ones count from the ``last``."""
+    if isinstance(layers, str):
+        layers = list(held)
+    elif isinstance(layers, int | tuple):
+        layers = [layers]
+    if not layers:
+        raise UsageError("no layer to build from", option="layers", remedy="name one")
+    rows = [layer if isinstance(layer, tuple) else (layer,) for layer in layers]
+    return [tuple(last + 1 + layer if layer < 0 else layer for layer in row) for row in rows]
 
 
 def _held(store: Store) -> list[int]:
@@ -181,15 +342,16 @@ def _held(store: Store) -> list[int]:
     return sorted({shard.layer for shard in shards if shard.layer is not None and shard.split == "train"})
 
 
-def _languages(
-    source: FeatureSource, wanted: Iterable[str] | None, stack: Sequence[tuple[int, ...]]
-) -> tuple[str, ...]:
-    held = set.intersection(*(set(source.with_layers(layer).languages("train")) for layer in stack))
-    names = tuple(sorted(held)) if wanted is None else tuple(dict.fromkeys(wanted))
+def _languages(sources: Sequence[FeatureSource], langs: str | Iterable[str]) -> tuple[str, ...]:
+    held = set.intersection(*(set(source.languages("train")) for source in sources))
+    if isinstance(langs, str):
+        names = tuple(sorted(held)) if langs == "all" else select(langs, tuple(sorted(held)))
+    else:
+        names = tuple(dict.fromkeys(langs))
     if missing := [name for name in names if name not in held]:
         raise UsageError(
             f"no train states of {', '.join(missing)} in these layers",
-            where="languages",
+            option="langs",
             remedy=f"there are: {', '.join(sorted(held)) or 'none'}; `concept-align extract` makes more",
         )
     if not names:

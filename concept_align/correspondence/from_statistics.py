@@ -1,6 +1,7 @@
 """A geometry from a store that holds class statistics alone: no replicates, and errors unknown."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -9,9 +10,10 @@ from ..class_sums import Statistics
 from ..errors import UsageError
 from ..spaces.standardise import FLOOR
 from ..store.store import Store
+from ..treebanks.registry import select
 from ..types import MwtPolicy, RootPolicy, Standardisation
-from .clouds import Cloud, Stack
 from .geometry import Geometry
+from .moments import MomentStack, SpaceMoments
 
 NOTE = "from class statistics: no intervals, ceilings or errors of prototypes"
 
@@ -20,8 +22,8 @@ def build_from_statistics(
     store: Store,
     *,
     task: str = "upos",
-    layers: Sequence[int] | None = None,
-    languages: Iterable[str] | None = None,
+    layers: int | Sequence[int | tuple[int, ...]] | Literal["all"] = "all",
+    langs: str | Iterable[str] = "all",
     root: RootPolicy = "start",
     mwt: MwtPolicy = "share",
     standardise: Standardisation = "language",
@@ -37,43 +39,47 @@ def build_from_statistics(
         for shard in store.contents()
         if shard.complete and shard.kind == "statistics" and shard.split == "train" and shard.task == task
     ]
-    if layers is None:
-        layers = sorted({shard.layer for shard in held if shard.layer is not None})
-    at = [{shard.language for shard in held if shard.layer == layer} for layer in layers]
+    stored = sorted({shard.layer for shard in held if shard.layer is not None})
+    numbers = _single(stored if isinstance(layers, str) else layers, store.recipe.layers)
+    at = [{shard.language for shard in held if shard.layer == layer} for layer in numbers]
     there = set.intersection(*at) if at else set()
-    names = tuple(sorted(there)) if languages is None else tuple(dict.fromkeys(languages))
+    names = tuple(sorted(there))
+    if not isinstance(langs, str):
+        names = tuple(dict.fromkeys(langs))
+    elif langs != "all":
+        names = select(langs, names)
     if not names or (missing := [name for name in names if name not in there]):
         raise UsageError(
             f"no train statistics of {task} of {', '.join(missing) if names else 'any language'}",
             where=str(store.folder),
-            remedy=f"there are: {', '.join(sorted(there)) or 'none'}; extract with --sink statistics",
+            remedy=f"there are: {', '.join(sorted(there)) or 'none'}; extract with sink='statistics'",
         )
-    stack = Stack(len(layers), len(names))
+    stack = MomentStack(len(numbers), len(names))
     concepts: tuple[str, ...] = ()
-    for row, layer in enumerate(layers):
+    for row, layer in enumerate(numbers):
         for place, language in enumerate(names):
             treebank = store.treebank_of(language)
             statistics = store.statistics(treebank, "train", layer, task, root=root, mwt=mwt)
             concepts = statistics.concepts
-            stack.put(row, place, _cloud(statistics, task, standardise, min_words, language))
+            stack.put(row, place, _moments(statistics, task, standardise, min_words, language))
     about = {"task": task, "mwt": mwt, "root": root, "standardise": standardise}
     return Geometry(
         model=store.recipe.model,
         revision=store.recipe.revision,
         task=task,
         space="raw",
-        layers=tuple(str(layer) for layer in layers),
+        layers=tuple(str(layer) for layer in numbers),
         languages=names,
         concepts=concepts,
-        dims=(store.recipe.dim,) * len(layers),
+        dims=(store.recipe.dim,) * len(numbers),
         provenance={"features": about, "notes": dict.fromkeys(names, NOTE)},
         **stack.arrays,
     )
 
 
-def _cloud(
+def _moments(
     statistics: Statistics, task: str, standardise: Standardisation, min_words: int, language: str
-) -> Cloud:
+) -> SpaceMoments:
     counts = statistics.counts
     means = statistics.sums / counts[:, None]
     if standardise != "none":
@@ -81,7 +87,7 @@ def _cloud(
         means = (means - mean) / scale
     means = torch.where((counts >= max(min_words, 1))[:, None], means, torch.nan)
     noise = np.full(len(counts), np.nan)
-    return Cloud(counts.numpy().copy(), (means @ means.T).numpy(), noise, None, None)
+    return SpaceMoments(counts.numpy().copy(), (means @ means.T).numpy(), noise, None, None)
 
 
 def _mean_and_scale(
@@ -89,12 +95,25 @@ def _mean_and_scale(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if standardise == "global" or task == "relation" or statistics.second is None:
         raise UsageError(
-            f"class statistics do not tell the scale of states that --standardise {standardise} needs",
+            f"class statistics do not tell the scale of states that standardise={standardise!r} needs",
             where=f"language {language}, {task}",
-            remedy="use --standardise none, or extract states (for word classes: second moments)",
+            option="standardise",
+            remedy="use standardise='none', or extract states (for word classes: second moments)",
         )
     words = statistics.counts.sum()
     mean = statistics.sums.sum(0) / words
     scale = (statistics.second.diagonal() / words - mean.square()).clamp(min=0).sqrt()
     flat = scale <= FLOOR * scale.median().clamp(min=torch.finfo(torch.float64).tiny)
     return mean, torch.where(flat, torch.ones_like(scale), scale)
+
+
+def _single(layers: int | Sequence[int | tuple[int, ...]], last: int) -> list[int]:
+    """Layers one by one; negative ones count from the ``last``."""
+    found = []
+    for layer in [layers] if isinstance(layers, int) else layers:
+        if isinstance(layer, tuple):
+            raise UsageError(
+                "class statistics cannot stand side by side", option="layers", remedy="name single layers"
+            )
+        found.append(last + 1 + layer if layer < 0 else layer)
+    return found

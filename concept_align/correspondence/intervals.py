@@ -21,16 +21,11 @@ debiasing does not change, 96 %. Too small even so, 85-92 % for RSA and CKA: spa
 a quarter of the concepts have ten to fifty words and words scatter more widely than concepts.
 """
 
-from typing import Literal
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
-
-# "correlation": Fisher's scale, for scores from -1 (or 0) to 1. "share": as they are, kept in [0, 1], for
-# precision and reciprocal ranks, which reach 1.
-Scale = Literal["correlation", "share"]
+from ..statistics import Floats
+from .measures.base import Scale
 
 LIMIT = 1 - 1e-6  # a score of 1 has no place on Fisher's scale
 

@@ -1,4 +1,12 @@
-"""Scores of pairs that share the same concepts: value, null, interval and ceiling, all layers at once."""
+"""Scores of pairs that share the same concepts: value, null, interval and ceiling, all layers at once.
+
+The null is that of the same scores after the concepts of one language were relabelled at random,
+
+    p = (1 + #{null >= value}) / (1 + P),
+
+in which the identity counts as one relabelling, so that p is valid for every P and never zero (Phipson &
+Smyth 2010).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,20 +15,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .geometry import Floats, Geometry
-from .intervals import Scale, interval
-from .measures import Compared, Measure
-from .permutations import p_values, permutations
+from ..seeding import stream
+from ..statistics import Floats
+from .geometry import Geometry
+from .intervals import interval
+from .measures import Measure, MeasureScores
 
 NULL_ELEMENTS = 1 << 26  # of the null scores held at once (float32)
 GRAM_ELEMENTS = 1 << 24  # of the replicates' inner products held at once (float64)
 ROWS = 48  # spaces that are compared in one call, at least
+# Null scores are float32 and good to 1e-6; a score that is equal in truth must count as as large.
+TOLERANCE = 2e-6
 
 Place = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Side:
+class ComparedSide:
     """The spaces on one side of the comparison: a geometry and the places of its layers."""
 
     geometry: Geometry
@@ -46,7 +57,7 @@ class Side:
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
+class PairGroup:
     """Pairs of languages (their places on either side) that share the same concepts, by name."""
 
     pairs: Place  # [pairs]: which of all pairs they are
@@ -57,7 +68,7 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class PairScores:
     """What a measure gives a group (or all pairs), each [layers, pairs]."""
 
     value: Floats
@@ -70,10 +81,10 @@ class Scored:
     ceiling: Floats
 
     @classmethod
-    def empty(cls, layers: int, pairs: int) -> "Scored":
+    def empty(cls, layers: int, pairs: int) -> "PairScores":
         return cls(*(np.full((layers, pairs), np.nan) for _ in cls.__dataclass_fields__))
 
-    def put(self, layers: Place, pairs: Place, part: "Scored") -> None:
+    def put(self, layers: Place, pairs: Place, part: "PairScores") -> None:
         """Write ``part`` to the given places."""
         for name, array in vars(self).items():
             array[np.ix_(layers, pairs)] = getattr(part, name)
@@ -81,17 +92,17 @@ class Scored:
 
 def score_group(
     measure: Measure,
-    group: Group,
-    sides: tuple[Side, Side],
+    group: PairGroup,
+    sides: tuple[ComparedSide, ComparedSide],
     *,
     relabellings: int,
     seed: int,
     confidence: float,
     min_count: int,
-) -> Scored:
+) -> PairScores:
     """Scores of the group's pairs under ``measure``."""
-    task = _Task.of(measure, group, sides)
-    found = Scored.empty(len(sides[0].at), len(group.pairs))
+    task = _GroupTask.of(measure, group, sides)
+    found = PairScores.empty(len(sides[0].at), len(group.pairs))
     relabelled = permutations(len(group.source_concepts), relabellings, seed)
     step = max(1, NULL_ELEMENTS // max(1, relabellings * len(sides[0].at)))
     a, b = task.both(lambda side, row, at: side.grams(row, at))
@@ -103,10 +114,10 @@ def score_group(
         found.null_mean[:, piece], found.null_sd[:, piece] = against.mean.numpy(), against.sd.numpy()
         found.z[:, piece], found.p[:, piece] = against.z.numpy(), against.p.numpy()
     if (values := task.drawn()) is not None:
-        # Ranks of the right concept are shares of concepts; all else is a correlation, or scaled like one.
-        scale: Scale = "share" if measure.name.startswith("retrieval") else "correlation"
         freedom = 2 * max(min_count - 1, 1)
-        found.low[:], found.high[:] = interval(found.value, values, confidence, freedom=freedom, scale=scale)
+        found.low[:], found.high[:] = interval(
+            found.value, values, confidence, freedom=freedom, scale=measure.scale
+        )
     own = task.both(lambda side, row, at: torch.from_numpy(_reliability(measure, side, row, at)))
     ends = [half[:, task.pairs[:, end]].numpy() for end, half in enumerate(own)]
     found.ceiling[:] = np.sqrt(np.maximum(ends[0], 0) * np.maximum(ends[1], 0))
@@ -115,7 +126,7 @@ def score_group(
 
 def compare_all(
     measure: Measure, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, relabelled: torch.Tensor
-) -> Compared:
+) -> MeasureScores:
     """``measure.compare`` of items [items, A, concepts, concepts], whatever the items are (layers, draws).
 
     With few languages, several items stand side by side as if they were languages of one: a call of the
@@ -133,22 +144,22 @@ def compare_all(
         found = measure.compare(wide[0], wide[-1], (places + pairs).flatten(0, 1), relabelled)
         values[some] = found.values.reshape(count, number)
         null[:, some] = found.null.reshape(len(relabelled), count, number)
-    return Compared(values, null)
+    return MeasureScores(values, null)
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
+class _GroupTask:
     """A group's rows on either side: what is asked of the measure, again and again."""
 
     measure: Measure
-    sides: tuple[Side, Side]
+    sides: tuple[ComparedSide, ComparedSide]
     rows: tuple[Place, Place]
     concepts: tuple[Place, Place]
     pairs: torch.Tensor  # int64 [pairs, 2]: places in rows
     same: bool  # one space on both sides: what is taken of it is taken once
 
     @classmethod
-    def of(cls, measure: Measure, group: Group, sides: tuple[Side, Side]) -> "_Task":
+    def of(cls, measure: Measure, group: PairGroup, sides: tuple[ComparedSide, ComparedSide]) -> "_GroupTask":
         concepts = (group.source_concepts, group.target_concepts)
         same = sides[0].geometry is sides[1].geometry and all(
             np.array_equal(*both) for both in ((sides[0].at, sides[1].at), concepts)
@@ -161,7 +172,9 @@ class _Task:
             rows, pairs = (ends[0][0], ends[1][0]), np.stack([ends[0][1], ends[1][1]], axis=1)
         return cls(measure, sides, rows, concepts, torch.from_numpy(pairs), same)
 
-    def both(self, take: Callable[[Side, Place, Place], torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    def both(
+        self, take: Callable[[ComparedSide, Place, Place], torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """What ``take`` gives for either side."""
         source = take(self.sides[0], self.rows[0], self.concepts[0])
         return source, source if self.same else take(self.sides[1], self.rows[1], self.concepts[1])
@@ -183,7 +196,7 @@ class _Task:
         return values
 
 
-def _reliability(measure: Measure, side: Side, rows: Place, concepts: Place) -> Floats:
+def _reliability(measure: Measure, side: ComparedSide, rows: Place, concepts: Place) -> Floats:
     """[layers, rows]: the mean score of one half against the other; NaN without halves.
 
     A split that leaves a concept without words in one half says nothing of these concepts and is left out.
@@ -202,3 +215,45 @@ def _reliability(measure: Measure, side: Side, rows: Place, concepts: Place) -> 
     there = np.isfinite(by_split)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(there, by_split, 0).sum(0) / there.sum(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Significance:
+    """How scores stand to their null; NaN where there is no value or no relabelling."""
+
+    p: torch.Tensor  # float64 [layers, pairs]
+    mean: torch.Tensor  # float64 [layers, pairs] of the null
+    sd: torch.Tensor  # float64 [layers, pairs] of the null
+    z: torch.Tensor  # float64 [layers, pairs] (value - mean) / sd
+
+
+def permutations(concepts: int, number: int, seed: int = 0) -> torch.Tensor:
+    """int64 [number, concepts]: random relabellings, each row an order of the concepts.
+
+    They depend on the seed and the number of concepts alone and the first n are the same for every
+    ``number >= n``, so all pairs that share a set of concepts are compared under the same relabellings.
+    """
+    random = stream(seed, "relabelling", concepts)
+    places = np.tile(np.arange(concepts), (number, 1))
+    return torch.from_numpy(random.permuted(places, axis=1))
+
+
+def p_values(values: torch.Tensor, null: torch.Tensor) -> Significance:
+    """Significance of ``values`` [...] float64 against ``null`` [P, ...], one-sided: larger is more alike."""
+    draws = len(null)
+    nothing = torch.full_like(values, torch.nan)
+    if draws == 0:
+        return Significance(nothing, nothing, nothing, nothing)
+    # MeasureScores in float64 row by row: a float64 copy of the whole null would be twice its size.
+    total, large = torch.zeros_like(values), torch.zeros_like(values)
+    for row in null:
+        total += row
+        large += row >= values - TOLERANCE
+    mean = total / draws
+    squares = torch.zeros_like(values)
+    for row in null:
+        squares += (row - mean) ** 2
+    sd = (squares / (draws - 1)).sqrt() if draws > 1 else nothing
+    p = torch.where(values.isfinite(), (1 + large) / (1 + draws), nothing)
+    z = torch.where(sd > 0, (values - mean) / sd, nothing)
+    return Significance(p, mean, sd, z)

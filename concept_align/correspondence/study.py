@@ -4,136 +4,331 @@ Scores of all pairs and layers come first, then controls; the other questions ar
 the mean of the first measure is highest.
 """
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
+from ..cache import Kept
+from ..errors import UsageError
+from ..hashing import digest
 from ..progress import Progress
 from ..store.store import Store
 from ..types import RootPolicy
-from .asking import ask, models
-from .build import build
-from .from_statistics import build_from_statistics
+from .analyses import languages as facts
+from .analyses.concepts import concept_scores
+from .analyses.groups import contrast
+from .analyses.models import compare_models
+from .analyses.overlay import Overlay, overlay
+from .analyses.predictors import predictors
+from .analyses.transfer import transfer
+from .build import build_geometry, source_has_states
 from .geometry import Geometry
-from .kept_scores import KeptScores, content
-from .pairs import alignability
-from .plan import Asked, Plan, Studied
-from .score import COLUMNS
-from .table import Alignability
+from .pairs import compare_geometries
+from .plan import AlignabilityConfig, AlignabilityPlan
+from .table import COLUMNS, Alignability
 
+SCHEMA = 1
 SHUFFLED = "labels shuffled over words"
 OF_CONTROLS = 200  # permutations at most: their means are asked for, not their pairs
+FLOOR = "majority"  # among the learners of a table of results: not a learner at all
+MAP = 8  # languages in the map of prototypes, unless some are named
+
+Question = Literal["concepts", "families", "predictors", "transfer"]
 
 
-def study(plan: Plan, folder: Path | None = None, progress: Progress | None = None) -> Studied:
-    """Ask everything of ``plan``; with ``folder`` spaces and scores are kept there and taken up again."""
-    asked: list[Asked] = []
-    notices: list[str] = []
-    controls: dict[str, list[pd.DataFrame]] = {}
-    for store in plan.stores:
-        for task in plan.tasks:
-            geometry = _geometry(plan, store, task, folder, progress)
-            scores = _scores(plan, geometry, folder, progress)
-            notices += [f"{name}: {note}" for name, note in geometry.provenance.get("notes", {}).items()]
-            asked.append(ask(plan, store, task, geometry, scores, notices))
-            if plan.shuffled and _states(store):
-                other = _geometry(plan, store, task, folder, progress, control=True, shuffled=True)
-                controls.setdefault(SHUFFLED, []).append(
-                    _scores(plan, other, folder, progress, control=True).frame
-                )
-    for name, store in plan.controls.items():
-        for task in plan.tasks:
-            other = _geometry(plan, store, task, folder, progress, control=True)
-            controls.setdefault(name, []).append(_scores(plan, other, folder, progress, control=True).frame)
-    return Studied(
-        asked,
-        {name: pd.concat(parts, ignore_index=True) for name, parts in controls.items()},
-        models(plan, asked, notices),
-        _across(plan, asked, progress),
-        tuple(dict.fromkeys(notices)),
-    )
+@dataclass(frozen=True)
+class TaskFindings:
+    """What one model and task gave; tables are empty where a question could not be asked."""
+
+    model: str
+    task: str
+    layer: str  # with the highest mean of the first measure
+    geometry: Geometry
+    scores: Alignability
+    concepts: pd.DataFrame
+    families: pd.DataFrame
+    predictors: pd.DataFrame
+    transfer: pd.DataFrame
+    overlay: Overlay | None
 
 
-def _states(store: Store) -> bool:
-    return any(shard.complete and shard.kind == "states" for shard in store.contents())
+@dataclass(frozen=True)
+class AlignabilityStudy:
+    """Scores of all models and tasks, and what was asked of them."""
+
+    plan: AlignabilityPlan
+    findings: Sequence[TaskFindings]  # one per model and task
+    controls: Mapping[str, pd.DataFrame]  # by what they are, scores of all models and tasks
+    models: pd.DataFrame  # the first store's model against the others
+    across: pd.DataFrame  # scores of one model's spaces with another's
+    notices: tuple[str, ...] = field(default=())
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """The tidy scores of all models and tasks."""
+        return pd.concat([one.scores.frame() for one in self.findings], ignore_index=True)
+
+    def table(self, name: Question) -> pd.DataFrame:
+        """The rows of all models and tasks."""
+        frames = []
+        for one in self.findings:
+            if not len(getattr(one, name)):
+                continue
+            frame = getattr(one, name).copy()
+            about = {"model": one.model, "task": one.task, "layer": one.layer}
+            for place, (column, value) in enumerate(about.items()):
+                if column not in frame:
+                    frame.insert(min(place, frame.shape[1]), column, value)
+            frames.append(frame)
+        return _together(frames)
 
 
-def _geometry(
-    plan: Plan,
-    store: Store,
-    task: str,
-    folder: Path | None,
-    progress: Progress | None,
+def alignability_study(
+    config: AlignabilityConfig | AlignabilityPlan | None = None,
     *,
-    control: bool = False,
-    shuffled: bool = False,
-) -> Geometry:
-    root: RootPolicy = plan.root if store.recipe.has_start else "exclude"
-    features: dict[str, Any] = {"root": root, "mwt": plan.mwt, "standardise": plan.standardise}
-    if not _states(store):
-        return build_from_statistics(
-            store, task=task, layers=plan.layers, languages=plan.languages, **features
+    progress: Progress | None = None,
+    **options: Any,
+) -> AlignabilityStudy:
+    """Compare the concept spaces of stores, and ask everything that can be asked of the scores.
+
+    ``options`` are the fields of :class:`AlignabilityConfig` by name, instead of a ``config``. Spaces and
+    scores are kept in its ``out`` folder, from which a stopped study resumes. What cannot be asked (too few
+    languages, no results) is said in ``notices``. Raises UsageError and StoreError before any work is done.
+
+    >>> found = alignability_study(store="runs/store", task=["upos", "relation"])  # doctest: +SKIP
+    """
+    if isinstance(config, AlignabilityPlan):
+        return _Study(config, progress).run()
+    chosen = AlignabilityConfig.of(**options) if config is None else config
+    return _Study(AlignabilityPlan.of(chosen), progress).run()
+
+
+class _Study:
+    """A plan being carried out: every geometry and table of scores once, kept in the ``out`` folder."""
+
+    def __init__(self, plan: AlignabilityPlan, progress: Progress | None) -> None:
+        self.plan, self.config, self.progress = plan, plan.config, progress
+        self.notices: list[str] = []
+        self.kept = Kept(self.config.out / "scores", _save, Alignability.load)
+
+    def run(self) -> AlignabilityStudy:
+        findings: list[TaskFindings] = []
+        controls: dict[str, list[pd.DataFrame]] = {}
+        for store in self.plan.stores:
+            for task in self.config.task:
+                geometry = self.geometry(store, task)
+                notes = geometry.provenance.get("notes", {})
+                scores = self.scores(geometry)
+                self.notices += [f"{name}: {note}" for name, note in notes.items()]
+                findings.append(self.ask(store, task, geometry, scores))
+                if self.config.shuffled and source_has_states(store):
+                    controls.setdefault(SHUFFLED, []).append(self.control(store, task, shuffled=True))
+        for name, store in self.plan.controls.items():
+            controls.setdefault(name, []).extend(self.control(store, task) for task in self.config.task)
+        return AlignabilityStudy(
+            self.plan,
+            findings,
+            {name: _together(parts) for name, parts in controls.items()},
+            self.models(findings),
+            self.across(findings),
+            tuple(dict.fromkeys(self.notices)),
         )
-    sampling = {"seed": plan.seed, **plan.sampling}
-    # A control is asked for its mean alone.
-    sampling |= {"halves": 0, "draws": 0} if control else {}
-    place = None if folder is None else folder / "spaces" / store.folder.name / task.replace(":", "-")
-    return build(
-        store,
-        task=task,
-        layers=plan.layers,
-        languages=plan.languages,
-        folder=place,
-        probes=None if folder is None else folder / "probes" / store.folder.name,
-        progress=progress,
-        shuffled=shuffled,
-        **features,
-        **sampling,
-    )
 
+    def geometry(self, store: Store, task: str, **changes: Any) -> Geometry:
+        config, name = self.config, store.folder.name
+        root: RootPolicy = config.root if store.recipe.has_start else "exclude"
+        return build_geometry(
+            store,
+            task=task,
+            layers=self.plan.layers,
+            langs=self.plan.languages,
+            root=root,
+            mwt=config.mwt,
+            standardise=config.standardise,
+            folder=config.out / "spaces" / name / task.replace(":", "-"),
+            probes=config.out / "probes" / name,
+            progress=self.progress,
+            **(vars(config.sampling()) | changes),
+        )
 
-def _scores(
-    plan: Plan,
-    geometry: Geometry,
-    folder: Path | None,
-    progress: Progress | None,
-    *,
-    control: bool = False,
-) -> Alignability:
-    """Measure by measure, so that what is finished is kept."""
-    kept, held = KeptScores(None if folder is None else folder / "scores"), content(geometry)
-    options: dict[str, Any] = {
-        "min_count": plan.min_count,
-        "permutations": min(plan.permutations, OF_CONTROLS) if control else plan.permutations,
-        "seed": plan.seed,
-        "debias": plan.debias,
-    }
-    parts = []
-    for measure in plan.chosen_measures():
-        make = partial(alignability, geometry, measures=[measure], progress=progress, **options)
-        parts.append(kept.get({"geometry": held, "measure": repr(measure), **options}, make))
-    about = {**parts[0].provenance, "measures": [measure.name for measure in plan.chosen_measures()]}
-    return Alignability(pd.concat([part.frame for part in parts], ignore_index=True), about)
+    def control(self, store: Store, task: str, *, shuffled: bool = False) -> pd.DataFrame:
+        """Scores of a control, which is asked for its mean alone."""
+        geometry = self.geometry(store, task, halves=0, bootstrap=0, shuffled=shuffled)
+        return self.scores(geometry, min(self.config.permutations, OF_CONTROLS)).frame()
 
+    def scores(self, geometry: Geometry, permutations: int | None = None) -> Alignability:
+        """Measure by measure, so that what is finished is kept."""
+        held = content(geometry)
+        options: dict[str, Any] = {
+            "min_count": self.config.min_count,
+            "permutations": self.config.permutations if permutations is None else permutations,
+            "seed": self.config.seed,
+            "debias": self.config.debias,
+        }
+        parts, measures = [], self.config.chosen_measures()
+        for measure in measures:
+            known_by = getattr(measure, "fingerprint", repr(measure))
+            about = {"schema": SCHEMA, "geometry": held, "measure": known_by, **options}
+            make = partial(
+                compare_geometries, geometry, measures=[measure], progress=self.progress, **options
+            )
+            parts.append(self.kept.get(digest(about)[:16], about, make))
+        about = {**parts[0].provenance, "measures": [measure.name for measure in measures]}
+        return Alignability(_together([part.frame() for part in parts]), about)
 
-def _across(plan: Plan, asked: Sequence[Asked], progress: Progress | None) -> pd.DataFrame:
-    """Each language's space in the first model with each language's in another, at both best layers."""
-    frames = []
-    for task in plan.tasks:
-        first, *others = (one for one in asked if one.task == task)
-        for other in others:
-            found = alignability(
+    def ask(self, store: Store, task: str, geometry: Geometry, scores: Alignability) -> TaskFindings:
+        """All questions of one model and task, in the layer where the first measure's mean is highest."""
+        config, layer, measure = self.config, scores.best_layer(), scores.measures[0]
+        one = geometry.restricted(layers=[layer])
+        one = one.debiased() if scores.provenance["debias"] else one
+        words = dict(zip(geometry.languages, geometry.counts.sum(1).tolist(), strict=True))
+        grid = scores.matrix(measure, layer, both=True)
+        few = min(config.permutations, 199)
+        questions: dict[str, Callable[[], Any]] = {
+            "concepts": partial(
+                concept_scores, one, min_count=config.min_count, permutations=few, seed=config.seed
+            ),
+            "families": partial(_families, grid, config.seed),
+            "predictors": partial(self.predictors, grid, words),
+            "transfer": partial(self.transfer, scores, words),
+            "overlay": partial(self.map, one, layer),
+        }
+        found: dict[str, Any] = {}
+        for name, question in questions.items():
+            try:
+                found[name] = question()
+            except UsageError as error:  # too few languages, concepts or results: said, and the rest goes on
+                self.notices.append(f"{task}, {name}: {error.message}")
+                found[name] = None if name == "overlay" else pd.DataFrame()
+        return TaskFindings(store.recipe.model, task, layer, geometry, scores, **found)
+
+    def predictors(self, grid: pd.DataFrame, words: Mapping[str, int]) -> pd.DataFrame:
+        names = [str(name) for name in grid.index]
+        tables = {
+            "family": facts.family(names),
+            "branch": facts.branch(names),
+            "script": facts.script(names),
+            "size": facts.size(names, words),
+            **self.plan.distances,
+        }
+        return predictors(
+            grid,
+            tables,
+            strata=facts.families(names),
+            permutations=self.config.permutations,
+            seed=self.config.seed,
+        )
+
+    def transfer(self, scores: Alignability, words: Mapping[str, int]) -> pd.DataFrame:
+        results = self.plan.results
+        if results is None:
+            return pd.DataFrame()
+        learners = [name for name in dict.fromkeys(results["learner"]) if name != FLOOR]
+        return transfer(
+            scores.frame(),
+            results,
+            source=self.config.source,
+            words=words,
+            learners=learners,
+            seed=self.config.seed,
+        )
+
+    def map(self, geometry: Geometry, layer: str) -> Overlay:
+        """Of the languages asked for, or of some that are far from each other."""
+        shown = [name for name in self.plan.shown if name in geometry.languages]
+        shown = shown or _diverse(geometry, self.config.source)
+        return overlay(geometry, layer, langs=shown, min_count=self.config.min_count, seed=self.config.seed)
+
+    def models(self, findings: Sequence[TaskFindings]) -> pd.DataFrame:
+        """The first model against each of the others, each at its best layer."""
+        frames = []
+        for first, other in self.model_pairs(findings):
+            for of in ("excess", "z"):
+                try:
+                    frame = compare_models(first.scores, other.scores, of=of, seed=self.config.seed)
+                except UsageError as error:
+                    self.notices.append(f"{first.task}, models: {error.message}")
+                    continue
+                frame.insert(0, "second", other.model)
+                frame.insert(0, "first", first.model)
+                frame.insert(0, "task", first.task)
+                frames.append(frame)
+        return _together(frames)
+
+    def across(self, findings: Sequence[TaskFindings]) -> pd.DataFrame:
+        """Each language's space in the first model with each language's in another, at both best layers."""
+        config = self.config
+        frames = [
+            compare_geometries(
                 first.geometry.restricted(layers=[first.layer]),
                 other.geometry.restricted(layers=[other.layer]),
-                measures=plan.chosen_measures(),
-                min_count=plan.min_count,
-                permutations=plan.permutations,
-                seed=plan.seed,
-                debias=plan.debias,
-                progress=progress,
-            )
-            frames.append(found.frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(COLUMNS))
+                measures=config.chosen_measures(),
+                min_count=config.min_count,
+                permutations=config.permutations,
+                seed=config.seed,
+                debias=config.debias,
+                progress=self.progress,
+            ).frame()
+            for first, other in self.model_pairs(findings)
+        ]
+        return _together(frames) if frames else pd.DataFrame(columns=list(COLUMNS))
+
+    def model_pairs(self, findings: Sequence[TaskFindings]) -> Iterable[tuple[TaskFindings, TaskFindings]]:
+        for task in self.config.task:
+            first, *others = (one for one in findings if one.task == task)
+            yield from ((first, other) for other in others)
+
+
+def _save(place: Path, found: Alignability) -> None:
+    found.save(place)
+
+
+def content(geometry: Geometry) -> str:
+    """A digest of everything in ``geometry`` that scores depend on."""
+    code = hashlib.blake2b(digest_size=16)
+    names = (geometry.label, geometry.task, geometry.space, geometry.layers, geometry.languages,
+             geometry.concepts, geometry.dims, geometry.whitened)  # fmt: skip
+    code.update(json.dumps(names).encode())
+    for array in (geometry.counts, geometry.gram, geometry.noise, geometry.halves, geometry.replicates):
+        if array is None:
+            code.update(b"none")
+            continue
+        code.update(str((array.dtype, array.shape)).encode())
+        for part in array:  # piece by piece: a stack of replicates may be large
+            code.update(np.ascontiguousarray(part).data)
+    return code.hexdigest()
+
+
+def _together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _families(grid: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Are languages with the same family, branch or script more alike than others?"""
+    names = [str(name) for name in grid.index]
+    rows = []
+    for name in ("family", "branch", "script"):
+        found = contrast(grid, facts.labels(names, name), seed=seed)
+        rows.append({"labels": name, **asdict(found), "left_out": ";".join(found.left_out)})
+    return pd.DataFrame(rows)
+
+
+def _diverse(geometry: Geometry, source: str) -> list[str]:
+    """``MAP`` languages: the source, then new families, new branches, and what else there is; large first."""
+    size = dict(zip(geometry.languages, geometry.counts.sum(1), strict=True))
+    left = sorted(geometry.languages, key=lambda name: (name != source, -size[name]))
+    shown: list[str] = []
+    for labels in (facts.labels(left, "family"), facts.labels(left, "branch"), {}):
+        known = {labels.get(name, name) for name in shown}
+        for name in left:
+            if name not in shown and labels.get(name, name) not in known and len(shown) < MAP:
+                known.add(labels.get(name, name))
+                shown.append(name)
+    return shown

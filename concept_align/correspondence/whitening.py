@@ -7,15 +7,18 @@ S is shrunk to a multiple of the identity by as much as minimises its expected s
 """
 
 import torch
+from jaxtyping import Float
 
 from ..errors import LearningError
 from ..spaces.features import Features
 from ..spaces.prototypes import fit_prototypes
-from .clouds import CHUNK
+from .moments import CHUNK
 
 
-def pooled_within(features: Features, projection: torch.Tensor | None = None) -> tuple[torch.Tensor, float]:
-    """float64 [dim, dim] the shrunk covariance of words about their concept's mean, and the shrinkage."""
+def pooled_within(
+    features: Features, projection: Float[torch.Tensor, "dim rank"] | None = None
+) -> tuple[Float[torch.Tensor, "width width"], float]:
+    """The shrunk covariance (float64) of words about their concept's mean, and the shrinkage."""
     means = fit_prototypes(features.stored, features.y, features.concepts).filled()
     dim = features.dim if projection is None else projection.shape[1]
     second = torch.zeros(dim, dim, dtype=torch.float64)
@@ -43,8 +46,10 @@ def pooled_within(features: Features, projection: torch.Tensor | None = None) ->
     return (1 - shrinkage) * second + shrinkage * level * identity, shrinkage
 
 
-def whitening(features: Features, projection: torch.Tensor | None = None) -> torch.Tensor:
-    """float32 [dim, dim] (or [dim, rank], after ``projection``): W with W W' = S^-1, so that x -> x W."""
+def whitening(
+    features: Features, projection: Float[torch.Tensor, "dim rank"] | None = None
+) -> Float[torch.Tensor, "dim width"]:
+    """W (float32) with W W' = S^-1, so that x -> x W; after ``projection`` where there is one."""
     covariance, _ = pooled_within(features, projection)
     lower = torch.linalg.cholesky(covariance)
     identity = torch.eye(len(lower), dtype=torch.float64)

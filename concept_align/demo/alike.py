@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..correspondence import alignability, build
+from ..correspondence import alignability, build_geometry
 from ..correspondence.study import SHUFFLED
 from ..progress import Progress
 from ..store import Store
@@ -36,13 +36,13 @@ def compare(plan: Plan, stores: dict[str, Store], *, seed: int, progress: Progre
         root: RootPolicy = "start" if store.recipe.has_start else "exclude"
         for task in plan.tasks:
             for control, frames in ((False, own), (True, shuffled)):
-                geometry = build(
+                geometry = build_geometry(
                     store,
                     task=task,
-                    languages=plan.roles.all,
+                    langs=plan.roles.all,
                     root=root,
                     halves=0 if control else HALVES,
-                    draws=0,
+                    bootstrap=0,
                     shuffled=control,
                     seed=seed,
                     progress=within,
@@ -55,6 +55,6 @@ def compare(plan: Plan, stores: dict[str, Store], *, seed: int, progress: Progre
                     seed=seed,
                     progress=within,
                 )
-                frames.append(found.frame.assign(model=short))
+                frames.append(found.frame().assign(model=short))
     within.finish()
     return Alike(pd.concat(own, ignore_index=True), {SHUFFLED: pd.concat(shuffled, ignore_index=True)})

@@ -9,7 +9,7 @@ Three questions, each with one Spearman (or Pearson) correlation:
   correlation, both as factors). Do two languages suit each other beyond what either is good for in general?
 
 Pairs share languages, so the unit is the language. The null renames languages in the table of x, rows and
-columns together, as Mantel's does (:mod:`concept_align.correspondence.questions.mantel`; Dekker, Krackhardt
+columns together, as Mantel's does (:mod:`concept_align.correspondence.analyses.mantel`; Dekker, Krackhardt
 and Snijders 2007): languages of demonstrations among each other, and other targets among each other, for
 which languages have demonstrations is no accident. Intervals are jackknives over languages on Fisher's
 scale, as there; of two kinds of languages the errors add up (two-sample U-statistics: Arvesen 1969). A kind

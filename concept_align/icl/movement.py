@@ -26,11 +26,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..correspondence.clouds import Stack, cloud
 from ..correspondence.geometry import Geometry
-from ..correspondence.measures import Measure, parse_measures
-from ..correspondence.pairs import alignability
-from ..correspondence.resamples import bootstrap_weights
+from ..correspondence.measures import Measure, resolve_measures
+from ..correspondence.moments import MomentStack, bootstrap_weights, space_moments
+from ..correspondence.pairs import compare_geometries
 from ..correspondence.scoring import compare_all
 from .conditions import Conditions, standardised
 
@@ -59,8 +58,8 @@ def alignability_effects(
     geometry = _geometry(given, draws, seed)
     known = geometry.valid(min_count)
     rows = []
-    for measure in (one for name in measures for one in parse_measures(name)):
-        scores = alignability(
+    for measure in resolve_measures(measures):
+        scores = compare_geometries(
             replace(geometry, replicates=None),
             measures=[measure],
             min_count=min_count,
@@ -93,13 +92,13 @@ def _geometry(given: Conditions, draws: int, seed: int) -> Geometry:
     first, target = given.before[given.layers[0]], f"{given.language}, target"
     sides = [(f"{code}, space", by_layer) for code, by_layer in given.spaces.items()]
     sides += [(target, given.before), (target, given.after)]
-    stack = Stack(len(given.layers), len(sides))
+    stack = MomentStack(len(given.layers), len(sides))
     for place, (purpose, by_layer) in enumerate(sides):
         weights = bootstrap_weights(by_layer[given.layers[0]].sents, draws, seed, purpose)
         for row, layer in enumerate(given.layers):
             one = by_layer[layer]
             unit = np.repeat(np.arange(one.sents), np.diff(one.offsets))
-            stack.put(row, place, cloud(standardised(one), weights=weights, unit=unit))
+            stack.put(row, place, space_moments(standardised(one), weights=weights, unit=unit))
     return Geometry(
         model="", revision="", task="", space="raw",
         layers=given.layers, languages=(*given.spaces, BEFORE, AFTER), concepts=first.concepts,

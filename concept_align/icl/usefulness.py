@@ -7,7 +7,7 @@ says what would be gained by taking the most alignable language, beside the mean
 
 The results are a tidy table as of ``concept-align evaluate``, in which ``source`` is the language of the
 demonstrations and ``shots`` their number k; alignability is languages x languages, as of
-:func:`concept_align.correspondence.questions.table.matrix`.
+:meth:`concept_align.correspondence.Alignability.matrix`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,11 +6,11 @@ Simulations of spaces with a known correspondence, each cell with a random strea
 
 - null: independent spaces. p-values should be uniform; rejections at 0.05 and 0.01.
 - counts: independent spaces of sampled words where the same concepts are rare, debiased and not.
-- power: planted correspondence, against the prediction of ``concept_align.correspondence.power``.
+- power: planted correspondence, against the prediction of ``power.py``.
 - coverage: samples of words with Zipf-like counts, bootstrap draws, and how often the 95 % interval holds the
   score of the true prototypes.
 
-Writes calibration.csv cell by cell (a stopped run goes on there), then calibration.png and .svg.
+Writes calibration.csv cell by cell (a stopped run resumes there), then calibration.png and .svg.
 """
 
 import argparse
@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from power import power
 from scipy.stats import binomtest, kstest
 from simulate import gram, planted, sampled, unit, zipf
 
 from concept_align import atomic
 from concept_align.correspondence.intervals import interval
-from concept_align.correspondence.measures import parse_measures
-from concept_align.correspondence.permutations import TOLERANCE, permutations
-from concept_align.correspondence.power import power
+from concept_align.correspondence.measures import find_measure
+from concept_align.correspondence.scoring import TOLERANCE, permutations
 from concept_align.progress import terminal
 from concept_align.seeding import derive, stream
 
@@ -71,7 +71,7 @@ def randomised_p(
 
     Every ``BATCH`` of pairs gets relabellings of its own: pairs that share them are not independent.
     """
-    measure, plain, broken = parse_measures(name)[0], [], []
+    measure, plain, broken = find_measure(name), [], []
     for place in range(0, len(a), BATCH):
         one, other = (torch.from_numpy(x[place : place + BATCH])[None] for x in (a, b))
         order = permutations(a.shape[1], PERMUTATIONS, derive(seed, place))
@@ -182,7 +182,7 @@ def scores(name: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """[layers, pairs] of each space of ``a`` [layers, pairs, K, K] with that of ``b`` in its place."""
     nothing = torch.empty(0, a.shape[-1], dtype=torch.int64)
     x, y = torch.from_numpy(a), torch.from_numpy(b)
-    return parse_measures(name)[0].compare(x, y, pairs_of(x.shape[1]), nothing).values.numpy()
+    return find_measure(name).compare(x, y, pairs_of(x.shape[1]), nothing).values.numpy()
 
 
 def cells() -> Iterator[tuple[Cell, Simulation]]:

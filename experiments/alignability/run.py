@@ -2,7 +2,7 @@
 
     python experiments/alignability/run.py --treebanks UD_RELEASE [--work FOLDER] [--results FOLDER]
 
-The script lists commands that a user has; each goes on where an earlier run stopped. States stay in the work
+The script lists commands that a user has; each resumes where an earlier run stopped. States stay in the work
 folder; tables and figures are kept here. --results is what ``evaluate`` wrote for zero-shot transfer from
 English (``experiments/43-languages``).
 """
@@ -69,7 +69,7 @@ def extract(work: Path, treebanks: Path) -> None:
 # Debiased CKA first: it decides which layer is looked at closely, and has most power (calibration.png).
 WORDS = ["--measures", "cka,rsa,procrustes,retrieval-p1"]
 # Retrieval of up to 30 concepts by every relabelling takes hours; 200 relabellings give p down to 0.005.
-FEWER = ["--measures", "cka,rsa,procrustes", "--permutations", 200, "--draws", 100]
+FEWER = ["--measures", "cka,rsa,procrustes", "--permutations", 200, "--bootstrap", 100]
 
 
 def compare(work: Path, results: Path | None) -> None:
@@ -89,7 +89,7 @@ def compare(work: Path, results: Path | None) -> None:
         "--out", work / "gemma" / "relation-no-root")  # fmt: skip
     # As it is without taking the prototypes' errors out: for the means alone.
     run("alignability", "--store", stores / "gemma270m", "--task", "upos", "--no-debias", *FEWER[:4],
-        "--draws", 0, "--halves", 0, "--out", work / "gemma" / "upos-plain")  # fmt: skip
+        "--bootstrap", 0, "--halves", 0, "--out", work / "gemma" / "upos-plain")  # fmt: skip
 
 
 def keep(work: Path) -> None:

@@ -7,8 +7,7 @@ from fake_model import FakeModel
 from typer.testing import CliRunner
 
 from concept_align.cli.commands import app
-from concept_align.correspondence import table
-from concept_align.correspondence.score import COLUMNS
+from concept_align.correspondence.table import COLUMNS, Alignability
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS as RESULT_COLUMNS
 from concept_align.extraction import extract
@@ -16,7 +15,18 @@ from concept_align.treebanks.discover import find
 
 MINI = Path(__file__).parent.parent.parent / "ud_data" / "mini"
 LANGUAGES = "de,en,es,fr,it,nl"
-QUICK = ["--permutations", "19", "--draws", "9", "--halves", "2", "--min-count", "6", "--measures", "rsa,cka"]
+QUICK = [
+    "--permutations",
+    "19",
+    "--bootstrap",
+    "9",
+    "--halves",
+    "2",
+    "--min-count",
+    "6",
+    "--measures",
+    "rsa,cka",
+]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +69,7 @@ def done(store, tmp_path_factory):
 
 def test_every_pair_layer_and_measure_has_a_row_with_its_null(done):
     out, printed = done
-    found = table.read(out).frame
+    found = Alignability.load(out).frame()
     assert tuple(found.columns) == COLUMNS
     assert len(found) == 2 * 2 * 2 * 15  # tasks, layers, measures, pairs
     scored = found[found["value"].notna()]
@@ -79,7 +89,7 @@ def test_every_question_has_a_table_and_a_figure(done):
     assert "labels shuffled over words" in (out / "index.html").read_text()
 
 
-def test_what_is_done_is_not_built_again(done, store):
+def test_what_is_done_is_kept(done, store):
     out, _ = done
 
     def kept():
@@ -118,7 +128,7 @@ def test_mahalanobis_goes_alone(store, tmp_path):
         "--store", store, "--measures", "rsa/mahalanobis", "--layers", "1", "--out", tmp_path, "--json",
         "--no-shuffled", *quick,
     )  # fmt: skip
-    assert set(table.read(tmp_path).frame["measure"]) == {"rsa/mahalanobis"}
+    assert set(Alignability.load(tmp_path).frame()["measure"]) == {"rsa/mahalanobis"}
 
 
 def test_what_cannot_be_done_is_said(store, tmp_path):

@@ -1,6 +1,8 @@
 """A small store of real states: five mini treebanks under the shipped encoder."""
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,3 +30,14 @@ def mini_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         second_moments=True,
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def predicted() -> ModuleType:
+    """The formulas of power that the calibration is compared with: ``experiments/alignability/power.py``."""
+    path = Path(__file__).parents[2] / "experiments" / "alignability" / "power.py"
+    spec = importlib.util.spec_from_file_location("alignability_power", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

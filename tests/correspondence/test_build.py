@@ -1,14 +1,11 @@
-import sys
-
 import numpy as np
 import pytest
 import torch
 from sklearn.covariance import ledoit_wolf
 
-from concept_align.correspondence.build import build
-from concept_align.correspondence.clouds import cloud
+from concept_align.correspondence import build, build_geometry
 from concept_align.correspondence.from_statistics import build_from_statistics
-from concept_align.correspondence.resamples import bootstrap_weights, half_weights
+from concept_align.correspondence.moments import bootstrap_weights, half_weights, space_moments
 from concept_align.correspondence.whitening import pooled_within, whitening
 from concept_align.errors import UsageError
 from concept_align.spaces.features import Features
@@ -17,8 +14,7 @@ from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
 
-building = sys.modules[build.__module__]  # the package has a function of the same name
-FEW = {"halves": 2, "draws": 5}
+FEW = {"halves": 2, "bootstrap": 5}
 
 
 def words(seed=0, *, sents=40, concepts=4, dim=6, mean=0.0, empty=()):
@@ -51,7 +47,7 @@ def slow_gram(features, weights, *, stretched=False):
 
 def test_the_gram_matrix_is_that_of_the_class_means():
     features = words()
-    found = cloud(features, weights=torch.zeros(0, features.sents), unit=sentence_of(features))
+    found = space_moments(features, weights=torch.zeros(0, features.sents), unit=sentence_of(features))
     np.testing.assert_allclose(found.gram, slow_gram(features, np.ones(features.words)), rtol=1e-6)
     assert found.counts.tolist() == features.counts().tolist()
     assert found.halves is None and found.replicates is None
@@ -60,7 +56,9 @@ def test_the_gram_matrix_is_that_of_the_class_means():
 def test_every_replicate_is_a_weighted_mean_of_the_same_words():
     features = words(1, mean=30.0)  # far from the origin, where float32 sums would be coarse
     weights = torch.cat([half_weights(40, 2, 0, "xx"), bootstrap_weights(40, 70, 0, "xx")])
-    found = cloud(features, weights=weights, halves=2, unit=sentence_of(features), dtype=torch.float64)
+    found = space_moments(
+        features, weights=weights, halves=2, unit=sentence_of(features), dtype=torch.float64
+    )
     assert found.halves.shape == (2, 2, 4, 4) and found.replicates.shape == (70, 4, 4)
     every = np.concatenate([found.halves.reshape(4, 4, 4), found.replicates])
     for place, (row, gram) in enumerate(zip(weights.numpy(), every, strict=True)):
@@ -73,7 +71,7 @@ def test_bootstrap_draws_of_a_rare_concept_vary_as_its_mean_does():
     for seed in range(60):
         x = torch.from_numpy(np.random.default_rng(seed).normal(size=(6, 20))).float()
         features = Features("xx", ("a",), x, torch.zeros(6, dtype=torch.int64), np.arange(7))
-        found = cloud(features, weights=bootstrap_weights(6, 200, seed, "xx"), dtype=torch.float64)
+        found = space_moments(features, weights=bootstrap_weights(6, 200, seed, "xx"), dtype=torch.float64)
         ratios.append((found.replicates.mean() - found.gram[0, 0]) / found.noise[0])
     assert np.mean(ratios) == pytest.approx(1, abs=0.08)  # unstretched: 5 / 7
 
@@ -85,7 +83,7 @@ def test_noise_is_the_squared_error_of_a_prototype():
         x = torch.from_numpy(spread * random.normal(size=(n, dim))).float() + 1
         features = Features("xx", ("a",), x, torch.zeros(n, dtype=torch.int64), np.arange(n + 1))
         errors.append(float((x.mean(0) - 1).square().sum()))
-        noises.append(cloud(features, weights=torch.zeros(0, n)).noise[0])
+        noises.append(space_moments(features, weights=torch.zeros(0, n)).noise[0])
     assert np.mean(noises) == pytest.approx(dim * spread**2 / n, rel=0.03)
     assert np.mean(errors) == pytest.approx(np.mean(noises), rel=0.1)
 
@@ -93,7 +91,7 @@ def test_noise_is_the_squared_error_of_a_prototype():
 def test_bootstrap_draws_scatter_about_the_value_by_its_noise():
     features = words(4, sents=300, concepts=3)
     draws = 400
-    found = cloud(
+    found = space_moments(
         features,
         weights=bootstrap_weights(features.words, draws, 0, "xx"),  # words: what the noise is about
         dtype=torch.float64,
@@ -121,7 +119,7 @@ def test_the_first_draws_do_not_depend_on_how_many_there_are():
 
 def test_absent_and_rare_concepts_have_no_prototype():
     features = words(5, empty=(2,))
-    found = cloud(
+    found = space_moments(
         features,
         weights=torch.cat([half_weights(40, 1, 0, "xx"), bootstrap_weights(40, 2, 0, "xx")]),
         halves=1,
@@ -149,14 +147,15 @@ def test_whitened_geometry_does_not_change_with_a_linear_map():
     turn = torch.eye(6) + 0.15 * torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
     moved = Features("xx", features.concepts, features.x @ turn, features.y, features.offsets)
     grams = [
-        cloud(one, weights=torch.zeros(0, 2000), projection=whitening(one)).gram for one in (features, moved)
+        space_moments(one, weights=torch.zeros(0, 2000), projection=whitening(one)).gram
+        for one in (features, moved)
     ]
     np.testing.assert_allclose(*grams, rtol=0.01, atol=0.02 * np.abs(grams[0]).max())
 
 
 def test_a_store_gives_the_geometry_of_its_features(mini_store):
     store = Store.open(mini_store)
-    found = build(store, layers=[2, (2, 4)], languages=["en", "ja"], **FEW)
+    found = build_geometry(store, layers=[2, (2, 4)], langs=["en", "ja"], **FEW)
     assert found.layers == ("2", "2+4") and found.languages == ("en", "ja")
     assert found.dims == (store.recipe.dim, 2 * store.recipe.dim)
     assert found.replicates.shape[:3] == (5, 2, 2) and found.replicates.dtype == np.float32
@@ -172,17 +171,16 @@ def test_a_store_gives_the_geometry_of_its_features(mini_store):
 
 def test_a_source_brings_its_own_task_and_policies(mini_store):
     store = Store.open(mini_store)
-    source = FeatureSource(
-        store, FeatureSpec("relation", (2,), root="exclude", mwt="first", standardise="none")
-    )
-    found = build(source, task="upos", languages=["en"], **FEW)
+    spec = FeatureSpec("relation", (2,), root="exclude", mwt="first", standardise="none")
+    source = FeatureSource(store, spec)
+    found = build_geometry(source, task="upos", langs=["en"], **FEW)
     assert found.task == "relation" and found.layers == ("2",)
     assert found.replicates.dtype == np.float64  # large means leave float32 no digits
     assert found.counts[0, found.concepts.index("root")] == 0
 
 
 def test_all_layers_and_languages_are_those_of_the_store(mini_store):
-    found = build(Store.open(mini_store), halves=0, draws=0)
+    found = build_geometry(Store.open(mini_store), halves=0, bootstrap=0)
     assert found.layers == ("2", "4") and found.languages == ("de", "en", "eu", "fr", "ja")
     assert found.halves is None and found.replicates is None
 
@@ -190,7 +188,7 @@ def test_all_layers_and_languages_are_those_of_the_store(mini_store):
 @pytest.mark.parametrize("standardise", ["none", "language"])
 def test_statistics_and_states_give_equal_grams(mini_store, standardise):
     store = Store.open(mini_store)
-    states = build(store, standardise=standardise, halves=0, draws=0)
+    states = build_geometry(store, standardise=standardise, halves=0, bootstrap=0)
     statistics = build_from_statistics(store, standardise=standardise)
     assert statistics.languages == states.languages and statistics.layers == states.layers
     np.testing.assert_array_equal(statistics.counts, states.counts)
@@ -203,19 +201,19 @@ def test_statistics_and_states_give_equal_grams(mini_store, standardise):
 
 def test_statistics_of_relations_know_no_scale_of_states(mini_store):
     store = Store.open(mini_store)
-    states = build(store, task="relation", standardise="none", halves=0, draws=0)
+    states = build_geometry(store, task="relation", standardise="none", halves=0, bootstrap=0)
     statistics = build_from_statistics(store, task="relation", standardise="none")
     np.testing.assert_allclose(statistics.gram, states.gram, rtol=1e-4, atol=1e-4)
     with pytest.raises(UsageError, match="scale of states"):
         build_from_statistics(store, task="relation")
     with pytest.raises(UsageError, match="no train statistics"):
-        build_from_statistics(store, languages=["sw"])
+        build_from_statistics(store, langs=["sw"])
 
 
-def test_a_killed_build_goes_on_to_the_same_geometry(mini_store, tmp_path, monkeypatch):
+def test_a_killed_build_resumes_to_the_same_geometry(mini_store, tmp_path, monkeypatch):
     store = Store.open(mini_store)
-    straight = build(store, **FEW)
-    plain, made = building.cloud, []
+    straight = build_geometry(store, **FEW)
+    plain, made = build.space_moments, []
 
     def killed(features, **options):
         if len(made) == 4:
@@ -223,25 +221,27 @@ def test_a_killed_build_goes_on_to_the_same_geometry(mini_store, tmp_path, monke
         made.append(features.language)
         return plain(features, **options)
 
-    monkeypatch.setattr(building, "cloud", killed)
+    monkeypatch.setattr(build, "space_moments", killed)
     with pytest.raises(KeyboardInterrupt):
-        build(store, folder=tmp_path, **FEW)
-    next(tmp_path.glob("*.safetensors")).write_bytes(b"cut")  # damaged: made again
+        build_geometry(store, folder=tmp_path, **FEW)
+    next(tmp_path.rglob("*.safetensors")).write_bytes(b"cut")  # damaged: made again
     made.clear()
-    monkeypatch.setattr(building, "cloud", lambda features, **o: made.append(0) or plain(features, **o))
-    resumed = build(store, folder=tmp_path, **FEW)
+    monkeypatch.setattr(build, "space_moments", lambda features, **o: made.append(0) or plain(features, **o))
+    resumed = build_geometry(store, folder=tmp_path, **FEW)
     assert len(made) == 10 - 3
     for name in ("gram", "noise", "halves", "replicates", "counts"):
         np.testing.assert_array_equal(getattr(resumed, name), getattr(straight, name))
-    build(store, folder=tmp_path, **FEW)
+    build_geometry(store, folder=tmp_path, **FEW)
     assert len(made) == 7
-    build(store, folder=tmp_path, seed=1, **FEW)  # something else: nothing of it is kept
+    build_geometry(store, folder=tmp_path, seed=1, **FEW)  # something else: nothing of it is kept
     assert len(made) == 17
 
 
 def test_labels_permuted_over_words_keep_counts_and_lose_the_space(mini_store):
     store = Store.open(mini_store)
-    plain, shuffled = (build(store, layers=[4], shuffled=value, halves=0, draws=0) for value in (False, True))
+    plain, shuffled = (
+        build_geometry(store, layers=[4], shuffled=value, halves=0, bootstrap=0) for value in (False, True)
+    )
     np.testing.assert_array_equal(plain.counts, shuffled.counts)
     many = plain.counts.min(0) >= 10
 
@@ -253,20 +253,23 @@ def test_labels_permuted_over_words_keep_counts_and_lose_the_space(mini_store):
 
 def test_fewer_sentences_are_drawn_by_the_seed(mini_store):
     store = Store.open(mini_store)
-    few = [build(store, layers=[4], max_sentences=8, seed=seed, halves=0, draws=0) for seed in (0, 0, 1)]
+    few = [
+        build_geometry(store, layers=[4], max_sentences=8, seed=seed, halves=0, bootstrap=0)
+        for seed in (0, 0, 1)
+    ]
     np.testing.assert_array_equal(few[0].gram, few[1].gram)
-    assert few[0].counts.sum() < build(store, layers=[4], halves=0, draws=0).counts.sum()
+    assert few[0].counts.sum() < build_geometry(store, layers=[4], halves=0, bootstrap=0).counts.sum()
     assert (few[0].counts != few[2].counts).any()
 
 
 def test_probes_are_trained_once(mini_store, tmp_path, monkeypatch):
     store = Store.open(mini_store)
     config = probe_config("fast", rank=8, epochs=2)
-    options = {"layers": [4], "languages": ["en", "fr"], "space": "probe", "probe": config, **FEW}
-    first = build(store, probes=tmp_path, **options)
+    options = {"layers": [4], "langs": ["en", "fr"], "space": "probe", "probe": config, **FEW}
+    first = build_geometry(store, probes=tmp_path, **options)
     assert first.space == "probe" and first.dims == (8,)
-    monkeypatch.setattr("concept_align.correspondence.probes.fit_probe", None)
-    again = build(store, probes=tmp_path, **options)
+    monkeypatch.setattr("concept_align.correspondence.build.fit_probe", None)
+    again = build_geometry(store, probes=tmp_path, **options)
     np.testing.assert_array_equal(first.gram, again.gram)
     assert np.linalg.matrix_rank(np.nan_to_num(first.gram[0, 0])) <= 8
 
@@ -280,18 +283,18 @@ def test_the_probes_of_a_layer_sweep_are_used(mini_store, tmp_path, monkeypatch)
     source = FeatureSource(store, FeatureSpec("upos", (4,)))
     monkeypatch.setattr(source, "load", lambda *key, load=source.load: load(key[0], "train"))  # no test split
     probe_unit(store, source, plan, "en", tmp_path)
-    monkeypatch.setattr("concept_align.correspondence.probes.fit_probe", None)
+    monkeypatch.setattr("concept_align.correspondence.build.fit_probe", None)
     options = {"space": "probe", "probe": config, "probes": tmp_path, "seed": 3, "max_sentences": 10}
-    assert build(store, layers=[4], languages=["en"], **options, **FEW).dims == (4,)
+    assert build_geometry(store, layers=[4], langs=["en"], **options, **FEW).dims == (4,)
 
 
 def test_what_cannot_be_built_is_refused_with_a_reason(mini_store):
     store = Store.open(mini_store)
     with pytest.raises(UsageError, match="no train states of sw"):
-        build(store, languages=["en", "sw"])
+        build_geometry(store, langs=["en", "sw"])
     with pytest.raises(UsageError, match="unknown space"):
-        build(store, space="sphere")
+        build_geometry(store, space="sphere")
     with pytest.raises(UsageError, match="no layer"):
-        build(store, layers=[])
-    with pytest.raises(UsageError, match="draws -1"):
-        build(store, draws=-1)
+        build_geometry(store, layers=[])
+    with pytest.raises(UsageError, match="bootstrap -1"):
+        build_geometry(store, bootstrap=-1)

@@ -7,10 +7,9 @@ from scipy.stats import binomtest, kstest
 
 from concept_align.correspondence.geometry import Geometry
 from concept_align.correspondence.intervals import interval
-from concept_align.correspondence.measures import parse_measures
-from concept_align.correspondence.pairs import alignability
-from concept_align.correspondence.permutations import TOLERANCE, permutations
-from concept_align.correspondence.power import power
+from concept_align.correspondence.measures import find_measure
+from concept_align.correspondence.pairs import compare_geometries
+from concept_align.correspondence.scoring import TOLERANCE, permutations
 
 BATCH = 16
 
@@ -30,7 +29,7 @@ def one_by_one(number: int) -> torch.Tensor:
 
 def p_values(name: str, a: np.ndarray, b: np.ndarray, draws: int, random: np.random.Generator) -> np.ndarray:
     """p of each pair, ties broken at random; every few pairs are relabelled in other ways."""
-    (measure,) = parse_measures(name)
+    measure = find_measure(name)
     found = []
     for place in range(0, len(a), BATCH):
         one, other = (torch.from_numpy(x[place : place + BATCH])[None] for x in (a, b))
@@ -59,11 +58,11 @@ def test_p_of_independent_spaces_is_uniform(name, concepts):
     ("name", "family", "pairs"),
     [("rsa-pearson", "rsa", 320), ("cka", "cka", 320), ("procrustes", "procrustes", 96)],
 )
-def test_power_is_the_predicted_one(name, family, pairs, rho):
+def test_power_is_the_predicted_one(name, family, pairs, rho, predicted):
     random = np.random.default_rng(1)
     a, b = (gram(x) for x in planted(random, pairs, 14, 512, rho))
     found = p_values(name, a, b, 99, random) <= 0.05
-    expected = power(14, 512, rho, family)
+    expected = predicted.power(14, 512, rho, family)
     assert abs(found.mean() - expected) < 2.5 * np.sqrt(expected * (1 - expected) / pairs) + 0.04
 
 
@@ -92,7 +91,7 @@ def sampled(
 @pytest.mark.parametrize("name", ["rsa-pearson", "cka", "procrustes"])
 def test_intervals_hold_the_true_score_as_often_as_they_say_and_percentiles_do_not(name):
     random = np.random.default_rng(3)
-    (measure,) = parse_measures(name)
+    measure = find_measure(name)
     counts = np.array([60, 50, 40, 30, 30, 20, 20, 15, 15, 12])
     true = [x[0] for x in planted(random, 1, len(counts), 16, 0.8)]
     (a, drawn_a), (b, drawn_b) = (sampled(random, x, counts, 150, 60) for x in true)
@@ -137,7 +136,7 @@ def rare_alike(languages: int) -> Geometry:
 def test_concepts_that_are_rare_in_both_languages_fake_a_correspondence_unless_debiased():
     geometry = rare_alike(16)
     plain, debiased = (
-        alignability(geometry, measures="rsa,cka", permutations=99, debias=debias).frame
+        compare_geometries(geometry, measures=["rsa", "cka"], permutations=99, debias=debias).frame()
         for debias in (False, True)
     )
     found = {

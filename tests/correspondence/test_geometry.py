@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from concept_align.correspondence.concat import concat
 from concept_align.correspondence.geometry import Geometry
 from concept_align.errors import LearningError, StoreError, UsageError
 
@@ -71,16 +70,6 @@ def test_a_restricted_geometry_has_the_names_given_in_their_order():
     assert part.counts[0].tolist() == geometry.counts[2, [4, 2, 0]].tolist()
     with pytest.raises(UsageError, match="no language sw"):
         geometry.restricted(languages=["sw"])
-
-
-def test_layers_and_languages_are_put_together_again():
-    geometry = random_geometry()
-    same(concat([geometry.restricted(layers=[layer]) for layer in geometry.layers]), geometry)
-    same(concat([geometry.restricted(languages=[one]) for one in geometry.languages]), geometry)
-    with pytest.raises(UsageError, match="each given once"):
-        concat([geometry, geometry])
-    with pytest.raises(UsageError, match="differ in model"):
-        concat([geometry, replace(geometry, model="other")])
 
 
 def test_debiasing_takes_the_noise_off_the_diagonal_alone():

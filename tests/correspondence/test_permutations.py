@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.correspondence.permutations import p_values, permutations
+from concept_align.correspondence.scoring import p_values, permutations
 
 
 def test_each_relabelling_is_an_order_of_all_concepts():

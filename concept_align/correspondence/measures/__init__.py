@@ -1,77 +1,87 @@
-"""Measures of the likeness of two concept spaces, by name.
+"""Measures of how alike two concept spaces are, by name.
 
     rsa[-spearman|-pearson|-cosine][/euclidean|/cosine|/mahalanobis]
     procrustes    cka    cca    retrieval-p1[-csls]    retrieval-mrr[-csls]
 
 The first choice of each bracket is the default and is left out of a measure's name; ``retrieval`` is short
-for ``retrieval-p1``.
+for ``retrieval-p1``. A measure of your own is known by name after :func:`register_measure`.
 """
 
-from collections.abc import Callable
-from typing import get_args
+from collections.abc import Iterable
+from typing import cast, get_args
 
 from ...errors import UsageError
-from .base import Compared, Invariance, Measure
+from .base import Invariance, Measure, MeasureScores, Scale
 from .cca import CCA
 from .cka import CKA
-from .procrustes import Procrustes, procrustes_rotation
+from .custom import MEASURES, GramFunction, GramMeasure, register_measure
+from .procrustes import ProcrustesFit, procrustes_rotation
 from .retrieval import Metric, Retrieval
 from .rsa import RSA, Correlation, Distance
-from .transport import Transported, transport_agreement
 
 __all__ = [
     "CCA",
     "CKA",
     "MEASURES",
     "RSA",
-    "Compared",
+    "GramMeasure",
     "Invariance",
     "Measure",
-    "Procrustes",
+    "MeasureScores",
+    "ProcrustesFit",
     "Retrieval",
-    "Transported",
-    "parse_measures",
+    "Scale",
+    "find_measure",
     "procrustes_rotation",
-    "transport_agreement",
+    "register_measure",
+    "resolve_measures",
 ]
 
-
-def _registry() -> dict[str, Callable[[], Measure]]:
-    """Every measure by its own name, in the order of the docstring."""
-    rsa = [RSA(c, d) for d in get_args(Distance) for c in get_args(Correlation)]
-    retrieval = [Retrieval(metric, csls) for metric in get_args(Metric) for csls in (False, True)]
-    every: list[Measure] = [*rsa, Procrustes(), CKA(), CCA(), *retrieval]
-    return {measure.name: _always(measure) for measure in every}
-
-
-def _always(measure: Measure) -> Callable[[], Measure]:
-    return lambda: measure
+_BUILTIN: tuple[Measure, ...] = (
+    *(RSA(correlation, distance) for distance in get_args(Distance) for correlation in get_args(Correlation)),
+    ProcrustesFit(),
+    CKA(),
+    CCA(),
+    *(Retrieval(metric, csls) for metric in get_args(Metric) for csls in (False, True)),
+)
+for _measure in _BUILTIN:
+    MEASURES.register(_measure.name)(_measure)
 
 
-MEASURES: dict[str, Callable[[], Measure]] = _registry()
+def find_measure(name: str) -> Measure:
+    """The measure called ``name``. UsageError, with the nearest name, for an unknown one.
 
-
-def parse_measures(names: str) -> tuple[Measure, ...]:
-    """The measures of a list of ``names`` with commas, each once, in the order given."""
-    found: dict[str, Measure] = {}
-    for part in names.split(","):
-        name = part.strip().lower()
-        if name:
-            measure = _measure(name)
-            found.setdefault(measure.name, measure)
-    if not found:
-        raise UsageError("no measure named", where="measures", remedy=f"use {', '.join(MEASURES)}")
-    return tuple(found.values())
-
-
-def _measure(name: str) -> Measure:
-    if name == "procrustes-rotation":
+    >>> find_measure("rsa-spearman/cosine").name
+    'rsa/cosine'
+    """
+    short = name.strip().lower()
+    if short == "procrustes-rotation":
         raise UsageError(
             "a space and its mirror image have the same inner products: rotation alone cannot be told",
-            where=name,
+            option="measures",
             remedy="use procrustes, or procrustes_rotation on the prototypes themselves",
         )
-    plain = "retrieval-p1" if name == "retrieval" else name.replace("-spearman", "").replace("/euclidean", "")
-    if plain not in MEASURES:
-        raise UsageError("unknown measure", where=name, remedy=f"use {', '.join(MEASURES)}")
-    return MEASURES[plain]()
+    if name in MEASURES.names():  # one of the user's own may have capitals
+        short = name
+    elif short == "retrieval":
+        short = "retrieval-p1"
+    elif short.startswith("rsa"):
+        short = short.replace("-spearman", "").replace("/euclidean", "")
+    found = MEASURES.get(short)
+    if hasattr(found, "compare"):
+        return found
+    # What an entry point names may be the plain function.
+    return GramMeasure(short, cast(GramFunction, found))
+
+
+def resolve_measures(measures: str | Iterable[str | Measure]) -> tuple[Measure, ...]:
+    """The measures named (or given), each once, in the order given. UsageError for none and for unknown ones.
+
+    >>> [measure.name for measure in resolve_measures(["cka", "rsa", "rsa-spearman"])]
+    ['cka', 'rsa']
+    """
+    given = [measures] if isinstance(measures, str) else measures
+    found = [find_measure(one) if isinstance(one, str) else one for one in given]
+    if not found:
+        raise UsageError("no measure named", option="measures", remedy=f"use {', '.join(MEASURES.names())}")
+    return tuple({measure.name: measure for measure in found}.values())

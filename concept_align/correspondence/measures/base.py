@@ -10,15 +10,19 @@ from typing import Literal, Protocol
 
 import torch
 
-# What may be done to one of both spaces and leaves the score as it is. "linear": any invertible map.
+# What may be done to one of both spaces without a change of score: what a measure is invariant to. "linear":
+# any invertible map.
 Invariance = Literal["rotation", "reflection", "translation", "scale", "linear"]
+# What an interval is made on. "correlation": Fisher's scale, for scores from -1 (or 0) to 1. "share": as they
+# are, kept in [0, 1], for precision and reciprocal ranks, which reach 1.
+Scale = Literal["correlation", "share"]
 
 # Fewer than five concepts have fewer than 120 relabellings: no p-value below 0.01 is possible.
 FEWEST = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class MeasureScores:
     """Scores of pairs of spaces and of the same pairs with concepts relabelled; larger is more alike.
 
     A space in which nothing differs (all prototypes in one place) has no score: its values are NaN.
@@ -56,13 +60,18 @@ class Measure(Protocol):
         """Whether prototypes are to be whitened by the words within concepts before they are multiplied."""
         ...
 
+    @property
+    def scale(self) -> Scale:
+        """The scale that intervals of its scores are made on."""
+        ...
+
     def refuse(self, concepts: int, dims: tuple[int, int]) -> str | None:
         """Why noise and structure cannot be told apart for this many concepts and dimensions, or None."""
         ...
 
     def compare(
         self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
-    ) -> Compared:
+    ) -> MeasureScores:
         """Scores of ``pairs`` int64 [pairs, 2] (row of a, row of b), in every layer.
 
         ``a`` [layers, A, concepts, concepts] and ``b`` [layers, B, concepts, concepts] are Gram matrices
@@ -80,7 +89,8 @@ def too_few(concepts: int, least: int) -> str | None:
 
 
 def fills(concepts: int, dims: tuple[int, int]) -> str | None:
-    """The reason of a measure that forgives any linear map for spaces too wide for the concepts, or None.
+    """The reason of a measure that is invariant to any linear map for spaces too wide for the concepts, or
+    None.
 
     K centred prototypes span at most K - 1 dimensions. If one of both spaces has them all, a linear map
     takes it to any other exactly.

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import torch
 
-from .base import Compared, Invariance, centred, fills, too_few
+from .base import Invariance, MeasureScores, centred, fills, too_few
 from .triangle import Triangle, unit, upper
 
 
@@ -39,12 +39,12 @@ class CCA(Triangle):
 
     def compare(
         self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
-    ) -> Compared:
+    ) -> MeasureScores:
         """See :class:`Measure`. The engine divides by sqrt(p_A p_B), the norms of both projections."""
         found = super().compare(a, b, pairs, permutations)
         left, right = _ranks(a)[:, pairs[:, 0]], _ranks(b)[:, pairs[:, 1]]
         factor = (left * right).sqrt() / torch.minimum(left, right)
-        return Compared(found.values * factor, found.null * factor.float())
+        return MeasureScores(found.values * factor, found.null * factor.float())
 
 
 def projections(gram: torch.Tensor) -> torch.Tensor:

@@ -17,18 +17,19 @@ from typing import ClassVar
 
 import torch
 
-from .base import FEWEST, Compared, Invariance, centred, differs, too_few
+from .base import FEWEST, Invariance, MeasureScores, Scale, centred, differs, too_few
 
 # Bytes of products [.., rank, rank] at once.
 WORKING = 4 << 20
 
 
 @dataclass(frozen=True)
-class Procrustes:
+class ProcrustesFit:
     """Two spaces are alike if a rotation, or its mirror image, takes one on to the other."""
 
     name: ClassVar[str] = "procrustes"
     whitened: ClassVar[bool] = False
+    scale: ClassVar[Scale] = "correlation"
     symmetric: ClassVar[bool] = True
     least: ClassVar[int] = FEWEST
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
@@ -40,7 +41,7 @@ class Procrustes:
 
     def compare(
         self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
-    ) -> Compared:
+    ) -> MeasureScores:
         """See :class:`Measure`."""
         layers, draws = len(a), len(permutations)
         permutations = permutations.to(a.device)
@@ -58,7 +59,7 @@ class Procrustes:
             there = differs(a[layer])[pairs[:, 0]] & differs(b[layer])[pairs[:, 1]]
             values[layer, ~there] = torch.nan
             null[:, layer, ~there] = torch.nan
-        return Compared(values, null)
+        return MeasureScores(values, null)
 
 
 def factors(gram: torch.Tensor) -> torch.Tensor:
@@ -96,7 +97,7 @@ def relabelled_fits(left: torch.Tensor, right: torch.Tensor, permutations: torch
 
 def procrustes_rotation(
     a: torch.Tensor, b: torch.Tensor, permutations: torch.Tensor | None = None
-) -> Compared:
+) -> MeasureScores:
     """Fit of prototypes ``a`` [..., K, p] and ``b`` [..., K, q] by rotation alone.
 
     Values are [...], the null [P, ...]. Where the best orthogonal map is a reflection, the axis
@@ -110,7 +111,7 @@ def procrustes_rotation(
     if permutations is not None:
         for draw, order in enumerate(permutations):
             null[draw] = _rotation_fit(left.mT @ right[..., order, :])
-    return Compared(values, null)
+    return MeasureScores(values, null)
 
 
 def _placed(prototypes: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,7 @@ from typing import ClassVar, Literal
 
 import torch
 
-from .base import FEWEST, Compared, Invariance, centred, differs, too_few
+from .base import FEWEST, Invariance, MeasureScores, Scale, centred, differs, too_few
 
 Metric = Literal["p1", "mrr"]
 
@@ -44,6 +44,7 @@ class Retrieval:
     csls: bool = False
     ridge: float = RIDGE
     whitened: ClassVar[bool] = False
+    scale: ClassVar[Scale] = "share"
     symmetric: ClassVar[bool] = False
     least: ClassVar[int] = FEWEST
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
@@ -59,7 +60,7 @@ class Retrieval:
 
     def compare(
         self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
-    ) -> Compared:
+    ) -> MeasureScores:
         """See :class:`Measure`."""
         layers, draws, concepts = len(a), len(permutations), a.shape[-1]
         permutations = permutations.to(a.device)
@@ -80,7 +81,7 @@ class Retrieval:
             there = differs(a[layer])[pairs[:, 0]] & differs(b[layer])[pairs[:, 1]]
             values[layer, ~there] = torch.nan
             null[:, layer, ~there] = torch.nan
-        return Compared(values, null)
+        return MeasureScores(values, null)
 
     def _scores(
         self, single: torch.Tensor, maps: torch.Tensor, gram: torch.Tensor, permutations: torch.Tensor

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import torch
 
-from .base import FEWEST, Compared, Invariance, differs, too_few
+from .base import FEWEST, Invariance, MeasureScores, Scale, differs, too_few
 
 # Bytes gathered at once: what stays in a core's cache until it is multiplied.
 GATHERED = 1 << 20
@@ -52,6 +52,7 @@ class Triangle(ABC):
     invariances: ClassVar[frozenset[Invariance]] = frozenset(
         {"rotation", "reflection", "translation", "scale"}
     )
+    scale: ClassVar[Scale] = "correlation"
     symmetric: ClassVar[bool] = True
     least: ClassVar[int] = FEWEST
     diagonal: ClassVar[bool] = False  # whether the diagonal's entries count
@@ -65,7 +66,7 @@ class Triangle(ABC):
 
     def compare(
         self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
-    ) -> Compared:
+    ) -> MeasureScores:
         """See :class:`Measure`."""
         layers, draws = len(a), len(permutations)
         place = places(permutations.cpu(), self.diagonal).to(a.device)
@@ -77,7 +78,7 @@ class Triangle(ABC):
             values[layer] = (left @ right.T)[pairs[:, 0], pairs[:, 1]]
             if draws:
                 null[:, layer] = relabelled_products(left.float(), right.float(), pairs, place)
-        return Compared(values, null)
+        return MeasureScores(values, null)
 
     def _vectors(self, gram: torch.Tensor) -> torch.Tensor:
         return torch.where(differs(gram)[:, None], self.vectors(gram.double()), torch.nan)

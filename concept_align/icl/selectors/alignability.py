@@ -1,7 +1,7 @@
 """Which language demonstrations should be in: the one whose concept space fits the query's language best.
 
 Languages are chosen by a table of alignability, and sentences within them by another selector. Whether this
-foretells what is useful is a question of its own: :mod:`concept_align.icl.usefulness`.
+predicts what is useful is a question of its own: :mod:`concept_align.icl.usefulness`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ...correspondence.questions.table import matrix
+from ...correspondence.table import Alignability
 from ...errors import UsageError
 from ..base import Selector, Sentence
 from .pool import LooksAt, asked, pool
@@ -86,7 +86,7 @@ def table_of(
 
     ``of`` is value, excess, z or share; a measure with a direction is averaged over both.
     """
-    square = matrix(scores, measure=measure, layer=layer, of=of)
+    square = Alignability(scores).matrix(measure, layer, of, both=True)
     values = square.to_numpy(dtype=np.float64)
     codes = [str(code) for code in square.index]
     return {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from ...correspondence.plan import Studied
+from ...correspondence.study import AlignabilityStudy
 from ..names import task_name
 from ..tables import TextTable
 from .names import measure_name, model_name
@@ -30,7 +30,7 @@ TITLES: dict[str, str] = {
 }
 
 
-def answers(studied: Studied) -> Iterator[tuple[TextTable, str]]:
+def answers(studied: AlignabilityStudy) -> Iterator[tuple[TextTable, str]]:
     """Every table there is, with a note on how to read it."""
     made = {
         "families": _families(studied.table("families")),

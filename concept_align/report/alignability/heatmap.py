@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...correspondence.means import LEVEL
+from ...correspondence.table import LEVEL
 from ..names import task_name
 from ..style import GREY, INK, STRIPE, styled, write
 from .families import full_name, groups

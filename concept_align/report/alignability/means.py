@@ -1,6 +1,6 @@
 """What is said about all pairs of a layer: their mean and its interval, chance, ceiling, what was refused.
 
-Means and intervals are those of :func:`concept_align.correspondence.means.means`: a jackknife over languages,
+Means and intervals are those of :func:`concept_align.correspondence.table.means`: a jackknife over languages,
 for pairs share them.
 """
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
-from ...correspondence.means import LEVEL, means
+from ...correspondence.table import LEVEL, means
 from .scores import layer_numbers, one_setting
 
 _NAN = float("nan")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ...correspondence.table import Alignability
 from ...errors import ConceptAlignError, UsageError
 
 Floats = NDArray[np.float64]
@@ -80,16 +81,13 @@ def matrix(scores: pd.DataFrame, languages: Sequence[str] | None = None) -> Matr
     """
     setting = one_setting(scores, (*SETTING, "layer"))
     names = list(languages or dict.fromkeys([*scores["source"], *scores["target"]]))
-    place = {name: at for at, name in enumerate(names)}
-    rows = scores[scores["source"].isin(place) & scores["target"].isin(place)]
-    source, target = (rows[side].map(place).to_numpy(dtype=np.int64) for side in ("source", "target"))
-    values, q = (np.full((len(names), len(names)), np.nan) for _ in range(2))
-    given = np.zeros(values.shape, dtype=bool)
-    values[source, target] = rows["value"].to_numpy(dtype=np.float64)
-    q[source, target] = rows["q"].to_numpy(dtype=np.float64)
-    given[source, target] = True
-    if not setting["against"]:
-        mirrored = given.T & ~given
-        values[mirrored], q[mirrored] = values.T[mirrored], q.T[mirrored]
+    rows = scores[scores["source"].isin(names) & scores["target"].isin(names)]
+    values, q = (
+        Alignability(scores)
+        .matrix(setting["measure"], setting["layer"], of)
+        .reindex(index=names, columns=names)
+        .to_numpy(dtype=np.float64)
+        for of in ("value", "q")
+    )
     notes = rows.loc[rows["value"].isna(), "note"].fillna("").astype(str)
     return Matrix(tuple(names), values, q, tuple(dict.fromkeys(note for note in notes if note)))

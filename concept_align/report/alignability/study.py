@@ -8,9 +8,8 @@ from typing import Any, get_args
 import pandas as pd
 
 from ...atomic import replacing, write_json
-from ...correspondence.means import means
-from ...correspondence.plan import Asked, Plan, Question, Studied
-from ...correspondence.table import Alignability
+from ...correspondence.study import AlignabilityStudy, Question, TaskFindings
+from ...correspondence.table import Alignability, means
 from ...evaluation.results import save_csv
 from ..names import language_name, task_name
 from .answers import answers
@@ -25,8 +24,7 @@ from .transfer import transfer_figure
 
 
 def write_study(
-    studied: Studied,
-    plan: Plan,
+    studied: AlignabilityStudy,
     folder: str | Path,
     *,
     facts: Mapping[str, Any] | None = None,
@@ -38,7 +36,7 @@ def write_study(
     folder = Path(folder)
     scores = studied.scores
     files = list(Alignability(scores, {}).save(folder))
-    about = {f"{one.model}, {one.task}": dict(one.scores.provenance) for one in studied.asked}
+    about = {f"{one.model}, {one.task}": dict(one.scores.provenance) for one in studied.findings}
     write_json(folder / "alignability.json", {"scores": about, **(facts or {})})
     frames = {name: studied.table(name) for name in get_args(Question)}
     frames |= {"models": studied.models, "across": studied.across, "controls": _controls(studied)}
@@ -51,8 +49,8 @@ def write_study(
             studied.across.to_parquet(file, index=False)
     drawn: list[Drawn] = []
     if find_spec("matplotlib"):
-        for one in studied.asked:
-            drawn += _figures(one, plan, folder / "figures", formats)
+        for one in studied.findings:
+            drawn += _figures(one, studied, folder / "figures", formats)
     written = write_report(
         scores,
         folder,
@@ -66,7 +64,7 @@ def write_study(
     return [page, *(path for path in written if path != page), *files]
 
 
-def _controls(studied: Studied) -> pd.DataFrame:
+def _controls(studied: AlignabilityStudy) -> pd.DataFrame:
     """The means of every control by layer."""
     frames = []
     for name, frame in studied.controls.items():
@@ -76,7 +74,9 @@ def _controls(studied: Studied) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def _figures(one: Asked, plan: Plan, folder: Path, formats: Sequence[str]) -> list[Drawn]:
+def _figures(
+    one: TaskFindings, studied: AlignabilityStudy, folder: Path, formats: Sequence[str]
+) -> list[Drawn]:
     """Concepts, map and transfer of one model and task."""
     drawn = []
     name = slug(model_name(one.model), one.task)
@@ -107,22 +107,22 @@ def _figures(one: Asked, plan: Plan, folder: Path, formats: Sequence[str]) -> li
         )
         drawn.append(Drawn(files, caption[0].upper() + caption[1:]))
     if len(one.transfer):
-        drawn.append(_transfer(one, plan, folder / f"transfer-{name}", formats))
+        drawn.append(_transfer(one, studied, folder / f"transfer-{name}", formats))
     return drawn
 
 
-def _transfer(one: Asked, plan: Plan, stem: Path, formats: Sequence[str]) -> Drawn:
+def _transfer(one: TaskFindings, studied: AlignabilityStudy, stem: Path, formats: Sequence[str]) -> Drawn:
     """The first measure against the learner with the strongest correlation's own row, at its layer."""
-    assert plan.results is not None
+    results, source = studied.plan.results, studied.plan.config.source
+    assert results is not None
     measure = one.scores.measures[0]
     rows = one.transfer[(one.transfer["measure"] == measure) & (one.transfer["kind"] == "pearson")]
     own = rows[rows["layer"].astype(str) == one.layer]
     row = (own if len(own) else rows).iloc[0]
-    found = one.scores.frame
+    found = one.scores.frame()
     layer = found[(found["measure"] == measure) & (found["layer"].astype(str) == str(row["layer"]))]
     grid = matrix(layer)
-    alike = dict(zip(grid.languages, grid.values[grid.languages.index(plan.source)].tolist(), strict=True))
-    results = plan.results
+    alike = dict(zip(grid.languages, grid.values[grid.languages.index(source)].tolist(), strict=True))
     chosen = results[
         (results["learner"] == row["learner"])
         & (results["metric"] == row["metric"])
@@ -134,16 +134,16 @@ def _transfer(one: Asked, plan: Plan, stem: Path, formats: Sequence[str]) -> Dra
     ]
     accuracy = dict(zip(chosen["language"].astype(str), chosen["value"].astype(float), strict=True))
     files = transfer_figure(
-        {name: value for name, value in alike.items() if name != plan.source},
+        {name: value for name, value in alike.items() if name != source},
         accuracy,
         stem,
         measure=measure_name(measure),
-        source=plan.source,
+        source=source,
         below=f"{model_name(one.model)}, layer {row['layer']}, {row['learner']}",
         formats=formats,
     )
     caption = (
-        f"{task_name(one.task)}: {measure_name(measure)} with {language_name(plan.source)} against zero-shot "
+        f"{task_name(one.task)}: {measure_name(measure)} with {language_name(source)} against zero-shot "
         f"accuracy of {row['learner']}, a language a point."
     )
     return Drawn(files, caption[0].upper() + caption[1:])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ...correspondence.means import LEVEL
+from ...correspondence.table import LEVEL
 from ..names import task_name
 from ..tables import TextTable
 from .families import full_name

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...correspondence.questions.table import matrix
+from ...correspondence.table import Alignability
 from ...errors import UsageError
 from ...evaluation.results import save_csv
 from ...icl.plan import OWN
@@ -66,7 +66,7 @@ def foretold(
     measure = measure or str(known["measure"].iloc[0])
     if layer is None:
         layer = str(known[known["measure"] == measure].groupby("layer")["value"].mean().idxmax())
-    square = matrix(known, measure=measure, layer=layer)
+    square = Alignability(known).matrix(measure, layer, both=True)
     rows = frame[(frame["source"] != OWN) & frame["shots"].isin([0, k])]
     gained = gains(rows, learners=[learner])
     values = [

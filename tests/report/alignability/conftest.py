@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from concept_align.correspondence.score import COLUMNS
+from concept_align.correspondence.table import COLUMNS
 
 LANGUAGES = ("en", "fi", "de", "et", "te", "fr")
 

@@ -1,0 +1,107 @@
+"""How far apart languages are by what is known of them: family, branch, script, size of corpus, place.
+
+A table is languages x languages, symmetric, 0 on the diagonal, NaN where a language is not known.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import log
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ...errors import UsageError
+from ...treebanks import registry
+
+RADIUS = 6371.0  # km, the Earth's mean radius
+
+
+def known(name: str) -> registry.Language | registry.Entry | None:
+    """What the registry says of a language code or a treebank (its script may be another); None: nothing."""
+    return registry.language(name) if name in registry.CODES else registry.find(name)
+
+
+def code(name: str) -> str:
+    """The language code of a code or treebank; ``name`` itself where the registry does not know it."""
+    entry = registry.find(name)
+    return name if entry is None else entry.language
+
+
+def family(languages: Sequence[str]) -> pd.DataFrame:
+    """1 where two languages are of different families, 0 where they are of one."""
+    return different(languages, _fact("family"))
+
+
+def branch(languages: Sequence[str]) -> pd.DataFrame:
+    """1 where two languages are of different branches, 0 where they are of one (Germanic, Slavic, ...)."""
+    return different(languages, _fact("branch"))
+
+
+def script(languages: Sequence[str]) -> pd.DataFrame:
+    """1 where the word forms are in different scripts, 0 where they are in one."""
+    return different(languages, _fact("script"))
+
+
+def size(languages: Sequence[str], words: Mapping[str, int]) -> pd.DataFrame:
+    """Of the numbers of stored training ``words``: the log of the smaller.
+
+    The smaller corpus bounds what can be measured: its prototypes are the noisier ones.
+    """
+    logs = np.array([log(words[name]) if words.get(name, 0) > 0 else np.nan for name in languages])
+    return pd.DataFrame(np.minimum.outer(logs, logs), index=list(languages), columns=list(languages))
+
+
+def labels(languages: Sequence[str], fact: str) -> dict[str, str]:
+    """The ``fact`` (family, branch, script) of each language that the registry knows."""
+    entries = ((name, known(name)) for name in languages)
+    return {name: str(getattr(entry, fact)) for name, entry in entries if entry is not None}
+
+
+def families(languages: Sequence[str]) -> dict[str, str]:
+    """The family of each language that the registry knows: strata for a Mantel test."""
+    return labels(languages, "family")
+
+
+def different(languages: Sequence[str], label: Callable[[str], str | None]) -> pd.DataFrame:
+    """1 where two languages have different labels, 0 where they have one, NaN where one has none (None)."""
+    labels = [label(name) for name in languages]
+    lacking = np.array([text is None for text in labels])
+    texts = np.array([text or "" for text in labels], dtype=object)
+    pairs = (texts[:, None] != texts[None, :]).astype(np.float64)
+    pairs[lacking] = pairs[:, lacking] = np.nan
+    return _table(pairs, languages)
+
+
+def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    """Kilometres between languages, by the haversine formula; NaN for a language without a place.
+
+    ``places`` are (latitude, longitude) in degrees.
+    """
+    for name, (north, east) in places.items():
+        if abs(north) > 90 or abs(east) > 180:
+            raise UsageError(
+                f"({north}, {east}) is no place on the Earth",
+                where=f"place of {name}",
+                remedy="give latitude (-90 to 90), then longitude (-180 to 180), in degrees",
+            )
+    nowhere = (float("nan"), float("nan"))
+    angles = np.radians(np.array([places.get(name, nowhere) for name in languages], dtype=np.float64))
+    latitude, longitude = angles[:, 0], angles[:, 1]
+    across = np.sin((longitude[:, None] - longitude) / 2) ** 2
+    halves = np.sin((latitude[:, None] - latitude) / 2) ** 2
+    halves = halves + np.outer(np.cos(latitude), np.cos(latitude)) * across
+    distance = 2 * RADIUS * np.arcsin(np.sqrt(np.clip(halves, 0, 1)))
+    return pd.DataFrame(distance, index=list(languages), columns=list(languages))
+
+
+def _fact(name: str) -> Callable[[str], str | None]:
+    def fact(language: str) -> str | None:
+        entry = known(language)
+        return None if entry is None else str(getattr(entry, name))
+
+    return fact
+
+
+def _table(pairs: NDArray[np.float64], languages: Sequence[str]) -> pd.DataFrame:
+    np.fill_diagonal(pairs, 0.0)
+    return pd.DataFrame(pairs, index=list(languages), columns=list(languages))

@@ -1,0 +1,122 @@
+"""Is one model's space more alike over languages than another's (an encoder's than a decoder's), and do
+they agree on which languages are?
+
+The two tables of scores are of the same pairs of languages, so the difference is taken pair by pair. Pairs
+share languages: flipping the sign of each pair's difference would take them for independent and find too
+much. Interval and p are those of the jackknife over languages (:mod:`concept_align.statistics`), Student's t
+of n - 1 degrees of freedom. Agreement is the Mantel correlation of the two tables.
+
+Raw values of spaces with other dimensions are not on one scale (``table.QUANTITIES``): compare
+"excess", "z" or "share" unless both are in probes of one rank. At "best" layers the layer is chosen again
+without each language, so that the choice is part of the interval; the mean itself stays that of a winner.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ...errors import UsageError
+from ...statistics import LEAST, Floats, adjusted, jackknife, mean_over_pairs
+from ..table import Alignability
+from .mantel import complete, mantel
+
+
+@dataclass(frozen=True)
+class ModelDifference:
+    """A mean over pairs of languages of first - second. ``p`` is two-sided."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    first: float
+    second: float
+    n: int  # languages
+    pairs: int
+    left_out: tuple[str, ...]
+
+
+def paired(
+    first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame], *, confidence: float = 0.95
+) -> tuple[ModelDifference, int, int]:
+    """The difference of ``first`` and ``second``, tables [languages, languages] of one or more layers each.
+
+    Of several layers that with the highest mean counts; the two numbers say which. All pairs that count
+    have a score in every table.
+    """
+    from scipy.stats import t
+
+    languages, values, left_out = complete(*first, *second)
+    n = len(languages)
+    if n < LEAST:
+        raise UsageError(
+            f"{n} languages have all scores of both models",
+            where="comparison of models",
+            remedy=f"at least {LEAST} are needed: score the same languages with both, at these layers",
+        )
+    means, without = mean_over_pairs(values)  # [tables], [tables, n]
+    split = len(first)
+    chosen = int(means[:split].argmax()), int(means[split:].argmax())
+    ours, theirs = float(means[:split].max()), float(means[split:].max())
+    each: Floats = without[:split].max(axis=0) - without[split:].max(axis=0)
+    low, high = jackknife(ours - theirs, each, confidence=confidence)
+    error = float(np.sqrt((n - 1) / n * ((each - each.mean()) ** 2).sum()))
+    p = float(2 * t.sf(abs(ours - theirs) / error, n - 1)) if error > 0 else float("nan")
+    found = ModelDifference(ours - theirs, low, high, p, ours, theirs, n, n * (n - 1) // 2, left_out)
+    return found, *chosen
+
+
+def compare_models(
+    first: Alignability,
+    second: Alignability,
+    *,
+    layers: Literal["best", "same"] | tuple[str, str] = "best",
+    of: str = "value",
+    measures: Sequence[str] | None = None,
+    permutations: int = 9999,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """One row per measure (and layer): ``first`` against ``second``, scores of one model each.
+
+    ``layers``: the best of each model, all they both have ("same"), or one of each. ``agreement`` is the
+    Mantel correlation with its interval and p; q is adjusted over the rows.
+    """
+    rows = []
+    for measure in measures or [name for name in first.measures if name in second.measures]:
+        ours, theirs = (_layers(scores.table, measure) for scores in (first, second))
+        if layers == "best":
+            choices = [(ours, theirs)]
+        elif layers == "same":
+            choices = [([layer], [layer]) for layer in ours if layer in theirs]
+        else:
+            choices = [([layers[0]], [layers[1]])]
+        for a, b in choices:
+            left = [first.matrix(measure, layer, of, both=True) for layer in a]
+            right = [second.matrix(measure, layer, of, both=True) for layer in b]
+            found, i, j = paired(left, right)
+            agreed = mantel(left[i], right[j], permutations=permutations, seed=seed)
+            rows.append({
+                "measure": measure, "quantity": of, "layer_first": a[i], "layer_second": b[j],
+                "mean_first": found.first, "mean_second": found.second, "difference": found.difference,
+                "low": found.low, "high": found.high, "p": found.p,
+                "agreement": agreed.r, "agreement_low": agreed.low, "agreement_high": agreed.high,
+                "agreement_p": agreed.p_greater, "n": found.n, "pairs": found.pairs,
+                "left_out": ";".join(found.left_out),
+            })  # fmt: skip
+    if not rows:
+        raise UsageError(
+            "the two tables share no measure and layer",
+            where="comparison of models",
+            remedy="score both with the same measures, or name a layer of each",
+        )
+    found_rows = pd.DataFrame(rows)
+    at = list(found_rows.columns).index("p") + 1
+    found_rows.insert(at, "q", adjusted(found_rows["p"].to_numpy(dtype=np.float64)))
+    return found_rows
+
+
+def _layers(scores: pd.DataFrame, measure: str) -> list[str]:
+    return list(dict.fromkeys(map(str, scores[scores["measure"] == measure]["layer"])))

@@ -1,0 +1,306 @@
+"""A user's table of typological features, and how far apart languages are by them.
+
+The table is CSV or TSV. Its first column names the language (code, ISO 639-3 identifier, or any other name,
+such as a Glottocode, that ``codes`` maps to a language code); the others are features. Missing values are
+allowed: "", "?", "--" (as lang2vec writes them), "NA". The distance of two languages is Gower's (1971, A
+general coefficient of similarity, Biometrics 27): the mean over the features both have of 0 or 1 (categories:
+same or different) or of the absolute difference divided by the feature's range (numbers).
+
+The long form of the Cross-Linguistic Data Formats (CLDF; Forkel et al. 2018, Scientific Data 5), in which
+Grambank, WALS and others are published, is read too: ``values.csv`` has a row for each language and feature
+(Language_ID, Parameter_ID, Value), and ``languages.csv`` beside it says which ISO 639-3 identifier
+(ISO639P3code) each Language_ID has, and where the language is spoken. Databases name the individual language
+(Mandarin: cmn) where UD names the macrolanguage (Chinese: zh), so the identifiers of each language are tried
+one after another.
+
+A column is of numbers where all its values are and some is not whole; whole numbers are taken for names of
+categories, as in WALS ("1 SOV, 2 SVO"), unless the feature is listed in ``numeric``.
+"""
+
+import csv
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ...errors import UsageError, place
+from .languages import code as registry_code
+
+MISSING = frozenset({"", "?", "--", "NA", "N/A", "NaN", "nan"})
+LEAST_FEATURES = 10
+LONG = ("Language_ID", "Parameter_ID", "Value")
+
+# Codes of three letters are ISO 639-3 already. UD's code of Norwegian covers both norms.
+ISO_639_3: dict[str, tuple[str, ...]] = {
+    "af": ("afr",), "am": ("amh",), "ar": ("arb", "ara"), "be": ("bel",), "bg": ("bul",), "bm": ("bam",),
+    "br": ("bre",), "ca": ("cat",), "cs": ("ces",), "cy": ("cym",), "de": ("deu",), "el": ("ell",),
+    "en": ("eng",), "es": ("spa",), "et": ("ekk", "est"), "eu": ("eus",), "fa": ("pes", "fas"),
+    "fi": ("fin",), "fo": ("fao",), "fr": ("fra",), "ga": ("gle",), "gl": ("glg",), "he": ("heb",),
+    "hi": ("hin",), "hu": ("hun",), "hy": ("hye",), "id": ("ind",), "is": ("isl",), "it": ("ita",),
+    "ja": ("jpn",), "kk": ("kaz",), "ko": ("kor",), "lt": ("lit",), "lv": ("lvs", "lav"), "mr": ("mar",),
+    "nl": ("nld",), "no": ("nno", "nob", "nor"), "pl": ("pol",), "pt": ("por",), "ro": ("ron",),
+    "ru": ("rus",), "sa": ("san",), "sk": ("slk",), "sr": ("srp",), "sv": ("swe",), "ta": ("tam",),
+    "te": ("tel",), "th": ("tha",), "tl": ("tgl",), "tr": ("tur",), "uk": ("ukr",), "ur": ("urd",),
+    "vi": ("vie",), "yo": ("yor",), "zh": ("cmn", "zho"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Typology:
+    """Features [languages as the file names them, features] as text or numbers, None where missing."""
+
+    name: str
+    values: pd.DataFrame
+    numeric: frozenset[str]
+
+    def row(self, code: str, codes: Mapping[str, str]) -> str | None:
+        """The name in the table of the language with ``code``; ``codes`` maps names in the table to codes."""
+        code = registry_code(code)
+        mapped = {language: name for name, language in codes.items() if name in self.values.index}
+        return mapped.get(code) or identified(code, self.values.index)
+
+
+def read_typology(
+    path: str | Path, *, numeric: Sequence[str] = (), name: str | None = None, delimiter: str | None = None
+) -> Typology:
+    """The table in ``path``. Raises UsageError, with line and column, for what cannot be read."""
+    rows = read_rows(path, delimiter)
+    for feature in numeric:
+        if feature not in rows.features:
+            raise UsageError(
+                f"there is no feature {feature!r} to take as numbers",
+                where=str(path),
+                remedy=f"features there: {', '.join(rows.features[:20])}",
+            )
+    columns, kinds = {}, set()
+    for at, feature in enumerate(rows.features):
+        texts = [None if text in MISSING else text for text in (cells[at] for cells in rows.cells)]
+        numbers = _numbers(texts)
+        if feature in numeric and numbers is None:
+            raise _not_a_number(rows, texts, at, path)
+        whole = numbers is not None and all(n is None or n == round(n) for n in numbers)
+        if numbers is not None and (feature in numeric or not whole):
+            kinds.add(feature)
+        columns[feature] = pd.Series(texts if numbers is None else numbers, dtype=object)
+    values = pd.DataFrame(columns).set_axis(list(rows.languages), axis=0)
+    return Typology(name or Path(path).stem, values, frozenset(kinds))
+
+
+def distances_by(
+    table: Typology,
+    languages: Sequence[str],
+    *,
+    codes: Mapping[str, str] | None = None,
+    least: int | None = None,
+) -> pd.DataFrame:
+    """Gower distances [languages, languages]; NaN where two languages share fewer than ``least`` features.
+
+    By default ``least`` is 10, or all features where there are fewer. Raises UsageError where the table has
+    fewer than two of the languages.
+    """
+    rows = {code: row for code in languages if (row := table.row(code, codes or {})) is not None}
+    if len(rows) < 2:
+        raise UsageError(
+            f"the table has {len(rows)} of the {len(languages)} languages",
+            where=table.name,
+            remedy="name them by code, ISO 639-3 identifier, or by a mapping of the table's names to codes "
+            f"(the table's names begin: {', '.join(map(str, table.values.index[:5]))})",
+        )
+    features = table.values.shape[1]
+    least = min(LEAST_FEATURES, features) if least is None else least
+    total = np.zeros((len(rows), len(rows)))
+    shared = np.zeros_like(total)
+    for feature in table.values.columns:
+        column = table.values[feature]
+        known = np.array([column[row] is not None for row in rows.values()])
+        both = np.outer(known, known)
+        total += np.where(both, _apart(column, list(rows.values()), feature in table.numeric), 0.0)
+        shared += both
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.where(shared >= max(least, 1), total / shared, np.nan)
+    np.fill_diagonal(apart, 0.0)
+    found = pd.DataFrame(apart, index=list(rows), columns=list(rows))
+    return found.reindex(index=list(languages), columns=list(languages))
+
+
+def _apart(column: pd.Series, rows: list[str], numeric: bool) -> np.ndarray:
+    """[rows, rows] of 0 to 1; the range of a number is that of the whole table, not of the rows chosen."""
+    if not numeric:
+        texts = np.array([str(column[row]) for row in rows])
+        return (texts[:, None] != texts[None, :]).astype(np.float64)
+    every = np.array([np.nan if value is None else value for value in column], dtype=np.float64)
+    span = np.nanmax(every) - np.nanmin(every)
+    numbers = np.array([np.nan if column[row] is None else column[row] for row in rows], dtype=np.float64)
+    return np.abs(np.subtract.outer(numbers, numbers)) / (span if span > 0 else 1.0)
+
+
+def _numbers(texts: Sequence[str | None]) -> list[float | None] | None:
+    """The texts as numbers; None where one is not a finite number, or there is none at all."""
+    try:
+        numbers = [None if text is None else float(text) for text in texts]
+    except ValueError:
+        return None
+    given = [number for number in numbers if number is not None]
+    return numbers if given and all(np.isfinite(given)) else None
+
+
+def _not_a_number(rows: FeatureRows, texts: Sequence[str | None], at: int, path: str | Path) -> UsageError:
+    bad = next((i for i, text in enumerate(texts) if text is not None and _numbers([text]) is None), None)
+    if bad is None:
+        return UsageError(
+            f"feature {rows.features[at]!r} has no values", where=str(path), remedy="leave it out of numeric"
+        )
+    return UsageError(
+        f"{texts[bad]!r} is not a number, in column {at + 2} ({rows.features[at]})",
+        where=place(path, rows.lines[bad]),
+        remedy="mend it, write ? for a missing value, or leave the feature out of numeric",
+    )
+
+
+def identified(code: str, there: Container[str]) -> str | None:
+    """The name ``there`` of the language with ``code``: the code itself or an ISO 639-3 identifier."""
+    return next((name for name in (code, *ISO_639_3.get(code, ())) if name in there), None)
+
+
+@dataclass(frozen=True)
+class FeatureRows:
+    """Cells as text; ``lines[i]`` is where the row of ``languages[i]`` stands in the file."""
+
+    languages: tuple[str, ...]
+    features: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]  # [languages][features]
+    lines: tuple[int, ...]
+
+
+def read_rows(path: str | Path, delimiter: str | None = None) -> FeatureRows:
+    """The table in ``path``, tab-separated if its first line has a tab. Raises UsageError."""
+    header, lines = _lines(path, delimiter)
+    if all(column in header for column in LONG):
+        return _long(path, header, lines)
+    if len(header) < 2:
+        raise UsageError(
+            "one column only",
+            where=place(path, 1),
+            remedy="give a language and at least one feature in each row, separated by commas or tabs",
+        )
+    for at, feature in enumerate(header[1:], 2):
+        if not feature or feature in header[1 : at - 1]:
+            what = f"feature {feature!r} stands twice" if feature else "a feature without a name"
+            raise UsageError(f"{what}, in column {at}", where=place(path, 1), remedy="name each feature once")
+    seen: dict[str, int] = {}
+    for line, cells in lines:
+        language = cells[0]
+        if not language:
+            raise UsageError(
+                "a row without a language", where=place(path, line), remedy="name it in column 1"
+            )
+        if language in seen:
+            raise UsageError(
+                f"language {language!r} stands twice, first in line {seen[language]}",
+                where=place(path, line),
+                remedy="keep one row a language",
+            )
+        seen[language] = line
+    return FeatureRows(
+        tuple(seen), tuple(header[1:]), tuple(tuple(cells[1:]) for _, cells in lines), tuple(seen.values())
+    )
+
+
+def cldf_codes(path: str | Path) -> dict[str, str]:
+    """The registry's language codes by Language_ID, from CLDF's ``languages.csv`` and its ISO 639-3."""
+    header, lines = _lines(path, None)
+    for column in ("ID", "ISO639P3code"):
+        if column not in header:
+            raise UsageError(
+                f"there is no column {column}", where=place(path, 1), remedy="give CLDF's languages.csv"
+            )
+    by_iso = {iso: code for code, names in ISO_639_3.items() for iso in reversed(names)}
+    rank = {iso: at for names in ISO_639_3.values() for at, iso in enumerate(names)}
+    found: dict[str, tuple[int, str]] = {}  # code: (rank, Language_ID)
+    for _, cells in lines:
+        row = dict(zip(header, cells, strict=True))
+        iso = row["ISO639P3code"]
+        code = by_iso.get(iso, iso)
+        here = (rank.get(iso, 0), row["ID"])
+        if code and (code not in found or here[0] < found[code][0]):
+            found[code] = here
+    return {name: code for code, (_, name) in found.items()}
+
+
+def read_places(path: str | Path) -> dict[str, tuple[float, float]]:
+    """(latitude, longitude) by the first column, from columns Latitude and Longitude (as in CLDF)."""
+    header, lines = _lines(path, None)
+    titles = [column.casefold() for column in header]
+    if "latitude" not in titles or "longitude" not in titles:
+        raise UsageError(
+            "there are no columns Latitude and Longitude",
+            where=place(path, 1),
+            remedy="give a table of language, latitude, longitude, in degrees",
+        )
+    columns = titles.index("latitude"), titles.index("longitude")
+    found = {}
+    for line, cells in lines:
+        texts = [cells[at] for at in columns]
+        if not all(texts):
+            continue
+        try:
+            found[cells[0]] = (float(texts[0]), float(texts[1]))
+        except ValueError:
+            raise UsageError(
+                f"({', '.join(texts)}) are not two numbers", where=place(path, line), remedy="give degrees"
+            ) from None
+    return found
+
+
+def _lines(path: str | Path, delimiter: str | None) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and (line, cells) of all other lines that are not empty."""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(
+            f"cannot be read: {error.strerror}", where=str(path), remedy="give a CSV or TSV file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError("is not UTF-8", where=str(path), remedy="save the table as UTF-8") from error
+    first = text.split("\n", 1)[0]
+    separator = delimiter or ("\t" if "\t" in first else ",")
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
+    header: list[str] | None = None
+    lines = []
+    for cells in reader:
+        stripped = [cell.strip() for cell in cells]
+        if not any(stripped):
+            continue
+        if header is None:
+            header = stripped
+        elif len(stripped) != len(header):
+            raise UsageError(
+                f"{len(stripped)} cells where the header has {len(header)}",
+                where=place(path, reader.line_num),
+                remedy="give each row as many cells as the header; put cells with separators into quotes",
+            )
+        else:
+            lines.append((reader.line_num, stripped))
+    if header is None or not lines:
+        raise UsageError("has no rows", where=str(path), remedy="give a header and a row a language")
+    return header, lines
+
+
+def _long(path: str | Path, header: list[str], lines: list[tuple[int, list[str]]]) -> FeatureRows:
+    language, feature, value = (header.index(column) for column in LONG)
+    cells: dict[tuple[str, str], str] = {}
+    first: dict[str, int] = {}
+    for line, row in lines:
+        key = row[language], row[feature]
+        if not all(key):
+            raise UsageError(
+                "a value without a language or feature", where=place(path, line), remedy="complete the row"
+            )
+        first.setdefault(key[0], line)
+        # A language may have several values of a feature: none of them is then its value.
+        cells[key] = row[value] if cells.setdefault(key, row[value]) == row[value] else ""
+    features = tuple(dict.fromkeys(name for _, name in cells))
+    rows = tuple(tuple(cells.get((name, of), "") for of in features) for name in first)
+    return FeatureRows(tuple(first), features, rows, tuple(first.values()))
