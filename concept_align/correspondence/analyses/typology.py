@@ -47,123 +47,6 @@ ISO_639_3: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class Typology:
-    """Features [languages as the file names them, features] as text or numbers, None where missing."""
-
-    name: str
-    values: pd.DataFrame
-    numeric: frozenset[str]
-
-    def row(self, code: str, codes: Mapping[str, str]) -> str | None:
-        """The name in the table of the language with ``code``; ``codes`` maps names in the table to codes."""
-        code = registry_code(code)
-        mapped = {language: name for name, language in codes.items() if name in self.values.index}
-        return mapped.get(code) or identified(code, self.values.index)
-
-
-def read_typology(
-    path: str | Path, *, numeric: Sequence[str] = (), name: str | None = None, delimiter: str | None = None
-) -> Typology:
-    """The table in ``path``. Raises UsageError, with line and column, for what cannot be read."""
-    rows = read_rows(path, delimiter)
-    for feature in numeric:
-        if feature not in rows.features:
-            raise UsageError(
-                f"there is no feature {feature!r} to take as numbers",
-                where=str(path),
-                remedy=f"features there: {', '.join(rows.features[:20])}",
-            )
-    columns, kinds = {}, set()
-    for at, feature in enumerate(rows.features):
-        texts = [None if text in MISSING else text for text in (cells[at] for cells in rows.cells)]
-        numbers = _numbers(texts)
-        if feature in numeric and numbers is None:
-            raise _not_a_number(rows, texts, at, path)
-        whole = numbers is not None and all(n is None or n == round(n) for n in numbers)
-        if numbers is not None and (feature in numeric or not whole):
-            kinds.add(feature)
-        columns[feature] = pd.Series(texts if numbers is None else numbers, dtype=object)
-    values = pd.DataFrame(columns).set_axis(list(rows.languages), axis=0)
-    return Typology(name or Path(path).stem, values, frozenset(kinds))
-
-
-def distances_by(
-    table: Typology,
-    languages: Sequence[str],
-    *,
-    codes: Mapping[str, str] | None = None,
-    least: int | None = None,
-) -> pd.DataFrame:
-    """Gower distances [languages, languages]; NaN where two languages share fewer than ``least`` features.
-
-    By default ``least`` is 10, or all features where there are fewer. Raises UsageError where the table has
-    fewer than two of the languages.
-    """
-    rows = {code: row for code in languages if (row := table.row(code, codes or {})) is not None}
-    if len(rows) < 2:
-        raise UsageError(
-            f"the table has {len(rows)} of the {len(languages)} languages",
-            where=table.name,
-            remedy="name them by code, ISO 639-3 identifier, or by a mapping of the table's names to codes "
-            f"(the table's names begin: {', '.join(map(str, table.values.index[:5]))})",
-        )
-    features = table.values.shape[1]
-    least = min(LEAST_FEATURES, features) if least is None else least
-    total = np.zeros((len(rows), len(rows)))
-    shared = np.zeros_like(total)
-    for feature in table.values.columns:
-        column = table.values[feature]
-        known = np.array([column[row] is not None for row in rows.values()])
-        both = np.outer(known, known)
-        total += np.where(both, _apart(column, list(rows.values()), feature in table.numeric), 0.0)
-        shared += both
-    with np.errstate(invalid="ignore", divide="ignore"):
-        apart = np.where(shared >= max(least, 1), total / shared, np.nan)
-    np.fill_diagonal(apart, 0.0)
-    found = pd.DataFrame(apart, index=list(rows), columns=list(rows))
-    return found.reindex(index=list(languages), columns=list(languages))
-
-
-def _apart(column: pd.Series, rows: list[str], numeric: bool) -> np.ndarray:
-    """[rows, rows] of 0 to 1; the range of a number is that of the whole table, not of the rows chosen."""
-    if not numeric:
-        texts = np.array([str(column[row]) for row in rows])
-        return (texts[:, None] != texts[None, :]).astype(np.float64)
-    every = np.array([np.nan if value is None else value for value in column], dtype=np.float64)
-    span = np.nanmax(every) - np.nanmin(every)
-    numbers = np.array([np.nan if column[row] is None else column[row] for row in rows], dtype=np.float64)
-    return np.abs(np.subtract.outer(numbers, numbers)) / (span if span > 0 else 1.0)
-
-
-def _numbers(texts: Sequence[str | None]) -> list[float | None] | None:
-    """The texts as numbers; None where one is not a finite number, or there is none at all."""
-    try:
-        numbers = [None if text is None else float(text) for text in texts]
-    except ValueError:
-        return None
-    given = [number for number in numbers if number is not None]
-    return numbers if given and all(np.isfinite(given)) else None
-
-
-def _not_a_number(rows: FeatureRows, texts: Sequence[str | None], at: int, path: str | Path) -> UsageError:
-    bad = next((i for i, text in enumerate(texts) if text is not None and _numbers([text]) is None), None)
-    if bad is None:
-        return UsageError(
-            f"feature {rows.features[at]!r} has no values", where=str(path), remedy="leave it out of numeric"
-        )
-    return UsageError(
-        f"{texts[bad]!r} is not a number, in column {at + 2} ({rows.features[at]})",
-        where=place(path, rows.lines[bad]),
-        remedy="mend it, write ? for a missing value, or leave the feature out of numeric",
-    )
-
-
-def identified(code: str, there: Container[str]) -> str | None:
-    """The name ``there`` of the language with ``code``: the code itself or an ISO 639-3 identifier."""
-    return next((name for name in (code, *ISO_639_3.get(code, ())) if name in there), None)
-
-
 @dataclass(frozen=True)
 class FeatureRows:
     """Cells as text; ``lines[i]`` is where the row of ``languages[i]`` stands in the file."""
@@ -304,3 +187,120 @@ def _long(path: str | Path, header: list[str], lines: list[tuple[int, list[str]]
     features = tuple(dict.fromkeys(name for _, name in cells))
     rows = tuple(tuple(cells.get((name, of), "") for of in features) for name in first)
     return FeatureRows(tuple(first), features, rows, tuple(first.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Typology:
+    """Features [languages as the file names them, features] as text or numbers, None where missing."""
+
+    name: str
+    values: pd.DataFrame
+    numeric: frozenset[str]
+
+    def row(self, code: str, codes: Mapping[str, str]) -> str | None:
+        """The name in the table of the language with ``code``; ``codes`` maps names in the table to codes."""
+        code = registry_code(code)
+        mapped = {language: name for name, language in codes.items() if name in self.values.index}
+        return mapped.get(code) or identified(code, self.values.index)
+
+
+def read_typology(
+    path: str | Path, *, numeric: Sequence[str] = (), name: str | None = None, delimiter: str | None = None
+) -> Typology:
+    """The table in ``path``. Raises UsageError, with line and column, for what cannot be read."""
+    rows = read_rows(path, delimiter)
+    for feature in numeric:
+        if feature not in rows.features:
+            raise UsageError(
+                f"there is no feature {feature!r} to take as numbers",
+                where=str(path),
+                remedy=f"features there: {', '.join(rows.features[:20])}",
+            )
+    columns, kinds = {}, set()
+    for at, feature in enumerate(rows.features):
+        texts = [None if text in MISSING else text for text in (cells[at] for cells in rows.cells)]
+        numbers = _numbers(texts)
+        if feature in numeric and numbers is None:
+            raise _not_a_number(rows, texts, at, path)
+        whole = numbers is not None and all(n is None or n == round(n) for n in numbers)
+        if numbers is not None and (feature in numeric or not whole):
+            kinds.add(feature)
+        columns[feature] = pd.Series(texts if numbers is None else numbers, dtype=object)
+    values = pd.DataFrame(columns).set_axis(list(rows.languages), axis=0)
+    return Typology(name or Path(path).stem, values, frozenset(kinds))
+
+
+def distances_by(
+    table: Typology,
+    languages: Sequence[str],
+    *,
+    codes: Mapping[str, str] | None = None,
+    least: int | None = None,
+) -> pd.DataFrame:
+    """Gower distances [languages, languages]; NaN where two languages share fewer than ``least`` features.
+
+    By default ``least`` is 10, or all features where there are fewer. Raises UsageError where the table has
+    fewer than two of the languages.
+    """
+    rows = {code: row for code in languages if (row := table.row(code, codes or {})) is not None}
+    if len(rows) < 2:
+        raise UsageError(
+            f"the table has {len(rows)} of the {len(languages)} languages",
+            where=table.name,
+            remedy="name them by code, ISO 639-3 identifier, or by a mapping of the table's names to codes "
+            f"(the table's names begin: {', '.join(map(str, table.values.index[:5]))})",
+        )
+    features = table.values.shape[1]
+    least = min(LEAST_FEATURES, features) if least is None else least
+    total = np.zeros((len(rows), len(rows)))
+    shared = np.zeros_like(total)
+    for feature in table.values.columns:
+        column = table.values[feature]
+        known = np.array([column[row] is not None for row in rows.values()])
+        both = np.outer(known, known)
+        total += np.where(both, _apart(column, list(rows.values()), feature in table.numeric), 0.0)
+        shared += both
+    with np.errstate(invalid="ignore", divide="ignore"):
+        apart = np.where(shared >= max(least, 1), total / shared, np.nan)
+    np.fill_diagonal(apart, 0.0)
+    found = pd.DataFrame(apart, index=list(rows), columns=list(rows))
+    return found.reindex(index=list(languages), columns=list(languages))
+
+
+def _apart(column: pd.Series, rows: list[str], numeric: bool) -> np.ndarray:
+    """[rows, rows] of 0 to 1; the range of a number is that of the whole table, not of the rows chosen."""
+    if not numeric:
+        texts = np.array([str(column[row]) for row in rows])
+        return (texts[:, None] != texts[None, :]).astype(np.float64)
+    every = np.array([np.nan if value is None else value for value in column], dtype=np.float64)
+    span = np.nanmax(every) - np.nanmin(every)
+    numbers = np.array([np.nan if column[row] is None else column[row] for row in rows], dtype=np.float64)
+    return np.abs(np.subtract.outer(numbers, numbers)) / (span if span > 0 else 1.0)
+
+
+def _numbers(texts: Sequence[str | None]) -> list[float | None] | None:
+    """The texts as numbers; None where one is not a finite number, or there is none at all."""
+    try:
+        numbers = [None if text is None else float(text) for text in texts]
+    except ValueError:
+        return None
+    given = [number for number in numbers if number is not None]
+    return numbers if given and all(np.isfinite(given)) else None
+
+
+def _not_a_number(rows: FeatureRows, texts: Sequence[str | None], at: int, path: str | Path) -> UsageError:
+    bad = next((i for i, text in enumerate(texts) if text is not None and _numbers([text]) is None), None)
+    if bad is None:
+        return UsageError(
+            f"feature {rows.features[at]!r} has no values", where=str(path), remedy="leave it out of numeric"
+        )
+    return UsageError(
+        f"{texts[bad]!r} is not a number, in column {at + 2} ({rows.features[at]})",
+        where=place(path, rows.lines[bad]),
+        remedy="mend it, write ? for a missing value, or leave the feature out of numeric",
+    )
+
+
+def identified(code: str, there: Container[str]) -> str | None:
+    """The name ``there`` of the language with ``code``: the code itself or an ISO 639-3 identifier."""
+    return next((name for name in (code, *ISO_639_3.get(code, ())) if name in there), None)

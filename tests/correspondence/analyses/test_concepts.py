@@ -47,7 +47,8 @@ def test_row_correlations_are_those_of_a_plain_loop(planted):
 
 def test_p_is_uniform_where_nothing_corresponds(random, spaces):
     p = np.concatenate([
-        concept_scores(spaces(random.normal(size=(1, 4, 8, 5))), permutations=39, seed=i)["p"] for i in range(40)
+        concept_scores(spaces(random.normal(size=(1, 4, 8, 5))), permutations=39, seed=i)["p"]
+        for i in range(40)
     ])  # fmt: skip
     assert (p <= 0.05).mean() <= 0.09
     assert 0.4 <= (p <= 0.5).mean() <= 0.6

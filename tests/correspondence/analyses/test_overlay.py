@@ -88,10 +88,10 @@ def test_concepts_that_some_language_lacks_are_left_out(copies, spaces):
     found = overlay(spaces(copies, counts), "0", permutations=0)
     assert found.left_out == ("C2", "C5")
     assert set(found.points["concept"]) == {"C0", "C1", "C3", "C4", "C6"}
-    assert overlay(spaces(copies, counts), "0", languages=["af", "bg"], permutations=0).left_out == ()
+    assert overlay(spaces(copies, counts), "0", langs=["af", "bg"], permutations=0).left_out == ()
     with pytest.raises(UsageError, match="share 0 concepts"):
         overlay(spaces(copies, counts), "0", min_count=60)
     with pytest.raises(UsageError, match="two languages"):
-        overlay(spaces(copies), "0", languages=["af"])
+        overlay(spaces(copies), "0", langs=["af"])
     with pytest.raises(UsageError, match="not among"):
         overlay(spaces(copies), "0", reference="en")
