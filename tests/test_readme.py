@@ -81,7 +81,7 @@ def test_the_three_lines_of_the_readme_compare_languages(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(code.replace("layer=7", "layer=1"), names)
-    assert set(names["scores"].frame["measure"]) == {"rsa", "procrustes", "cka"}
+    assert set(names["scores"].frame()["measure"]) == {"rsa", "procrustes", "cka"}
     assert len(names["scores"].frame) == 3 * 6
 
 

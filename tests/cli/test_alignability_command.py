@@ -135,7 +135,7 @@ def test_what_cannot_be_done_is_said(store, tmp_path):
     assert "rso" in refused("--store", store, "--measures", "rso", "--out", tmp_path)
     assert "NAME=STORE" in refused("--store", store, "--control", "untrained", "--out", tmp_path)
     assert "layer" in refused("--store", store, "--layers", "9", "--out", tmp_path)
-    assert "unknown space" in refused("--store", store, "--space", "row", "--out", tmp_path)
+    assert "'raw' or 'probe'" in refused("--store", store, "--space", "row", "--out", tmp_path)
 
 
 def test_dry_run_writes_nothing(store, tmp_path):
