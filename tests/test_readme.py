@@ -82,7 +82,7 @@ def test_the_three_lines_of_the_readme_compare_languages(
     names: dict[str, Any] = {}
     exec(code.replace("layer=7", "layer=1"), names)
     assert set(names["scores"].frame()["measure"]) == {"rsa", "procrustes", "cka"}
-    assert len(names["scores"].frame) == 3 * 6
+    assert len(names["scores"].frame()) == 3 * 6
 
 
 def test_the_readme_labels_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,8 +76,6 @@ class AlignabilityConfig:
     """Languages of the map of prototypes; default: one of each family."""
     seed: int = 0
     """Seed of all random draws."""
-    out: Path = Path("runs/alignability")
-    """Folder for tables, figures and the page; a stopped run resumes there."""
 
     def __post_init__(self) -> None:
         chosen = self.chosen_measures()
@@ -165,7 +163,6 @@ class AlignabilityPlan:
             "languages": list(self.languages),
             "pairs": count * (count - 1) // 2,
             "measures": [measure.name for measure in self.config.chosen_measures()],
-            "out": str(self.config.out),
         }
 
 

@@ -93,30 +93,30 @@ class AlignabilityStudy:
 def alignability_study(
     config: AlignabilityConfig | AlignabilityPlan | None = None,
     *,
+    out: str | Path | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> AlignabilityStudy:
     """Compare the concept spaces of stores, and ask everything that can be asked of the scores.
 
-    ``options`` are the fields of :class:`AlignabilityConfig` by name, instead of a ``config``. Spaces and
-    scores are kept in its ``out`` folder, from which a stopped study resumes. What cannot be asked (too few
+    ``options`` are the fields of :class:`AlignabilityConfig` by name, instead of a ``config``. With ``out``,
+    spaces and scores are kept in that folder, and a stopped study resumes. What cannot be asked (too few
     languages, no results) is said in ``notices``. Raises UsageError and StoreError before any work is done.
 
     >>> found = alignability_study(store="runs/store", task=["upos", "relation"])  # doctest: +SKIP
     """
-    if isinstance(config, AlignabilityPlan):
-        return _Study(config, progress).run()
     chosen = AlignabilityConfig.of(**options) if config is None else config
-    return _Study(AlignabilityPlan.of(chosen), progress).run()
+    plan = chosen if isinstance(chosen, AlignabilityPlan) else AlignabilityPlan.of(chosen)
+    return _Study(plan, None if out is None else Path(out), progress).run()
 
 
 class _Study:
-    """A plan being carried out: every geometry and table of scores once, kept in the ``out`` folder."""
+    """A plan being carried out: every geometry and table of scores once, kept in ``out``."""
 
-    def __init__(self, plan: AlignabilityPlan, progress: Progress | None) -> None:
-        self.plan, self.config, self.progress = plan, plan.config, progress
+    def __init__(self, plan: AlignabilityPlan, out: Path | None, progress: Progress | None) -> None:
+        self.plan, self.config, self.out, self.progress = plan, plan.config, out, progress
         self.notices: list[str] = []
-        self.kept = Kept(self.config.out / "scores", _save, Alignability.load)
+        self.kept = Kept(self._inside("scores"), _save, Alignability.load)
 
     def run(self) -> AlignabilityStudy:
         findings: list[TaskFindings] = []
@@ -141,6 +141,9 @@ class _Study:
             tuple(dict.fromkeys(self.notices)),
         )
 
+    def _inside(self, *names: str) -> Path | None:
+        return None if self.out is None else self.out.joinpath(*names)
+
     def geometry(self, store: Store, task: str, **changes: Any) -> Geometry:
         config, name = self.config, store.folder.name
         root: RootPolicy = config.root if store.recipe.has_start else "exclude"
@@ -152,8 +155,8 @@ class _Study:
             root=root,
             mwt=config.mwt,
             standardise=config.standardise,
-            folder=config.out / "spaces" / name / task.replace(":", "-"),
-            probes=config.out / "probes" / name,
+            folder=self._inside("spaces", name, task.replace(":", "-")),
+            probes=self._inside("probes", name),
             progress=self.progress,
             **(vars(config.sampling()) | changes),
         )
