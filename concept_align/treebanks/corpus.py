@@ -237,8 +237,8 @@ class Corpus(Annotations):
         """The corpus as CoNLL-U text; see :meth:`rows` for what is kept.
 
         Example:
-            >>> Corpus.from_token_lists([["Dogs", "bark"]]).to_conllu().splitlines()[1]
-            '# text = Dogs bark'
+            >>> Corpus.from_token_lists([["Dogs", "bark"]]).to_conllu().splitlines()[0]
+            '# sent_id = 1'
         """
         return "".join(exchange.block(self.rows(sentence)) for sentence in range(self.sents))
 

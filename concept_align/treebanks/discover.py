@@ -7,7 +7,7 @@ every :class:`TreebankFile`, and the commands show it.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,25 +35,40 @@ class TreebankFile:
     path: Path
 
 
-def find(
+def find_treebanks(
     path: str | Path,
-    langs: str | None = None,
-    splits: Collection[str] | None = None,
+    langs: str | Sequence[str] | None = None,
+    splits: str | Collection[str] | None = None,
     *,
     every: bool = False,
 ) -> list[TreebankFile]:
-    """The files under ``path`` that ``langs`` (see :func:`registry.select`) and ``splits`` ask for.
+    """The treebank files in a release, in a treebank's folder, or at a file's path; none is opened.
 
-    ``langs=None`` is everything in a file or a treebank's folder, and ``all`` in a release: one treebank
-    a language. With ``every`` it is all treebanks of each, and a split may come in several files, which
-    is refused otherwise. Sorted by the order of mention, then train, dev, test.
+    Args:
+        path: a folder of ``UD_*`` folders, one such folder, or a ``.conllu`` file (``.gz``, ``.xz``). A
+            file without a UD name is a treebank called like it; its language is what stands before the
+            first ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else
+            test.
+        langs: languages (``["en", "de"]``), treebanks, or the name of a set (``"targets"``,
+            ``"family:germanic"``): see :func:`registry.select`. None is everything in a file or a
+            treebank's folder, and ``"all"`` in a release: one treebank for each language.
+        splits: of ``"train"``, ``"dev"`` and ``"test"``; None: all three.
+        every: all treebanks of each language, and a split may come in several files, which is refused
+            otherwise.
 
-    A file without a UD name is a treebank called like it; its language is what stands before the first
-    ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else test. Raises
-    UsageError, which lists what was found, where nothing matches.
+    Returns:
+        Files in the order of mention, of each treebank train, dev, test.
+
+    Raises:
+        UsageError: which lists what was found, where nothing matches.
+
+    Example:
+        >>> [file.path.name for file in find_treebanks(mini_treebanks(), ["en", "de"], splits="test")]
+        ['en_mini-ud-test.conllu', 'de_mini-ud-test.conllu']
     """
     path = Path(path)
-    wanted = _checked(splits)
+    langs = tuple(langs) if langs is not None and not isinstance(langs, str) else langs
+    wanted = _checked((splits,) if isinstance(splits, str) else splits)
     if path.is_file():
         files = [_lone(path, langs)]
         single = True
@@ -81,10 +96,15 @@ def find(
     found = [file for name in names for file in _ordered(by_treebank[name]) if file.split in wanted]
     if not found:
         there = ", ".join(f"{name} has {_splits(by_treebank[name])}" for name in names[:8])
-        raise UsageError(f"no {' or '.join(wanted)} split", where=str(path), remedy=f"{there}")
+        raise UsageError(
+            f"no {' or '.join(wanted)} split", option="splits", where=str(path), remedy=f"{there}"
+        )
     if not every:
         _refuse_parts(found)
     return found
+
+
+find = find_treebanks  # as other rooms call it
 
 
 def mini_treebanks() -> Path:
@@ -94,8 +114,8 @@ def mini_treebanks() -> Path:
     Raises UsageError where they are not part of the installation.
 
     Example:
-        >>> len(find(mini_treebanks(), "en,de", splits=["train"]))
-        2
+        >>> len(find_treebanks(mini_treebanks(), splits="train"))
+        43
     """
     for place in _MINI:
         if (place / "UD_English-Mini").is_dir():
@@ -112,7 +132,9 @@ def _checked(splits: Collection[str] | None) -> tuple[Split, ...]:
         return SPLITS
     wrong = [split for split in splits if split not in SPLITS]
     if wrong or not splits:
-        raise UsageError(f"unknown split {', '.join(wrong)!r}", remedy="use train, dev or test")
+        raise UsageError(
+            f"unknown split {', '.join(wrong)!r}", option="splits", remedy="use train, dev or test"
+        )
     return tuple(split for split in SPLITS if split in splits)
 
 
@@ -163,7 +185,7 @@ def _split(text: str) -> Split:
     return next((split for split in SPLITS if split in text), "test")
 
 
-def _lone(path: Path, langs: str | None) -> TreebankFile:
+def _lone(path: Path, langs: str | Sequence[str] | None) -> TreebankFile:
     stem = _stem(path)
     if stem is None:
         raise UsageError(
@@ -179,16 +201,18 @@ def _lone(path: Path, langs: str | None) -> TreebankFile:
     prefix = stem.partition("_")[0].casefold()
     if "_" in stem and prefix in registry.CODES:
         return TreebankFile(stem, prefix, _split(stem.casefold()), path)
-    if langs and re.fullmatch(r"[a-z]{2,3}", langs):
-        return TreebankFile(stem, langs, _split(stem.casefold()), path)
+    code = langs if isinstance(langs, str) else langs[0] if langs and len(langs) == 1 else ""
+    if re.fullmatch(r"[a-z]{2,3}", code):
+        return TreebankFile(stem, code, _split(stem.casefold()), path)
     raise UsageError(
         "the name does not say which language this is",
         where=str(path),
-        remedy="name its language with --langs, for instance --langs de",
+        option="langs",
+        remedy='name its language by its code, for instance "de"',
     )
 
 
-def _chosen(files: dict[str, list[TreebankFile]], langs: str | None, path: Path) -> list[str]:
+def _chosen(files: dict[str, list[TreebankFile]], langs: str | Sequence[str] | None, path: Path) -> list[str]:
     langs = "all" if langs is None else langs
     by_language: dict[str, list[str]] = {}
     aliases = {}
@@ -201,7 +225,7 @@ def _chosen(files: dict[str, list[TreebankFile]], langs: str | None, path: Path)
     try:
         selection = registry.select(langs, [*by_language, *files], aliases)
     except UsageError as error:
-        raise UsageError(error.message, where=f"--langs {langs}, {path}", remedy=error.remedy) from error
+        raise UsageError(error.message, option="langs", where=str(path), remedy=error.remedy) from error
     names = [item if item in files else _default(item, by_language[item], files) for item in selection]
     return list(dict.fromkeys(names))
 

@@ -10,7 +10,7 @@ Named sets are tuples of language codes, but for ``PUD``, whose members are tree
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import UsageError
@@ -130,26 +130,31 @@ def language(code: str) -> Language:
 
 
 def select(
-    expression: str,
+    langs: str | Sequence[str],
     available: Collection[str] | None = None,
     aliases: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
-    """What ``--langs`` asks for: language codes, and folder names for treebanks that were named.
+    """What ``langs`` asks for: language codes, and folder names for treebanks that were named.
 
-    ``expression`` is a list with commas of: codes (``de``), treebanks (``UD_English-PUD``, ``en_pud``),
-    ``all``, a set (``targets meta-train train validation udapter-train low-resource pud``), ``family:NAME``
-    (family or branch), ``script:NAME``; with ``-`` before an item it is left out. Order is that of
-    mention, without repetition; a list of exclusions only starts from ``all``.
+    ``langs`` is one or several of: codes (``de``), treebanks (``UD_English-PUD``, ``en_pud``), ``all``, a
+    set (``targets meta-train train validation udapter-train low-resource pud``), ``family:NAME`` (family
+    or branch), ``script:NAME``; with ``-`` before an item it is left out. Order is that of mention,
+    without repetition; exclusions alone start from ``all``.
 
     ``available`` (codes and treebank folders) limits ``all``, sets, families and scripts to what is
     there, and makes any other name an error; without it ``all`` is the 43 core languages. ``aliases``
     are further names of available treebanks. Raises UsageError, with near matches, for what is unknown
     and for a selection that is empty.
+
+    Example:
+        >>> select(["family:celtic", "de"])
+        ('br', 'cy', 'ga', 'de')
     """
     universe = _Universe(available, aliases or {})
-    items = [item.strip() for item in expression.split(",") if item.strip()]
+    parts = [langs] if isinstance(langs, str) else langs
+    items = [item.strip() for part in parts for item in part.split(",") if item.strip()]
     if not items:
-        raise UsageError("no languages were named", where="--langs", remedy="name some: en,de or all")
+        raise UsageError("no languages were named", option="langs", remedy="name some (en, de), or all")
     chosen: dict[str, None] = {}
     left_out: set[str] = set()
     if all(item.startswith("-") for item in items):
@@ -161,7 +166,7 @@ def select(
             chosen.update(dict.fromkeys(universe.resolve(item)))
     result = tuple(name for name in chosen if name not in left_out)
     if not result:
-        raise UsageError(f"{expression!r} leaves nothing", where="--langs", remedy="exclude fewer")
+        raise UsageError(f"{langs!r} leaves nothing", option="langs", remedy="exclude fewer")
     return result
 
 
@@ -217,7 +222,7 @@ class _Universe:
     def _not_empty(self, found: Iterable[str], item: str) -> tuple[str, ...]:
         result = tuple(found)
         if not result:
-            raise UsageError(f"{item!r} matches nothing that is here", where="--langs", remedy=self._here())
+            raise UsageError(f"{item!r} matches nothing that is here", option="langs", remedy=self._here())
         return result
 
     def _here(self) -> str:
@@ -229,11 +234,11 @@ class _Universe:
         code = item.casefold()
         if known or code in _DEFAULTS:
             name = known.treebank if known else f"treebank of {_DEFAULTS[code].name} ({code})"
-            return UsageError(f"there is no {name} here", where="--langs", remedy=self._here())
+            return UsageError(f"there is no {name} here", option="langs", remedy=self._here())
         names = {entry.name.casefold(): entry.language for entry in _DEFAULTS.values()}
         if code in names:
             return UsageError(
-                f"languages are named by code, not {item!r}", where="--langs", remedy=f"say {names[code]}"
+                f"languages are named by code, not {item!r}", option="langs", remedy=f"say {names[code]}"
             )
         return _unknown("language or treebank", item, [*self.codes, *self.treebanks, *_SETS, *names])
 
@@ -244,4 +249,4 @@ def _unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     # Codes and names of sets are short enough to be listed whole; treebanks are not.
     short = [n for n in names if len(n) <= 3 or n in _SETS or len(names) < 40]
     remedy = f"did you mean {', '.join(near)}?" if near else f"known are: {' '.join(short)}"
-    return UsageError(f"unknown {what} {name!r}", where="--langs", remedy=remedy)
+    return UsageError(f"unknown {what} {name!r}", option="langs", remedy=remedy)

@@ -111,7 +111,7 @@ def test_one_file_with_another_name_gets_language_and_split_from_what_there_is(
 
 def test_one_file_without_a_language_asks_for_it(tmp_path):
     touch(tmp_path, "mine.conllu")
-    with pytest.raises(UsageError, match="--langs"):
+    with pytest.raises(UsageError, match="langs"):
         find(tmp_path / "mine.conllu")
 
 
@@ -145,3 +145,7 @@ def test_a_split_in_several_files_is_refused_as_a_corpus(tmp_path):
     with pytest.raises(UsageError, match="several files"):
         find(folder)
     assert len(find(folder, every=True)) == 2  # to list or check files
+
+
+def test_languages_and_splits_may_be_lists_or_one_name(release):
+    assert find(release, ["en"], "test") == find(release, "en", ["test"])

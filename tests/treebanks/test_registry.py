@@ -123,3 +123,13 @@ def test_the_registry_agrees_with_a_real_release(ud_release):
         text = (folder / "LICENSE.txt").read_text(errors="replace").casefold()
         not_commercial = any(word in text for word in licences)
         assert not_commercial == ("NC" in (registry.entry(folder.name).licence or "")), folder.name
+
+
+def test_languages_may_be_a_list():
+    assert registry.select(["de", "family:celtic"]) == registry.select("de,family:celtic")
+    assert registry.select(("all", "-en")) == registry.select("-en")
+    with pytest.raises(UsageError, match="did you mean") as caught:
+        registry.select(["en", "enn"])
+    assert caught.value.option == "langs"
+    with pytest.raises(UsageError, match="no languages"):
+        registry.select([])
