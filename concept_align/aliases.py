@@ -12,6 +12,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "alignability": {"--draws": "--bootstrap"},
     "evaluate": {"--draws": "--support-draws"},
     "icl": {"--draws": "--demo-draws"},
+    "extract": {"--batch-pieces": "--batch-tokens"},
     "meta-train": {"--beside": "--context-layers"},
 }
 

@@ -13,6 +13,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from pathlib import Path
@@ -126,7 +127,7 @@ def _one_of(hints: tuple[Any, ...], value: Any, name: str, where: str | None) ->
         if get_origin(hint) is Literal:
             return 0
         if get_origin(hint) is tuple:
-            return 1 if "," in value or get_args(hint)[0] is not str else 3
+            return 1 if "," in value or str not in members(get_args(hint)[0]) else 3
         return 2
 
     for hint in sorted(hints, key=rank) if isinstance(value, str) else hints:
@@ -137,16 +138,11 @@ def _one_of(hints: tuple[Any, ...], value: Any, name: str, where: str | None) ->
 
 
 def _tuple(arguments: tuple[Any, ...], value: Any, name: str, where: str | None) -> Any:
-    parts: list[Any] | None
     if isinstance(value, str):
         words = [part.strip() for part in value.split(",") if part.strip()]
-        parts = _numbers(words, arguments[0]) if arguments[0] in (int, float) else list(words)
-        if parts is None:
-            return _MISFIT
-    elif isinstance(value, (list, tuple)):
-        parts = list(value)
+        parts = [part for word in words for part in _numbers(word, members(arguments[0]))]
     else:
-        parts = [value]
+        parts = list(value) if isinstance(value, (list, tuple)) else [value]
     hints = [arguments[0]] * len(parts) if arguments[-1] is Ellipsis else list(arguments)
     if len(hints) != len(parts):
         return _MISFIT
@@ -154,22 +150,24 @@ def _tuple(arguments: tuple[Any, ...], value: Any, name: str, where: str | None)
     return _MISFIT if any(one is _MISFIT for one in found) else tuple(found)
 
 
-def _numbers(words: list[str], kind: type) -> list[float] | None:
-    """Numbers, and ranges of whole ones (``0-3``, ``-3--1``); None where one is neither."""
-    found: list[float] = []
-    for word in words:
-        match = _RANGE.match(word) if kind is int else None
-        if match and match[2]:
-            low, high = int(match[1]), int(match[2])
-            if high < low or low < 0 <= high:
-                return None
-            found.extend(range(low, high + 1))
-            continue
-        try:
-            found.append(kind(word))
-        except ValueError:
-            return None
-    return found
+def _numbers(word: str, kinds: tuple[Any, ...]) -> list[Any]:
+    """The number that a word is, the whole ones of a range (``0-3``, ``-3--1``), or the word itself."""
+    match = _RANGE.match(word) if int in kinds else None
+    if match and match[2]:
+        low, high = int(match[1]), int(match[2])
+        return [word] if high < low or low < 0 <= high else list(range(low, high + 1))
+    for kind in (int, float):
+        if kind in kinds:
+            with suppress(ValueError):
+                return [kind(word)]
+    return [word]
+
+
+def members(hint: Any) -> tuple[Any, ...]:
+    """The types that ``hint`` allows, but for None."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return tuple(one for one in get_args(hint) if one is not type(None))
+    return (hint,)
 
 
 def describe(hint: Any) -> str:
@@ -178,9 +176,10 @@ def describe(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, arguments))
     if origin in (Union, types.UnionType):
-        return " or ".join(describe(argument) for argument in arguments if argument is not type(None))
+        return " or ".join(map(describe, members(hint)))
     if origin is tuple:
-        return {int: "whole numbers", float: "numbers", str: "names"}.get(arguments[0], "a list")
+        words = {int: "whole numbers", float: "numbers", str: "names"}
+        return " or ".join(words.get(one) or describe(one) for one in members(arguments[0]))
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
     return words.get(hint, getattr(hint, "__name__", str(hint)))
 

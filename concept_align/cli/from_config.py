@@ -7,25 +7,24 @@ dataclass is imported when its command is called, not before: some come with tor
 
 import inspect
 import sys
-import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperGroup
 
 from .. import aliases
-from ..config import field_docs, fitted, from_mapping, parse_settings, read_mapping
+from ..config import field_docs, fitted, from_mapping, members, parse_settings, read_mapping
 from ..errors import UsageError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SHORT = {
-    "aligner": "-a", "langs": "-l", "model": "-m", "store": "-s", "treebanks": "-t", "unlabelled": "-u",
+    "aligner": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
+    "treebanks": "-t", "unlabelled": "-u",
 }  # fmt: skip
-PLURALS = {"selectors": "selector", "templates": "template"}
 
 AGAIN = "run the same command again to resume"
 
@@ -83,7 +82,7 @@ def options_of(cls: type, path: tuple[str, ...] = ()) -> Iterator[ConfigOption]:
     hints, docs = get_type_hints(cls), field_docs(cls)
     for field in fields(cls):
         hint = hints[field.name]
-        if not field.init or _plain(hint) is dict or get_origin(_plain(hint)) is dict:
+        if not field.init or members(hint)[0] is dict or get_origin(members(hint)[0]) is dict:
             continue
         if is_dataclass(hint):
             yield from options_of(hint, (*path, field.name))  # type: ignore[arg-type]
@@ -133,33 +132,22 @@ def _joined(hint: Any, value: Any) -> Any:
     """Lists of paths stay what they are; other lists may be given in one, with commas between."""
     if not isinstance(value, list):
         return value
-    items = [get_args(kind)[0] for kind in _members(hint) if get_origin(kind) is tuple]
+    items = [get_args(kind)[0] for kind in members(hint) if get_origin(kind) is tuple]
     return value if Path in items else ",".join(value)
-
-
-def _members(hint: Any) -> tuple[Any, ...]:
-    """The types that ``hint`` allows, but for None."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return tuple(one for one in get_args(hint) if one is not type(None))
-    return (hint,)
-
-
-def _plain(hint: Any) -> Any:
-    return _members(hint)[0]
 
 
 def _written(hint: Any) -> tuple[Any, str | None]:
     """How the command line writes a type: Python's, and what the help shows in the value's place."""
-    members = _members(hint)
-    names = [str(name) for one in members if get_origin(one) is Literal for name in get_args(one)]
-    items = [get_args(one)[0] for one in members if get_origin(one) is tuple]
+    kinds = members(hint)
+    names = [str(name) for one in kinds if get_origin(one) is Literal for name in get_args(one)]
+    items = [item for one in kinds if get_origin(one) is tuple for item in members(get_args(one)[0])]
     if items:
-        many = {int: "N,N,...", float: "X,X,...", Path: "PATH"}.get(items[0], "NAME,NAME,...")
-        return list[str], "|".join([many, *names])
+        words = {int: "N,N,...", float: "X,X,...", Path: "PATH"}
+        return list[str], "|".join([words.get(items[0], "NAME,NAME,..."), *names])
     if names:
         return str, f"[{'|'.join(names)}]"
-    words = {bool: None, int: "N", float: "X", Path: "PATH"}
-    return (members[0], words[members[0]]) if members[0] in words else (str, "TEXT")
+    one = {bool: None, int: "N", float: "X", Path: "PATH"}
+    return (kinds[0], one[kinds[0]]) if kinds[0] in one else (str, "TEXT")
 
 
 def _default_of(field: Field) -> Any:
@@ -252,6 +240,7 @@ def _callback(run: Run, cls: type, name: str, kept: str) -> Run:
         }
         try:
             made = collect(cls, chosen, given["config_file"], given["settings"] or [])
+            given |= vars(made)
             run(made, **{key: given[key] for key in taken})
         except KeyboardInterrupt:
             stopped(kept.format_map({**given, "again": AGAIN}))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..errors import StoreError, UsageError
 from ..layers import name_layers
 from ..models.protocol import LanguageModel
 from ..spaces.represent import select_items
@@ -20,7 +20,7 @@ from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
 from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy
-from .prepare import Prepared, prepare
+from .prepare import BEYOND, BROKEN, Prepared, prepare
 
 # How much larger than a probe sentence's the states of a treebank may be and still fit float16.
 FLOAT16_MARGIN = 8
@@ -38,6 +38,11 @@ class Wanted:
     second_moments: bool = False
     lenient: bool = False
     force: bool = False
+    limit: int | None = None  # the first so many sentences of a file
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"{self.limit} sentences", option="limit", remedy="give 1 or more")
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
 
     def have(name: str) -> Marker | None:
         marker = store.marker(file.treebank, name, alone=True)
-        return marker if marker is not None and marker.source_sha256 == sha else None
+        whole = marker is not None and marker.source_sha256 == sha and reaches(marker, wanted.limit)
+        return marker if whole else None
 
     def whole(layer: int) -> bool:
         if wanted.sink == "states":
@@ -146,6 +152,50 @@ def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
 def lacking_columns(store: Store, file: TreebankFile, wanted: Wanted) -> bool:
     """Whether a task asks for a column that the annotations in the store were written without."""
     return not {*task_columns(wanted.tasks)} <= {*store.columns(file.treebank, file.split)}
+
+
+def sentences_read(marker: Marker) -> int | None:
+    """How many sentences of the file a shard was made from; None: all."""
+    if BEYOND not in marker.left_out:
+        return None
+    others = sum(number for reason, number in marker.left_out.items() if reason not in (BEYOND, BROKEN))
+    return marker.sents + others
+
+
+def reaches(marker: Marker, limit: int | None) -> bool:
+    """Whether a shard was made from the first ``limit`` sentences at least; None: from all of them."""
+    read = sentences_read(marker)
+    return read is None or (limit is not None and read >= limit)
+
+
+def sentences_to_read(store: Store, work: Work, wanted: Wanted) -> int | None:
+    """How many sentences of the file to read: as many as asked for, or as the states there were made from.
+
+    StoreError where states of layers that are not asked for were made from fewer: they would not agree.
+    """
+    file, limit = work.file, wanted.limit
+    there = store.marker(file.treebank, words_name(file.split))
+    if wanted.sink == "statistics" or there is None or there.source_sha256 != work.source_sha256:
+        return limit
+    if reaches(there, limit):
+        return sentences_read(there)
+    others = [
+        shard.layer
+        for shard in store.contents(file.treebank)
+        if shard.complete
+        and shard.kind == "states"
+        and shard.split == file.split
+        and shard.layer is not None
+        and shard.layer not in wanted.layers
+    ]
+    if others:
+        raise StoreError(
+            f"of {file.treebank} {file.split}, the first {sentences_read(there)} sentences are there in "
+            f"other layers ({name_layers(others)})",
+            where=str(store.folder),
+            remedy="name these layers too, keep to that limit, or choose another out folder",
+        )
+    return limit
 
 
 def settle(store: Store, work: Work, wanted: Wanted, marker: Marker) -> Work:
@@ -183,6 +233,7 @@ def make_marker(store: Store, work: Work, prepared: Prepared) -> Marker:
 def read_and_prepare(model: LanguageModel, store: Store, work: Work, wanted: Wanted) -> Prepared:
     """Read the treebank's file, with the columns that tasks need, and decide which sentences are kept."""
     file, recipe = work.file, store.recipe
+    limit = sentences_to_read(store, work, wanted)
     corpus = conllu.read(
         file.path,
         language=file.language,
@@ -196,7 +247,12 @@ def read_and_prepare(model: LanguageModel, store: Store, work: Work, wanted: Wan
     if recipe.max_words_per_concept is not None:
         concepts = [_concepts(corpus, task, wanted) for task in recipe.cap_tasks]
     return prepare(
-        model, corpus, max_words=recipe.max_words, cap=recipe.max_words_per_concept, concepts=concepts
+        model,
+        corpus,
+        max_words=recipe.max_words,
+        cap=recipe.max_words_per_concept,
+        concepts=concepts,
+        limit=limit,
     )
 
 

@@ -27,6 +27,7 @@ TOO_WIDE = "more pieces than the model's window"
 UNCOVERED = "a word without pieces"
 CAPPED = "no concept below the cap"
 BROKEN = "broken in the treebank"
+BEYOND = "beyond the limit of sentences"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +76,9 @@ def prepare(
     max_words: int,
     cap: int | None = None,
     concepts: Sequence[NDArray[np.integer]] = (),
+    limit: int | None = None,
 ) -> Prepared:
-    """Tokenise ``corpus`` and decide what is kept.
+    """Tokenise ``corpus`` and decide what is kept: of the first ``limit`` sentences, where one is given.
 
     ``concepts``: for each task the concept of every word, [words], -1 for none; used with ``cap``.
     Raises TreebankError when no sentence is left.
@@ -88,8 +90,11 @@ def prepare(
     cached: list[Pieces] | None = []
     total = 0
     room = None if cap is None else _Room(cap, concepts)
-    for begin in range(0, corpus.sents, BLOCK):
-        places = np.arange(begin, min(begin + BLOCK, corpus.sents))
+    read = corpus.sents if limit is None else min(limit, corpus.sents)
+    if read < corpus.sents:
+        left[BEYOND] = corpus.sents - read
+    for begin in range(0, read, BLOCK):
+        places = np.arange(begin, min(begin + BLOCK, read))
         short = places[lengths[places] <= max_words]
         found = dict(zip(short.tolist(), cut(model, corpus, short), strict=True))
         for place in places.tolist():

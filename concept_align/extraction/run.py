@@ -104,6 +104,7 @@ def extract(
     max_words_per_concept: int | None = None,
     lenient: bool = False,
     force: bool = False,
+    limit: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Run ``model`` over ``files`` and keep the states of ``layers`` (or their statistics) in store ``out``.
@@ -111,14 +112,23 @@ def extract(
     ``pooling`` defaults to mean for encoders and last for decoders; ``save_dtype`` "auto" is the compute
     dtype if that has 16 bits, else float16. Under ``max_words_per_concept`` the statistics hold exactly the
     first N represented words of each concept; states hold the sentences that, in the file's order, had a
-    word of a concept of ``tasks`` still below N. Results depend on ``batch_pieces`` by rounding alone.
+    word of a concept of ``tasks`` still below N. ``limit`` reads only the first so many sentences of each
+    file; what is there of more sentences stays. Results depend on ``batch_pieces`` by rounding alone.
 
     Raises StoreError (another recipe, another writer, no space, a value too large for the save dtype),
     ModelError and TreebankError. Whatever was finished before is kept.
     """
     names = tuple(dict.fromkeys(tasks))
     wanted = Wanted(
-        tuple(sorted(set(layers))), sink, names, root, mwt, second_moments, lenient=lenient, force=force
+        tuple(sorted(set(layers))),
+        sink,
+        names,
+        root,
+        mwt,
+        second_moments,
+        lenient=lenient,
+        force=force,
+        limit=limit,
     )
     check(model, wanted)
     recipe = make_recipe(

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_dry_run_says_disk_and_time_and_writes_nothing(run, release, tmp_path)
     code, out, err = run(*arguments(release, tmp_path / "s", "--dry-run"))
     assert code == 0
     assert "to run" in out
-    assert "bytes" in err
+    assert re.search(r"disk: [\d.]+ (bytes|kB) \([\d.]+ [GT]B free\)", err)
     assert "words/s" in err
     assert not (tmp_path / "s").exists()
     _, planned, _ = run(*arguments(release, tmp_path / "s", "--dry-run", "--json"))
@@ -81,9 +82,11 @@ def test_a_dry_run_says_disk_and_time_and_writes_nothing(run, release, tmp_path)
     [
         (["--layers", "7"], "layers 0-3"),
         (["--pooling", "max"], "--pooling"),
-        (["--sink", "x"], "states, statistics"),
-        (["--root", "x"], "start, exclude"),
-        (["--splits", "x"], "train, dev or test"),
+        (["--sink", "x"], "--sink: 'x' is not 'states' or 'statistics'"),
+        (["--root", "x"], "'start' or 'exclude'"),
+        (["--splits", "x"], "--splits: 'x' is not 'train' or 'dev' or 'test'"),
+        (["--tasks", "uppos"], "did you mean upos?"),
+        (["--limit", "0"], "--limit"),
         (["--langs", "fr"], "fr"),
         (["--save-dtype", "int8"], "--save-dtype"),
         (["--max-words", "0"], "--max-words"),

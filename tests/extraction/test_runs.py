@@ -179,3 +179,34 @@ def test_options_that_cannot_be_are_refused_before_anything_is_made(files, tmp_p
     with pytest.raises(UsageError, match=says):
         extract(FakeModel(), files, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_limited_store_is_not_taken_for_a_whole_one(files, tmp_path):
+    model, out = FakeModel(), tmp_path / "out"
+    report = extract(model, files[:1], out, layers=[1], limit=3)
+    assert (report.done[0].sents, report.done[0].left_out["beyond the limit of sentences"]) == (3, 21)
+    assert extract(model, files[:1], out, layers=[1], limit=2).done[0].layers == ()
+    assert extract(model, files[:1], out, layers=[1], limit=5).done[0].sents == 5
+    whole = extract(model, files[:1], out, layers=[1])
+    assert (whole.done[0].layers, whole.done[0].sents) == ((1,), 24)
+    extract(model, files[:1], tmp_path / "whole", layers=[1])
+    assert contents(out) == contents(tmp_path / "whole")
+
+
+def test_a_limit_leaves_what_is_there_of_more_sentences_and_layers_agree(files, tmp_path):
+    model, out = FakeModel(), tmp_path / "out"
+    extract(model, files[:1], out, layers=[1])
+    report = extract(model, files[:1], out, layers=[1, 2], limit=3)
+    assert [done.sents for done in report.done] == [24]
+    assert all(shard.complete for shard in Store.open(out).contents())
+
+
+def test_layers_of_a_limited_store_that_are_not_named_are_not_lost(files, tmp_path):
+    model, out = FakeModel(), tmp_path / "out"
+    extract(model, files[:1], out, layers=[1], limit=3)
+    with pytest.raises(StoreError, match=r"the first 3 sentences are there in other layers \(1\)"):
+        extract(model, files[:1], out, layers=[2])
+    extract(model, files[:1], out, layers=[1, 2])
+    assert all(shard.complete for shard in Store.open(out).contents())
+    with pytest.raises(UsageError, match="limit"):
+        extract(model, files[:1], out, layers=[1], limit=0)

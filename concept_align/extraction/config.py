@@ -1,0 +1,63 @@
+"""The options of an extraction, without torch: what the command line reads its own from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..types import SPLITS, MwtPolicy, Pooling, RootPolicy, Split
+
+BATCH_TOKENS = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractConfig:
+    """What an extraction is asked for; where it goes is said beside it."""
+
+    model: str
+    """mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a model
+    (safetensors or GGUF)."""
+    treebanks: Path
+    """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
+    layers: tuple[int, ...] | Literal["all"]
+    """Layers: 7, 0-12, 3,6,9, -1 (the last) or all; 0 is the embeddings."""
+    langs: tuple[str, ...] = ("all",)
+    """Languages: en,de,..., or the name of a set: all, targets, train, family:germanic, script:Cyrl; with -
+    before one it is left out (all,-en)."""
+    splits: tuple[Split, ...] = SPLITS
+    """Which of train,dev,test."""
+    limit: int | None = None
+    """Only the first N sentences of each split, to try things out. Without, a later run completes them."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub model; pin it to make results reproducible."""
+    pooling: Pooling | None = None
+    """State of a word: its first token's, its last one's, or the mean. By default the mean for encoders, else
+    the last."""
+    save_dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    """Data type on disk; auto: as computed, float32 as float16 where it fits."""
+    max_words: int = 128
+    """Leave out longer sentences."""
+    max_words_per_concept: int | None = None
+    """Stop at so many words of every concept of the tasks."""
+    sink: Literal["states", "statistics"] = "states"
+    """Keep states of words, or class statistics only."""
+    tasks: tuple[str, ...] = ("upos", "relation")
+    """What statistics and --max-words-per-concept are about: upos, relation, feature:NAME (feature:Case) or
+    column:NAME (column:XPOS)."""
+    root: RootPolicy = "start"
+    """Head of root words, for statistics: start (the sentence-start state) or exclude."""
+    mwt: MwtPolicy = "share"
+    """Words of multiword tokens, for statistics: share the surface's state, first only, or skip."""
+    second_moments: bool = False
+    """With statistics, keep the sum of x x' as well."""
+    batch_tokens: int = BATCH_TOKENS
+    """Tokens that are computed at once; changes speed, and results by rounding alone."""
+    lenient: bool = False
+    """Leave out broken sentences instead of stopping."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Data type of computation."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    device_map: str | None = None
+    """auto: spread a model that does not fit over the devices."""
+    offline: bool = False
+    """Never contact the Hugging Face hub."""
