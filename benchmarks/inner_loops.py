@@ -21,13 +21,12 @@ from torch import nn
 from torch.nn import functional
 
 from concept_align.matmul import fast_matmul
-from concept_align.meta.alignment import AlignmentModel
 from concept_align.meta.engines import regression
 from concept_align.meta.engines.base import InnerLoop, Order
 from concept_align.meta.engines.fast import Fast
 from concept_align.meta.engines.learn2learn import maml
 from concept_align.meta.episodes import EpisodeBatch, Words
-from concept_align.meta.maps import Encoder, distance_logits
+from concept_align.meta.maps import AlignmentModel, Encoder, distance_logits
 
 TASKS, STEPS, RATE = 8, 5, 0.05
 CONCEPTS, DIM, RANK, HIDDEN = 17, 768, 32, 256

@@ -25,8 +25,7 @@ from concept_align.errors import LearningError
 from concept_align.matmul import fast_matmul
 from concept_align.meta.engines.learn2learn import maml
 from concept_align.meta.learners.base import TrainingData
-from concept_align.meta.learners.proto import Proto, ZeroShot
-from concept_align.meta.learners.proto_fit import ProtoFit
+from concept_align.meta.learners.proto import Proto, ProtoFit, ZeroShot
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
 from concept_align.types import Split

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..errors import UsageError
 from ..evaluation.trained import read_trained
+from ..meta.languages import branches_of
 from ..meta.learners import registry
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import stream
@@ -53,7 +54,7 @@ class ConceptClassifier(ClassifierMixin, BaseEstimator):
         if y is not None and np.asarray(y).dtype.kind in "iu" and isinstance(concepts[0], str):
             concepts = tuple(range(len(concepts)))
         x = words_of(X)
-        if (dim := _dim(aligner)) is not None and x.shape[1] != dim:
+        if (dim := aligner.dim) is not None and x.shape[1] != dim:
             raise UsageError(
                 f"words of {x.shape[1]} dimensions for an aligner of {dim}",
                 remedy="give representations of the layers that it was trained on",
@@ -163,6 +164,7 @@ class MetaLearner(BaseEstimator):
             tuple(self.validation),
             tuple(map(str, concepts)),
             lambda language, split: parts[language, split],
+            branches_of(train),
         )
         self.aligner_ = learner.fit(data, seed=self.seed)
         self.classes_ = np.asarray(concepts)
@@ -187,10 +189,3 @@ class MetaLearner(BaseEstimator):
         if held < 1:
             return whole, whole
         return whole.of_sentences(np.sort(order[held:])), whole.of_sentences(np.sort(order[:held]))
-
-
-def _dim(aligner: Aligner) -> int | None:
-    """What the aligner's words have, where its settings tell."""
-    settings: dict[str, Any] = getattr(aligner, "settings", dict)()
-    dim = settings.get("dim")
-    return int(dim) if isinstance(dim, int) else None

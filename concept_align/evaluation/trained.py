@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ..errors import LearningError
-from ..meta.learners.base import Aligner
-from ..meta.learners.saved import read_config
+from ..meta.learners.base import Aligner, read_config
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..store import Recipe, Store

@@ -18,7 +18,7 @@ import torch
 from .. import atomic
 from ..errors import LearningError, UsageError
 from ..evaluation.units import Predictions
-from ..meta.learners import registry
+from ..meta.languages import branches_of
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import derive
 from ..spaces.features import Features
@@ -76,7 +76,7 @@ class Aligned:
         identity = self.identity(*key)
         kept = folder / MADE_FROM
         if kept.is_file() and json.loads(kept.read_text()) == json.loads(json.dumps(identity)):
-            self._aligners[key] = registry.load(folder)
+            self._aligners[key] = Aligner.from_pretrained(folder)
             return self._aligners[key]
         kept.unlink(missing_ok=True)
         made = self.ask.plan.config.learner(learner)
@@ -122,7 +122,7 @@ class Aligned:
                 cache[language, split] = load(language, split)
             return cache[language, split]
 
-        return TrainingData(source, train, plan.validation, plan.task.concepts, cached)
+        return TrainingData(source, train, plan.validation, plan.task.concepts, cached, branches_of(train))
 
     def features(self, source: str, k: int) -> dict[tuple[str, int], Features]:
         """(language, layer) -> labelled states of training sentences, whose prompts are of every draw."""

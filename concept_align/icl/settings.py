@@ -6,7 +6,7 @@ from typing import Any
 from ..config import to_mapping
 from ..errors import UsageError
 from ..meta.learners import registry as learners
-from ..meta.learners.base import Learner
+from ..meta.learners.base import LearnerConfig
 from ..types import Standardisation
 from .base import FEEDBACKS, Feedback
 
@@ -99,7 +99,7 @@ class StudyConfig:
         values = to_mapping(self)
         return {key: value for key, value in values.items() if key not in (*_FREE, *_ALIGNS)}
 
-    def learner(self, name: str) -> Learner:
+    def learner(self, name: str) -> LearnerConfig:
         """The learner that ``NAME`` or ``NAME:PRESET`` names."""
         kind, _, preset = name.partition(":")
         return learners.create(kind, preset=preset or "default", task=self.task, options=self.options)

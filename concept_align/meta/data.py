@@ -9,12 +9,14 @@ import numpy as np
 import torch
 
 from ..errors import LearningError
+from ..progress import Progress, Silent
 from ..seeding import derive, stream
 from ..spaces.features import Features
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
 from .learners.base import Aligner, Classifier, TrainingData
-from .learners.saved import FunctionClassifier
 from .maps import valid_concepts
+
+SHOTS = (1, 10, 50)  # numbers of sentences that the steps of adapting are chosen for
 
 
 def total_counts(data: TrainingData) -> torch.Tensor:
@@ -70,6 +72,12 @@ class WordBatches:
             parts_x.append(features.rows(rows))
             parts_y.append(features.y[rows])
         return torch.cat(parts_x), torch.cat(parts_y)
+
+    def loss(
+        self, of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    ) -> Callable[[int, int], torch.Tensor]:
+        """The loss of a :class:`.train.Stage`: ``of(x, y)`` on the words of each step."""
+        return lambda epoch, step: of(*self(epoch, step))
 
     def _shuffle(self, epoch: int) -> None:
         rng = stream(self.seed, self.stage, "words", epoch)
@@ -151,19 +159,17 @@ class Validation:
 
     def zero_shot(self, logits: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
         """Accuracy of scores that are the same function of a word in every language."""
-        return {
-            "zero-shot accuracy": self.accuracy(
-                lambda language: FunctionClassifier(logits, self.valid[language])
-            )
-        }
+        found = self.accuracy(lambda language: Classifier(logits, self.valid[language]))
+        return {"zero-shot accuracy": found}
 
-    def few_shot(self, aligner: Aligner, shots: int) -> float:
+    def few_shot(self, aligner: Aligner, shots: int, *, smoothing: bool = False, seed: int = 0) -> float:
         """Mean accuracy of ``aligner`` given ``shots`` sentences of each language."""
-        return self.accuracy(
-            lambda language: aligner.adapt(
-                self.support(language, shots) if shots else None, valid=self.valid[language]
-            )
-        )
+
+        def adapted(language: str) -> Classifier:
+            support = self.support(language, shots, smoothing=smoothing) if shots else None
+            return aligner.adapt(support, valid=self.valid[language], seed=seed)
+
+        return self.accuracy(adapted)
 
     def accuracies(self, aligner: Aligner, shots: Sequence[int]) -> dict[str, float]:
         """Accuracy at each number of shots; their mean first, for it chooses an epoch."""
@@ -177,6 +183,28 @@ class Validation:
         shots = min(shots, len(pool.sentences))
         rng = stream(self.seed, "validation", language, shots)
         return train.of_sentences(pool.draw(rng, shots=shots, queries=0, smoothing=smoothing).support)
+
+
+def choose_steps(
+    aligner: Callable[[Mapping[int, int]], Aligner],
+    validation: Validation,
+    choices: Sequence[int],
+    progress: Progress | None,
+) -> tuple[list[dict[str, float]], dict[int, int]]:
+    """For each number of sentences the one of ``choices`` of steps that is best on the validation languages.
+
+    ``aligner`` makes one that takes {sentences: steps}. Also a record of every choice.
+    """
+    bar = (progress or Silent()).bar("adapt steps", len(SHOTS) * len(choices))
+    records, chosen = [], {}
+    for shots in SHOTS:
+        found = {}
+        for steps in choices:
+            found[steps] = validation.few_shot(aligner({1: steps}), shots)
+            records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
+            bar.advance()
+        chosen[shots] = max(found, key=found.__getitem__)
+    return records, chosen
 
 
 def torch_stream(seed: int, *purpose: str | int) -> torch.Generator:

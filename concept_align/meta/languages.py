@@ -4,9 +4,10 @@ A validation language that is also a target chooses the model by the test, which
 the published lists); so an overlap is refused, never repaired.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ..errors import LearningError
+from ..treebanks import registry
 
 
 def check_disjoint(
@@ -42,3 +43,9 @@ def check_disjoint(
             where="languages",
             remedy="leave their languages out of one, or do not ask for disjoint families",
         )
+
+
+def branches_of(languages: Iterable[str]) -> dict[str, str]:
+    """The branch of its family of each language that the registry of treebanks knows."""
+    known = [registry.language(code) for code in languages if code in registry.CODES]
+    return {one.code: f"{one.family}/{one.branch}" for one in known}

@@ -1,10 +1,11 @@
-"""The maps that alignment learns: f into concept space, g and A_l within it, and scores by distance.
+"""The maps that alignment learns: f into concept space, maps within it, and scores by distance.
 
 ``p(k|x) = softmax_k(-||f(x) - z_k||^2)`` (Snell et al. 2017; Xu et al. 2023). The term ``||f(x)||^2`` is
 the same for all k, so the softmax is that of ``2 f(x).z_k - ||z_k||^2``: one matrix product, exact.
 """
 
 from itertools import pairwise
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from torch import nn
 from torch.nn import functional
 
 from ..errors import LearningError
+
+Adapts = Literal["map", "head", "all of f"]
+ADAPTS: tuple[Adapts, ...] = get_args(Adapts)
 
 
 class Dropout(nn.Module):
@@ -80,6 +84,42 @@ def distance_logits(points: torch.Tensor, prototypes: torch.Tensor) -> torch.Ten
     ``-||point - prototype||^2`` up to a term of the point alone, which a softmax over concepts cannot see.
     """
     return 2 * points @ prototypes.transpose(-1, -2) - prototypes.square().sum(-1).unsqueeze(-2)
+
+
+class AlignmentModel(nn.Module):
+    """What gradient-based learners adapt: words to points, points to aligned points, then distances.
+
+        p(k | x) = softmax_k(-||A f(x) + a - z_k||^2)
+
+    f is a linear map or has one hidden layer; A starts as the identity; z_k are learned points of one space
+    that all languages share. For a new language either the map (A, a), or the head (the last layer of f), or
+    all of f is adapted, always from the learned start.
+    """
+
+    def __init__(self, encoder: Encoder, rank: int, concepts: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.f = encoder
+        self.weight = nn.Parameter(torch.eye(rank))
+        self.bias = nn.Parameter(torch.zeros(rank))
+        self.prototypes = nn.Parameter(torch.randn(concepts, rank, generator=generator) * rank**-0.5)
+
+    def points(self, x: torch.Tensor) -> torch.Tensor:
+        """[words, dim] -> [words, rank]: A f(x) + a."""
+        return functional.linear(self.f(x), self.weight, self.bias)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[words, dim] -> [words, concepts]: logits, up to a constant of each word."""
+        return distance_logits(self.points(x), self.prototypes)
+
+
+def adapted_names(model: AlignmentModel, adapts: Adapts) -> tuple[str, ...]:
+    """The names of the parameters that a language's own words change."""
+    if adapts == "map":
+        return ("weight", "bias")
+    head = f"f.linears.{len(model.f.linears) - 1}."
+    return tuple(
+        name for name, _ in model.named_parameters() if name.startswith(head if adapts == "head" else "f.")
+    )
 
 
 def masked(logits: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:

@@ -28,12 +28,12 @@ from ..treebanks import registry as treebanks
 from ..types import MwtPolicy, RootPolicy, Standardisation
 from .card import remove_card, write_card
 from .data import Validation
-from .history import NAME as HISTORY
-from .languages import check_disjoint
+from .languages import branches_of, check_disjoint
 from .learners import registry
 from .learners.base import Aligner, TrainingData
 from .reference import NAME as REFERENCE
 from .reference import reference, write_reference
+from .train import HISTORY
 
 VALIDATION_SHOTS = (0, 10)
 
@@ -145,7 +145,9 @@ def plan(config: MetaTrainConfig) -> Plan:
         train = (config.source, *train)
     families = {code: treebanks.language(code).family for code in treebanks.CODES}
     check_disjoint(train, validation, targets, family=families if config.family_disjoint else None)
-    data = TrainingData(config.source, train, validation, features.concepts, features.load)
+    data = TrainingData(
+        config.source, train, validation, features.concepts, features.load, branches_of(train)
+    )
     return Plan(config, store, features, data, targets, learner)
 
 

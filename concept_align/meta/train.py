@@ -3,18 +3,23 @@
 The loop knows nothing of learners: a stage gives it a module, a loss for (epoch, step) and a validation.
 """
 
+import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from .. import atomic
 from ..progress import Progress, Silent
 from ..seeding import derive
 from . import checkpoint
 from .maps import Dropout, check_finite
+
+HISTORY = "training.jsonl"
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,11 @@ def _record(
 ) -> bool:
     """Validate and note it; whether this is the best so far."""
     module.eval()
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     with torch.no_grad():
         accuracies = stage.validate()
+    for parameter in learning:  # an aligner made to be validated freezes its model
+        parameter.requires_grad_(True)
     chooses = next(iter(accuracies.values()))
     record: dict[str, float] = {"epoch": epoch, **accuracies}
     if not math.isnan(loss):
@@ -141,3 +149,24 @@ def _record(
 
 def _copy(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def save_history(folder: Path | None, histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write :data:`HISTORY` into ``folder`` (nowhere without one): one JSON line an epoch and stage.
+
+    Without times, so that equal runs have equal logs.
+    """
+    if folder is None:
+        return
+    lines = [
+        json.dumps({"stage": stage, **record}, sort_keys=True)
+        for stage, records in histories.items()
+        for record in records
+    ]
+    atomic.write_text(folder / HISTORY, "\n".join(lines) + "\n")
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """The records of :func:`save_history`; none where there is no log."""
+    path = folder / HISTORY
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

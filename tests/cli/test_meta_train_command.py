@@ -163,8 +163,8 @@ def test_a_wrong_setting_is_named(tmp_path, config, word, message):
 
 def test_the_help_names_every_learner():
     from concept_align.config import field_docs
-    from concept_align.meta.learners.registry import NAMES
+    from concept_align.meta.learners.base import LEARNERS
     from concept_align.meta.run import MetaTrainConfig
 
     said = field_docs(MetaTrainConfig)["learner"]
-    assert all(re.search(rf"(?<![\w-]){name}(?![\w-])", said) for name in NAMES)
+    assert all(re.search(rf"(?<![\w-]){name}(?![\w-])", said) for name in LEARNERS.names())

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from concept_align.meta.temperature import BOUNDS, temperature
+from concept_align.meta.learners.self_train import TEMPERATURES, temperature
 
 
 def drawn(seed, words, sharpness=1.0, concepts=5):
@@ -55,5 +55,5 @@ def test_labels_that_are_always_right_or_have_nothing_to_do_with_scores_lead_to_
     scores, _ = drawn(4, 2_000)
     sure = temperature([scores], [scores.argmax(1)])
     none = temperature([scores], [torch.arange(2_000) % 5])
-    assert math.isclose(sure, BOUNDS[0], rel_tol=0.05)
+    assert math.isclose(sure, TEMPERATURES[0], rel_tol=0.05)
     assert none > 5

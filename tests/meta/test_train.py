@@ -5,10 +5,9 @@ import torch
 
 from concept_align.errors import LearningError
 from concept_align.meta import train as training
-from concept_align.meta.history import read_history
 from concept_align.meta.learners import registry
 from concept_align.meta.maps import Dropout
-from concept_align.meta.train import Optimisation, Stage
+from concept_align.meta.train import Optimisation, Stage, read_history
 
 
 class Killed(BaseException):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from concept_align.meta.languages import branches_of
 from concept_align.meta.learners.base import TrainingData
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
@@ -60,7 +61,8 @@ class Planted:
                 cache[language, split] = self(language, split)
             return cache[language, split]
 
-        return TrainingData("en", ("en", "de", "fr", "ru", "ja"), ("et", "he"), CONCEPTS, load)
+        train = ("en", "de", "fr", "ru", "ja")
+        return TrainingData("en", train, ("et", "he"), CONCEPTS, load, branches_of(train))
 
 
 def write_store(folder: Path, planted: Planted, languages: Sequence[str]) -> Path:

@@ -9,14 +9,16 @@ arXiv 1703.03400; Nichol et al. 2018, arXiv 1803.02999); with ``order = 2`` the 
 through them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
 
-from ..alignment import Adapts, AlignmentModel
+from ...registration import Registry
 from ..episodes import EpisodeBatch, Words
+from ..maps import Adapts, AlignmentModel, adapted_names
 
 Order = Literal[1, 2]
 Rates = float | Mapping[str, torch.Tensor]
@@ -51,3 +53,37 @@ class Engine(Protocol):
         """[tasks] the loss on each task's query words after adapting, differentiable with respect to the
         model's parameters and the rates."""
         ...
+
+
+_HERE = __name__.rpartition(".")[0]
+ENGINES: Registry[type[Engine]] = Registry(
+    "engine",
+    option="engine",
+    entry_point_group="concept_align.engines",
+    builtin={
+        "fast": f"{_HERE}.fast:Fast",
+        "functional": f"{_HERE}.functional:Functional",
+        "learn2learn": f"{_HERE}.learn2learn:Learn2Learn",
+    },
+)
+
+
+def starts(model: AlignmentModel, adapts: Adapts) -> dict[str, torch.nn.Parameter]:
+    """The parameters that take steps, by name, as they are before the first."""
+    return {name: model.get_parameter(name) for name in adapted_names(model, adapts)}
+
+
+def rate(rates: Rates, name: str) -> float | torch.Tensor:
+    """What a gradient of the parameter called ``name`` is multiplied with."""
+    return rates if isinstance(rates, float) else rates[name]
+
+
+@contextmanager
+def without_dropout(model: AlignmentModel) -> Iterator[None]:
+    """The model as it is, whatever mode it is in: a step must see the function that it improves."""
+    dropout, mode = model.f.dropout, model.f.dropout.training
+    dropout.eval()
+    try:
+        yield
+    finally:
+        dropout.train(mode)

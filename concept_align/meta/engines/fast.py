@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ..alignment import AlignmentModel
 from ..episodes import EpisodeBatch, Words
+from ..maps import AlignmentModel
 from . import network, regression
-from .base import InnerLoop, Rates
-from .parts import without_dropout
-from .readout import Readout
+from .base import InnerLoop, Rates, without_dropout
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Fast:
             if _whole_network(model, inner):
                 return network.adapt(model, support, inner, rates)
             values = regression.features(model, support.x, inner)
-            readout = Readout(model, inner, rates)
+            readout = regression.Readout(model, inner, rates)
             return readout.parameters(regression.descend(readout, support, values, inner.steps))
 
     def losses(

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch.func import functional_call, grad, vmap
 
-from ..alignment import AlignmentModel
 from ..episodes import EpisodeBatch, Words
-from .base import InnerLoop, Order, Rates
-from .parts import rate, starts, without_dropout
+from ..maps import AlignmentModel
+from .base import InnerLoop, Order, Rates, rate, starts, without_dropout
 
 Parameters = dict[str, torch.Tensor]
 Padded = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # x [words, dim], y [words], 1 where there is a word

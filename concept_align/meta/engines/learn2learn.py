@@ -22,10 +22,9 @@ from torch.func import functional_call
 from torch.nn import functional
 
 from ...errors import LearningError
-from ..alignment import Adapts, AlignmentModel
 from ..episodes import EpisodeBatch, Words
-from .base import InnerLoop, Rates
-from .parts import starts, without_dropout
+from ..maps import Adapts, AlignmentModel
+from .base import InnerLoop, Rates, starts, without_dropout
 
 
 def maml() -> Any:

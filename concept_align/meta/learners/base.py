@@ -5,16 +5,29 @@ be saved; an aligner ``adapt``s to a language, given a support set or none, into
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 import torch
+from safetensors.torch import save
 
+from ... import atomic
+from ...config import from_mapping
+from ...errors import LearningError, UsageError
 from ...progress import Progress
+from ...reading import read_json_object
+from ...registration import Registry
 from ...spaces.features import Features
+from ...tensors import read_safetensors
 from ...types import Split
+from ..checkpoint import under
+from ..maps import masked
+
+SCHEMA = 1
+CHUNK = 16384  # words scored at once: bounds memory, changes no score
 
 
 @dataclass(frozen=True)
@@ -30,30 +43,62 @@ class TrainingData:
     validation: tuple[str, ...]
     concepts: tuple[str, ...]
     load: Callable[[str, Split], Features]
+    branches: Mapping[str, str] = field(default_factory=dict)  # language -> branch, where known
 
 
-class Classifier(Protocol):
-    """Concepts of words of one language."""
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """Concepts of words of one language, by scores [words, concepts] of words [words, dim].
 
+    ``logits`` may leave out a constant of each word. LearningError where no concept is ``valid``.
+    """
+
+    logits: Callable[[torch.Tensor], torch.Tensor]
+    valid: torch.Tensor  # bool [concepts]
+
+    def __post_init__(self) -> None:
+        if not bool(self.valid.any()):
+            raise LearningError(
+                "no concept is valid for this pair of languages",
+                where="adapt",
+                remedy="lower the least number of words, or extract more sentences",
+            )
+
+    @torch.no_grad()
     def scores(self, x: torch.Tensor) -> torch.Tensor:
-        """float32 [words, concepts] log-probabilities of [words, dim]; -inf where never predicted."""
-        ...
+        """float32 [words, concepts] log-probabilities of [words, dim]; -inf where not valid."""
+        parts = [masked(self.logits(part.float()), self.valid).log_softmax(1) for part in x.split(CHUNK)]
+        return torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
 
     def predict(self, x: torch.Tensor) -> torch.Tensor:
         """int64 [words]: the best concept of each word."""
-        ...
+        return self.scores(x).argmax(1)
 
 
 class Aligner(ABC):
-    """What a learner learned: tensors and a configuration, nothing else."""
+    """What a learner learned: tensors and a configuration, nothing else.
 
-    learner: ClassVar[str]
+    A subclass says how to adapt (``_adapt``) and what there is to save (``settings``, ``tensors``,
+    ``from_parts``).
+
+    Example:
+        >>> aligner = Aligner.from_pretrained("runs/self-train")             # doctest: +SKIP
+        >>> classifier = aligner.adapt(features.of_sentences(range(10)))     # doctest: +SKIP
+        >>> classifier.predict(features.x)                                   # doctest: +SKIP
+    """
+
+    learner: str  # its name in the registry
+    known: torch.Tensor  # bool [concepts]: what it can predict
     # Whether ``adapt`` looks at unlabelled words; who adapts need not load them where it does not.
     transductive: bool = False
     # What ``adapt`` is meant to be given: a support set, or (the upper bound) all labelled training words.
     wants: ClassVar[Literal["support", "everything"]] = "support"
 
-    @abstractmethod
+    @property
+    def dim(self) -> int | None:
+        """Dimension of the words it was trained on; None where any will do."""
+        return None
+
     def adapt(
         self,
         support: Features | None = None,
@@ -65,31 +110,234 @@ class Aligner(ABC):
         """A classifier for the language of ``support``; zero-shot without one.
 
         ``unlabelled`` (float [words, dim]) are further words of the language, without labels: learners that
-        are not ``transductive`` pass over them. ``valid`` (bool [concepts]) restricts what may be predicted;
-        ``seed`` decides whatever adapting draws at random.
+        are not ``transductive`` pass over them. ``valid`` (bool [concepts]) restricts what may be predicted:
+        support words of other concepts have no part. ``seed`` decides whatever adapting draws at random.
+
+        Raises UsageError for words of another dimension or a ``valid`` of another length, LearningError where
+        no concept is valid.
         """
+        given = {"support": None if support is None else support.dim}
+        given["unlabelled"] = None if unlabelled is None else int(unlabelled.shape[1])
+        for name, dim in given.items():
+            if dim is not None and self.dim is not None and dim != self.dim:
+                raise UsageError(
+                    f"words of {dim} dimensions for an aligner of {self.dim}",
+                    option=name,
+                    remedy="give words represented as they were for training",
+                )
+        if valid is not None and (valid.dtype != torch.bool or valid.shape != self.known.shape):
+            raise UsageError(
+                f"{valid.dtype} {list(valid.shape)} is not a mask of {len(self.known)} concepts",
+                option="valid",
+                remedy="give a bool tensor [concepts]",
+            )
+        known = self._known(support)
+        allowed = known if valid is None else known & valid.to(known.device)
+        labelled = None if support is None else _of_concepts(support, allowed)
+        return self._adapt(labelled, allowed, unlabelled, seed)
 
     @abstractmethod
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``."""
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
+        """A classifier of the ``valid`` concepts from a ``support`` with at least one word, all valid."""
+
+    def _known(self, support: Features | None) -> torch.Tensor:
+        """bool [concepts]: what can be predicted once ``support`` has been seen."""
+        return self.known
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON holds of it, beside its tensors."""
+        return {}
+
+    @abstractmethod
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Every learned number, by name."""
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> "Aligner":
-        """Read what :meth:`save_pretrained` wrote; the folder's config names the learner."""
-        from .registry import load
+    @abstractmethod
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        """The inverse of :meth:`settings` and :meth:`tensors`; ``config``: the learner's configuration, from
+        ``settings["config"]``."""
 
-        return load(folder)
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write ``model.safetensors``, then ``config.json``: a folder with a config is complete."""
+        folder = Path(folder)
+        tensors = {name: value.detach().contiguous() for name, value in self.tensors().items()}
+        atomic.write_bytes(folder / "model.safetensors", save(tensors))
+        config = {"schema": SCHEMA, "learner": self.learner, "settings": self.settings()}
+        atomic.write_json(folder / "config.json", config)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """What :meth:`save_pretrained` wrote; the folder's config names the learner.
+
+        Raises LearningError where it is broken, of an unknown learner, or no aligner of this class.
+        """
+        saved, path = read_config(folder), Path(folder) / "model.safetensors"
+        name, settings = saved["learner"], saved["settings"]
+        if name not in LEARNERS.names():
+            raise LearningError(
+                f"made by the learner {name!r}, which is not known here",
+                where=str(folder),
+                remedy=f"import what registers it; known: {', '.join(LEARNERS.names())}",
+            )
+        learner = LEARNERS.get(name)
+        if not issubclass(learner.aligner, cls):
+            raise LearningError(
+                f"a {name} aligner, not a {cls.__name__}",
+                where=str(folder),
+                remedy="use Aligner.from_pretrained, which reads any",
+            )
+        again = "run meta-train again"
+        tensors, _ = read_safetensors(path, error=LearningError, remedy=again)
+        config = from_mapping(learner, settings.get("config", {}), where=str(Path(folder) / "config.json"))
+        try:
+            return learner.aligner.from_parts(config, settings, tensors)
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise LearningError(
+                f"the aligner cannot be read: {error}", where=str(path), remedy=again
+            ) from error
 
 
-class Learner(Protocol):
-    """A configuration that can be fitted."""
+class ModelAligner(Aligner):
+    """An aligner whose state is one module, which its configuration makes from its shape."""
+
+    saved_as: ClassVar[str] = "model"  # what the names of its tensors begin with
+
+    def __init__(self, config: Any, model: Any, known: torch.Tensor) -> None:
+        """``model`` is frozen; ``known``: bool [concepts]."""
+        self.config, self.known, self.learner = config, known, config.name
+        self.model = model.eval().requires_grad_(False)
+
+    @property
+    def dim(self) -> int:
+        return int(self.model.dim)
+
+    def settings(self) -> dict[str, Any]:
+        return {"config": self.config.config(), "dim": self.model.dim}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        parameters = self.model.state_dict().items()
+        return {"known": self.known, **{f"{self.saved_as}.{key}": value for key, value in parameters}}
+
+    @classmethod
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        return cls(config, *cls._rebuilt(config, settings, tensors))
+
+    @classmethod
+    def _rebuilt(
+        cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]
+    ) -> tuple[Any, torch.Tensor]:
+        model = config.model(settings["dim"], len(tensors["known"]), 0)
+        model.load_state_dict(under(f"{cls.saved_as}.", tensors))
+        return model, tensors["known"]
+
+
+class SteppedAligner(ModelAligner):
+    """A model that takes some steps on a support set, as many as its number of sentences calls for."""
+
+    def __init__(self, config: Any, model: Any, known: torch.Tensor, steps: Mapping[int, int]) -> None:
+        """``steps``: sentences -> steps; a support set takes those of the nearest number that is not more."""
+        super().__init__(config, model, known)
+        self.steps = dict(steps)
+
+    def steps_on(self, support: Features) -> int:
+        """The steps to take on ``support``."""
+        fewer = [sents for sents in self.steps if sents <= support.sents]
+        return self.steps[max(fewer)] if fewer else 0
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "steps": {str(sents): taken for sents, taken in self.steps.items()}}
+
+    @classmethod
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        model, known = cls._rebuilt(config, settings, tensors)
+        return cls(config, model, known, {int(sents): taken for sents, taken in settings["steps"].items()})
+
+
+@dataclass(frozen=True)
+class LearnerConfig(ABC):
+    """A learner: a frozen dataclass of its options that can be fitted.
+
+    ``register_learner`` makes a subclass known by its name, to Python and to the command line.
+    """
 
     name: ClassVar[str]
+    aligner: ClassVar[type[Aligner]]
 
-    def config(self) -> dict[str, Any]: ...
+    @classmethod
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """Named values of some options, which may depend on the task; ``default`` is among them."""
+        return {"default": {}}
 
+    def config(self) -> dict[str, Any]:
+        """The options as JSON has them: lists for tuples."""
+        found = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+
+    @abstractmethod
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> Aligner:
-        """Train. With ``folder``, checkpoints go there and an interrupted fit goes on exactly."""
-        ...
+        """Train. With ``folder``, checkpoints go there and an interrupted fit resumes exactly."""
+
+
+_HERE = __name__.rpartition(".")[0]
+# A learner of another package is an entry point of the group, or registered by ``register_learner``.
+LEARNERS: Registry[type[LearnerConfig]] = Registry(
+    "learner",
+    option="learner",
+    entry_point_group="concept_align.learners",
+    builtin={
+        name: f"{_HERE}.{place}"
+        for name, place in {
+            "source-probe": "source_probe:SourceProbe",
+            "pooled": "pooled:Pooled",
+            "proto": "proto:Proto",
+            "shrink": "shrink:Shrink",
+            "self-train": "self_train:SelfTrain",
+            "closed-form": "closed_form:ClosedForm",
+            "procrustes": "procrustes:Procrustes",
+            "ridge": "ridge:Ridge",
+            "target-only": "target_only:TargetOnly",
+            "oracle": "oracle:Oracle",
+            "maml": "gradient:Maml",
+            "fomaml": "gradient:Fomaml",
+            "anil": "gradient:Anil",
+            "meta-sgd": "gradient:MetaSgd",
+            "reptile": "reptile:Reptile",
+        }.items()
+    },
+)
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """``config.json`` of a saved aligner; LearningError where there is none that can be read."""
+    path, remedy = Path(folder) / "config.json", "name a folder that meta-train wrote"
+    try:
+        config = read_json_object(path, error=LearningError, remedy=remedy)
+        known = config["schema"] == SCHEMA and isinstance(config["learner"], str)
+    except (LearningError, KeyError) as error:
+        raise LearningError(
+            f"no aligner here: {getattr(error, 'message', error)}", where=str(path), remedy=remedy
+        ) from error
+    if not known:
+        raise LearningError(
+            f"schema {config['schema']} is not {SCHEMA}", where=str(path), remedy="run meta-train again"
+        )
+    return config
+
+
+def _of_concepts(support: Features, allowed: torch.Tensor) -> Features | None:
+    """The words of ``support`` whose concepts are ``allowed`` (bool [concepts]), its sentences as they are;
+    None where there is none."""
+    counted = allowed[support.y]
+    if not bool(counted.any()):
+        return None
+    if bool(counted.all()):
+        return support
+    ends = np.concatenate([[0], np.cumsum(counted.numpy())]).astype(np.int64)
+    return Features(
+        support.language, support.concepts, support.rows(counted), support.y[counted], ends[support.offsets]
+    )

@@ -1,47 +1,58 @@
-"""What MAML and its kin share: a learned start that a language's labelled words move by gradient steps.
+"""Learners by gradient steps: a learned start that a language's labelled words move. MAML and its kin.
 
     p(k | x) = softmax_k(-||A f(x) + a - z_k||^2)
 
-Of that model (:mod:`concept_align.meta.alignment`) the map (A, a), the head of f or all of f is adapted, by
-full-batch steps on the support words. Without support it is the start itself, and a start is trained on
-episodes of 0 support words too. The number of steps on a new language is the one that was best on the
-validation languages with about as many sentences, unless it is given.
+Of that model (:class:`concept_align.meta.maps.AlignmentModel`) the map (A, a), the head of f or all of f is
+adapted, by full-batch steps on the support words; without support it is the start itself, and a start is
+trained on episodes of 0 support words too. With theta_l = theta - r grad L_support(theta), as many steps as
+asked for, theta is trained by the gradient of sum_l L_query(theta_l):
 
-The inner loops see the model without dropout; the first stage, on pooled words, has it.
+    maml      through the steps (order 2)               Finn et al. 2017 (arXiv 1703.03400), algorithm 2
+    fomaml    taken at theta_l, not through the steps   ibid., 5.2; Nichol et al. 2018 (arXiv 1803.02999), 4
+    anil      through steps on the head of f alone      Raghu et al. 2020 (arXiv 1909.09157), section 4
+    meta-sgd  through the steps; a rate r for every     Li et al. 2017 (arXiv 1707.09835), equation 3 and
+              adapted number is learned with theta      algorithm 1, where one step is taken
+    reptile   replaced by theta - theta_l               :mod:`.reptile`
+
+The number of steps on a new language is the one that was best on the validation languages with about as many
+sentences, unless it is given. The inner loops see the model without dropout; the first stage, on pooled
+words, has it.
 """
 
 import copy
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from ...errors import UsageError
 from ...progress import Progress
+from ...seeding import derive
 from ...spaces.features import Features
-from ..alignment import ADAPTS, Adapts, AlignmentModel, adapted_names
-from ..checkpoint import under
-from ..data import identity, torch_stream
-from ..engines import registry as engines
-from ..engines.base import Engine, InnerLoop, Order, Rates
+from ..data import (
+    EpisodeBatches,
+    Validation,
+    WordBatches,
+    choose_steps,
+    identity,
+    torch_stream,
+    total_counts,
+)
+from ..engines.base import ENGINES, Engine, InnerLoop, Order, Rates
 from ..episodes import EpisodeBatch, Words
-from ..history import save_history
-from ..maps import Encoder
-from ..train import train
-from .base import TrainingData
-from .saved import FunctionClassifier, SavedAligner, predictable, steps_for
+from ..maps import ADAPTS, Adapts, AlignmentModel, Encoder, adapted_names
+from ..train import Optimisation, Stage, save_history, train
+from .base import Classifier, LearnerConfig, SteppedAligner, TrainingData
+
+TIMES = (0, 1, 2, 4, 10)  # multiples of an episode's steps that a new language may take
 
 
-def presets(task: str) -> dict[str, dict[str, Any]]:
-    """``default`` adapts the map, ``head`` the last layer of f, ``whole`` all of f."""
-    shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
-    head, whole = {"adapts": "head"}, {"adapts": "all of f", "inner_lr": 0.02}
-    return {"default": shape, "head": {**shape, **head}, "whole": {**shape, **whole}}
-
-
-class Start(nn.Module):
+class Initialisation(nn.Module):
     """The model that every language starts from, and how far a gradient takes each of its numbers."""
 
     def __init__(self, model: AlignmentModel, adapts: Adapts, rate: float, *, learned: bool) -> None:
@@ -51,76 +62,53 @@ class Start(nn.Module):
         adapted = [model.get_parameter(name) for name in self.names] if learned else []
         self.learned = nn.ParameterList(torch.full_like(value, rate) for value in adapted)
 
+    @property
+    def dim(self) -> int:
+        return self.model.f.dim
+
     def rates(self) -> Rates:
         """One rate, or the learned ones by name."""
         return dict(zip(self.names, self.learned, strict=True)) if len(self.learned) else self.rate
 
 
-class GradientAligner(SavedAligner):
-    """The start, and how many steps it takes on a support set of so many sentences."""
+class GradientAligner(SteppedAligner):
+    """The start. Full-batch steps draw nothing at random: the seed changes nothing."""
 
-    configuration: ClassVar[type["Gradient"]]
+    saved_as = "start"
 
-    def __init__(self, config: "Gradient", start: Start, known: torch.Tensor, steps: dict[int, int]) -> None:
-        """``steps``: sentences -> steps; a support set takes those of the nearest number that is not more."""
-        self.config, self.known, self.steps = config, known, steps
-        self.start = start.eval()
-
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
-        """Full-batch steps draw nothing at random: ``seed`` changes nothing."""
-        valid, model = predictable(self.known, valid), self.start.model
-        if support is not None and (steps := steps_for(self.steps, support.sents)):
-            counted = valid[support.y]
-            if bool(counted.any()):
-                model = self._adapted(support.x[counted].float(), support.y[counted], valid, steps)
-        return FunctionClassifier(model, valid)
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
+        model = self.model.model
+        if support is not None and (steps := self.steps_on(support)):
+            model = self._adapted(support.x, support.y, valid, steps)
+        return Classifier(model, valid)
 
     def _adapted(self, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, steps: int) -> AlignmentModel:
-        model = copy.deepcopy(self.start.model)
+        model: AlignmentModel = copy.deepcopy(self.model.model)
         # The steps are on the softmax over what may be predicted: on the prototypes of these concepts alone.
         narrow = copy.deepcopy(model)
         narrow.prototypes = nn.Parameter(model.prototypes.detach()[valid])
         words = Words.alone(x, (valid.cumsum(0) - 1)[y])
         inner = InnerLoop(self.config.adapts, steps, 1)
-        take(model, self.config.tester().adapt(narrow, words, inner, self.start.rates()))
+        # An aligner asks for no library that its fit was run with to be compared.
+        engine = ENGINES.get("functional" if self.config.engine == "learn2learn" else self.config.engine)()
+        take(model, engine.adapt(narrow, words, inner, self.model.rates()))
         return model
-
-    def settings(self) -> dict[str, Any]:
-        steps = {str(sents): taken for sents, taken in self.steps.items()}
-        return {"config": self.config.config(), "dim": self.start.model.f.dim, "steps": steps}
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return {"known": self.known, **{f"start.{k}": v for k, v in self.start.state_dict().items()}}
-
-    @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        config = cls.configuration(**settings["config"])
-        start = config.start(settings["dim"], len(tensors["known"]), 0)
-        start.load_state_dict(under("start.", tensors))
-        steps = {int(sents): taken for sents, taken in settings["steps"].items()}
-        return cls(config, start.requires_grad_(False), tensors["known"], steps)
 
 
 @torch.no_grad()
-def take(model: AlignmentModel, adapted: dict[str, torch.Tensor]) -> None:
+def take(model: AlignmentModel, adapted: Mapping[str, torch.Tensor]) -> None:
     """Put the adapted parameters of one task, [1, ...], into ``model``."""
     for name, value in adapted.items():
         model.get_parameter(name).copy_(value[0])
 
 
 @dataclass(frozen=True)
-class Gradient:
-    """What can be chosen for all of them; which choices a learner has, its class says."""
+class Gradient(LearnerConfig):
+    """The options of all of them; which choices a learner has, its class says."""
 
-    name: ClassVar[str]
-    aligner: ClassVar[type[GradientAligner]]
+    aligner = GradientAligner
     orders: ClassVar[tuple[Order, ...]] = (1, 2)
     places: ClassVar[tuple[Adapts, ...]] = ADAPTS
     learns_rates: ClassVar[bool] = False
@@ -129,7 +117,7 @@ class Gradient:
     order: Order = 2
     steps: int = 5  # of an episode
     inner_lr: float = 0.05
-    engine: str = "functional"
+    engine: str = "fast"
     adapt_steps: int | None = None  # on a new language; None: chosen on the validation languages
     rank: int = 32
     hidden: int = 256  # 0: f is linear
@@ -150,7 +138,7 @@ class Gradient:
     validation_shots: tuple[int, ...] = (0, 1, 10, 50)
 
     def __post_init__(self) -> None:
-        engines.check(self.engine)
+        ENGINES.get(self.engine)
         self._allow("order", self.order, self.orders)
         self._allow("adapts", self.adapts, self.places)
         for key in ("steps", "episodes", "episodes_per_step", "queries"):
@@ -174,24 +162,24 @@ class Gradient:
                 f"{key} = {getattr(self, key)!r}", where=f"options of {self.name}", remedy=f"give {wanted}"
             )
 
-    def config(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+    @classmethod
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """``default`` adapts the map, ``head`` the last layer of f, ``whole`` all of f."""
+        shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+        if cls.places != ADAPTS:
+            return {"default": shape}
+        head, whole = {"adapts": "head"}, {"adapts": "all of f", "inner_lr": 0.02}
+        return {"default": shape, "head": {**shape, **head}, "whole": {**shape, **whole}}
 
-    def start(self, dim: int, concepts: int, seed: int) -> Start:
+    def model(self, dim: int, concepts: int, seed: int) -> Initialisation:
         """Before any training; the same for all learners with the same seed."""
         generator = torch_stream(seed, "gradient", "init")
         encoder = Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
         model = AlignmentModel(encoder, self.rank, concepts, generator)
-        return Start(model, self.adapts, self.inner_lr, learned=self.learns_rates)
-
-    def tester(self) -> Engine:
-        """The engine of :meth:`GradientAligner.adapt`: an aligner asks for no library that its fit was run
-        with to be compared."""
-        return engines.engine("functional" if self.engine == "learn2learn" else self.engine)
+        return Initialisation(model, self.adapts, self.inner_lr, learned=self.learns_rates)
 
     def loss(
-        self, engine: Engine, start: Start, episodes: EpisodeBatch, weights: torch.Tensor
+        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, weights: torch.Tensor
     ) -> torch.Tensor:
         """The mean over tasks of the loss on query words after adapting; ``weights`` [tasks] of mean 1."""
         inner = InnerLoop(self.adapts, self.steps, self.order)
@@ -201,14 +189,118 @@ class Gradient:
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> GradientAligner:
         """On pooled words, then on episodes, each with its own checkpoints; then the number of steps."""
-        from .gradient_fit import GradientFit  # it needs the configuration of this module
-
         fit = GradientFit(self, data, seed)
         which = identity(data, self.name, self.config(), seed)
         histories = {
             stage.__name__: train(stage(), seed=seed, identity=which, folder=folder, progress=progress)
             for stage in (*([fit.pooled] if self.pooled_epochs else []), fit.episodic)
         }
-        records, steps = fit.choose(progress)
+        records: list[dict[str, float]] = []
+        steps = {1: self.adapt_steps or 0}
+        if self.adapt_steps is None:
+            choices = [times * self.steps for times in TIMES]
+            records, steps = choose_steps(fit.taking, fit.validation, choices, progress)
         save_history(folder, {**histories, "adapt": records})
-        return self.aligner(self, fit.start.requires_grad_(False), fit.known, steps)
+        return fit.taking(steps)
+
+
+@dataclass(frozen=True)
+class Maml(Gradient):
+    """Every choice."""
+
+    name = "maml"
+
+
+@dataclass(frozen=True)
+class Fomaml(Gradient):
+    """First order."""
+
+    name = "fomaml"
+    orders = (1,)
+    order: Order = 1
+
+
+@dataclass(frozen=True)
+class Anil(Gradient):
+    """The head of f alone."""
+
+    name = "anil"
+    places = ("head",)
+    adapts: Adapts = "head"
+
+
+@dataclass(frozen=True)
+class MetaSgd(Gradient):
+    """``inner_lr`` is what every rate starts as; a rate may become negative."""
+
+    name = "meta-sgd"
+    learns_rates = True
+
+
+class GradientFit:
+    """The stages of one fit, on one start."""
+
+    def __init__(self, config: Gradient, data: TrainingData, seed: int) -> None:
+        self.config, self.data, self.seed = config, data, seed
+        self.engine: Engine = ENGINES.get(config.engine)()
+        self.known = total_counts(data) >= config.least
+        self.start = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        self.episodes = EpisodeBatches(
+            data,
+            data.train,
+            seed=seed,
+            stage="episodes",
+            each=config.episodes,
+            queries=config.queries,
+            shots=config.shots,
+            per_step=config.episodes_per_step,
+        )
+        self.weights = branch_weights(data.train, data.branches if config.branch_balanced else {})
+        self.validation = Validation(
+            data, least=config.least, seed=derive(seed, "validation"), known=self.known
+        )
+
+    def pooled(self) -> Stage:
+        """Single words of all languages: the start as a classifier."""
+        config, model = self.config, self.start.model
+        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
+        return Stage(
+            "pooled",
+            model,
+            batches.steps,
+            batches.loss(lambda x, y: functional.cross_entropy(model(x), y)),
+            lambda: self.validation.accuracies(self.taking({1: config.steps}), (0,)),
+            Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True),
+        )
+
+    def episodic(self) -> Stage:
+        """Episodes of the training languages."""
+        config = self.config
+        self.start.requires_grad_(True)  # an aligner that was validated froze all of it
+        return Stage(
+            "episodes",
+            self.start,
+            self.episodes.steps,
+            self.loss,
+            lambda: self.validation.accuracies(self.taking({1: config.steps}), config.validation_shots),
+            Optimisation(config.epochs, config.lr),
+        )
+
+    def loss(self, epoch: int, step: int) -> torch.Tensor:
+        """The learner's own, over the episodes of the step."""
+        episodes = self.episodes(epoch, step)
+        weights = torch.tensor([self.weights[language] for language in episodes.languages])
+        # What engines do about dropout does not matter: there is none in episodes.
+        self.start.eval()
+        return self.config.loss(self.engine, self.start, episodes, weights)
+
+    def taking(self, steps: Mapping[int, int]) -> GradientAligner:
+        """What was learned so far, with the ``steps`` to take on a support of so many sentences."""
+        return GradientAligner(self.config, self.start, self.known, steps)
+
+
+def branch_weights(languages: Sequence[str], branches: Mapping[str, str]) -> dict[str, float]:
+    """Weights of mean 1 that give every branch the same sum; a language not in ``branches`` is one alone."""
+    of = {language: branches.get(language, f"{language} alone") for language in languages}
+    sizes = Counter(of.values())
+    return {language: len(languages) / (len(sizes) * sizes[of[language]]) for language in languages}

@@ -6,64 +6,50 @@ adapts it gives it the whole training split, whatever the number of shots.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch.nn import functional
 
-from ...config import from_mapping
 from ...progress import Progress, Silent
 from ...seeding import derive, stream
-from ...spaces.features import Features, widened
+from ...spaces.features import Features
 from ..data import require, torch_stream
-from ..history import save_history
 from ..maps import Dropout, Encoder, masked
-from ..train import Optimisation
-from .base import TrainingData
+from ..train import Optimisation, save_history
+from .base import Aligner, Classifier, LearnerConfig, TrainingData
 from .logistic import fit_logistic, log_frequencies
-from .saved import FunctionClassifier, SavedAligner, predictable
 
 
-def presets(task: str) -> dict[str, dict[str, Any]]:
-    """``default`` has the f of the paper."""
-    return {"default": {"hidden": 384 if task == "relation" else 256}}
-
-
-class OracleAligner(SavedAligner):
+class OracleAligner(Aligner):
     """What to train, and the source's frequencies of concepts for a language without a labelled word."""
 
-    learner: ClassVar[str] = "oracle"
+    learner = "oracle"
     wants = "everything"
 
-    def __init__(self, config: "Oracle", log_frequency: torch.Tensor, strength: float | None) -> None:
+    def __init__(self, config: Any, log_frequency: torch.Tensor, strength: float | None) -> None:
         """``strength`` of logistic regression; None: the hidden layer. ``log_frequency`` [concepts]."""
         self.config, self.log_frequency, self.strength = config, log_frequency, strength
         self.known = torch.ones(len(log_frequency), dtype=torch.bool)
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
         """``seed`` decides the start, the batches and the dropout of the hidden layer."""
-        valid, offset = predictable(self.known, valid), self.log_frequency
-        if support is None or not bool((counted := valid[support.y]).any()):
-            return FunctionClassifier(lambda x: offset.expand(len(x), -1), valid)
-        x, y = (support.x, support.y) if bool(counted.all()) else (support.x[counted], support.y[counted])
+        offset = self.log_frequency
+        if support is None:
+            return Classifier(lambda x: offset.expand(len(x), -1), valid)
         if self.strength is None:
-            return FunctionClassifier(self._network(x, y, valid, seed), valid)
-        weights = fit_logistic(x.float(), y, masked(offset, valid), strength=self.strength)
-        return FunctionClassifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
+            return Classifier(self._network(support, valid, seed), valid)
+        weights = fit_logistic(support.x, support.y, masked(offset, valid), strength=self.strength)
+        return Classifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
 
-    def _network(self, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, seed: int) -> Encoder:
-        config = self.config
+    def _network(self, support: Features, valid: torch.Tensor, seed: int) -> Encoder:
+        config, y = self.config, support.y
         model = Encoder(
-            x.shape[1],
+            support.dim,
             len(valid),
             hidden=config.hidden,
             dropout=config.dropout,
@@ -84,7 +70,7 @@ class OracleAligner(SavedAligner):
                         module.reseed(derive(seed, "oracle", "dropout", place, epoch))
                 order = torch.from_numpy(stream(seed, "oracle", "words", epoch).permutation(len(y)))
                 for rows in order.split(config.batch):
-                    loss = functional.cross_entropy(masked(model(widened(x[rows])), valid), y[rows])
+                    loss = functional.cross_entropy(masked(model(support.rows(rows)), valid), y[rows])
                     adam.zero_grad(set_to_none=True)
                     loss.backward()
                     adam.step()
@@ -97,16 +83,16 @@ class OracleAligner(SavedAligner):
         return {"log_frequency": self.log_frequency}
 
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        config = from_mapping(Oracle, settings["config"], where="config.json")
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         return cls(config, tensors["log_frequency"], settings["strength"])
 
 
 @dataclass(frozen=True)
-class Oracle:
-    """The configuration of the upper bound."""
+class Oracle(LearnerConfig):
+    """The upper bound's options."""
 
-    name: ClassVar[str] = "oracle"
+    name = "oracle"
+    aligner = OracleAligner
     hidden: int = 256
     dropout: float = 0.33
     epochs: int = 6
@@ -117,9 +103,10 @@ class Oracle:
     strengths: tuple[float, ...] = (10.0,)  # of logistic regression, to choose from
     chooses_on: int = 3  # validation languages, the first
 
-    def config(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+    @classmethod
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """``default`` has the f of the paper."""
+        return {"default": {"hidden": 384 if task == "relation" else 256}}
 
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None

@@ -9,7 +9,6 @@ dimensions), R is the one nearest to the identity. Without support it is the sou
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
@@ -17,10 +16,8 @@ from ...class_sums import mean_by_class
 from ...spaces.features import Features
 from ..maps import distance_logits
 from ..solvers import cross, polar
-from .saved import FunctionClassifier, predictable
-from .source_probe import SourceProbe, SourceProbeAligner, presets
-
-__all__ = ["Procrustes", "ProcrustesAligner", "presets", "similarity"]
+from .base import Classifier
+from .source_probe import ProbeAligner, ProbeBaseline
 
 
 def similarity(
@@ -42,37 +39,27 @@ def similarity(
     return scale, rotation, shift
 
 
-class ProcrustesAligner(SourceProbeAligner):
-    """The projection and prototypes of the source language."""
+class ProcrustesAligner(ProbeAligner):
+    """Closed form: the seed changes nothing."""
 
-    learner: ClassVar[str] = "procrustes"
+    learner = "procrustes"
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
-        """Closed form: ``seed`` changes nothing. Support words of concepts not valid are left out."""
-        valid = predictable(self.known, valid)
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
         projection, prototypes = self.projection, self.prototypes
         weight, bias = torch.eye(projection.shape[1]), torch.zeros(projection.shape[1])
-        if support is not None and bool((counted := valid[support.y]).any()):
-            means, counts = mean_by_class(
-                (support.x[counted].float() @ projection).double(), support.y[counted], len(prototypes)
-            )
+        if support is not None:
+            points = (support.x @ projection).double()
+            means, counts = mean_by_class(points, support.y, len(prototypes))
             scale, rotation, shift = similarity(means, prototypes.double(), counts)
             weight, bias = (scale * rotation).float(), shift.float()
-        return FunctionClassifier(
-            lambda x: distance_logits(x @ projection @ weight.T + bias, prototypes), valid
-        )
+        return Classifier(lambda x: distance_logits(x @ projection @ weight.T + bias, prototypes), valid)
 
 
 @dataclass(frozen=True)
-class Procrustes(SourceProbe):
-    """The configuration of the baseline: the source probe's."""
+class Procrustes(ProbeBaseline):
+    """The baseline's options."""
 
-    name: ClassVar[str] = "procrustes"
-    aligner: ClassVar[type[SourceProbeAligner]] = ProcrustesAligner
+    name = "procrustes"
+    aligner = ProcrustesAligner

@@ -1,68 +1,51 @@
-"""Learners by name, and which presets each has. To add one: a module here and a line in ``_PLACES``."""
+"""Learners by name: built in, from entry points, or registered by a decorator."""
 
-import importlib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from ...config import from_mapping
-from ...errors import LearningError, UsageError
-from .base import Aligner, Learner
-from .saved import read_config
+from ...errors import UsageError
+from .base import LEARNERS, LearnerConfig
 
-# name -> (module, learner, aligner)
-_PLACES: dict[str, tuple[str, str, str]] = {
-    "source-probe": ("source_probe", "SourceProbe", "SourceProbeAligner"),
-    "pooled": ("pooled", "Pooled", "PooledAligner"),
-    "proto": ("proto", "Proto", "ProtoAligner"),
-    "shrink": ("shrink", "Shrink", "ShrinkAligner"),
-    "self-train": ("self_train", "SelfTrain", "SelfTrainAligner"),
-    "closed-form": ("closed_form", "ClosedForm", "ClosedFormAligner"),
-    "procrustes": ("procrustes", "Procrustes", "ProcrustesAligner"),
-    "ridge": ("ridge", "Ridge", "RidgeAligner"),
-    "target-only": ("target_only", "TargetOnly", "TargetOnlyAligner"),
-    "oracle": ("oracle", "Oracle", "OracleAligner"),
-    "maml": ("maml", "Maml", "MamlAligner"),
-    "fomaml": ("fomaml", "Fomaml", "FomamlAligner"),
-    "anil": ("anil", "Anil", "AnilAligner"),
-    "meta-sgd": ("meta_sgd", "MetaSgd", "MetaSgdAligner"),
-    "reptile": ("reptile", "Reptile", "ReptileAligner"),
-}
-NAMES = tuple(_PLACES)
+C = TypeVar("C", bound=type[LearnerConfig])
 
 
-def _module(name: str) -> Any:
-    if name not in _PLACES:
-        raise UsageError(f"unknown learner {name!r}", where="--learner", remedy=f"use {', '.join(NAMES)}")
-    return importlib.import_module(f".{_PLACES[name][0]}", __package__)
+def register_learner(name: str) -> Callable[[C], C]:
+    """A decorator that makes a :class:`LearnerConfig` known as ``name``.
+
+    ``meta-train --learner`` knows it too where it is an entry point of the group ``concept_align.learners``.
+    UsageError for a name that is taken.
+
+    Example:
+        >>> @register_learner("nearest-mean")                                # doctest: +SKIP
+        ... @dataclass(frozen=True)
+        ... class NearestMean(LearnerConfig):
+        ...     aligner = NearestMeanAligner
+        ...     least: int = 10
+        ...
+        ...     def fit(self, data, *, seed, folder=None, progress=None):
+        ...         return NearestMeanAligner(...)
+    """
+
+    def register(config: C) -> C:
+        config.name = name
+        LEARNERS.register(name)(config)
+        return config
+
+    return register
 
 
 def create(
     name: str, *, preset: str = "default", task: str = "upos", options: Mapping[str, Any] | None = None
-) -> Learner:
+) -> LearnerConfig:
     """The learner called ``name``: a preset's values (some depend on the task), then ``options`` over them.
 
     Raises UsageError for an unknown learner, preset or option.
     """
-    module = _module(name)
-    kind = getattr(module, _PLACES[name][1])
-    presets: dict[str, dict[str, Any]] = module.presets(task)
+    kind = LEARNERS.get(name)
+    presets = kind.presets(task)
     if preset not in presets:
         raise UsageError(
-            f"{name} has no preset {preset!r}", where="--preset", remedy=f"use {', '.join(sorted(presets))}"
+            f"{name} has no preset {preset!r}", option="preset", remedy=f"use {', '.join(sorted(presets))}"
         )
-    learner: Learner = from_mapping(kind, {**presets[preset], **(options or {})}, where="[options]")
-    return learner
-
-
-def load(folder: str | Path) -> Aligner:
-    """The aligner in ``folder``, of whatever learner its config names."""
-    name = read_config(folder)["learner"]
-    if name not in _PLACES:
-        raise LearningError(
-            f"made by the learner {name!r}, which this version does not have",
-            where=str(folder),
-            remedy=f"known: {', '.join(NAMES)}",
-        )
-    aligner: Aligner = getattr(_module(name), _PLACES[name][2]).from_pretrained(folder)
-    return aligner
+    return from_mapping(kind, {**presets[preset], **(options or {})}, where="[options]")

@@ -11,34 +11,25 @@ What is not adapted stays as the pooled stage left it.
 
 import copy
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
 from ..engines.base import Engine, InnerLoop, Order
 from ..episodes import EpisodeBatch, Words
-from .gradient import Gradient, GradientAligner, Start, presets, take
-
-__all__ = ["Reptile", "ReptileAligner", "presets"]
-
-
-class ReptileAligner(GradientAligner):
-    """What Reptile learned."""
-
-    learner: ClassVar[str] = "reptile"
+from ..maps import AlignmentModel
+from .gradient import Gradient, Initialisation, take
 
 
 @dataclass(frozen=True)
 class Reptile(Gradient):
-    """The configuration."""
+    """First order."""
 
-    name: ClassVar[str] = "reptile"
-    aligner: ClassVar[type[GradientAligner]] = ReptileAligner
-    orders: ClassVar[tuple[Order, ...]] = (1,)
+    name = "reptile"
+    orders = (1,)
     order: Order = 1
 
     def loss(
-        self, engine: Engine, start: Start, episodes: EpisodeBatch, weights: torch.Tensor
+        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, weights: torch.Tensor
     ) -> torch.Tensor:
         """||theta - theta_l||^2 / (2 r steps), whose gradient is the update; theta_l is taken as given."""
         losses = []
@@ -48,7 +39,9 @@ class Reptile(Gradient):
             losses.append(torch.stack([(now - end.detach()).square().sum() for now, end in pairs]).sum())
         return (torch.stack(losses) * weights).mean() / (2 * start.rate * self.steps)
 
-    def _adapted(self, engine: Engine, start: Start, episodes: EpisodeBatch, task: int) -> torch.nn.Module:
+    def _adapted(
+        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, task: int
+    ) -> AlignmentModel:
         """The model after one step on each part of a task's words."""
         parts = [episodes.support, episodes.query]
         x = torch.cat([part.x[: len(part.y)][part.task == task] for part in parts])
@@ -57,6 +50,3 @@ class Reptile(Gradient):
         for own_x, own_y in zip(x.tensor_split(self.steps), y.tensor_split(self.steps), strict=True):
             take(model, engine.adapt(model, Words.alone(own_x, own_y), inner, start.rate))
         return model
-
-
-ReptileAligner.configuration = Reptile

@@ -10,7 +10,6 @@ leaves B as it is, is among the choices. With one sentence its words are left ou
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -20,10 +19,8 @@ from torch.nn import functional
 from ...spaces.features import Features
 from ..maps import distance_logits, masked
 from ..solvers import ridge
-from .saved import FunctionClassifier, predictable
-from .source_probe import SourceProbe, SourceProbeAligner, presets
-
-__all__ = ["Ridge", "RidgeAligner", "left_out", "presets"]
+from .base import Classifier
+from .source_probe import ProbeAligner, ProbeBaseline
 
 # r, in units of the mean squared length of a word.
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, math.inf)
@@ -68,32 +65,24 @@ def _blocks(sentence: NDArray[np.int64]) -> list[torch.Tensor]:
     return [torch.from_numpy(np.flatnonzero(sentence == one)) for one in there]
 
 
-class RidgeAligner(SourceProbeAligner):
-    """The projection and prototypes of the source language."""
+class RidgeAligner(ProbeAligner):
+    """Closed form: the seed changes nothing."""
 
-    learner: ClassVar[str] = "ridge"
+    learner = "ridge"
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
-        """Closed form: ``seed`` changes nothing. Support words of concepts not valid are left out."""
-        valid = predictable(self.known, valid)
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
         prototypes, weight, bias = self.prototypes, self.projection, torch.zeros(self.projection.shape[1])
-        if support is not None and bool((counted := valid[support.y]).any()):
-            sentence = np.repeat(np.arange(support.sents), np.diff(support.offsets))[counted.numpy()]
-            change = self._change(support.x[counted], support.y[counted], sentence, valid).float()
+        if support is not None:
+            change = self._change(support, valid).float()
             weight, bias = weight + change[:-1], change[-1]
-        return FunctionClassifier(lambda x: distance_logits(x @ weight + bias, prototypes), valid)
+        return Classifier(lambda x: distance_logits(x @ weight + bias, prototypes), valid)
 
-    def _change(
-        self, x: torch.Tensor, y: torch.Tensor, sentence: NDArray[np.int64], valid: torch.Tensor
-    ) -> torch.Tensor:
-        """float64 [dim + 1, rank] D, its last row the shift; ``sentence`` [words] is each word's."""
+    def _change(self, support: Features, valid: torch.Tensor) -> torch.Tensor:
+        """float64 [dim + 1, rank] D, its last row the shift."""
+        x, y = support.x, support.y
+        sentence = np.repeat(np.arange(support.sents), np.diff(support.offsets))
         u = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
         before, z = u[:, :-1] @ self.projection.double(), self.prototypes.double()
         targets, unit = z[y] - before, float(u.square().sum(1).mean())
@@ -110,8 +99,8 @@ class RidgeAligner(SourceProbeAligner):
 
 
 @dataclass(frozen=True)
-class Ridge(SourceProbe):
-    """The configuration of the baseline: the source probe's."""
+class Ridge(ProbeBaseline):
+    """The baseline's options."""
 
-    name: ClassVar[str] = "ridge"
-    aligner: ClassVar[type[SourceProbeAligner]] = RidgeAligner
+    name = "ridge"
+    aligner = RidgeAligner

@@ -11,124 +11,68 @@ Self-training with sharpened soft labels: Yarowsky 1995; Grandvalet and Bengio 2
 Berthelot et al. 2019 (arXiv 1905.02249). Zero-shot, the unlabelled words are all that tells the new language
 from others. Once there are labels, pseudo-labels only hold back (measured: experiments/meta-learning), so the
 last stage is without them, and starts that differ by more than chance are worth more as a mean. It goes on
-until all support words are told right and then as long again: near languages are there after an epoch or
+until all support words are correct and then as long again: near languages are there after an epoch or
 two, and more would wear the start down; far ones are not, and need all of ``adapt_epochs``.
 
 Smoothed labels leave the start too modest, sharpened ones make it far too sure. So what each of the three
-stages says is scaled by a temperature of its own (:mod:`..temperature`), chosen on the validation languages;
+stages says is scaled by a temperature of its own (:func:`temperature`), chosen on the validation languages;
 it changes no prediction.
 """
 
 import copy
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from scipy.optimize import minimize_scalar
+from torch import nn
 from torch.nn import functional
 
-from ...config import from_mapping
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
 from ..data import Validation, WordBatches, identity, torch_stream, total_counts
-from ..ensemble import Ensemble
-from ..history import save_history
 from ..maps import Dropout, Encoder, masked
-from ..temperature import temperature
-from ..train import Optimisation, Stage, train
-from .base import TrainingData
-from .saved import CHUNK, FunctionClassifier, ModelAligner, predictable
+from ..train import Optimisation, Stage, save_history, train
+from .base import CHUNK, Classifier, LearnerConfig, ModelAligner, TrainingData
 
 # What a classifier has learned from, last of all.
 Known = Literal["start", "unlabelled", "labelled"]
 CALIBRATED_ON = 10  # labelled sentences of a validation language
-WORDS = 64  # looked at together, to see whether all are told right
+TEMPERATURES = (0.05, 20.0)
+WORDS = 64  # looked at together, to see whether all are correct
 
 
-def presets(task: str) -> dict[str, dict[str, Any]]:
-    """``default``; ``labelled``: the same that does not look at unlabelled words."""
-    shape = {"hidden": 384} if task == "relation" else {"hidden": 256}
-    return {"default": shape, "labelled": {**shape, "rounds": 0}}
+class Ensemble(nn.Module):
+    """``p(k|x) = 1/M sum_m p_m(k|x)``; each learns apart.
 
+    Lakshminarayanan et al. 2017, arXiv 1612.01474.
+    """
 
-@dataclass(frozen=True)
-class SelfTrain:
-    """The configuration: of the start, of learning from unlabelled words, of learning from labelled ones."""
+    def __init__(self, members: Iterable[Encoder]) -> None:
+        super().__init__()
+        members = list(members)
+        self.members, self.dim = nn.ModuleList(members), members[0].dim
 
-    name: ClassVar[str] = "self-train"
-    members: int = 2
-    hidden: int = 256
-    dropout: float = 0.33
-    smoothing: float = 0.2  # of labels, in training the start
-    least: int = 10  # training words a concept needs, over all languages
-    epochs: int = 8
-    batch: int = 512  # words
-    cap: int = 10000  # words of a language an epoch
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    rounds: int = 4
-    round_epochs: int = 2
-    sharpen: float = 0.35  # T
-    round_batch: int = 256  # words
-    round_words: int = 20000  # unlabelled words a round, at most
-    round_lr: float = 3e-4
-    adapt_epochs: int = 20
-    adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
-    adapt_steps: int = 120
-    adapt_lr: float = 1e-3
-    adapt_enough: float = 2.0  # times the epochs after which all support words are told right; 0: go on
+    def member(self, place: int) -> Encoder:
+        found = self.members[place]
+        assert isinstance(found, Encoder)
+        return found
 
-    def config(self) -> dict[str, Any]:
-        return asdict(self)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[words, dim] -> [words, concepts] log p(k|x), up to a constant."""
+        return torch.stack([member(x).log_softmax(1) for member in self.members]).logsumexp(0)
 
-    def model(self, dim: int, concepts: int, seed: int) -> Ensemble:
-        random = torch_stream(seed, "self-train", "init")
-        shape: dict[str, Any] = {"hidden": self.hidden, "dropout": self.dropout, "generator": random}
-        return Ensemble(Encoder(dim, concepts, **shape) for _ in range(self.members))
-
-    def fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> "SelfTrainAligner":
-        """Train the start: all that is learned before a new language comes."""
-        known = total_counts(data) >= self.least
-        batches = WordBatches(data, seed=seed, stage="start", size=self.batch, cap=self.cap)
-        model = self.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=known)
-
-        def loss(epoch: int, step: int) -> torch.Tensor:
-            x, y = batches(epoch, step)
-            return model.loss(x, y, smoothing=self.smoothing)
-
-        plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
-        stage = Stage("start", model, batches.steps, loss, lambda: validation.zero_shot(model), plan)
-        which = identity(data, self.name, self.config(), seed)
-        save_history(
-            folder, {"start": train(stage, seed=seed, identity=which, folder=folder, progress=progress)}
-        )
-        aligner = SelfTrainAligner(self, model, known)
-        return SelfTrainAligner(self, model, known, self._temperatures(aligner, data, validation))
-
-    def _temperatures(
-        self, aligner: "SelfTrainAligner", data: TrainingData, validation: Validation
-    ) -> dict[Known, float]:
-        """By the words of the validation languages; 1 without such languages: words that were learned from
-        tell nothing of others."""
-        if not data.validation:
-            return {}
-        scores: dict[Known, list[torch.Tensor]] = {"start": [], "unlabelled": [], "labelled": []}
-        for language, query in validation.queries.items():
-            words = data.load(language, "train").x if aligner.transductive else None
-            support = validation.support(language, CALIBRATED_ON)
-            valid = validation.valid[language]
-            scores["start"].append(aligner.adapt(valid=valid).scores(query.x))
-            scores["unlabelled"].append(aligner.adapt(unlabelled=words, valid=valid).scores(query.x))
-            adapted = aligner.adapt(support, unlabelled=words, valid=valid, seed=validation.seed)
-            scores["labelled"].append(adapted.scores(query.x))
-        labels = [query.y for query in validation.queries.values()]
-        return {known: temperature(found, labels) for known, found in scores.items()}
+    def loss(self, x: torch.Tensor, y: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
+        """The sum of the members' cross-entropies: each has the gradient it would have alone."""
+        losses = [
+            functional.cross_entropy(member(x), y, label_smoothing=smoothing) for member in self.members
+        ]
+        return torch.stack(losses).sum()
 
 
 @dataclass(frozen=True)
@@ -139,7 +83,7 @@ class Descent:
     epochs: int
     batch: int
     steps: int = 1_000_000  # at most: batches grow to keep to it
-    enough: float = 0.0  # times the epochs after which all words are told right: then it ends; 0: it does not
+    enough: float = 0.0  # times the epochs after which all words are correct: then it ends; 0: it does not
 
     def run(
         self,
@@ -164,7 +108,7 @@ class Descent:
         adam = torch.optim.Adam(parameters, lr=self.lr, fused=True)
         end = None
         for step in range(steps):
-            if self.enough and end is None and step % epoch == 0 and told_right(model, x, targets, valid):
+            if self.enough and end is None and step % epoch == 0 and all_correct(model, x, targets, valid):
                 end = self.enough * step
             if end is not None and step >= end:
                 break
@@ -180,7 +124,7 @@ class Descent:
 
 
 @torch.no_grad()
-def told_right(model: Encoder, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
+def all_correct(model: Encoder, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
     """Is every word's class the best one? Looks no further than the first batch with a word that is not."""
     model.eval()
     parts = zip(x.split(WORDS), y.split(WORDS), strict=True)
@@ -192,11 +136,9 @@ def told_right(model: Encoder, x: torch.Tensor, y: torch.Tensor, valid: torch.Te
 class SelfTrainAligner(ModelAligner):
     """The start, and how to learn from a language's words."""
 
-    learner: ClassVar[str] = "self-train"
-
     def __init__(
         self,
-        config: SelfTrain,
+        config: Any,
         model: Ensemble,
         known: torch.Tensor,
         temperatures: Mapping[Known, float] | None = None,
@@ -206,20 +148,14 @@ class SelfTrainAligner(ModelAligner):
         self.transductive = config.rounds > 0
         self._refined: tuple[torch.Tensor, torch.Tensor, Ensemble] | None = None
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
         """``seed`` decides the order in which labelled words are learned from; that of unlabelled words is
         always the same, so many support sets of one language share what was learned from those."""
-        valid = predictable(self.known, valid)
         model = self.start(unlabelled, valid)
         learned: Known = "start" if model is self.model else "unlabelled"
-        if support is not None and bool((counted := valid[support.y]).any()):
+        if support is not None:
             config, both, learned = self.config, (model, self.model), "labelled"
             model = Ensemble(copy.deepcopy(both[place % 2].member(place)) for place in range(config.members))
             descent = Descent(
@@ -230,10 +166,9 @@ class SelfTrainAligner(ModelAligner):
                 config.adapt_enough,
             )
             for place in range(config.members):
-                words = support.x[counted], support.y[counted]
-                descent.run(model.member(place), *words, valid, seed, "labelled", place)
+                descent.run(model.member(place), support.x, support.y, valid, seed, "labelled", place)
         scale = 1 / self.temperatures.get(learned, 1.0)
-        return FunctionClassifier(lambda x: model(x) * scale, valid)
+        return Classifier(lambda x: model(x) * scale, valid)
 
     def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Ensemble:
         """The start after learning from ``unlabelled`` words; the last one asked for is kept."""
@@ -261,11 +196,113 @@ class SelfTrainAligner(ModelAligner):
         return {**super().settings(), "temperatures": self.temperatures}
 
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        found = super().from_parts(settings, tensors)
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        found = super().from_parts(config, settings, tensors)
         found.temperatures = settings.get("temperatures", {})
         return found
 
+
+@dataclass(frozen=True)
+class SelfTrain(LearnerConfig):
+    """The options: of the start, of learning from unlabelled words, of learning from labelled ones."""
+
+    name = "self-train"
+    aligner = SelfTrainAligner
+    members: int = 2
+    hidden: int = 256
+    dropout: float = 0.33
+    smoothing: float = 0.2  # of labels, in training the start
+    least: int = 10  # training words a concept needs, over all languages
+    epochs: int = 8
+    batch: int = 512  # words
+    cap: int = 10000  # words of a language an epoch
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    rounds: int = 4
+    round_epochs: int = 2
+    sharpen: float = 0.35  # T
+    round_batch: int = 256  # words
+    round_words: int = 20000  # unlabelled words a round, at most
+    round_lr: float = 3e-4
+    adapt_epochs: int = 20
+    adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
+    adapt_steps: int = 120
+    adapt_lr: float = 1e-3
+    adapt_enough: float = 2.0  # times the epochs after which all support words are told right; 0: go on
+
     @classmethod
-    def configured(cls, values: dict[str, Any]) -> "SelfTrain":
-        return from_mapping(SelfTrain, values, where="config.json")
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """``default``; ``labelled``: the same that does not look at unlabelled words."""
+        shape = {"hidden": 384} if task == "relation" else {"hidden": 256}
+        return {"default": shape, "labelled": {**shape, "rounds": 0}}
+
+    def model(self, dim: int, concepts: int, seed: int) -> Ensemble:
+        random = torch_stream(seed, "self-train", "init")
+        shape: dict[str, Any] = {"hidden": self.hidden, "dropout": self.dropout, "generator": random}
+        return Ensemble(Encoder(dim, concepts, **shape) for _ in range(self.members))
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> SelfTrainAligner:
+        """Train the start: all that is learned before a new language comes."""
+        known = total_counts(data) >= self.least
+        batches = WordBatches(data, seed=seed, stage="start", size=self.batch, cap=self.cap)
+        model = self.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=known)
+
+        loss = batches.loss(lambda x, y: model.loss(x, y, smoothing=self.smoothing))
+        plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
+        stage = Stage("start", model, batches.steps, loss, lambda: validation.zero_shot(model), plan)
+        which = identity(data, self.name, self.config(), seed)
+        history = train(stage, seed=seed, identity=which, folder=folder, progress=progress)
+        save_history(folder, {"start": history})
+        aligner = SelfTrainAligner(self, model, known)
+        return SelfTrainAligner(self, model, known, self._temperatures(aligner, data, validation))
+
+    def _temperatures(
+        self, aligner: SelfTrainAligner, data: TrainingData, validation: Validation
+    ) -> dict[Known, float]:
+        """By the words of the validation languages; 1 without such languages: words that were learned from
+        tell nothing of others."""
+        if not data.validation:
+            return {}
+        scores: dict[Known, list[torch.Tensor]] = {"start": [], "unlabelled": [], "labelled": []}
+        for language, query in validation.queries.items():
+            words = data.load(language, "train").x if aligner.transductive else None
+            support = validation.support(language, CALIBRATED_ON)
+            valid = validation.valid[language]
+            scores["start"].append(aligner.adapt(valid=valid).scores(query.x))
+            scores["unlabelled"].append(aligner.adapt(unlabelled=words, valid=valid).scores(query.x))
+            adapted = aligner.adapt(support, unlabelled=words, valid=valid, seed=validation.seed)
+            scores["labelled"].append(adapted.scores(query.x))
+        labels = [query.y for query in validation.queries.values()]
+        return {known: temperature(found, labels) for known, found in scores.items()}
+
+
+def temperature(scores: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]) -> float:
+    """The number that divides log-probabilities, changing no prediction; 1.0 where no label can be predicted.
+
+        p_T(k | x) = p(k | x)^(1/T) / Z,   T = argmin of the mean over languages of -log p_T(y | x)
+
+    Guo et al. 2017 (arXiv 1706.04599), section 4.2, each language with equal weight.
+
+    One pair a language: log-probabilities ``scores`` [words, concepts] (-inf where a concept is never
+    predicted) and ``labels`` [words].
+    """
+    known = []
+    for log_p, y in zip(scores, labels, strict=True):
+        there = log_p.gather(1, y.unsqueeze(1)).squeeze(1).isfinite()
+        if bool(there.any()):
+            known.append((log_p[there].double(), y[there]))
+    if not known:
+        return 1.0
+
+    def loss(log_t: float) -> float:
+        """Convex in 1 / T, so there is one minimum."""
+        losses = [
+            -(log_p / math.exp(log_t)).log_softmax(1).gather(1, y.unsqueeze(1)).mean() for log_p, y in known
+        ]
+        return float(torch.stack(losses).mean())
+
+    low, high = map(math.log, TEMPERATURES)
+    return math.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x)

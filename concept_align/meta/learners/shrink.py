@@ -13,42 +13,34 @@ bound, so that many labelled words may move what few may not:
 
     W <- W + (U'U / 2 + r I)^-1 (U'(Y - P) - r W),   W = 0 at the start,   s(x) <- s(x) + W'u(x)
 
-f, mu, q and t are learned from the words of all training languages at n = 0, v = 1. kappa, a, r, s and v,
-which say how far a new language and its words are believed, are learned over episodes of languages that f
-was not trained on (the validation languages), by gradients through all of the above; the number of shots is
-drawn anew for each episode. (Learned on f's own languages, whose words it knows, they would believe a
-language too little.)
+f, mu, q and t are learned from the words of all training languages at n = 0, v = 1. kappa, a, r, s and v
+(how many words of a new language overrule the prior) are learned over episodes of languages that f was not
+trained on (the validation languages), by gradients through all of the above; the number of shots is drawn
+anew for each episode. (Learned on f's own languages, whose words it knows, they would hold to the prior
+too much.)
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from ...class_sums import mean_by_class
-from ...config import from_mapping
 from ...progress import Progress
 from ...spaces.features import Features
-from ..data import identity, torch_stream
+from ..data import EpisodeBatches, WordBatches, identity, torch_stream
 from ..episodes import Words
-from ..history import save_history
 from ..maps import Encoder
-from ..train import train
-from .base import TrainingData
-from .belief_fit import Believing
-from .saved import FunctionClassifier, ModelAligner, predictable
+from ..train import Optimisation, Stage, save_history, train
+from .base import Classifier, LearnerConfig, ModelAligner, TrainingData
+from .shrinkage import ShrinkageFit, ShrinkageModel
 
 
-def presets(task: str) -> dict[str, dict[str, Any]]:
-    """``default``, and ``prototypes``: the same without the correction."""
-    shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
-    return {"default": shape, "prototypes": {**shape, "correction": 0}}
-
-
-class ShrinkModel(Believing):
+class ShrinkModel(ShrinkageModel):
     """f, and the prior over languages."""
 
     def __init__(self, encoder: Encoder, rank: int, concepts: int, generator: torch.Generator) -> None:
@@ -56,15 +48,15 @@ class ShrinkModel(Believing):
         self.prior = nn.Parameter(torch.randn(concepts, rank, generator=generator) * rank**-0.5)
         self.log_frequency = nn.Parameter(torch.zeros(concepts))
         self.log_temperature = nn.Parameter(torch.zeros(()))
-        # How fast a language's own words are believed; the starts are where training on UD ends up near.
+        # How many words of a language overrule the prior; the starts are where training on UD ends up near.
         self.log_kappa = nn.Parameter(torch.full((concepts,), 6.0))
         self.log_mass = nn.Parameter(torch.tensor(5.0))
         self.log_ridge = nn.Parameter(torch.tensor(3.5))
         self.log_raw = nn.Parameter(torch.tensor(-1.2))
         self.log_sharpness = nn.Parameter(torch.zeros(()))
 
-    def beliefs(self) -> tuple[nn.Parameter, ...]:
-        """How far a new language is believed: kappa, a, r, s and v."""
+    def prior_strengths(self) -> tuple[nn.Parameter, ...]:
+        """kappa, a, r, s and v."""
         return self.log_kappa, self.log_mass, self.log_ridge, self.log_raw, self.log_sharpness
 
     def prototypes(self, means: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
@@ -114,7 +106,7 @@ class ShrinkModel(Believing):
 
 
 @dataclass(frozen=True, eq=False)
-class Adapted:
+class ShrinkPosterior:
     """What a support set makes of the model, for each task."""
 
     prototypes: torch.Tensor  # [tasks, concepts, rank]
@@ -122,7 +114,7 @@ class Adapted:
     weights: torch.Tensor | None  # [tasks, features, concepts]
 
 
-def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int) -> Adapted:
+def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int) -> ShrinkPosterior:
     """Posterior prototypes, frequencies and correction of each task; ``valid`` bool [tasks, concepts]."""
     concepts = valid.shape[1]
     hidden = model.f.hidden(support.x)
@@ -134,15 +126,15 @@ def adapted(model: ShrinkModel, support: Words, valid: torch.Tensor, steps: int)
     prototypes, log_pi = model.prototypes(means, counts), model.log_frequencies(counts)
     log_pi = log_pi.masked_fill(~valid, -torch.inf)
     if not steps or not len(support.y):
-        return Adapted(prototypes, log_pi, None)
+        return ShrinkPosterior(prototypes, log_pi, None)
     counted = valid[support.task, support.y].to(points.dtype).unsqueeze(1)
     features = support.padded(model.features(hidden, support.x[: len(support.y)]) * counted)
     logits = model.logits(support.padded(points), prototypes, log_pi)
     truth = functional.one_hot(support.padded(support.y), concepts).to(points.dtype)
-    return Adapted(prototypes, log_pi, model.correction(features, logits, truth, steps))
+    return ShrinkPosterior(prototypes, log_pi, model.correction(features, logits, truth, steps))
 
 
-def query_logits(model: ShrinkModel, query: Words, given: Adapted) -> torch.Tensor:
+def query_logits(model: ShrinkModel, query: Words, given: ShrinkPosterior) -> torch.Tensor:
     """[words, concepts] of the query words of every task."""
     hidden = model.f.hidden(query.x)
     points, hidden = model.f.head(hidden)[: len(query.y)], hidden[: len(query.y)]
@@ -154,44 +146,27 @@ def query_logits(model: ShrinkModel, query: Words, given: Adapted) -> torch.Tens
 
 
 class ShrinkAligner(ModelAligner):
-    """One model for every number of shots."""
+    """One model for every number of shots. Closed form: the seed changes nothing."""
 
-    learner: ClassVar[str] = "shrink"
-
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
-        """Closed form: ``seed`` changes nothing."""
-        valid = predictable(self.known, valid)
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
         model = self.model
         if support is None:
-            x, y = torch.zeros(0, model.f.dim), torch.zeros(0, dtype=torch.int64)
+            words = Words.alone(torch.zeros(0, model.f.dim))
         else:
-            counted = valid[support.y]
-            x, y = support.x[counted].float(), support.y[counted]
+            words = Words.alone(support.x, support.y)
         with torch.no_grad():
-            given = adapted(model, Words.alone(x, y), valid.unsqueeze(0), self.config.correction)
-
-        def logits(words: torch.Tensor) -> torch.Tensor:
-            return query_logits(model, Words.alone(words), given)
-
-        return FunctionClassifier(logits, valid)
-
-    @classmethod
-    def configured(cls, values: dict[str, Any]) -> "Shrink":
-        return from_mapping(Shrink, values, where="config.json")
+            given = adapted(model, words, valid.unsqueeze(0), self.config.correction)
+        return Classifier(lambda x: query_logits(model, Words.alone(x), given), valid)
 
 
 @dataclass(frozen=True)
-class Shrink:
-    """The configuration; training is on pooled words first, then on episodes."""
+class Shrink(LearnerConfig):
+    """The options; training is on pooled words first, then on episodes."""
 
-    name: ClassVar[str] = "shrink"
+    name = "shrink"
+    aligner = ShrinkAligner
     rank: int = 32
     hidden: int = 256
     dropout: float = 0.33
@@ -210,9 +185,11 @@ class Shrink:
     lr: float = 0.02  # of the logarithms of kappa, a, r and s
     validation_shots: tuple[int, ...] = (1, 10, 50)
 
-    def config(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
+    @classmethod
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """``default``, and ``prototypes``: the same without the correction."""
+        shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+        return {"default": shape, "prototypes": {**shape, "correction": 0}}
 
     def model(self, dim: int, concepts: int, seed: int) -> ShrinkModel:
         generator = torch_stream(seed, "shrink", "init")
@@ -223,8 +200,6 @@ class Shrink:
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ShrinkAligner:
         """Both stages, each with its own checkpoints."""
-        from .shrink_fit import ShrinkFit  # it needs the model of this module
-
         fit = ShrinkFit(self, data, seed)
         which = identity(data, self.name, self.config(), seed)
         histories = {
@@ -234,3 +209,63 @@ class Shrink:
         }
         save_history(folder, histories)
         return ShrinkAligner(self, fit.model, fit.known)
+
+
+class ShrinkFit(ShrinkageFit[ShrinkModel]):
+    """The two stages of one fit, on one model."""
+
+    def __init__(self, config: Shrink, data: TrainingData, seed: int) -> None:
+        super().__init__(data, config.least, seed)
+        self.config = config
+        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        with torch.no_grad():
+            self.model.log_frequency.copy_((self.counts + 1.0).log())
+        self.episodes = EpisodeBatches(
+            data,
+            self.languages,
+            seed=seed,
+            stage="episodes",
+            each=config.episodes,
+            queries=config.queries,
+            shots=config.shots,
+            per_step=config.episodes_per_step,
+        )
+
+    def pooled(self) -> Stage:
+        """Single words of all languages against the prior: n = 0."""
+        config, model = self.config, self.model
+        model.learn(prior_strengths=False)
+        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
+        none = torch.zeros(len(self.known))
+
+        loss = batches.loss(
+            lambda x, y: functional.cross_entropy(
+                model.logits(model.f(x), model.prior, model.log_frequencies(none)), y
+            )
+        )
+        plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
+        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
+
+    def episodic(self) -> Stage:
+        """Episodes of unseen languages: f and the prior stay as they are."""
+        config = self.config
+        self.model.learn(prior_strengths=True)
+        plan = Optimisation(config.epochs, config.lr)
+        return Stage(
+            "episodes",
+            self.model,
+            self.episodes.steps,
+            self.loss,
+            lambda: self._accuracies(config.validation_shots),
+            plan,
+        )
+
+    def loss(self, epoch: int, step: int) -> torch.Tensor:
+        """Mean over query words of the negative log-likelihood."""
+        episodes = self.episodes(epoch, step)
+        valid = torch.ones(episodes.tasks, len(self.known), dtype=torch.bool)
+        given = adapted(self.model, episodes.support, valid, self.config.correction)
+        return functional.cross_entropy(query_logits(self.model, episodes.query, given), episodes.query.y)
+
+    def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
+        return self.validation.accuracies(ShrinkAligner(self.config, self.model, self.known), shots)

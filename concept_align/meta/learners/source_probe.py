@@ -7,7 +7,7 @@ of k where the support has any, and the source's elsewhere: no mixing, nothing t
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -20,17 +20,7 @@ from ...spaces.features import Features
 from ...spaces.probe import Probe, fit_probe, probe_config
 from ..data import require
 from ..maps import distance_logits
-from .base import TrainingData
-from .saved import FunctionClassifier, SavedAligner, predictable
-
-
-def presets(task: str) -> dict[str, dict[str, Any]]:
-    """Values by preset; ``default`` trains the same probe in a third of the epochs."""
-    rank = 64 if task == "relation" else 32
-    return {
-        "faithful": {"rank": rank, "preset": "faithful"},
-        "default": {"rank": rank, "preset": "fast"},
-    }
+from .base import Aligner, Classifier, LearnerConfig, TrainingData
 
 
 def probe_source(
@@ -51,63 +41,74 @@ def probe_source(
     )
 
 
-class SourceProbeAligner(SavedAligner):
+class ProbeAligner(Aligner):
     """The projection and prototypes of the source language."""
-
-    learner: ClassVar[str] = "source-probe"
 
     def __init__(self, projection: torch.Tensor, prototypes: torch.Tensor, known: torch.Tensor) -> None:
         """[dim, rank], [concepts, rank] (any value where not known) and bool [concepts]."""
         self.projection, self.prototypes, self.known = projection, prototypes, known
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
-        prototypes, known = self.prototypes, self.known
-        if support is not None and support.words:
-            means, counts = mean_by_class(support.x.float() @ self.projection, support.y, len(prototypes))
-            seen = counts > 0
-            prototypes = torch.where(seen.unsqueeze(1), means, prototypes)
-            known = known | seen
-        projection = self.projection
-        return FunctionClassifier(
-            lambda x: distance_logits(x @ projection, prototypes), predictable(known, valid)
-        )
-
-    def settings(self) -> dict[str, Any]:
-        return {}
+    @property
+    def dim(self) -> int:
+        return len(self.projection)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return {"projection": self.projection, "prototypes": self.prototypes, "known": self.known}
 
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         return cls(tensors["projection"], tensors["prototypes"], tensors["known"])
 
 
-@dataclass(frozen=True)
-class SourceProbe:
-    """The configuration of the baseline."""
+class SourceProbeAligner(ProbeAligner):
+    """Prototypes are the support's, of the concepts that it has."""
 
-    name: ClassVar[str] = "source-probe"
-    aligner: ClassVar[type[SourceProbeAligner]] = SourceProbeAligner
+    learner = "source-probe"
+
+    def _known(self, support: Features | None) -> torch.Tensor:
+        return self.known if support is None else self.known | (support.counts() > 0)
+
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
+        projection, prototypes = self.projection, self.prototypes
+        if support is not None:
+            means, counts = mean_by_class(support.x @ projection, support.y, len(prototypes))
+            prototypes = torch.where((counts > 0).unsqueeze(1), means, prototypes)
+        return Classifier(lambda x: distance_logits(x @ projection, prototypes), valid)
+
+
+@dataclass(frozen=True)
+class ProbeBaseline(LearnerConfig):
+    """The options of baselines that start from the source language's probe."""
+
+    aligner: ClassVar[type[ProbeAligner]]
     rank: int = 32
     preset: Literal["faithful", "fast"] = "faithful"
     least: int = 10  # training words a concept needs
 
-    def config(self) -> dict[str, Any]:
-        return asdict(self)
+    @classmethod
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """``faithful`` is the published probe; ``default`` trains the same one in a third of the epochs."""
+        rank = 64 if task == "relation" else 32
+        return {
+            "faithful": {"rank": rank, "preset": "faithful"},
+            "default": {"rank": rank, "preset": "fast"},
+        }
 
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> SourceProbeAligner:
+    ) -> ProbeAligner:
         """Train the probe; seconds, so without checkpoints."""
         probe = probe_source(
             data, rank=self.rank, preset=self.preset, least=self.least, seed=seed, progress=progress
         )
         return self.aligner(probe.projection, probe.space.filled(), probe.valid)
+
+
+@dataclass(frozen=True)
+class SourceProbe(ProbeBaseline):
+    """The baseline's options."""
+
+    name = "source-probe"
+    aligner = SourceProbeAligner

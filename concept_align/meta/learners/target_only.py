@@ -7,9 +7,9 @@ the support overrule them. The strength r of the prior on w and b is chosen once
 What a learner gains over this is what the other languages are worth.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 
@@ -17,42 +17,30 @@ from ...progress import Progress, Silent
 from ...seeding import derive
 from ...spaces.features import Features
 from ..data import Validation
-from ..history import save_history
 from ..maps import masked
-from .base import TrainingData
+from ..train import save_history
+from .base import Aligner, Classifier, LearnerConfig, TrainingData
 from .logistic import fit_logistic, log_frequencies
-from .saved import FunctionClassifier, SavedAligner, predictable
 
 
-def presets(task: str) -> dict[str, dict[str, Any]]:
-    return {"default": {}}
-
-
-class TargetOnlyAligner(SavedAligner):
+class TargetOnlyAligner(Aligner):
     """Frequencies and a strength: nothing of any language's words."""
 
-    learner: ClassVar[str] = "target-only"
+    learner = "target-only"
 
     def __init__(self, log_frequency: torch.Tensor, strength: float) -> None:
         """``log_frequency`` [concepts]: log q, all finite."""
         self.log_frequency, self.strength = log_frequency, strength
         self.known = torch.ones(len(log_frequency), dtype=torch.bool)
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> FunctionClassifier:
-        """A convex problem: ``seed`` changes nothing."""
-        valid, offset = predictable(self.known, valid), self.log_frequency
-        if support is None or not bool((counted := valid[support.y]).any()):
-            return FunctionClassifier(lambda x: offset.expand(len(x), -1), valid)
-        x, y = support.x[counted].float(), support.y[counted]
-        weights = fit_logistic(x, y, masked(offset, valid), strength=self.strength)
-        return FunctionClassifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
+        offset = self.log_frequency  # a convex problem: the seed changes nothing
+        if support is None:
+            return Classifier(lambda x: offset.expand(len(x), -1), valid)
+        weights = fit_logistic(support.x, support.y, masked(offset, valid), strength=self.strength)
+        return Classifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
 
     def settings(self) -> dict[str, Any]:
         return {"strength": self.strength}
@@ -61,20 +49,18 @@ class TargetOnlyAligner(SavedAligner):
         return {"log_frequency": self.log_frequency}
 
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         return cls(tensors["log_frequency"], settings["strength"])
 
 
 @dataclass(frozen=True)
-class TargetOnly:
-    """The configuration of the baseline."""
+class TargetOnly(LearnerConfig):
+    """The baseline's options."""
 
-    name: ClassVar[str] = "target-only"
+    name = "target-only"
+    aligner = TargetOnlyAligner
     strengths: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0)  # to choose from
     validation_shots: tuple[int, ...] = (1, 10, 50)
-
-    def config(self) -> dict[str, Any]:
-        return {key: list(value) for key, value in asdict(self).items()}
 
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
@@ -89,11 +75,7 @@ class TargetOnly:
             aligner = TargetOnlyAligner(log_frequency, strength)
             found = {}
             for shots in self.validation_shots:
-                found[f"{shots}-shot accuracy"] = validation.accuracy(
-                    lambda language, aligner=aligner, shots=shots: aligner.adapt(  # type: ignore[misc]
-                        validation.support(language, shots)
-                    )
-                )
+                found[f"{shots}-shot accuracy"] = validation.few_shot(aligner, shots)
                 bar.advance()
             means[strength] = sum(found.values()) / len(found)
             records.append({"strength": strength, "mean accuracy": means[strength], **found})

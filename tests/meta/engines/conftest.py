@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 import torch
 
-from concept_align.meta.alignment import AlignmentModel, adapted_names
 from concept_align.meta.engines.base import Engine, InnerLoop, Rates
 from concept_align.meta.episodes import EpisodeBatch, Words
-from concept_align.meta.maps import Encoder
+from concept_align.meta.maps import AlignmentModel, Encoder, adapted_names
 
 DIM, RANK, CONCEPTS = 7, 4, 5
 

@@ -8,10 +8,9 @@ import torch
 from torch.nn import functional
 
 from concept_align.errors import UsageError
-from concept_align.meta.alignment import ADAPTS, adapted_names
-from concept_align.meta.engines.base import InnerLoop
-from concept_align.meta.engines.registry import NAMES, engine
+from concept_align.meta.engines.base import ENGINES, InnerLoop
 from concept_align.meta.episodes import EpisodeBatch
+from concept_align.meta.maps import ADAPTS, adapted_names
 
 try:
     version("learn2learn")
@@ -22,7 +21,11 @@ except PackageNotFoundError:
 LOOPS = [(adapts, order, each) for adapts in ADAPTS for order in (1, 2) for each in (False, True)]
 
 
-@pytest.fixture(params=NAMES)
+def engine(name):
+    return ENGINES.get(name)()
+
+
+@pytest.fixture(params=ENGINES.names())
 def made(request):
     if request.param in MISSING:
         pytest.skip(f"{request.param} is not installed: make env builds it")

@@ -5,11 +5,11 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional
 
-from concept_align.meta.alignment import ADAPTS, adapted_names
-from concept_align.meta.engines import first_layer, network, rows
+from concept_align.meta.engines import network, rows
 from concept_align.meta.engines.base import InnerLoop
 from concept_align.meta.engines.fast import Fast
 from concept_align.meta.episodes import EpisodeBatch
+from concept_align.meta.maps import ADAPTS, adapted_names
 
 # Words of support and query: few (inner products of both), many (weights), nobody's, and somebody's alone.
 SIZES = [((3, 4, 2), (2, 3, 3)), ((3, 0, 60, 4), (30, 2, 40, 1)), ((0, 0), (4, 2)), ((5,), (5,))]
@@ -95,10 +95,10 @@ def test_groups_are_of_similar_length_and_hold_each_task_once():
 def test_the_form_of_the_first_layer_is_the_one_with_fewer_multiplications(loops):
     f = loops.model().f  # 7 -> 6
     few, many = (torch.zeros(1, words, 7, dtype=torch.float64) for words in (9, 40))
-    assert isinstance(first_layer.first_layer(f, few, 0.1, 4), first_layer.Gram)
-    assert isinstance(first_layer.first_layer(f, many, 0.1, 4), first_layer.Direct)
-    each = {name: torch.ones(1) for name in first_layer.NAMES}
-    assert isinstance(first_layer.first_layer(f, few, each, 4), first_layer.Direct)
+    assert isinstance(network.first_layer(f, few, 0.1, 4), network.Gram)
+    assert isinstance(network.first_layer(f, many, 0.1, 4), network.Direct)
+    each = {name: torch.ones(1) for name in network.NAMES}
+    assert isinstance(network.first_layer(f, few, each, 4), network.Direct)
 
 
 def test_inner_loops_run_without_dropout(loops):
@@ -110,7 +110,7 @@ def test_inner_loops_run_without_dropout(loops):
 @pytest.mark.parametrize("words", [5, 160, 161, 500])
 def test_inner_products_by_blocks_are_those_at_once(words):
     x = torch.randn(2, words, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(first_layer.inner_products(x), x @ x.mT + 1, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(network.inner_products(x), x @ x.mT + 1, rtol=1e-13, atol=1e-13)
 
 
 def test_order_1_leaves_no_graph_of_the_support_words(loops):

@@ -6,9 +6,13 @@ import torch
 from concept_align.meta.data import EpisodeBatches
 from concept_align.meta.episodes import Words
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.closed_form import ClosedForm, ClosedFormAligner
-from concept_align.meta.learners.closed_form_fit import ClosedFormFit
-from concept_align.meta.learners.closed_form_models import ProcrustesModel, RidgeModel
+from concept_align.meta.learners.closed_form import (
+    ClosedForm,
+    ClosedFormAligner,
+    ClosedFormFit,
+    ProcrustesModel,
+    RidgeModel,
+)
 
 KINDS: Mapping[str, Mapping[str, str]] = {
     "ridge": {},
@@ -30,8 +34,8 @@ def config(kind, **options):
 def model(kind):
     made = config(kind).model(DIM, CONCEPTS, 0).double()
     with torch.no_grad():
-        for belief in made.beliefs():
-            belief.zero_()
+        for strength in made.prior_strengths():
+            strength.zero_()
     return made
 
 
@@ -52,17 +56,17 @@ def test_without_support_the_solution_is_the_zero_shot_classifier(kind):
     torch.testing.assert_close(made.logits(Words.alone(x, y), given), made.zero_shot(x))
 
 
-def test_beliefs_that_grow_leave_the_zero_shot_classifier(kind):
+def test_strengths_that_grow_leave_the_zero_shot_classifier(kind):
     """Endless r, lambda and mass: support is not believed, and the more, the less."""
     made, (x, y) = model(kind), draw(30)
     far = []
     with torch.no_grad():
         for size in (0.0, 3.0, 6.0, 30.0):
-            beliefs = [made.log_ridge] if isinstance(made, RidgeModel) else [
+            strengths = [made.log_ridge] if isinstance(made, RidgeModel) else [
                 made.log_turn, made.log_move, made.log_mass
             ]  # fmt: skip
-            for belief in beliefs:
-                belief.fill_(size)
+            for strength in strengths:
+                strength.fill_(size)
             given = made.solve(Words.alone(x, y), ALL)
             p = made.logits(Words.alone(x, y), given).softmax(1)
             far.append(float((p - made.zero_shot(x).softmax(1)).norm()))
@@ -128,7 +132,7 @@ def test_gradients_are_finite_in_degenerate_supports(kind, words):
 
 
 def test_gradients_go_through_the_solution(kind):
-    """Those of f and of the beliefs are those of finite differences."""
+    """Those of f and of the strengths are those of finite differences."""
     made, (x, y) = model(kind), draw(6)
     query = Words.alone(*draw(5, seed=1))
     names = [name for name, _ in made.named_parameters()]
@@ -199,8 +203,8 @@ def test_scale_and_bias_start_from_least_squares_of_the_trained_logits():
 def test_each_stage_teaches_its_own_parameters(kind, shared):
     fit = ClosedFormFit(config(kind, episodes=2, queries=5, encoder_epochs=1), shared, 0)
     names = {id(one): name for name, one in fit.model.named_parameters()}
-    beliefs = {names[id(one)] for one in fit.model.beliefs()}
-    stages = {fit.encoder: set(names.values()) - beliefs, fit.strengths: beliefs}
+    strengths = {names[id(one)] for one in fit.model.prior_strengths()}
+    stages = {fit.encoder: set(names.values()) - strengths, fit.strengths: strengths}
     for stage, learned in stages.items():
         fit.model.zero_grad(set_to_none=True)
         stage().loss(0, 0).backward()

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from concept_align.errors import LearningError, UsageError
-from concept_align.meta.engines import registry as engines
+from concept_align.meta.engines.base import ENGINES
+from concept_align.meta.languages import branches_of
 from concept_align.meta.learners import registry
 from concept_align.meta.learners.base import Aligner, TrainingData
-from concept_align.meta.learners.gradient_fit import GradientFit, branch_weights
+from concept_align.meta.learners.gradient import GradientFit, branch_weights
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
 
@@ -107,13 +108,13 @@ def test_maml_of_order_1_is_first_order_maml_and_on_the_head_it_is_anil(small, a
 
 def test_meta_sgd_learns_rates_and_the_others_have_none(small, apart, tmp_path):
     aligner = fit("meta-sgd", apart, small)
-    rates = aligner.start.rates()
+    rates = aligner.model.rates()
     assert set(rates) == {"weight", "bias"}
     assert all(float((rate - aligner.config.inner_lr).abs().max()) > 1e-4 for rate in rates.values())
     aligner.save_pretrained(tmp_path)
     read = Aligner.from_pretrained(tmp_path)
-    assert torch.equal(read.start.rates()["weight"], rates["weight"])
-    assert fit("maml", apart, small).start.rates() == aligner.config.inner_lr
+    assert torch.equal(read.model.rates()["weight"], rates["weight"])
+    assert fit("maml", apart, small).model.rates() == aligner.config.inner_lr
 
 
 @pytest.mark.parametrize("adapts", ["map", "head", "all of f"])
@@ -175,7 +176,7 @@ def test_an_interrupted_fit_goes_on_exactly(name, small, apart, tmp_path):
     assert torch.equal(scores(again, apart, 10), whole)
 
 
-@pytest.mark.parametrize("engine", [name for name in engines.NAMES if name != "functional"])
+@pytest.mark.parametrize("engine", [name for name in ENGINES.names() if name != "fast"])
 def test_engines_lead_to_the_same_aligner(engine, small, apart):
     if engine == "learn2learn":
         try:
@@ -195,7 +196,8 @@ def test_without_a_pooled_stage_episodes_teach_everything(small, shared, accurac
 
 
 def test_languages_of_a_branch_share_the_weight_of_one():
-    weights = branch_weights(("en", "de", "sv", "fr", "ja", "unregistered"))
+    languages = ("en", "de", "sv", "fr", "ja", "unregistered")
+    weights = branch_weights(languages, branches_of(languages))
     assert weights["en"] == weights["de"] == weights["sv"]
     assert weights["fr"] == weights["ja"] == weights["unregistered"] == pytest.approx(3 * weights["en"])
     assert sum(weights.values()) == pytest.approx(6)
@@ -212,7 +214,7 @@ def test_the_weight_of_a_language_is_that_of_its_loss(small, apart):
         )
         for balanced in (False, True)
     ]
-    weights = branch_weights(apart.train)
+    weights = branch_weights(apart.train, branches_of(apart.train))
     for step in range(4):
         language = made[0].episodes(0, step).languages[0]
         equal, balanced = (one.loss(0, step).item() for one in made)

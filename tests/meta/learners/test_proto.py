@@ -7,8 +7,7 @@ import torch
 
 from concept_align.meta.data import Validation
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.proto import Affine, FewShot, Proto, ZeroShot, episode_loss
-from concept_align.meta.learners.proto_fit import ProtoFit
+from concept_align.meta.learners.proto import Affine, FewShot, Proto, ProtoFit, ZeroShot, episode_loss
 
 
 def naive_loss(points, labels, prototypes, valid):

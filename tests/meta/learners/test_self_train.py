@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.meta.ensemble import Ensemble
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.self_train import Descent, SelfTrain, SelfTrainAligner, told_right
-from concept_align.meta.temperature import temperature
+from concept_align.meta.learners.self_train import (
+    Descent,
+    Ensemble,
+    SelfTrain,
+    SelfTrainAligner,
+    all_correct,
+    temperature,
+)
 from concept_align.spaces.features import Features
 
 
@@ -146,7 +151,7 @@ def test_much_support_takes_no_more_steps_than_it_may():
         assert len(steps) == expected
 
 
-def test_learning_ends_as_long_again_after_all_support_words_are_told_right():
+def test_learning_ends_as_long_again_after_all_support_words_are_correct():
     generator = torch.Generator().manual_seed(0)
     y = torch.arange(100) % 2
     x = torch.randn(100, 3, generator=generator) + 6 * y.unsqueeze(1)
@@ -155,11 +160,11 @@ def test_learning_ends_as_long_again_after_all_support_words_are_told_right():
     for enough in (0.0, 1.0, 2.0):
         model = config.model(3, 2, 0).member(0)
         before = copy.deepcopy(model)
-        assert not told_right(model, x, y, valid)
+        assert not all_correct(model, x, y, valid)
         with counted_steps() as steps:
             Descent(3e-3, 100, 10, enough=enough).run(model, x, y, valid, 0, "test")
         taken.append(len(steps))
-        assert told_right(model, x, y, valid)
+        assert all_correct(model, x, y, valid)
         assert not torch.equal(model(x), before(x))
     assert taken[0] == 1000 and taken[2] == 2 * taken[1] < 1000
 

@@ -3,8 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from concept_align.meta.learners.shrink import Shrink, adapted, query_logits
-from concept_align.meta.learners.shrink_fit import ShrinkFit
+from concept_align.meta.learners.shrink import Shrink, ShrinkFit, adapted, query_logits
 
 
 def model(correction=0):
@@ -90,14 +89,14 @@ def test_tasks_in_a_batch_do_not_touch_each_other(shared):
             )
 
 
-def test_episodes_teach_the_beliefs_and_nothing_else(shared):
+def test_episodes_teach_the_prior_strengths_and_nothing_else(shared):
     config = Shrink(rank=4, hidden=8, dropout=0.0, episodes=4, episodes_per_step=4, shots=(5,))
     fit = ShrinkFit(config, shared, 0)
     fit.episodic()
     fit.loss(0, 0).backward()
     learned = {name for name, one in fit.model.named_parameters() if one.grad is not None}
     assert learned == {"log_kappa", "log_mass", "log_ridge", "log_raw", "log_sharpness"}
-    assert all(bool((belief.grad != 0).any()) for belief in fit.model.beliefs())
+    assert all(bool((strength.grad != 0).any()) for strength in fit.model.prior_strengths())
 
 
 def test_episodes_are_of_languages_that_f_was_not_trained_on(shared):
