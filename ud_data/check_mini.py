@@ -24,8 +24,8 @@ from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read
 from concept_align.treebanks.corpus import Corpus
 from concept_align.treebanks.discover import find
+from concept_align.treebanks.fetch import verify
 from concept_align.treebanks.registry import CODES, language
-from concept_align.treebanks.verify import verify
 
 FEW, SHARE = 5, 0.005  # a class with fewer words here and this share of the words there is too rare
 DISTINCT = 20  # universal relations, at least

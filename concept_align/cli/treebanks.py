@@ -123,7 +123,7 @@ def fetch(
 ) -> None:
     """Download a UD release, verify it, and unpack the treebanks of --langs (all: the 43 of the registry).
 
-    A download that broke off goes on when the command is run again. The archive stays in --out, so that
+    A download that broke off resumes when the command is run again. The archive stays in --out, so that
     more languages need no second download.
     """
     from dataclasses import asdict
@@ -134,18 +134,18 @@ def fetch(
     asked = None if whole else langs
     if dry_run:
         plan = fetching.plan(
-            release, out, url=url, sha256=sha256, unverified=unverified, langs=asked, force=force
+            out, asked, release=release, url=url, sha256=sha256, unverified=unverified, force=force
         )
         report = _plain({**asdict(plan), "downloaded": plan.archive.is_file()})
     else:
         with terminal() as progress:
-            result = fetching.fetch(
-                release,
+            result = fetching.fetch_treebanks(
                 out,
+                asked,
+                release=release,
                 url=url,
                 sha256=sha256,
                 unverified=unverified,
-                langs=asked,
                 offline=offline,
                 force=force,
                 progress=progress,
@@ -199,7 +199,7 @@ def verify(
     from ..errors import TreebankError
     from ..progress import terminal
     from ..treebanks import discover
-    from ..treebanks.verify import verify as check
+    from ..treebanks.fetch import verify as check
 
     files = discover.find(treebanks, langs, _list(splits), every=True)
     with terminal() as progress:
@@ -240,7 +240,7 @@ def stats(
     from ..progress import terminal
     from ..treebanks import discover
     from ..treebanks.conllu import read
-    from ..treebanks.statistics import statistics
+    from ..treebanks.counts import count
 
     if task not in ("upos", "relation"):
         raise UsageError(f"no counts of {task!r}", where="--task", remedy="use upos or relation")
@@ -250,7 +250,7 @@ def stats(
         bar = progress.bar("count", len(files), unit="files")
         for file in files:
             corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
-            rows.append(statistics(corpus))
+            rows.append(count(corpus))
             bar.advance()
     if json:
         emit_json([asdict(row) for row in rows])

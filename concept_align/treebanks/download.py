@@ -1,12 +1,11 @@
 """One file from the web, whole and verified, or not there.
 
-What has come so far waits in ``NAME.part`` and a broken transfer goes on there, by HTTP Range, if the
+What has come so far waits in ``NAME.part`` and a broken transfer resumes there, by HTTP Range, if the
 server says that it is still the same file (``If-Range`` with a strong ETag or the date); the SHA-256 is
 checked before the file takes its name. Only http and https are spoken, also after redirects, and never
 http where https was asked for.
 """
 
-import hashlib
 import http.client
 import json
 import re
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 
 from .. import atomic
 from ..errors import FetchError
+from ..hashing import sha256_file
 from ..progress import Progress, Silent
 
 TIMEOUT = 60.0  # seconds without a byte
@@ -30,63 +30,15 @@ LONGEST_WAIT = 60.0  # seconds between attempts
 MOST = 16 << 30  # bytes; the releases of 2022-2025 are about half a GiB
 _CHUNK = 1 << 20
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
+_ELSEWHERE = "give another address of the archive as url"
 
 
-class _Again(Exception):
+class _PassingError(Exception):
     """This attempt failed for a reason that may pass; ``wait`` is what the server asked for."""
 
     def __init__(self, why: str, wait: float = 0.0) -> None:
         self.wait = wait
         super().__init__(why)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    max_redirections = 5
-    max_repeats = 2
-
-    def redirect_request(
-        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> urllib.request.Request | None:
-        _check_scheme(newurl, asked=req.full_url)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _check_scheme(url: str, asked: str | None = None) -> None:
-    scheme = urlsplit(url).scheme.casefold()
-    if scheme not in ("http", "https"):
-        raise FetchError(
-            f"{url!r} is not an http or https address" + (", and the server sends us there" if asked else ""),
-            where=asked,
-            remedy="give another address with --url",
-        )
-    if asked and urlsplit(asked).scheme.casefold() == "https" and scheme == "http":
-        raise FetchError(
-            f"the server sends us from https to {url!r}, which anyone on the way can change",
-            where=asked,
-            remedy="give another address with --url",
-        )
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener without the handlers for file:, ftp: and data: that urllib adds of itself."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        urllib.request.UnknownHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _Redirects(),
-    ):
-        opener.add_handler(handler)
-    opener.addheaders = [("User-Agent", "concept-align")]
-    return opener
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass
@@ -110,9 +62,7 @@ class _Part:
             said = json.loads(self.notes.read_text())
         except (OSError, ValueError):
             return None
-        if not isinstance(said, dict) or said.get("url") != self.url:
-            return None
-        found = said.get("validator")
+        found = said.get("validator") if isinstance(said, dict) and said.get("url") == self.url else None
         return found if isinstance(found, str) else None
 
     def remember(self, headers: http.client.HTTPMessage) -> None:
@@ -137,32 +87,29 @@ def download(
     """Get ``url`` into ``target`` and return its SHA-256.
 
     ``sha256=None`` takes what comes. Tries again up to ``retries`` times in a row without a new byte,
-    waiting 1, 2, 4, ... seconds or as long as the server asks. Raises FetchError; a part that can be
-    gone on with is kept.
+    waiting 1, 2, 4, ... seconds or as long as the server asks. Raises FetchError; a part from which the
+    download can resume is kept.
     """
     target = Path(target)
     _check_scheme(url)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target.with_name(target.name + ".part"), url)
-    progress = progress or Silent()
     resumed = part.size > 0
-    _attempts(part, retries, sleep, progress)
-    found = sha256_of(part.path)
-    if sha256 and found != sha256.casefold() and resumed:
-        # The first half may be of another file: once more from the start.
-        part.forget()
-        _attempts(part, retries, sleep, progress)
-        found = sha256_of(part.path)
-    if sha256 and found != sha256.casefold():
-        part.forget()
-        raise FetchError(
-            f"the file is not the one expected: SHA-256 is {found}, not {sha256}",
-            where=url,
-            remedy="it was removed; try again, or give the right --url or --sha256",
-        )
-    part.path.replace(target)
-    part.forget()
-    return found
+    for last in (not resumed, True):
+        _attempts(part, retries, sleep, progress or Silent())
+        found = sha256_file(part.path)
+        if sha256 is None or found == sha256.casefold():
+            part.path.replace(target)
+            part.forget()
+            return found
+        part.forget()  # where it was resumed, its first half may be of another file: once more
+        if last:
+            break
+    raise FetchError(
+        f"the file is not the one expected: SHA-256 is {found}, not {sha256}",
+        where=url,
+        remedy="it was removed; try again, or give the correct url or sha256",
+    )
 
 
 def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progress: Progress) -> None:
@@ -172,13 +119,13 @@ def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progres
         try:
             _attempt(part, progress)
             return
-        except _Again as error:
+        except _PassingError as error:
             failed = 1 if part.size > before else failed + 1
             if failed > retries:
                 raise FetchError(
                     f"gave up after {failed} attempts: {error}",
                     where=part.url,
-                    remedy=f"run the same command again; {part.size:,} bytes are kept and it goes on there",
+                    remedy=f"fetch again: {part.size:,} bytes are kept, and the download resumes there",
                 ) from error
             wait = min(LONGEST_WAIT, max(error.wait, 2.0 ** (failed - 1)))
             progress.say(f"{error}; again in {wait:.0f} s")
@@ -186,7 +133,7 @@ def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progres
 
 
 def _attempt(part: _Part, progress: Progress) -> None:
-    """One request, until the file is whole. Raises _Again or FetchError."""
+    """One request, until the file is whole. Raises _PassingError or FetchError."""
     validator = part.validator() if part.size else None
     headers = {"Accept-Encoding": "identity"}
     if validator:
@@ -200,12 +147,11 @@ def _attempt(part: _Part, progress: Progress) -> None:
             _answer(error, part)
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
-            raise FetchError(
-                f"the server's certificate is not valid: {error.reason}", where=part.url
-            ) from error
-        raise _Again(f"no connection ({error.reason})") from error
+            why = f"the server's certificate is not valid: {error.reason}"
+            raise FetchError(why, where=part.url) from error
+        raise _PassingError(f"no connection ({error.reason})") from error
     except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
-        raise _Again(f"the connection broke ({error or type(error).__name__})") from error
+        raise _PassingError(f"the connection broke ({error or type(error).__name__})") from error
     except OSError as error:
         raise FetchError(f"cannot write: {error.strerror}", where=str(part.path)) from error
 
@@ -217,30 +163,29 @@ def _answer(error: urllib.error.HTTPError, part: _Part) -> None:
         if error.headers.get("Content-Range") == f"bytes */{part.size}":
             return
         part.forget()
-        raise _Again("the server has another file by now")
+        raise _PassingError("the server has another file by now")
     if error.code in _PASSING:
         asked = error.headers.get("Retry-After", "")
-        raise _Again(f"the server answers {error.code}", float(asked) if asked.isdigit() else 0.0)
+        raise _PassingError(f"the server answers {error.code}", float(asked) if asked.isdigit() else 0.0)
     why = " ".join(f"the server answers {error.code} ({error.reason})".split())
-    raise FetchError(why, where=part.url, remedy="give another address with --url") from error
+    raise FetchError(why, where=part.url, remedy=_ELSEWHERE) from error
 
 
 def _receive(response: Any, part: _Part, progress: Progress) -> None:
     length = response.headers.get("Content-Length", "")
-    left = int(length) if length.isdigit() else None
     start = 0
     if response.status == 206:
         match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         start = int(match[1]) if match else -1
         if start != part.size:
             part.forget()
-            raise _Again("the server sent another range than was asked for")
+            raise _PassingError("the server sent another range than was asked for")
     else:
         # In this order: what is remembered must never describe other bytes.
         part.forget()
         part.remember(response.headers)
-    whole = None if left is None else start + left
-    _check_room(part, whole)
+    whole = start + int(length) if length.isdigit() else None
+    _check_room(part, whole or 0)
     bar = progress.bar(f"download {part.path.stem}", whole, done=start, unit="bytes")
     with part.path.open("ab" if start else "wb") as file:
         while chunk := response.read(_CHUNK):
@@ -249,18 +194,49 @@ def _receive(response: Any, part: _Part, progress: Progress) -> None:
             if file.tell() > MOST:
                 raise FetchError(f"more than {MOST >> 30} GiB: this is no UD release", where=part.url)
     if whole is not None and part.size != whole:
-        raise _Again(f"the connection broke after {part.size:,} of {whole:,} bytes")
+        raise _PassingError(f"the connection broke after {part.size:,} of {whole:,} bytes")
 
 
-def _check_room(part: _Part, whole: int | None) -> None:
-    if whole is None:
-        return
+def _check_room(part: _Part, whole: int) -> None:
     if whole > MOST:
         raise FetchError(f"{whole:,} bytes: this is no UD release", where=part.url)
-    free = shutil.disk_usage(part.path.parent).free
-    if whole - part.size > free:
-        raise FetchError(
-            f"{whole - part.size:,} bytes are to come and {free:,} are free",
-            where=str(part.path.parent),
-            remedy="free space, or choose another --out",
-        )
+    free, missing = shutil.disk_usage(part.path.parent).free, whole - part.size
+    if missing > free:
+        what = f"{missing:,} bytes are to come and {free:,} are free"
+        remedy = "free space, or choose another out folder"
+        raise FetchError(what, where=str(part.path.parent), remedy=remedy)
+
+
+def _check_scheme(url: str, asked: str | None = None) -> None:
+    """Refuse an address that is not http(s), and a way from https to http."""
+    scheme = urlsplit(url).scheme.casefold()
+    if scheme not in ("http", "https"):
+        sent = ", and the server sends us there" if asked else ""
+        raise FetchError(f"{url!r} is not an http or https address{sent}", where=asked, remedy=_ELSEWHERE)
+    if asked and urlsplit(asked).scheme.casefold() == "https" and scheme == "http":
+        why = f"the server sends us from https to {url!r}, which anyone on the way can change"
+        raise FetchError(why, where=asked, remedy=_ELSEWHERE)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    max_redirections = 5
+    max_repeats = 2
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        _check_scheme(newurl, asked=req.full_url)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """An opener without the handlers for file:, ftp: and data: that urllib adds of itself."""
+    web = urllib.request
+    opener = web.OpenerDirector()
+    for handler in (
+        web.ProxyHandler, web.UnknownHandler, web.HTTPHandler, web.HTTPSHandler,
+        web.HTTPDefaultErrorHandler, web.HTTPErrorProcessor, _Redirects,
+    ):  # fmt: skip
+        opener.add_handler(handler())
+    opener.addheaders = [("User-Agent", "concept-align")]
+    return opener

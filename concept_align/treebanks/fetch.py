@@ -1,4 +1,4 @@
-"""Get a UD release: download, verify, unpack the treebanks that are wanted.
+"""Get a UD release: download, verify, unpack the treebanks that are wanted; verify what lies there.
 
 The archives are those of the LINDAT/CLARIAH-CZ repository (Zeman et al. 2022, Universal Dependencies
 2.10, http://hdl.handle.net/11234/1-4758). A release without a SHA-256 here needs one from the user, or
@@ -6,49 +6,37 @@ the word that it may be unverified.
 """
 
 import contextlib
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import atomic
-from ..errors import FetchError, UsageError
-from ..progress import Progress
+from ..errors import FetchError, TreebankError, UsageError
+from ..hashing import sha256_file
+from ..progress import Progress, Silent
+from ..reading import read_json
+from ..types import SPLITS
 from . import registry
-from .discover import SUFFIXES
-from .download import download, sha256_of
+from .conllu import read
+from .discover import SUFFIXES, TreebankFile
+from .download import download
 from .unpack import remove_leftovers, unpack
 
 MANIFEST = "MANIFEST.json"
 _ADDRESS = "https://lindat.mff.cuni.cz/repository/xmlui/bitstream/handle/11234/{handle}/{archive}"
+_HANDLES = {
+    "2.5": "1-3105", "2.6": "1-3226", "2.7": "1-3424", "2.8": "1-3687", "2.9": "1-4611", "2.10": "1-4758",
+    "2.11": "1-4923", "2.12": "1-5150", "2.13": "1-5287", "2.14": "1-5502", "2.15": "1-5787",
+    "2.16": "1-5901",
+}  # fmt: skip
+# SHA-256 of archives: only what is certain.
+_CHECKSUMS = {"2.10": "f6deca6ab803abdfa8dca911600f6bc5f214267e348acbd59fd4c4b88db14ea6"}
 
 
 @dataclass(frozen=True)
-class Release:
-    handle: str  # of the repository, after 11234/
-    sha256: str | None = None  # of the archive; only what is certain
-
-
-RELEASES: dict[str, Release] = {
-    "2.5": Release("1-3105"),
-    "2.6": Release("1-3226"),
-    "2.7": Release("1-3424"),
-    "2.8": Release("1-3687"),
-    "2.9": Release("1-4611"),
-    "2.10": Release("1-4758", "f6deca6ab803abdfa8dca911600f6bc5f214267e348acbd59fd4c4b88db14ea6"),
-    "2.11": Release("1-4923"),
-    "2.12": Release("1-5150"),
-    "2.13": Release("1-5287"),
-    "2.14": Release("1-5502"),
-    "2.15": Release("1-5787"),
-    "2.16": Release("1-5901"),
-}
-
-
-@dataclass(frozen=True)
-class Fetched:
+class FetchReport:
     """What is under ``folder`` now; treebanks by name."""
 
     release: str
@@ -62,172 +50,242 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchPlan:
     """What a fetch would do."""
 
+    release: str
+    folder: Path
     url: str
     archive: Path
     sha256: str | None  # expected; None: unverified
     wanted: frozenset[str] | None  # None: all treebanks of the release
+    force: bool
     complete: bool  # everything wanted is there already
 
 
 def plan(
-    release: str = "2.10",
-    into: str | Path = ".",
+    out: str | Path = "ud",
+    langs: str | Sequence[str] | None = "all",
     *,
+    release: str = "2.10",
     url: str | None = None,
     sha256: str | None = None,
     unverified: bool = False,
-    langs: str | None = None,
     force: bool = False,
-) -> Plan:
-    """Check what is asked, without network or disk writes. Raises UsageError."""
-    into = Path(into)
-    known = RELEASES.get(release)
-    if not re.fullmatch(r"\d+\.\d+", release) or (known is None and url is None):
-        raise UsageError(
-            f"unknown release {release!r}",
-            where="--release",
-            remedy=f"known are: {' '.join(RELEASES)}; for another give --url and --sha256",
-        )
+) -> FetchPlan:
+    """Check what :func:`fetch_treebanks` is asked for, without network or disk writes. Raises UsageError."""
+    out = Path(out)
+    if not re.fullmatch(r"\d+\.\d+", release) or (release not in _HANDLES and url is None):
+        remedy = f"known are: {' '.join(_HANDLES)}; for another give url and sha256"
+        raise UsageError(f"unknown release {release!r}", option="release", remedy=remedy)
     if sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", sha256):
-        raise UsageError("not a SHA-256 (64 hexadecimal digits)", where="--sha256")
+        raise UsageError("not a SHA-256 (64 hexadecimal digits)", option="sha256")
     if sha256 and unverified:
-        raise UsageError("--sha256 and --unverified contradict each other")
-    expected = None if unverified else (sha256 or (known.sha256 if known else None))
+        raise UsageError("sha256 and unverified contradict each other", option="unverified")
+    expected = None if unverified else sha256 or _CHECKSUMS.get(release)
     if expected is None and not unverified:
         raise UsageError(
             f"no SHA-256 is known here for UD {release}",
-            where="--release",
-            remedy="give it with --sha256, or take what comes with --unverified: its SHA-256 is then printed",
+            option="sha256",
+            remedy="give it, or take what comes as unverified: its SHA-256 is then printed",
         )
     name = f"ud-treebanks-v{release}.tgz"
-    if url is None and known:
-        url = _ADDRESS.format(handle=known.handle, archive=name)
-    wanted = None if langs is None else frozenset(_treebanks(langs))
-    complete = not force and wanted is not None and all((into / treebank).is_dir() for treebank in wanted)
-    return Plan(str(url), into / name, expected, wanted, complete)
+    if url is None:
+        url = _ADDRESS.format(handle=_HANDLES[release], archive=name)
+    wanted = None
+    if langs is not None:
+        names = registry.select(langs)
+        wanted = frozenset(registry.language(x).treebank if x in registry.CODES else x for x in names)
+    complete = not force and wanted is not None and all((out / treebank).is_dir() for treebank in wanted)
+    return FetchPlan(release, out, url, out / name, expected, wanted, force, complete)
 
 
-def fetch(
-    release: str = "2.10",
-    into: str | Path = ".",
+def fetch_treebanks(
+    out: str | Path = "ud",
+    langs: str | Sequence[str] | None = "all",
     *,
+    release: str = "2.10",
     url: str | None = None,
     sha256: str | None = None,
     unverified: bool = False,
-    langs: str | None = None,
     offline: bool = False,
     force: bool = False,
     progress: Progress | None = None,
-) -> Fetched:
-    """Put the treebanks of UD ``release`` that ``langs`` asks for (None: all) under ``into``.
+) -> FetchReport:
+    """Download a release of Universal Dependencies, verify it, and unpack the treebanks that are wanted.
 
-    ``url`` is another address of the same archive, ``sha256`` what it must be. The archive is kept as
-    ``into/ud-treebanks-vRELEASE.tgz``, so that more languages need no second download; ``offline`` uses
-    only that file. Checksums of the files written are added to ``into/MANIFEST.json``. Raises UsageError
-    for what is asked wrongly and FetchError for what goes wrong; no treebank is ever there by half.
+    Args:
+        out: folder for the ``UD_*`` folders. The archive (about half a GiB) is kept there, so that more
+            languages need no second download, and a download that broke off resumes.
+        langs: languages or treebanks as in :func:`~concept_align.treebanks.registry.select`; ``"all"``:
+            the 43 of the registry; None: every treebank of the release.
+        release: ``"2.5"`` to ``"2.16"``; another needs ``url`` and ``sha256``.
+        url: another address of the same archive (http or https; tar.gz, tar.xz).
+        sha256: what the archive must be, where it is not known here.
+        unverified: take the archive as it comes.
+        offline: use only the archive that lies in ``out``.
+        force: replace treebanks that are there already.
+        progress: what shows how far it is.
+
+    Returns:
+        What was written, what was there before, and what the release does not have. Checksums of the
+        files written are added to ``out/MANIFEST.json``.
+
+    Raises:
+        UsageError: for what is asked wrongly.
+        FetchError: for what goes wrong; no treebank is ever there by half.
+
+    Example:
+        >>> fetch_treebanks("ud", ["en", "de"])  # doctest: +SKIP
     """
-    into = Path(into)
-    todo = plan(release, into, url=url, sha256=sha256, unverified=unverified, langs=langs, force=force)
-    if todo.complete and todo.wanted is not None:
-        return Fetched(release, into, (), tuple(sorted(todo.wanted)), (), None, None, False)
-    with _alone(into):
-        remove_leftovers(into)
-        found = _archive(todo, offline, progress)
-        wanted = todo.wanted
-        result = unpack(
-            todo.archive,
-            into,
-            wanted=None if wanted is None else wanted.__contains__,
-            force=force,
-            progress=progress,
-        )
-        _record(into, release, found, result.written)
-    missing = tuple(sorted((wanted or frozenset()) - set(result.seen)))
+    asked = plan(out, langs, release=release, url=url, sha256=sha256, unverified=unverified, force=force)
+    folder, wanted = asked.folder, asked.wanted
+    if asked.complete and wanted is not None:
+        return FetchReport(release, folder, (), tuple(sorted(wanted)), (), None, None, False)
+    with _alone(folder):
+        remove_leftovers(folder)
+        found = _archive(asked, offline, progress)
+        among = None if wanted is None else wanted.__contains__
+        result = unpack(asked.archive, folder, wanted=among, force=force, progress=progress)
+        _record(folder, release, found, result.written)
     if not result.written and not result.present:
         raise FetchError(
             "none of the treebanks asked for is in the archive",
-            where=str(todo.archive),
+            where=str(asked.archive),
             remedy=f"it has {len(result.seen)} treebanks: {', '.join(result.seen[:8])} ...",
         )
-    return Fetched(
-        release, into, result.written, result.present, missing, todo.archive, found, todo.sha256 is not None
-    )
+    missing = tuple(sorted((wanted or frozenset()) - set(result.seen)))
+    counts = (result.written, result.present, missing)
+    return FetchReport(release, folder, *counts, asked.archive, found, asked.sha256 is not None)
 
 
-def _treebanks(langs: str) -> list[str]:
-    return [registry.language(x).treebank if x in registry.CODES else x for x in registry.select(langs)]
-
-
-def _archive(todo: Plan, offline: bool, progress: Progress | None) -> str:
+def _archive(asked: FetchPlan, offline: bool, progress: Progress | None) -> str:
     """The archive at its place, verified; its SHA-256."""
-    if todo.archive.is_file():
-        found = sha256_of(todo.archive)
-        if todo.sha256 in (None, found):
+    if asked.archive.is_file():
+        found = sha256_file(asked.archive)
+        if asked.sha256 in (None, found):
             return found
         if offline:
             raise FetchError(
-                f"the archive is not the one expected: SHA-256 is {found}, not {todo.sha256}",
-                where=str(todo.archive),
-                remedy="remove it and fetch without --offline, or give the right --sha256",
+                f"the archive is not the one expected: SHA-256 is {found}, not {asked.sha256}",
+                where=str(asked.archive),
+                remedy="remove it and fetch again, not offline, or give the correct sha256",
             )
-        todo.archive.unlink()
+        asked.archive.unlink()
     if offline:
         raise FetchError(
-            "there is no archive here, and --offline forbids to get it",
-            where=str(todo.archive),
-            remedy=f"fetch without --offline, or put {todo.url} there yourself",
+            "there is no archive here, and offline it cannot be got",
+            where=str(asked.archive),
+            remedy=f"fetch again, not offline, or put {asked.url} there yourself",
         )
-    return download(todo.url, todo.archive, sha256=todo.sha256, progress=progress)
-
-
-def _record(into: Path, release: str, archive: str, treebanks: tuple[str, ...]) -> None:
-    """Add the checksums of ``treebanks`` to the folder's manifest."""
-    manifest = read_manifest(into) or {"treebanks": {}}
-    manifest.setdefault("release", f"UD v{release}")
-    for name in treebanks:
-        files = {
-            file.name: {"sha256": sha256_of(file)}
-            for file in sorted((into / name).iterdir())
-            if file.name.endswith(SUFFIXES)
-        }
-        manifest["treebanks"][name] = {"release": release, "archive_sha256": archive, "files": files}
-    if treebanks:
-        atomic.write_json(into / MANIFEST, manifest)
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The MANIFEST.json of a folder of treebanks, None where there is none. Raises FetchError."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    try:
-        manifest = json.loads(path.read_text())
-        if not all(isinstance(entry["files"], dict) for entry in manifest["treebanks"].values()):
-            raise ValueError("files must be an object")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise FetchError(
-            f"not a manifest of treebanks ({error!r})", where=str(path), remedy="remove it or move it away"
-        ) from error
-    return dict(manifest)
+    return download(asked.url, asked.archive, sha256=asked.sha256, progress=progress)
 
 
 @contextlib.contextmanager
-def _alone(into: Path) -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
     """Two fetches into one folder would write the same files; the second is refused."""
-    into.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl
     except ImportError:  # not on Windows
         yield
         return
-    with (into / ".fetch.lock").open("w") as lock:
+    with (folder / ".fetch.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise FetchError(
-                "another fetch is at work in this folder", where=str(into), remedy="wait for it to end"
+                "another fetch is at work in this folder", where=str(folder), remedy="wait for it to end"
             ) from error
         yield
+
+
+# --- the manifest, and what lies there against it ---
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The MANIFEST.json of a folder of treebanks, None where there is none. Raises FetchError."""
+    path, remedy = folder / MANIFEST, "remove it or move it away"
+    if not path.is_file():
+        return None
+    manifest = read_json(path, error=FetchError, remedy=remedy)
+    try:
+        if not all(isinstance(entry["files"], dict) for entry in manifest["treebanks"].values()):
+            raise ValueError("files must be an object")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        what = f"not a manifest of treebanks ({error!r})"
+        raise FetchError(what, where=str(path), remedy=remedy) from error
+    return dict(manifest)
+
+
+def _record(folder: Path, release: str, archive: str, treebanks: tuple[str, ...]) -> None:
+    """Add the checksums of ``treebanks`` to the folder's manifest."""
+    manifest = read_manifest(folder) or {"treebanks": {}}
+    manifest.setdefault("release", f"UD v{release}")
+    for name in treebanks:
+        files = [file for file in sorted((folder / name).iterdir()) if file.name.endswith(SUFFIXES)]
+        sums = {file.name: {"sha256": sha256_file(file)} for file in files}
+        manifest["treebanks"][name] = {"release": release, "archive_sha256": archive, "files": sums}
+    if treebanks:
+        atomic.write_json(folder / MANIFEST, manifest)
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What was found out about one file."""
+
+    treebank: str
+    language: str
+    split: str
+    path: Path
+    sentences: int | None  # None: not readable
+    words: int | None
+    listed: bool  # in the manifest, so that its bytes were compared
+    problems: tuple[str, ...]
+
+
+def verify(
+    files: Sequence[TreebankFile], *, splits: Sequence[str] = SPLITS, progress: Progress | None = None
+) -> list[FileCheck]:
+    """Read every file, and compare it with the MANIFEST.json beside its treebank's folder, if there is one.
+
+    A file that the manifest names for one of these treebanks and ``splits`` and that is not there is a
+    problem too. Raises FetchError for a manifest that cannot be read; all else is in the results.
+    """
+    bar = (progress or Silent()).bar("verify", len(files), unit="files")
+    folders = {file.path.absolute().parent: file for file in files}
+    manifests = {above: read_manifest(above) or {"treebanks": {}} for above in {f.parent for f in folders}}
+    listed = {
+        folder: manifests[folder.parent]["treebanks"].get(folder.name, {}).get("files", {})
+        for folder in folders
+    }
+    checks = []
+    for file in files:
+        checks.append(_check(file, listed[file.path.absolute().parent].get(file.path.name)))
+        bar.advance()
+    for folder, file in folders.items():
+        for name in listed[folder]:
+            split = next((split for split in splits if f"-ud-{split}" in name), None)
+            if split and not (folder / name).exists():
+                problem, place = (f"missing: {MANIFEST} lists it",), folder / name
+                missing = FileCheck(file.treebank, file.language, split, place, None, None, True, problem)
+                checks.append(missing)
+    return checks
+
+
+def _check(file: TreebankFile, listed: dict[str, Any] | None) -> FileCheck:
+    problems = []
+    sentences = words = None
+    try:
+        corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
+        sentences, words = corpus.sents, corpus.words
+    except TreebankError as error:
+        problems.append(f"{error.where}: {error.message}" if error.where else error.message)
+    if listed is not None:
+        if "sha256" in listed and sha256_file(file.path) != listed["sha256"]:
+            problems.append(f"not the file in {MANIFEST}: another SHA-256")
+        for name, found in (("sentences", sentences), ("words", words)):
+            if found is not None and listed.get(name, found) != found:
+                problems.append(f"{found:,} {name}, {listed[name]:,} in {MANIFEST}")
+    names = (file.treebank, file.language, file.split)
+    return FileCheck(*names, file.path, sentences, words, listed is not None, tuple(problems))

@@ -12,8 +12,7 @@ import pytest
 
 from concept_align.errors import FetchError
 from concept_align.treebanks import unpack as module
-from concept_align.treebanks.archive import Limits
-from concept_align.treebanks.unpack import remove_leftovers, unpack
+from concept_align.treebanks.unpack import Limits, remove_leftovers, unpack
 
 TOP = "ud-treebanks-v2.10"
 
@@ -78,6 +77,9 @@ def test_mode_bits_of_the_archive_are_not_taken_over(archive, tmp_path):
     unpack(archive(*GOOD), tmp_path / "ud")
     mode = (tmp_path / "ud/UD_B-Y/b_y-ud-test.conllu").stat().st_mode
     assert not mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IXUSR | stat.S_IWOTH)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert (tmp_path / "ud/UD_A-X").stat().st_mode == plain.stat().st_mode
 
 
 def test_only_what_is_wanted_is_written(archive, tmp_path):
@@ -193,11 +195,11 @@ from concept_align.treebanks import unpack as module
 
 calls, original = [], module._write
 
-def write(tar, member, target):
-    calls.append(target)
+def write(tar, member, into):
+    calls.append(member)
     if len(calls) > 3:
         os._exit(9)
-    original(tar, member, target)
+    original(tar, member, into)
 
 module._write = write
 module.unpack(sys.argv[1], sys.argv[2])

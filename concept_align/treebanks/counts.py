@@ -11,7 +11,7 @@ from .corpus import Corpus
 
 
 @dataclass(frozen=True)
-class Statistics:
+class TreebankCounts:
     """One split of one treebank. Counts of concepts are of words, most frequent first."""
 
     treebank: str
@@ -27,9 +27,9 @@ class Statistics:
     relations: dict[str, int]
 
 
-def statistics(corpus: Corpus) -> Statistics:
+def count(corpus: Corpus) -> TreebankCounts:
     """Count ``corpus``. Words without a label are in no concept's count."""
-    return Statistics(
+    return TreebankCounts(
         treebank=corpus.source.treebank,
         language=corpus.source.language,
         split=corpus.source.split,
