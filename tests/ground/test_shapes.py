@@ -1,12 +1,14 @@
 """Annotated shapes and dtypes are checked under test, and nothing else is."""
 
 import importlib
+import os
 import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import shapes
 import torch
@@ -78,3 +80,17 @@ def test_what_is_not_an_array_is_not_checked(annotated: ModuleType) -> None:
 def test_checked_classes_can_be_pickled(annotated: ModuleType) -> None:
     space = pickle.loads(pickle.dumps(annotated.Space.of(torch.ones(2, 2))))
     assert space.prototypes.shape == (2, 2)
+
+
+@pytest.mark.skipif(
+    os.environ.get("CONCEPT_ALIGN_SHAPES") == "0", reason="turned off by CONCEPT_ALIGN_SHAPES"
+)
+def test_the_package_refuses_features_of_a_wrong_shape_under_test() -> None:
+    from concept_align.spaces.features import Features
+
+    offsets = np.array([0, 3])
+    assert Features("en", ("A",), torch.ones(3, 4), torch.zeros(3, dtype=torch.int64), offsets).dim == 4
+    with pytest.raises(TypeCheckError):
+        Features("en", ("A",), torch.ones(3, 4), torch.zeros(2, dtype=torch.int64), offsets)
+    with pytest.raises(TypeCheckError):
+        Features("en", ("A",), torch.ones(3), torch.zeros(3, dtype=torch.int64), offsets)

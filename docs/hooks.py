@@ -1,0 +1,105 @@
+"""What the pages take from the code when the site is built: the command line's help and the public names."""
+
+import re
+from typing import Any
+
+import griffe
+
+ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):`~?\.*")
+
+BLOCK = """
+::: {path}
+    options:
+      heading: ca.{name}
+      toc_label: ca.{name}
+      heading_level: 3
+      show_root_heading: true
+      show_root_toc_entry: true
+"""
+
+
+class Docstrings(griffe.Extension):
+    """Docstrings as Markdown: examples fenced, cross references as code."""
+
+    def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
+        if obj.docstring:
+            obj.docstring.value = markdown(obj.docstring.value)
+
+
+def markdown(docstring: str) -> str:
+    """``docstring`` with ``>>>`` examples in fences, without roles and doctest's directives."""
+    lines, fenced, indent = [], False, 0
+    for line in ROLE.sub("`", docstring).splitlines():
+        example = line.lstrip().startswith(">>>")
+        if example and not fenced:
+            lines, indent = [*lines, "", "```pycon"], len(line) - len(line.lstrip())
+        elif fenced and not line.strip():
+            lines.append("```")
+        fenced = example or (fenced and bool(line.strip()))
+        line = re.sub(r" *# doctest:.*", "", line[indent:]) if fenced else line
+        lines.append("**Example**" if line.strip() in ("Example:", "Examples:") else line)
+    return "\n".join([*lines, "```"] if fenced else lines)
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Fill the pages that are made from the code."""
+    made = {"commands.md": command_line, "reference.md": reference}.get(page.file.src_uri)
+    return f"{markdown}\n{made()}" if made else markdown
+
+
+def reference() -> str:
+    """A heading and a mkdocstrings block for every public name, verbs first."""
+    import concept_align
+
+    names = [name for name in getattr(concept_align, "__all__", ()) if not name.startswith("_")]
+    verbs = [name for name in names if not name[0].isupper()]
+    parts = []
+    for title, chosen in (("Functions", verbs), ("Classes", [name for name in names if name[0].isupper()])):
+        parts.append(f"\n## {title}\n")
+        for name in chosen:
+            thing = getattr(concept_align, name)
+            parts.append(BLOCK.format(name=name, path=f"{thing.__module__}.{thing.__qualname__}"))
+    return "\n".join(parts)
+
+
+def command_line() -> str:
+    """Every command with its help and a table of its options."""
+    from typer.main import get_command
+
+    from concept_align.cli import app
+
+    return "\n".join(_command("concept-align", get_command(app)))
+
+
+def _command(path: str, command: Any) -> list[str]:
+    parts = [f"\n## `{path}`\n", _text(command.help or ""), ""]
+    shown = [option for option in command.params if not getattr(option, "hidden", False)]
+    options = [
+        option for option in shown if option.name not in ("help", "install_completion", "show_completion")
+    ]
+    if options:
+        parts += ["| option | default | meaning |", "|---|---|---|", *map(_option, options)]
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        parts += _command(f"{path} {name}", inner)
+    return parts
+
+
+def _option(option: Any) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in [*option.opts, *option.secondary_opts])
+    default = option.default
+    if option.required:
+        shown = "required"
+    elif default is None or callable(default) or default in ((), []):
+        shown = ""
+    else:
+        shown = (
+            {True: "yes", False: "no"}.get(default, str(default))
+            if isinstance(default, bool)
+            else str(default)
+        )
+    return f"| {flags} | {_text(shown)} | {_text(getattr(option, 'help', '') or '')} |"
+
+
+def _text(help: str) -> str:
+    paragraphs = [" ".join(part.split()) for part in help.replace("\b", "").split("\n\n")]
+    return "\n\n".join(paragraphs).replace("|", "\\|").replace("<", "&lt;")
