@@ -4,4 +4,4 @@ Importing the package does nothing: no configuration is read, no folder made, no
 touched. The rooms and what each is for are described in ``docs/architecture.md``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

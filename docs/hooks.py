@@ -36,8 +36,8 @@ def markdown(docstring: str) -> str:
         elif fenced and not line.strip():
             lines.append("```")
         fenced = example or (fenced and bool(line.strip()))
-        line = re.sub(r" *# doctest:.*", "", line[indent:]) if fenced else line
-        lines.append("**Example**" if line.strip() in ("Example:", "Examples:") else line)
+        shown = re.sub(r" *# doctest:.*", "", line[indent:]) if fenced else line
+        lines.append("**Example**" if shown.strip() in ("Example:", "Examples:") else shown)
     return "\n".join([*lines, "```"] if fenced else lines)
 
 
@@ -66,38 +66,36 @@ def command_line() -> str:
     """Every command with its help and a table of its options."""
     from typer.main import get_command
 
-    from concept_align.cli import app
+    from concept_align.cli.commands import app
 
     return "\n".join(_command("concept-align", get_command(app)))
 
 
 def _command(path: str, command: Any) -> list[str]:
+    from concept_align.cli.from_config import made
+
+    command = made(command)
     parts = [f"\n## `{path}`\n", _text(command.help or ""), ""]
-    shown = [option for option in command.params if not getattr(option, "hidden", False)]
     options = [
-        option for option in shown if option.name not in ("help", "install_completion", "show_completion")
+        option for option in command.params if option.name != "help" and not getattr(option, "hidden", False)
     ]
     if options:
         parts += ["| option | default | meaning |", "|---|---|---|", *map(_option, options)]
-    for name, inner in sorted(getattr(command, "commands", {}).items()):
+    for name, inner in getattr(command, "commands", {}).items():
         parts += _command(f"{path} {name}", inner)
     return parts
 
 
 def _option(option: Any) -> str:
     flags = ", ".join(f"`{flag}`" for flag in [*option.opts, *option.secondary_opts])
-    default = option.default
-    if option.required:
-        shown = "required"
-    elif default is None or callable(default) or default in ((), []):
-        shown = ""
-    else:
-        shown = (
-            {True: "yes", False: "no"}.get(default, str(default))
-            if isinstance(default, bool)
-            else str(default)
-        )
-    return f"| {flags} | {_text(shown)} | {_text(getattr(option, 'help', '') or '')} |"
+    help = " ".join((getattr(option, "help", "") or "").split())
+    meaning, _, rest = (
+        help.partition(" [default: ") if " [default: " in help else help.partition(" [required")
+    )
+    default = "required" if option.required or help.endswith("[required]") else rest.rstrip("]")
+    if not default and option.default not in (None, False, "", (), []) and not callable(option.default):
+        default = str(option.default)
+    return f"| {flags} | {_text(default)} | {_text(meaning)} |"
 
 
 def _text(help: str) -> str:
