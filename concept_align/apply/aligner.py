@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ..errors import LearningError, TreebankError, UsageError
-from ..evaluation.trained import Trained, read_trained
+from ..evaluation.aligners import SavedAligner, read_aligner
 from ..extraction import BATCH_PIECES, Held, hold
 from ..meta.learners.base import Aligner
 from ..meta.reference import read_reference
@@ -37,7 +37,7 @@ class TextAligner:
     def __init__(
         self,
         aligner: Aligner,
-        trained: Trained,
+        trained: SavedAligner,
         model: LanguageModel,
         expected: Standardiser | None,
         *,
@@ -48,7 +48,7 @@ class TextAligner:
         self.aligner, self.trained, self.model, self.expected = aligner, trained, model, expected
         self.task = task_of(trained)
         self.batch_pieces, self.progress = batch_pieces, progress
-        if trained.represented.standardise == "global" and expected is None:
+        if trained.features.standardise == "global" and expected is None:
             raise LearningError(
                 "the folder does not hold the mean and scale that all languages are standardised by",
                 where=str(trained.folder),
@@ -71,7 +71,7 @@ class TextAligner:
         ``model`` says where that model is, if not where it was, or is the model, loaded. Raises LearningError
         for a folder that holds no aligner, ModelError for a model that is not there or another one.
         """
-        trained = read_trained(folder)
+        trained = read_aligner(folder)
         aligner, expected = trained.load(), read_reference(folder)
         if model is None or isinstance(model, str | Path):
             model = load_recorded(trained, model, device=device, offline=offline)
@@ -117,7 +117,7 @@ class TextAligner:
                 self.model,
                 corpus,
                 self.trained.recipe,
-                self.trained.represented.layers,
+                self.trained.features.layers,
                 max_words=WITHOUT_LIMIT,
                 batch_pieces=self.batch_pieces,
                 progress=self.progress,
@@ -132,7 +132,7 @@ class TextAligner:
 
     def features(self, held: Held, annotations: Annotations, standardiser: Standardiser | None) -> Features:
         """The items of ``annotations``, which are those of ``held`` or ask for more of its words."""
-        how = self.trained.represented
+        how = self.trained.features
         found = represent_layers(
             held.layers,
             annotations,
@@ -140,13 +140,13 @@ class TextAligner:
             root=how.root,
             mwt=how.mwt,
             standardiser=standardiser,
-            beside=[how.layers.index(layer) for layer in how.beside],
+            beside=[how.layers.index(layer) for layer in how.context_layers],
         )
         return Features(held.corpus.source.language, self.concepts, found.x, found.y, found.offsets)
 
     def standardiser(self, *texts: Held) -> tuple[Standardiser | None, list[str]]:
         """Mean and scale of the language of ``texts``, and what is to be said about them."""
-        kind = self.trained.represented.standardise
+        kind = self.trained.features.standardise
         if kind != "language":
             return (None if kind == "none" else self.expected), []
         words = sum(held.annotations.words for held in texts)
@@ -163,7 +163,7 @@ class TextAligner:
         return shrunk(own, self.expected, ENOUGH_WORDS), [f"{few}, {lean}"]
 
 
-def task_of(trained: Trained) -> Task:
+def task_of(trained: SavedAligner) -> Task:
     """What an aligner tells apart."""
-    name = trained.represented.task
+    name = trained.features.task
     return Task(name, trained.concepts) if trained.concepts is not None else parse_task(name)

@@ -33,7 +33,7 @@ class TextClassifier:
         self.aligner, self._support, self._unlabelled = aligner, support, unlabelled
         self._valid, self._seed = valid, seed
         self._kept: tuple[Classifier, Standardiser | None, list[str]] | None = None
-        by_text = aligner.trained.represented.standardise == "language" or aligner.aligner.transductive
+        by_text = aligner.trained.features.standardise == "language" or aligner.aligner.transductive
         if unlabelled is not None or not by_text:
             self._kept = self._adapted(None)
 
@@ -44,7 +44,7 @@ class TextClassifier:
             require_heads(corpus)
         held = self.aligner.states(corpus, "text")
         classifier, standardiser, notes = self._kept or self._adapted(held)
-        annotations, how = asked(held.annotations, task), self.aligner.trained.represented
+        annotations, how = asked(held.annotations, task), self.aligner.trained.features
         rows = _places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)
         codes = np.full(corpus.words, -1, np.int64)
         scores = torch.full((corpus.words, len(task.concepts)), torch.nan)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..errors import ModelError
-from ..evaluation.trained import Trained
+from ..evaluation.aligners import SavedAligner
 from ..extraction import make_recipe
 from ..models.load import load
 from ..models.protocol import LanguageModel
@@ -11,7 +11,7 @@ from ..models.shipped import NAMES
 
 
 def load_recorded(
-    trained: Trained, name: str | Path | None = None, *, device: str = "auto", offline: bool = False
+    trained: SavedAligner, name: str | Path | None = None, *, device: str = "auto", offline: bool = False
 ) -> LanguageModel:
     """The model of ``trained``'s recipe, from ``name`` where it is not to be found under its own.
 
@@ -32,7 +32,7 @@ def load_recorded(
     return model
 
 
-def check_recorded(trained: Trained, model: LanguageModel) -> None:
+def check_recorded(trained: SavedAligner, model: LanguageModel) -> None:
     """ModelError, naming what differs, unless ``model`` makes the states that ``trained`` learned from."""
     recipe = trained.recipe
     found = make_recipe(

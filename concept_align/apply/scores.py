@@ -6,9 +6,8 @@ import pandas as pd
 
 from .. import atomic
 from ..errors import LearningError, UsageError
+from ..evaluation.aligners import SavedAligner, read_aligner
 from ..evaluation.results import read
-from ..evaluation.trained import Trained, read_trained
-from ..layers import side_by_side
 from ..meta.card import CARD, SCORES, is_ours
 
 
@@ -20,7 +19,7 @@ def add_scores(folder: str | Path, results: str | Path, *, name: str | None = No
     folder's name) in place of the learner. Raises UsageError where there are none, LearningError for a folder
     without a card.
     """
-    trained, path = read_trained(folder), Path(folder) / CARD
+    trained, path = read_aligner(folder), Path(folder) / CARD
     if not is_ours(path):
         raise LearningError("no card of ours", where=str(path), remedy="run meta-train again, with --force")
     # By its folder it is called where several aligners of one learner were tested together.
@@ -28,7 +27,7 @@ def add_scores(folder: str | Path, results: str | Path, *, name: str | None = No
     rows = _of(trained, read(results), names)
     if rows.empty:
         raise UsageError(
-            f"no accuracy of this aligner ({trained.learner}, {trained.represented.task})",
+            f"no accuracy of this aligner ({trained.learner}, {trained.features.task})",
             where=str(results),
             remedy="give the results of `concept-align evaluate --aligner` with this folder",
         )
@@ -38,18 +37,18 @@ def add_scores(folder: str | Path, results: str | Path, *, name: str | None = No
     atomic.write_text(path, before + SCORES[0] + _section(rows) + SCORES[1] + after)
 
 
-def _of(trained: Trained, frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
-    how = trained.represented
+def _of(trained: SavedAligner, frame: pd.DataFrame, names: set[str]) -> pd.DataFrame:
+    how = trained.features
     same = {
         "revision": trained.recipe.revision,
         "task": how.task,
-        "source": how.source,
+        "source": trained.source,
         "metric": "accuracy",
         "draw": -1,
     }
     for column, value in same.items():
         frame = frame[frame[column] == value]
-    layer = side_by_side(how.layers, how.beside)  # among others, where representations were compared
+    layer = how.layer_name  # among others, where representations were compared
     ours = frame["layer"].map(lambda named: layer in named.split(" | ")).astype(bool)
     return frame[ours & frame["learner"].isin(names)]
 

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import UsageError
-from ..evaluation.trained import read_trained
+from ..evaluation.aligners import read_aligner
 from ..meta.languages import branches_of
 from ..meta.learners import registry
 from ..meta.learners.base import Aligner, TrainingData
@@ -104,7 +104,7 @@ class ConceptClassifier(ClassifierMixin, BaseEstimator):
                     remedy="give concepts=, in the order of its training; or the aligner's folder",
                 )
             return self.aligner, tuple(self.concepts)
-        trained = read_trained(self.aligner)
+        trained = read_aligner(self.aligner)
         return trained.load(), tuple(self.concepts or task_of(trained).concepts)
 
 

@@ -59,11 +59,11 @@ def classify(
     from ..apply import TextAligner
     from ..apply.aligner import task_of
     from ..apply.text import read, read_labelled
-    from ..evaluation.trained import read_trained
+    from ..evaluation.aligners import read_aligner
     from ..progress import terminal
 
     # What is cheap to get wrong is looked at before the model is loaded.
-    task = task_of(read_trained(aligner))
+    task = task_of(read_aligner(aligner))
     corpus = _input(text, task, pretokenised)
     labelled = None if support is None else read_labelled(support, task)
     more = None if unlabelled is None else read(unlabelled, pretokenised=pretokenised)

@@ -1,18 +1,17 @@
 """``concept-align evaluate``: test saved aligners in languages they have not seen."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
-from .output import emit_json, emit_table, fitting, say, say_title
+from .output import emit_json, emit_table, fitting, records, say, say_title
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..evaluation.campaign import Campaign
-    from ..evaluation.protocol import Protocol
+    from ..evaluation.evaluate import EvaluationPlan
 
 
 def evaluate(
@@ -83,56 +82,39 @@ def evaluate(
     """
     import shutil
 
-    from ..errors import UsageError
-    from ..evaluation.campaign import evaluate_saved, plan
-    from ..evaluation.protocol import Protocol
-    from ..evaluation.results import combine, table
-    from ..evaluation.seeds import read_all
+    from ..config import from_mapping
+    from ..evaluation.aligners import read_aligners
+    from ..evaluation.evaluate import plan_evaluation, run_evaluation
+    from ..evaluation.protocol import EvaluateConfig
     from ..progress import terminal
-    from ..report.write import comparisons_frame, notices_of, write_evaluation
+    from ..report.write import write_evaluation
     from ..store import Store
 
-    try:
-        numbers = tuple(int(part) for part in shots.split(","))
-    except ValueError as error:
-        raise UsageError(f"{shots!r} are not numbers", where="--shots", remedy="say 0,1,5,10") from error
-    protocol = Protocol(
-        shots=numbers,
-        draws=draws,
-        seed=seed,
-        smoothing=smoothing,
-        valid=valid,  # type: ignore[arg-type]
-        short=short,  # type: ignore[arg-type]
-        bootstrap=bootstrap,
-    )
-    campaign = plan(
-        read_all(aligner),
-        Store.open(store),
-        langs,
-        family_disjoint=family_disjoint,
-        against=tuple(name.strip() for name in against.split(",")) if against else (),
-        across=across,
-    )
+    values = {
+        "langs": langs, "family_disjoint": family_disjoint, "shots": shots, "support_draws": draws,
+        "valid": valid, "smoothing": smoothing, "short": short, "across": across, "against": against or (),
+        "bootstrap": bootstrap, "seed": seed,
+    }  # fmt: skip
+    plan = plan_evaluation(read_aligners(aligner), Store.open(store), from_mapping(EvaluateConfig, values))
     if dry_run:
-        _announce(campaign, protocol, out, json)
+        _announce(plan, out, json)
         return
     units = out / "units"
     if force:
         shutil.rmtree(units, ignore_errors=True)
     with terminal() as progress:
-        evaluations = evaluate_saved(campaign, protocol, units=units, progress=progress)
-    missing = write_evaluation(evaluations, out, protocol=protocol, facts=_facts(campaign), figures=figures)
-    frame = combine([table(evaluation.results) for evaluation in evaluations])
-    notices = [*notices_of(evaluations), *missing]
+        found = run_evaluation(plan, units=units, progress=progress)
+    missing = write_evaluation(found, out, figures=figures)
+    frame = found.frame()
+    notices = [*found.notices, *missing]
     if json:
         means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
-        compared = comparisons_frame(evaluations)
         emit_json(
             {
                 "out": str(out),
                 "notices": notices,
-                "results": _records(means),
-                "comparisons": _records(compared),
+                "results": records(means),
+                "comparisons": records(found.comparisons()),
             }
         )
         return
@@ -140,43 +122,6 @@ def evaluate(
     for notice in notices:
         say(notice)
     say(f"{out}: summary.md, results.csv, results.parquet, comparisons.csv, gains.csv, confusion.csv")
-
-
-def _facts(campaign: "Campaign") -> dict[str, Any]:
-    """What decided the numbers, beside the protocol."""
-    from .. import provenance
-
-    aligners = [
-        {
-            "name": one.name,
-            "learner": one.learner,
-            "seed": one.seed,
-            "task": one.represented.task,
-            "layers": list(one.represented.layers),
-            "beside": list(one.represented.beside),
-            "standardise": one.represented.standardise,
-            "root": one.represented.root,
-            "mwt": one.represented.mwt,
-            "train": list(one.train),
-            "validation": list(one.validation),
-            **one.files,
-        }
-        for group in campaign.groups
-        for one in group.aligners
-    ]
-    return provenance.collect(
-        aligners=aligners, targets=list(campaign.targets), store=campaign.store.recipe.to_json()
-    )
-
-
-def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Rows for JSON, which has no NaN."""
-    from pandas import isna
-
-    return [
-        {str(key): None if isna(value) else value for key, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
 
 
 def _print(frame: "pd.DataFrame") -> None:
@@ -189,7 +134,7 @@ def _print(frame: "pd.DataFrame") -> None:
                 emit_table(f"\n{table.title}", table.columns, fitting(table), right=table.right)
 
 
-def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool) -> None:
+def _announce(plan: "EvaluationPlan", out: Path, json: bool) -> None:
     """What a run would do."""
     rows = [
         {
@@ -197,16 +142,16 @@ def _announce(campaign: "Campaign", protocol: "Protocol", out: Path, json: bool)
             "layer": group.layer,
             "aligners": list(dict.fromkeys(one.name for one in group.aligners)),
             "folders": len(group.aligners),
-            "languages": len(campaign.targets),
-            "tests": campaign.tests(group, protocol),
+            "languages": len(plan.targets),
+            "tests": plan.tests(group),
         }
-        for group in campaign.groups
+        for group in plan.groups
     ]
     if json:
-        emit_json({"out": str(out), "targets": list(campaign.targets), "groups": rows})
+        emit_json({"out": str(out), "targets": list(plan.targets), "groups": rows})
         return
     emit_table(
-        f"would test in {', '.join(campaign.targets)}",
+        f"would test in {', '.join(plan.targets)}",
         list(rows[0]),
         [
             [" ".join(value) if isinstance(value, list) else str(value) for value in row.values()]

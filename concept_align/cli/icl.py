@@ -83,12 +83,11 @@ def _announce(about: dict[str, Any], json: bool) -> None:
 def _report(studied: "Studied", plan: "Plan", out: Path, notices: list[str], json: bool) -> None:
     from ..report.icl.summary import aligned_table, answers_table
     from ..report.icl.write import results_of
-    from ..report.write import comparisons_frame
 
     frame = results_of(studied)
     if json:
         means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
-        compared = records(comparisons_frame(studied.evaluations))
+        compared = records(studied.evaluation.comparisons())
         emit_json({"out": str(out), "notices": notices, "results": records(means), "comparisons": compared})
         return
     for table in (answers_table(frame), aligned_table(frame)):

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..evaluation.baselines import MAJORITY
-from ..evaluation.summary import SUMMARIES
+from ..evaluation.results import MAJORITY, SUMMARIES
 from ..seeding import stream
 from ..statistics import holm, sign_flip
 from .settings import SHOTS

@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import torch
 
-from ..evaluation.protocol import Protocol
-from ..evaluation.results import combine, save_csv, table
+from ..evaluation.protocol import EvaluateConfig
+from ..evaluation.results import save_csv
 from ..progress import Progress
-from ..report.write import comparisons_frame, notices_of, write_evaluation
+from ..report.write import write_evaluation
 from ..store import Store
 from .alike import compare
 from .contrasts import Contrast, contrasts
@@ -62,22 +63,23 @@ def _rest(plan: Plan, stores: dict[str, Store], *, draws: int, seed: int, progre
     save_csv(alike.scores, plan.out / "alignability" / "alignability.csv")
     layers = choose_layers(plan, stores, probes)
     learned = learn(plan, stores, layers, seed=seed, progress=progress)
-    protocol = Protocol(shots=SHOTS, draws=draws, seed=seed)
-    evaluations = evaluate(plan, stores, learned, protocol, progress)
-    facts = {"stores": {short: store.recipe.to_json() for short, store in stores.items()}}
-    missing = write_evaluation(
-        evaluations, plan.out / "evaluation", protocol=protocol, facts=facts, figures=False
-    )
+    config = EvaluateConfig(shots=SHOTS, support_draws=draws, seed=seed)
+    evaluation = evaluate(plan, stores, learned, config, progress)
+    missing = write_evaluation(evaluation, plan.out / "evaluation", figures=False)
 
     names = {"model": {store.recipe.model: short for short, store in stores.items()}}
-    frame = combine([table(one.results) for one in evaluations]).replace(names)
-    compared, probes = comparisons_frame(evaluations).replace(names), probes.replace(names)
+    frame, compared, probes = (
+        table.replace(names) for table in (evaluation.frame(), evaluation.comparisons(), probes)
+    )
     chosen = {place: one.chosen for place, one in learned.items()}
     found = contrasts(frame, probes, layers, chosen, seed=seed)
-    save_csv(table(found, Contrast.columns()), plan.out / "evaluation" / "contrasts.csv")
+    save_csv(
+        pd.DataFrame(map(vars, found), columns=list(Contrast.columns())),
+        plan.out / "evaluation" / "contrasts.csv",
+    )
     shown = Shown(
         plan, layers, chosen, frame, probes, compared, found,
-        [*notices_of(evaluations), *missing], alike,
+        [*evaluation.notices, *missing], alike,
     )  # fmt: skip
     write_page(shown, plan.out / PAGE)
     return shown

@@ -1,26 +1,23 @@
 """The stages of the demo, each for all models: what the single commands do, with the demo's settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..config import from_mapping
-from ..evaluation.campaign import evaluate_saved
-from ..evaluation.campaign import plan as plan_evaluation
-from ..evaluation.probe_units import Sweep
-from ..evaluation.probing import sweep
-from ..evaluation.protocol import Protocol
-from ..evaluation.results import save_csv, table
-from ..evaluation.run import Evaluation
-from ..evaluation.seeds import read_all
+from ..evaluation.aligners import read_aligners
+from ..evaluation.evaluate import plan_evaluation, run_evaluation
+from ..evaluation.probing import ProbeSweep, run_sweep
+from ..evaluation.protocol import EvaluateConfig
+from ..evaluation.results import save_csv
+from ..evaluation.tidy import Evaluation
 from ..extraction import extract
 from ..meta.run import MetaTrainConfig, meta_train
 from ..meta.run import plan as plan_training
 from ..models.load import load
 from ..progress import Progress
-from ..spaces.probe import probe_config
 from ..store import Store
 from ..types import RootPolicy
 from .plan import Plan
@@ -70,16 +67,11 @@ def probe_layers(
     for short, store in stores.items():
         layers = _layers(store)
         for task in plan.tasks:
-            swept = Sweep(
-                languages=plan.roles.all,
-                layers=layers,
-                task=task,
-                root=_root(store),
-                config=probe_config("fast", relational=task == "relation", **PROBE),
-                seed=seed,
+            sweep = ProbeSweep(
+                langs=plan.roles.all, layers=layers, task=task, root=_root(store), seed=seed, **PROBE
             )
             within = Within(progress, f"probes, {short}, {task}", 1)
-            frames.append(table(sweep(store, swept, plan.out / "probes" / short, within).results))
+            frames.append(run_sweep(store, sweep, plan.out / "probes" / short, within).frame())
             within.finish()
     frame = pd.concat(frames, ignore_index=True)
     save_csv(frame, plan.out / "probes" / "probes.csv")
@@ -156,11 +148,11 @@ def evaluate(
     plan: Plan,
     stores: dict[str, Store],
     learned: dict[Place, Learned],
-    protocol: Protocol,
+    config: EvaluateConfig,
     progress: Progress | None = None,
-) -> list[Evaluation]:
+) -> Evaluation:
     """Every aligner in the target languages; finished tests are kept in ``evaluation/units/MODEL``."""
-    evaluations = []
+    parts = []
     for short, store in stores.items():
         folders = [
             str(folder)
@@ -168,9 +160,10 @@ def evaluate(
             if model == short
             for folder in one.folders.values()
         ]
-        campaign = plan_evaluation(read_all(folders), store, None)
-        within = Within(progress, f"tests of {short}", len(campaign.groups))
+        planned = plan_evaluation(read_aligners(folders), store, config)
+        within = Within(progress, f"tests of {short}", len(planned.groups))
         units = plan.out / "evaluation" / "units" / short
-        evaluations += evaluate_saved(campaign, protocol, units=units, progress=within)
+        parts.append(run_evaluation(planned, units=units, progress=within))
         within.finish()
-    return evaluations
+    stores_of = {short: store.recipe.to_json() for short, store in stores.items()}
+    return replace(Evaluation.join(parts), facts={"stores": stores_of})

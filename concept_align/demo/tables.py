@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import MAJORITY
 from ..report.names import task_name
 from ..report.tables import TextTable, percent
 from .shown import Shown

@@ -3,7 +3,7 @@
 import math
 import shlex
 
-from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import MAJORITY
 from ..report.alignability.names import measure_name
 from ..report.alignability.words import find, interval, share
 from ..report.alignability.words import number as two_digits

@@ -1,38 +1,255 @@
 """The layer sweep: in each language and layer a probe is trained on train, chosen on dev, tested on test.
 
-Metrics and intervals are computed anew from the units' predictions each time. The floor is the commonest
-concept of the language's train split.
+A probe is kept as soon as it is done, with its predictions of the test words and with what it was made from;
+a stopped run resumes there. Metrics and intervals are computed anew from the predictions each time. The floor
+is the majority class of the language's train split.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+import torch
+from jaxtyping import Int64
 
+from .. import provenance, seeding
+from ..atomic import write_json
+from ..cache import Kept
 from ..errors import UsageError
+from ..layers import resolve_layers
 from ..progress import Progress, Silent
 from ..spaces.metrics import sentence_counts
+from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
-from ..store.store import Store
-from ..types import Split
-from .baselines import MAJORITY
-from .probe_units import Sweep, Unit, probe_unit
+from ..store import Store
+from ..store.keys import layer_name
+from ..tensors import load_tensors, save_tensors
+from ..treebanks.registry import select
+from ..types import SPLITS, MwtPolicy, RootPolicy, Split, Standardisation
 from .protocol import Protocol
-from .resampling import Cell, cells, draw_weights, sentence_weights
-from .results import ALL_SHOTS, Result
+from .resampling import MetricResamples, draw_weights, resample_metrics, sentence_weights
+from .results import ALL_SHOTS, COLUMNS, MAJORITY, METRICS, save
 from .summary import low_resource, summarise
 
+SCHEMA = 1
 PROBE = "probe"
+TESTED = "tested"  # the file of a probe's predictions
 
 
-@dataclass(frozen=True)
-class Swept:
-    results: list[Result]
-    notes: dict[str, str]  # language -> what was done otherwise than asked, or why it was left out
+@dataclass(frozen=True, kw_only=True)
+class ProbeSweep:
+    """What is swept, and how probes are trained."""
+
+    langs: tuple[str, ...] = ("all",)
+    """Languages: codes, or names of sets."""
+    layers: tuple[int, ...] | Literal["all"] = "all"
+    """Layers of the store."""
+    task: str = "upos"
+    """upos, relation, feature:NAME or column:NAME."""
+    root: RootPolicy = "start"
+    """What stands for the head of roots: start (the model's sentence-start token) or exclude."""
+    mwt: MwtPolicy = "share"
+    """Words of a multiword token: share (its state), first or skip."""
+    standardise: Standardisation = "language"
+    """Mean and scale of states from unlabelled words: language, global or none."""
+    preset: Literal["fast", "faithful"] = "fast"
+    """Training: fast, or faithful (as published: slower, and it underfits)."""
+    rank: int | None = None
+    """Dimensions of the concept space (32; 64 for relations)."""
+    epochs: int | None = None
+    """Epochs, in place of the preset's."""
+    batch_sentences: int | None = None
+    """Sentences in a batch, in place of the preset's."""
+    lr: float | None = None
+    """Learning rate, in place of the preset's."""
+    max_sentences: int | None = None
+    """At most so many training sentences per language, drawn by the seed."""
+    bootstrap: int = 1000
+    """Resamples behind the intervals."""
+    confidence: float = 0.95
+    """Coverage of the intervals."""
+    seed: int = 0
+    """Seed of everything that is drawn at random."""
+
+    def __post_init__(self) -> None:
+        if self.max_sentences is not None and self.max_sentences < 1:
+            raise UsageError(
+                f"{self.max_sentences} training sentences", option="max_sentences", remedy="give 1 or more"
+            )
+        if isinstance(self.langs, str):
+            object.__setattr__(self, "langs", (self.langs,))
+
+    @property
+    def training(self) -> ProbeConfig:
+        """How each probe is trained."""
+        given = {name: getattr(self, name) for name in ("rank", "epochs", "batch_sentences", "lr")}
+        changes = {name: value for name, value in given.items() if value is not None}
+        return probe_config(self.preset, relational=self.spec(0).relational, **changes)
+
+    def spec(self, layer: int) -> FeatureSpec:
+        """How features of ``layer`` are made."""
+        return FeatureSpec(self.task, (layer,), root=self.root, mwt=self.mwt, standardise=self.standardise)
+
+    def layers_in(self, store: Store) -> tuple[int, ...]:
+        """The layers that are asked for. UsageError for those that the store has no states of."""
+        shards = [shard for shard in store.contents() if shard.complete and shard.kind == "states"]
+        held = sorted({shard.layer for shard in shards if shard.layer is not None})
+        every = self.layers == "all"
+        chosen = tuple(held) if every else resolve_layers(self.layers, store.recipe.layers)
+        if not held or (missing := set(chosen) - set(held)):
+            what = f"layer {', '.join(map(str, sorted(missing)))}" if held else "any layer"
+            raise UsageError(
+                f"the store has no states of {what}",
+                where=str(store.folder),
+                remedy=f"layers there: {', '.join(map(str, held)) or 'none'}; extract makes more",
+            )
+        return chosen
+
+    def languages_in(self, store: Store) -> tuple[str, ...]:
+        """The languages that are asked for, of those with a train split in the store."""
+        return select(",".join(self.langs), store.languages("train"))
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeRun:
+    """A probe, and what it predicts."""
+
+    probe: Probe
+    predicted: Int64[np.ndarray, " words"]  # of the test split
+
+    @property
+    def dev_accuracy(self) -> float:
+        """In the epoch that was chosen; NaN without a dev split."""
+        return self.probe.dev_accuracy[self.probe.epoch - 1] if self.probe.dev_accuracy else float("nan")
+
+    def save(self, place: Path) -> None:
+        self.probe.save(place)
+        save_tensors(place, TESTED, {"predicted": torch.from_numpy(self.predicted.astype(np.int16))}, {})
+
+    @classmethod
+    def load(cls, place: Path) -> "ProbeRun":
+        tensors, _ = load_tensors(place, TESTED)
+        return cls(Probe.load(place), tensors["predicted"].numpy().astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class ProbeSweepResult:
+    """Accuracy and macro-F1 of a probe in every layer and language.
+
+    Rows have the columns of :mod:`.results`: the language is both source and target, ``learner`` is "probe"
+    or "majority", and metrics include "dev_accuracy", by which layers are to be chosen. Shares run from 0 to
+    1.
+    """
+
+    results: pd.DataFrame
+    notes: Mapping[str, str]  # language -> what was done otherwise than asked, or why it was left out
+    sweep: ProbeSweep
+    languages: tuple[str, ...]
+    layers: tuple[int, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """Every number, one per row."""
+        return self.results
+
+    def best_layer(self, languages: Sequence[str] | None = None) -> int:
+        """The layer with the best mean development accuracy over ``languages``; the lowest of equals."""
+        rows = self.results[self.results["metric"] == "dev_accuracy"]
+        if languages is not None:
+            rows = rows[rows["language"].isin(languages)]
+        means = {int(str(layer)): float(part["value"].mean()) for layer, part in rows.groupby("layer")}
+        if not means:
+            raise UsageError(
+                "no language has a dev split", option="languages", remedy="choose a layer yourself"
+            )
+        return max(sorted(means), key=means.__getitem__)
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """``probe-TASK.csv``, ``.parquet`` and ``.json``."""
+        name = f"{PROBE}-{self.sweep.task.replace(':', '-')}"
+        save(self.results, folder, name)
+        files = [Path(folder) / f"{name}.{ending}" for ending in ("csv", "parquet", "json")]
+        plan = asdict(self.sweep) | {"languages": self.languages, "layers": self.layers}
+        plan["config"] = asdict(self.sweep.training)
+        write_json(files[-1], {"plan": plan, "provenance": provenance.collect()})
+        return files
+
+
+def probe(
+    store: Store | str | Path,
+    *,
+    task: str = "upos",
+    layers: int | Sequence[int] | str = "all",
+    langs: str | Sequence[str] = "all",
+    max_sentences: int | None = None,
+    seed: int | None = None,
+    sweep: ProbeSweep | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> ProbeSweepResult:
+    """Train a linear probe for each language and layer of a store, and test it.
+
+    ``layers``: one, several or "all"; ``langs``: codes or names of sets. Further options are fields of
+    :class:`ProbeSweep`, which ``sweep`` may hold all of (``task``, ``layers`` and ``langs`` are then its
+    own). With ``out``, probes are kept there and a run that was stopped resumes.
+
+    Raises UsageError for layers and languages that the store lacks.
+
+    >>> scores = probe("runs/store", task="upos", layers=[1, 2])     # doctest: +SKIP
+    >>> scores.best_layer()     # doctest: +SKIP
+    """
+    store = store if isinstance(store, Store) else Store.open(store)
+    if sweep is None:
+        chosen: Any = "all" if layers == "all" else resolve_layers(layers, store.recipe.layers)
+        asked = (langs,) if isinstance(langs, str) else tuple(langs)
+        sweep = ProbeSweep(task=task, layers=chosen, langs=asked)
+    given: dict[str, Any] = {"max_sentences": max_sentences, "seed": seed}
+    sweep = replace(sweep, **{name: value for name, value in given.items() if value is not None})
+    return run_sweep(store, sweep, None if out is None else Path(out), progress)
+
+
+def run_sweep(
+    store: Store, sweep: ProbeSweep, folder: Path | None, progress: Progress | None = None
+) -> ProbeSweepResult:
+    """Run what is not done yet and give every result. Probes go to ``folder`` (kept nowhere without it)."""
+    layers, asked = sweep.layers_in(store), sweep.languages_in(store)
+    usable = usable_languages(store, layers)
+    languages = tuple(language for language in asked if language in usable)
+    notes = {
+        language: "left out: the store lacks its train or test states of these layers"
+        for language in asked
+        if language not in usable
+    }
+    if not languages:
+        raise UsageError(
+            f"none of {', '.join(asked)} has train and test states of these layers",
+            where=str(store.folder),
+            remedy=f"extract them; there are: {', '.join(usable) or 'none'}",
+        )
+    bar = (progress or Silent()).bar(PROBE, len(languages) * len(layers), unit="probes")
+    rows: list[dict[str, Any]] = []
+    source = FeatureSource(store, sweep.spec(layers[0]), cache_bytes=0)  # nothing is loaded twice
+    for layer in layers:
+        source = source.with_layers((layer,))
+        setting = {
+            "model": store.recipe.model, "revision": store.recipe.revision, "layer": source.layer_name,
+            "task": source.task.name, "shots": ALL_SHOTS, "draw": -1,
+        }  # fmt: skip
+        found: dict[str, dict[str, dict[str, MetricResamples]]] = {}
+        for language in languages:
+            run = probe_run(store, source, sweep, language, folder)
+            bar.note(f"layer {layer} {language}")
+            bar.advance()
+            found[language] = _resampled(source, sweep, language, run)
+            rows += [setting | row for row in _rows(source, language, run, found[language])]
+            if language not in source.languages("dev"):
+                notes[language] = "no dev split: the last epoch was taken"
+        notes |= source.notes
+        rows += [setting | row for row in _summaries(source, sweep, found)]
+    return ProbeSweepResult(pd.DataFrame(rows, columns=list(COLUMNS)), notes, sweep, languages, layers)
 
 
 def usable_languages(store: Store, layers: tuple[int, ...]) -> tuple[str, ...]:
@@ -42,117 +259,98 @@ def usable_languages(store: Store, layers: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(sorted(set.intersection(*held))) if held else ()
 
 
-def sweep(store: Store, plan: Sweep, folder: Path | None, progress: Progress | None = None) -> Swept:
-    """Run what is not done yet and give every result. Units go to ``folder`` (kept nowhere without it)."""
-    usable = usable_languages(store, plan.layers)
-    languages = tuple(language for language in plan.languages if language in usable)
-    notes = {
-        language: "left out: the store lacks its train or test states of these layers"
-        for language in plan.languages
-        if language not in usable
-    }
-    if not languages:
-        raise UsageError(
-            f"none of {', '.join(plan.languages) or 'no language'} has train and test states of these layers",
-            where=str(store.folder),
-            remedy=f"extract them; there are: {', '.join(usable) or 'none'}",
+def probe_run(
+    store: Store, source: FeatureSource, sweep: ProbeSweep, language: str, folder: Path | None
+) -> ProbeRun:
+    """The finished probe in ``folder``, or a new one, kept there."""
+    made_from = _made_from(store, source, sweep, language)
+    name = f"{sweep.task.replace(':', '-')}.layer-{source.layers[0]:02d}"
+    place = None if folder is None else folder / "units" / name
+
+    def make() -> ProbeRun:
+        train = source.load(language, "train")
+        if sweep.max_sentences is not None and sweep.max_sentences < train.sents:
+            order = seeding.stream(sweep.seed, "probe-sentences", language).permutation(train.sents)
+            train = train.of_sentences(np.sort(order[: sweep.max_sentences]))
+        fitted = fit_probe(
+            train,
+            source.load(language, "dev") if language in source.languages("dev") else None,
+            sweep.training,
+            seed=seeding.derive(sweep.seed, "probe", language),
+            standardiser=source.standardiser(language),
+            provenance=made_from,
         )
-    bar = (progress or Silent()).bar("probe", len(languages) * len(plan.layers), unit="probes")
-    results: list[Result] = []
-    source = FeatureSource(
-        store,
-        FeatureSpec(plan.task, plan.layers[:1], root=plan.root, mwt=plan.mwt, standardise=plan.standardise),
-        cache_bytes=0,  # nothing is loaded twice
-    )
-    for layer in plan.layers:
-        source = source.with_layers((layer,))
-        found: dict[str, dict[str, dict[str, Cell]]] = {}
-        for language in languages:
-            unit = probe_unit(store, source, plan, language, folder)
-            bar.note(f"layer {layer} {language}")
-            bar.advance()
-            found[language] = _cells(source, plan, language, unit)
-            results += _rows(store, source, language, unit, found[language])
-            if language not in source.languages("dev"):
-                notes[language] = "no dev split: the last epoch was taken"
-        notes |= source.notes
-        results += _summaries(store, source, plan, found)
-    return Swept(results, notes)
+        return ProbeRun(fitted, fitted.predict(source.load(language, "test").x).numpy())
+
+    kept = Kept(place, lambda at, run: run.save(at), ProbeRun.load)
+    return kept.get(language, made_from, make)
 
 
-def _cells(source: FeatureSource, plan: Sweep, language: str, unit: Unit) -> dict[str, dict[str, Cell]]:
+def _made_from(store: Store, source: FeatureSource, sweep: ProbeSweep, language: str) -> dict[str, Any]:
+    """All that decides a probe's predictions: an equal description gives equal predictions."""
+    treebank = source.treebank(language)
+    markers = {split: store.marker(treebank, layer_name(split, source.layers[0])) for split in SPLITS}
+    return {
+        "schema": SCHEMA,
+        "model": store.recipe.model,
+        "recipe": store.fingerprint,
+        "treebank": treebank,
+        "states": {split: marker.sha256 for split, marker in markers.items() if marker},
+        "annotations": {split: marker.source_sha256 for split, marker in markers.items() if marker},
+        "features": source.describe(),
+        "concepts": list(source.concepts),
+        "config": asdict(sweep.training),
+        "max_sentences": sweep.max_sentences,
+        "seed": sweep.seed,
+    }
+
+
+def _resampled(
+    source: FeatureSource, sweep: ProbeSweep, language: str, run: ProbeRun
+) -> dict[str, dict[str, MetricResamples]]:
     """learner -> metric -> value with its interval over test sentences."""
     y, offsets = source.gold(language, "test")
     concepts = len(source.concepts)
     train_y, _ = source.gold(language, "train")
-    commonest = np.full(len(y), np.bincount(train_y, minlength=concepts).argmax())
-    weights = sentence_weights(len(offsets) - 1, plan.bootstrap, plan.seed, language)
-    one_draw = draw_weights(1, plan.bootstrap, plan.seed, language)
-
-    def of(predicted: NDArray[np.int64]) -> dict[str, Cell]:
-        counted = sentence_counts(predicted, y, concepts, offsets)
-        return cells([counted], weights, one_draw, plan.confidence)
-
-    return {PROBE: of(unit.predicted), MAJORITY: of(commonest)}
-
-
-def _row(
-    store: Store, source: FeatureSource, language: str, learner: str, metric: str, **value: Any
-) -> Result:
-    return Result(
-        model=store.recipe.model,
-        revision=store.recipe.revision,
-        layer=source.layer_name,
-        task=source.task.name,
-        source=language,
-        language=language,
-        shots=ALL_SHOTS,
-        draw=-1,
-        learner=learner,
-        metric=metric,
-        **value,
-    )
+    majority = np.full(len(y), np.bincount(train_y, minlength=concepts).argmax())
+    weights = sentence_weights(len(offsets) - 1, sweep.bootstrap, sweep.seed, language)
+    one_draw = draw_weights(1, sweep.bootstrap, sweep.seed, language)
+    return {
+        learner: resample_metrics(
+            [sentence_counts(predicted, y, concepts, offsets)], weights, one_draw, sweep.confidence
+        )
+        for learner, predicted in ((PROBE, run.predicted), (MAJORITY, majority))
+    }
 
 
 def _rows(
-    store: Store,
-    source: FeatureSource,
-    language: str,
-    unit: Unit,
-    found: Mapping[str, Mapping[str, Cell]],
-) -> Iterator[Result]:
-    nan = float("nan")
+    source: FeatureSource, language: str, run: ProbeRun, found: Mapping[str, Mapping[str, MetricResamples]]
+) -> list[dict[str, Any]]:
+    rows = []
+    own = {"source": language, "language": language}
     for learner, metrics in found.items():
         for metric, cell in metrics.items():
-            low, high = float(cell.low[0]), float(cell.high[0])
-            yield _row(
-                store, source, language, learner, metric, value=cell.value, low=low, high=high, n=cell.words
-            )
-    if not np.isnan(unit.dev_accuracy):  # layers are to be chosen by this, not by the test
-        n = len(source.gold(language, "dev")[0])
-        yield _row(
-            store, source, language, PROBE, "dev_accuracy", value=unit.dev_accuracy, low=nan, high=nan, n=n
-        )
+            bounds = {"low": float(cell.low[0]), "high": float(cell.high[0]), "n": cell.words}
+            rows.append(own | {"learner": learner, "metric": metric, "value": cell.value, **bounds})
+    if not np.isnan(run.dev_accuracy):  # layers are to be chosen by this, not by the test
+        words = len(source.gold(language, "dev")[0])
+        rows.append(own | {"learner": PROBE, "metric": "dev_accuracy", "value": run.dev_accuracy, "n": words})
+    return rows
 
 
 def _summaries(
-    store: Store, source: FeatureSource, plan: Sweep, found: Mapping[str, Mapping[str, Mapping[str, Cell]]]
-) -> Iterator[Result]:
+    source: FeatureSource, sweep: ProbeSweep, found: Mapping[str, Mapping[str, Mapping[str, MetricResamples]]]
+) -> list[dict[str, Any]]:
     """Mean, worst and spread over the languages of one layer."""
-    protocol = Protocol(seed=plan.seed, bootstrap=plan.bootstrap, confidence=plan.confidence)
+    protocol = Protocol(seed=sweep.seed, bootstrap=sweep.bootstrap, confidence=sweep.confidence)
     poor = low_resource({language: len(source.gold(language, "train")[0]) for language in found})
+    rows = []
     for learner in (PROBE, MAJORITY):
-        for metric in ("accuracy", "macro_f1"):
+        for metric in METRICS:
             of = {language: learners[learner][metric] for language, learners in found.items()}
             for one in summarise(of, poor, protocol):
-                yield _row(
-                    store,
-                    source,
-                    one.name,
-                    learner,
-                    metric,
-                    value=one.value,
-                    low=one.low,
-                    high=one.high,
-                    n=one.n,
+                values = {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
+                rows.append(
+                    {"source": one.name, "language": one.name, "learner": learner, "metric": metric, **values}
                 )
+    return rows

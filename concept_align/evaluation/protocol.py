@@ -12,7 +12,7 @@ so it is off unless the published protocol is asked for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 import numpy as np
@@ -37,45 +37,83 @@ Load = Callable[[str, Split], Features]
 class Protocol:
     """How an aligner is put to the test.
 
-    ``valid`` says which concepts a classifier may predict: ``train``, those the aligner knows from its
-    training languages; ``source``, those with ``least`` training words in the source; ``pair``, in source
-    and target both, as published (it looks at the target's training labels even with no support); ``all``,
-    every concept. Words of other concepts stay in the test and count as errors.
-
-    ``short`` is what happens where a target has fewer usable training sentences than shots: ``omit`` the
-    rows, or take ``all`` there are. Either way it is reported.
+    >>> Protocol(shots=(0, 5), support_draws=3).draws_of(5)
+    3
     """
 
     shots: tuple[int, ...] = SHOTS
-    draws: int = 10
-    seed: int = 0
-    smoothing: bool = False
+    """Numbers of labelled sentences of the target; 0 is zero-shot."""
+    support_draws: int = 10
+    """Support sets drawn at each number of shots."""
     valid: Valid = "train"
+    """Concepts that may be predicted: train (those the aligner knows from its training languages), source
+    (those with LEAST training words in the source), pair (as published: in source and target both, which
+    looks at the target's training labels even with no support), all. Words of others stay in the test and
+    count as errors."""
     least: int = 10
+    """Training words without which a concept is not valid in a source or pair."""
+    smoothing: bool = False
+    """As published: a sentence more for each class that the support lacks."""
     short: Short = "omit"
+    """With fewer usable training sentences than shots: omit the rows, or take all there are. Either way it is
+    reported."""
     bootstrap: int = 1000
+    """Resamples behind the intervals."""
     confidence: float = 0.95
+    """Coverage of the intervals."""
+    seed: int = 0
+    """Seed of everything that is drawn at random."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "shots", tuple(self.shots))
         if not self.shots or min(self.shots) < 0 or len(set(self.shots)) < len(self.shots):
             raise UsageError(
                 f"impossible shots {self.shots}",
+                option="shots",
                 remedy="give different numbers of sentences, 0 for zero-shot",
             )
-        if self.draws < 1:
-            raise UsageError(f"{self.draws} support draws", remedy="ask for one or more; ten are usual")
-        if self.bootstrap < 100:
-            raise UsageError(
-                f"{self.bootstrap} bootstrap resamples bound nothing", remedy="ask for 100 or more"
-            )
-        if self.short not in SHORTS:
-            raise UsageError(f"unknown treatment {self.short!r}", remedy=f"use {' or '.join(SHORTS)}")
-        if self.valid not in VALIDS:
-            raise UsageError(f"unknown set of concepts {self.valid!r}", remedy=f"use {', '.join(VALIDS)}")
+        for name, least in (("support_draws", 1), ("bootstrap", 100)):
+            if getattr(self, name) < least:
+                raise UsageError(
+                    f"{getattr(self, name)} is too few", option=name, remedy=f"ask for {least} or more"
+                )
+        for name, known in (("short", SHORTS), ("valid", VALIDS)):
+            if getattr(self, name) not in known:
+                raise UsageError(
+                    f"unknown value {getattr(self, name)!r}", option=name, remedy=f"use {', '.join(known)}"
+                )
 
     def draws_of(self, shots: int) -> int:
-        """Support draws at ``shots``: there is but one empty support."""
-        return self.draws if shots else 1
+        """Support draws at ``shots``: there is but one empty support, and one whole train split."""
+        return self.support_draws if shots > 0 else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(Protocol):
+    """All options of an evaluation of saved aligners: protocol, target languages, what is compared."""
+
+    langs: tuple[str, ...] | None = None
+    """Target languages: codes, or names of sets. Default: those set aside in training."""
+    family_disjoint: bool = False
+    """Leave out targets of a family that an aligner has seen."""
+    across: bool = False
+    """Compare aligners with different features (layers, standardisation) of the same words, each under its
+    own name. Default: those with the same features are compared."""
+    against: tuple[str, ...] = ()
+    """Learners that each is compared with: pooled,proto. Default: all pairs of up to six, else pooled,
+    source-probe and proto. p-values are corrected over what is compared."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("langs", "against"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+
+    @property
+    def protocol(self) -> Protocol:
+        """How aligners are put to the test, whatever they and their targets are."""
+        return Protocol(**{one.name: getattr(self, one.name) for one in fields(Protocol)})
 
 
 def usable(train: Features) -> NDArray[np.int64]:
@@ -118,8 +156,8 @@ def valid_concepts(protocol: Protocol, source: Features, train: Features | None)
         if train is None:
             raise UsageError(
                 "concepts of the pair need a training split of the target",
-                where=source.language,
-                remedy="leave the language out, or use --valid train or source",
+                option="valid",
+                remedy="leave the language out, or use train or source",
             )
         valid &= train.counts() >= protocol.least
     return valid

@@ -19,6 +19,7 @@ seeds of every language alike (:mod:`.summary`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +27,7 @@ from numpy.typing import NDArray
 from ..seeding import stream
 from ..spaces.metrics import Counts
 from ..statistics import percentile_bounds
-
-METRICS: tuple[str, ...] = ("accuracy", "macro_f1")
+from .results import METRICS
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def seed_weights(seeds: int, resamples: int, seed: int, learner: str) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class Cell:
+class MetricResamples:
     """One learner in one language at one number of shots, by one metric. Draws are those of every seed."""
 
     words: int  # of the test
@@ -71,14 +71,14 @@ class Cell:
     def value(self) -> float:
         return float(self.draws.mean())
 
-    @property
+    @cached_property
     def mean(self) -> Floats:
         """[resamples] of the mean over draws and seeds, all three resampled."""
         return of_seeds(self.resampled.T, self.over_seeds)
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptScores:
+class ConceptF1:
     """F1 of each concept of one learner in one language; NaN for concepts without gold words."""
 
     by_seed: Floats  # [seeds, concepts]: mean over draws
@@ -87,20 +87,20 @@ class ConceptScores:
     words: NDArray[np.int64]  # [concepts]: gold
 
 
-def of_seeds(by_seed: Floats, over_seeds: Floats | None, *, lowest: float = 0.0) -> Floats:
-    """[resamples] from [resamples, seeds]: shares again (from ``lowest`` to 1), which weights may leave."""
+def of_seeds(by_seed: Floats, over_seeds: Floats | None) -> Floats:
+    """[..., resamples] from [..., resamples, seeds]: shares again, from 0 to 1, which weights may leave."""
     if over_seeds is None:
         return by_seed[..., 0]
-    return np.clip((by_seed * over_seeds).sum(-1), lowest, 1)
+    return np.clip((by_seed * over_seeds).sum(-1), 0, 1)
 
 
-def cells(
+def resample_metrics(
     by_draw: Sequence[Counts],
     weights: NDArray[np.float32],
     over_draws: Floats,
     confidence: float,
     over_seeds: Floats | None = None,
-) -> dict[str, Cell]:
+) -> dict[str, MetricResamples]:
     """Every metric of one learner, language and number of shots, with its resamples.
 
     ``by_draw`` holds each draw's counts of sentences, [sents, concepts], seed by seed; ``weights
@@ -116,8 +116,8 @@ def measured(
     over_draws: Floats,
     confidence: float,
     over_seeds: Floats | None = None,
-) -> tuple[dict[str, Cell], ConceptScores]:
-    """:func:`cells`, and the F1 of each concept."""
+) -> tuple[dict[str, MetricResamples], ConceptF1]:
+    """What :func:`resample_metrics` gives, and the F1 of each concept."""
     seeds, draws = 1 if over_seeds is None else over_seeds.shape[1], over_draws.shape[1]
     totals = [counts.total() for counts in by_draw]
     words = totals[0].gold
@@ -143,14 +143,14 @@ def measured(
     for metric in METRICS:
         low, high = percentile_bounds(resamples[metric], confidence)
         crossed = _crossed(resamples[metric].reshape(-1, seeds, draws), over_draws)
-        found[metric] = Cell(
+        found[metric] = MetricResamples(
             int(words.sum()), np.array(values[metric]), low, high, crossed.T.copy(), over_seeds
         )  # fmt: skip
     weighted = np.einsum("rs,src->rc", over_seeds, f1) if over_seeds is not None else f1[0]
     low, high = percentile_bounds(np.where(present, np.clip(weighted + apart, 0, 1), np.nan), confidence)
     by_seed = np.stack([one.f1() for one in totals]).reshape(seeds, draws, -1).mean(1)
     low, high = (np.where(words > 0, end, np.nan) for end in (low, high))
-    return found, ConceptScores(by_seed, low, high, words.astype(np.int64))
+    return found, ConceptF1(by_seed, low, high, words.astype(np.int64))
 
 
 def _crossed(values: Floats, over_draws: Floats) -> Floats:

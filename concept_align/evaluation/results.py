@@ -1,54 +1,35 @@
-"""The tidy form of every result: one number a row, with what it is a number of."""
+"""The tidy form of every result: one number per row, with what it is a number of. Shares run from 0 to 1.
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+model revision layer task source   what the rows of one setting have in common; ``layer`` is text, for
+                                   inputs may come from several layers ("6+10+13")
+language                           a code, or a summary over target languages (:data:`SUMMARIES`)
+shots                              labelled sentences; -1: trained on, or adapted with, the whole train split
+draw                               support draws from 0, those of a learner's second training seed after
+                                   those of its first; -1: the mean over draws and seeds, and zero shots,
+                                   which know no draw
+learner metric                     metrics are "accuracy", "macro_f1", "f1:CONCEPT", "ece"
+value low high                     NaN bounds: there is no interval
+n                                  test words of a language (of a concept: its gold words); of a summary,
+                                   languages
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from ..atomic import replacing
 from ..errors import ConceptAlignError
 
-ALL_SHOTS = -1  # trained on, or adapted with, the whole train split
+ALL_SHOTS = -1
+MAJORITY = "majority"  # the learner that is the floor under every table: always the majority class
+METRICS: tuple[str, ...] = ("accuracy", "macro_f1")
+SUMMARIES: tuple[str, ...] = ("mean", "low-resource mean", "worst", "sd", "max-min")
 
-
-@dataclass(frozen=True)
-class Result:
-    """One value. ``low`` and ``high`` bound its interval (NaN where there is none); ``n`` is what it is over.
-
-    ``layer`` is text, for inputs may come from several layers ("6+10+13"). ``shots`` -1 stands for the whole
-    train split. ``draw`` counts support draws from 0, those of a learner's second training seed after those
-    of its first; -1 stands for the mean over draws and seeds, and for zero shots, which know no draw.
-    ``language`` is a code, or "mean", "low-resource mean", "worst", "sd" or "max-min" for summaries over
-    target languages. ``metric`` is "accuracy", "macro_f1", "f1:CONCEPT" or "ece". ``n`` counts test words for
-    a language (of a concept: its gold words), and languages for a summary.
-    """
-
-    model: str
-    revision: str
-    layer: str
-    task: str
-    source: str
-    language: str
-    shots: int
-    draw: int
-    learner: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Result))
+SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "source")
 VALUES: tuple[str, ...] = ("value", "low", "high", "n")
-KEYS: tuple[str, ...] = tuple(column for column in COLUMNS if column not in VALUES)
-
-
-def table(results: Sequence[Any], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
-    """The results (or other flat records) as a table with ``columns``."""
-    return pd.DataFrame([vars(result) for result in results], columns=list(columns))
+KEYS: tuple[str, ...] = (*SETTING, "language", "shots", "draw", "learner", "metric")
+COLUMNS: tuple[str, ...] = (*KEYS, *VALUES)
 
 
 def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
@@ -57,15 +38,18 @@ def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
         frame.to_csv(file, index=False, lineterminator="\n")
 
 
-def save(frame: pd.DataFrame, folder: str | Path) -> None:
-    """``results.csv`` and ``results.parquet`` in ``folder``."""
-    save_csv(frame, Path(folder) / "results.csv")
-    with replacing(Path(folder) / "results.parquet") as file:
+def save(frame: pd.DataFrame, folder: str | Path, name: str = "results") -> None:
+    """``results.csv`` and ``results.parquet`` in ``folder``, or files of another ``name``."""
+    save_csv(frame, Path(folder) / f"{name}.csv")
+    with replacing(Path(folder) / f"{name}.parquet") as file:
         frame.to_parquet(file, index=False)
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """The table in a ``.csv`` or ``.parquet`` file, or in a folder that holds ``results.parquet``."""
+    """The table in a ``.csv`` or ``.parquet`` file, or in a folder that holds ``results.parquet``.
+
+    Raises ConceptAlignError where there is none, or one of other columns.
+    """
     path = Path(path)
     path = path / "results.parquet" if path.is_dir() else path
     if not path.is_file():
@@ -86,21 +70,14 @@ def read(path: str | Path) -> pd.DataFrame:
     return frame
 
 
-def combine(results: Iterable[pd.DataFrame | Sequence[Result] | str | Path]) -> pd.DataFrame:
+def combine(results: Iterable[pd.DataFrame | str | Path]) -> pd.DataFrame:
     """Several runs (other layers, tasks, learners) as one table; equal rows are kept once.
 
     Raises ConceptAlignError where two runs give different values for the same thing.
     """
-    frames = [
-        read(part)
-        if isinstance(part, str | Path)
-        else part
-        if isinstance(part, pd.DataFrame)
-        else table(part)
-        for part in results
-    ]
+    frames = [part if isinstance(part, pd.DataFrame) else read(part) for part in results]
     if not frames:
-        return table([])
+        return pd.DataFrame(columns=list(COLUMNS))
     merged = pd.concat(frames, ignore_index=True).drop_duplicates(ignore_index=True)
     twice = merged[merged.duplicated(list(KEYS))]
     if len(twice):

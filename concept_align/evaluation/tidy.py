@@ -1,193 +1,283 @@
-"""From evidence to flat rows: results, confusions, reliability."""
+"""From evidence to tables, and everything an evaluation found: :class:`Evaluation`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from ..statistics import percentile_interval
-from .calibration import BINS
-from .evidence import Evidence
-from .gains import Found, Gain
+from ..atomic import write_json
+from ..statistics import percentile_bounds, percentile_interval
+from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
+from .evidence import BINS, Evidence
 from .protocol import Protocol
-from .resampling import METRICS, Cell
-from .results import Result
-from .summary import Comparison, Key, point_means, summarise
+from .results import COLUMNS, METRICS, SETTING, combine, save, save_csv
+from .summary import point_means, summarise
 
-_NAN = float("nan")
+# What ``learner`` calls the words of a concept: ``share`` of all words, ``of_gold`` of the concept's; means
+# over draws, each of ``n`` languages with equal weight.
+CONFUSED = ("learner", "shots", "gold", "predicted", "share", "of_gold", "n")
+# One bin of confidence (above ``bin_low``, to ``bin_high``), each of ``n`` languages with equal weight.
+RELIABLE = ("learner", "shots", "bin_low", "bin_high", "share", "confidence", "accuracy", "n")
+
+Block = dict[str, Any]  # rows of a table: columns that are arrays [rows], or one value for all of them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a run's rows have in common."""
+    """What the rows of a table have in common, and what is in no row: which targets are ``low_resource``, the
+    training ``seeds`` of each learner, and the ``references`` of comparisons (none: all with all)."""
 
     model: str
     revision: str
     layer: str
     task: str
     source: str = "en"
+    low_resource: tuple[str, ...] = ()
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
 
-    def row(self, key: Key, language: str, draw: int, numbers: Sequence[float], n: int) -> Result:
-        """A row of the table; ``numbers`` are value, low and high."""
-        value, low, high = map(float, numbers)
-        learner, shots, metric = key
-        return Result(
-            **vars(self),
-            language=language,
-            shots=shots,
-            draw=draw,
-            learner=learner,
-            metric=metric,
-            value=value,
-            low=low,
-            high=high,
-            n=n,
-        )
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Model, revision, layer, task, source: what every row says."""
+        return tuple(getattr(self, name) for name in SETTING)
+
+    def into(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """``frame`` with the setting's columns before its own."""
+        for place, (name, value) in enumerate(zip(SETTING, self.key, strict=True)):
+            frame.insert(place, name, value)
+        return frame
 
 
-@dataclass(frozen=True)
-class Confused:
-    """How often words of a concept are called another: means over draws, each language with equal weight."""
-
-    learner: str
-    shots: int
-    gold: str
-    predicted: str
-    share: float  # of all words
-    of_gold: float  # of the words of the gold concept
-    n: int  # languages
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """One bin of confidence (above ``bin_low``, to ``bin_high``), each language with equal weight."""
-
-    learner: str
-    shots: int
-    bin_low: float
-    bin_high: float
-    share: float  # of all words
-    confidence: float
-    accuracy: float
-    n: int  # languages
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Rows, comparisons of learners, and what a reader must know beside them."""
+    """Everything that an evaluation found, of one setting or several, as tables.
 
-    setting: Setting
-    results: list[Result]
-    comparisons: list[Comparison]
-    low_resource: tuple[str, ...]
-    notices: list[str]
-    gains: list[Gain] = field(default_factory=list)
-    confusion: list[Confused] = field(default_factory=list)
-    reliability: list[Reliability] = field(default_factory=list)
-    seeds: Mapping[str, int] = field(default_factory=dict)  # learner -> training seeds its rows are over
-    references: tuple[str, ...] = ()  # what learners were compared with; none: all with all
+    Every row names its setting (model, revision, layer, task, source). Values are shares from 0 to 1; ``low``
+    and ``high`` bound them.
 
-    def about(self) -> dict[str, object]:
-        """The setting, and what of the run is in no row."""
+    >>> found = ca.evaluate({"self": aligner}, store, shots=[0, 5])     # doctest: +SKIP
+    >>> found.frame().query("language == 'mean' and metric == 'accuracy'")     # doctest: +SKIP
+    """
+
+    tables: Mapping[str, pd.DataFrame]  # results comparisons gains confusion reliability
+    settings: tuple[Setting, ...]
+    notices: tuple[str, ...] = ()  # what a reader must know
+    protocol: Protocol = field(default_factory=Protocol)
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what else decided the numbers
+
+    def frame(self) -> pd.DataFrame:
+        """Every number, one per row, with the columns of :mod:`.results`."""
+        return self.tables["results"]
+
+    def comparisons(self) -> pd.DataFrame:
+        """Paired tests of learners over languages, one pair per row: :data:`.comparisons.COMPARED`."""
+        return self.tables["comparisons"]
+
+    def gains(self) -> pd.DataFrame:
+        """What learners gain over a reference, by language and by concept: :data:`.comparisons.GAINED`."""
+        return self.tables["gains"]
+
+    def confusion(self) -> pd.DataFrame:
+        """Which concept is called what: :data:`CONFUSED`. Pairs that never occur are left out."""
+        return self.tables["confusion"]
+
+    def reliability(self) -> pd.DataFrame:
+        """Accuracy by confidence, of learners that tell it: :data:`RELIABLE`."""
+        return self.tables["reliability"]
+
+    @classmethod
+    def join(cls, parts: Sequence["Evaluation"], **facts: Any) -> "Evaluation":
+        """Several evaluations by one protocol as one. ConceptAlignError where two disagree on a number."""
+        tables = {"results": combine(part.frame() for part in parts)}
+        for name in ("comparisons", "gains", "confusion", "reliability"):
+            frames = [part.tables[name] for part in parts]
+            tables[name] = pd.concat([one for one in frames if len(one)] or frames[:1], ignore_index=True)
+        settings = tuple(setting for part in parts for setting in part.settings)
+        notices = tuple(dict.fromkeys(notice for part in parts for notice in part.notices))
+        merged = {key: value for part in parts for key, value in part.facts.items()}
+        return cls(tables, settings, notices, parts[0].protocol, merged | facts)
+
+    def about(self) -> dict[str, Any]:
+        """What is in no table, as JSON has it: protocol, settings, notices and facts."""
+        settings = [asdict(setting) for setting in self.settings]
         return {
-            **asdict(self.setting),
-            "low_resource": list(self.low_resource),
-            "seeds": dict(self.seeds),
-            "references": list(self.references),
+            "protocol": asdict(self.protocol),
+            "settings": settings,
+            "notices": list(self.notices),
+            **self.facts,
         }
 
-
-def results_of(
-    setting: Setting, found: Found, concepts: Sequence[str], low: tuple[str, ...], protocol: Protocol
-) -> list[Result]:
-    """All rows, by learner, shots and metric: summaries first, then languages."""
-    rows: list[Result] = []
-    for (learner, shots), by_language in sorted(found.items()):
-        for metric in METRICS:
-            cells = {language: one.cells[metric] for language, one in by_language.items()}
-            key = (learner, shots, metric)
-            for summary in summarise(cells, low, protocol):
-                numbers = (summary.value, summary.low, summary.high)
-                rows.append(setting.row(key, summary.name, -1, numbers, summary.n))
-            for language, cell in cells.items():
-                rows += _cell_rows(setting, key, language, cell, protocol.confidence)
-        rows += _ece_rows(setting, learner, shots, by_language, protocol)
-        for place, concept in enumerate(concepts):
-            rows += _concept_rows(setting, (learner, shots, f"f1:{concept}"), place, by_language, protocol)
-    return rows
+    def save(self, folder: str | Path) -> None:
+        """``results.csv`` and ``.parquet``, a CSV file for every other table, and ``evaluation.json``; equal
+        evaluations give equal bytes."""
+        for name, frame in self.tables.items():
+            if name == "results":
+                save(frame, folder)
+            else:
+                save_csv(frame, Path(folder) / f"{name}.csv")
+        write_json(Path(folder) / "evaluation.json", self.about())
 
 
-def _cell_rows(setting: Setting, key: Key, language: str, cell: Cell, confidence: float) -> Iterator[Result]:
-    yield setting.row(
-        key, language, -1, (cell.value, *percentile_interval(cell.mean, confidence)), cell.words
+def tabulate(
+    setting: Setting,
+    found: Found,
+    concepts: Sequence[str],
+    protocol: Protocol,
+    *,
+    beside: Found | None = None,
+    over: Sequence[str] = (),
+    notices: Iterable[str] = (),
+) -> Evaluation:
+    """The tables of one setting: ``found`` has the evidence of each learner, number of shots and language.
+
+    Learners are compared with the setting's references and with what stands ``beside`` (rows of which are not
+    among the results); gains are over the learners named by ``over``.
+    """
+    both = {**found, **(beside or {})}
+    tables = {
+        "comparisons": compare(by_metric(both), protocol, setting.references),
+        "gains": gains(both, concepts, over, protocol),
+        "confusion": _table(list(_confusions(found, concepts)), CONFUSED),
+        "reliability": _table(list(_reliabilities(found)), RELIABLE),
+    }
+    results = _table(list(_results(found, concepts, setting.low_resource, protocol)), COLUMNS[len(SETTING) :])
+    tables = {"results": results, **tables}
+    return Evaluation(
+        {name: setting.into(frame) for name, frame in tables.items()}, (setting,), tuple(notices), protocol
     )
-    if key[1] > 0 or len(cell.draws) > 1:
-        for draw, numbers in enumerate(zip(cell.draws, cell.low, cell.high, strict=True)):
-            yield setting.row(key, language, draw, numbers, cell.words)
 
 
-def _ece_rows(
-    setting: Setting, learner: str, shots: int, by_language: Mapping[str, Evidence], protocol: Protocol
-) -> Iterator[Result]:
-    known = {language: one.ece for language, one in by_language.items() if one.ece is not None}
-    if not known:
-        return
-    key = (learner, shots, "ece")
-    over_seeds = next(iter(by_language.values())).cells[METRICS[0]].over_seeds
-    value, resampled = point_means(known, over_seeds, protocol)
-    yield setting.row(
-        key, "mean", -1, (value, *percentile_interval(resampled, protocol.confidence)), len(known)
-    )
-    for language, errors in known.items():
-        words = by_language[language].cells[METRICS[0]].words
-        yield setting.row(key, language, -1, (float(errors.mean()), _NAN, _NAN), words)
-
-
-def _concept_rows(
-    setting: Setting, key: Key, place: int, by_language: Mapping[str, Evidence], protocol: Protocol
-) -> Iterator[Result]:
-    """One concept's F1; languages without a word of it are left out."""
-    known = {code: one.f1 for code, one in by_language.items() if one.f1.words[place]}
-    if not known:
-        return
-    over_seeds = next(iter(by_language.values())).cells[METRICS[0]].over_seeds
-    by_seed = {code: f1.by_seed[:, place] for code, f1 in known.items()}
-    value, resampled = point_means(by_seed, over_seeds, protocol)
-    yield setting.row(
-        key, "mean", -1, (value, *percentile_interval(resampled, protocol.confidence)), len(known)
-    )
-    for code, f1 in known.items():
-        numbers = (float(by_seed[code].mean()), f1.low[place], f1.high[place])
-        yield setting.row(key, code, -1, numbers, int(f1.words[place]))
-
-
-def confusions(found: Found, concepts: Sequence[str]) -> list[Confused]:
-    """What is called what; pairs that never occur are left out."""
-    rows = []
-    for (learner, shots), by_language in sorted(found.items()):
-        shares = np.mean([one.confusion for one in by_language.values()], axis=0)
-        gold = shares.sum(1)
-        for i, j in zip(*np.nonzero(shares), strict=True):
-            of_gold = float(shares[i, j] / gold[i])
-            rows.append(
-                Confused(
-                    learner, shots, concepts[i], concepts[j], float(shares[i, j]), of_gold, len(by_language)
-                )
+def _table(blocks: Sequence[Block], columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of all ``blocks``, one after the other."""
+    if not blocks:
+        return pd.DataFrame(columns=list(columns))
+    arrays = ([value for value in block.values() if isinstance(value, np.ndarray)] for block in blocks)
+    sizes = [len(some[0]) if some else 1 for some in arrays]
+    data = {}
+    for name in columns:
+        parts = [
+            np.broadcast_to(
+                np.asarray(block[name], dtype=object if isinstance(block[name], str) else None), n
             )
-    return rows
+            for block, n in zip(blocks, sizes, strict=True)
+        ]
+        data[name] = np.concatenate(parts)
+    return pd.DataFrame(data)
 
 
-def reliabilities(found: Found) -> list[Reliability]:
+def _names(words: Sequence[str]) -> NDArray[np.object_]:
+    return np.array(words, dtype=object)
+
+
+def _results(
+    found: Found, concepts: Sequence[str], low: tuple[str, ...], protocol: Protocol
+) -> Iterator[Block]:
+    """All rows, by learner, shots and metric: summaries first, then languages."""
+    for (learner, shots), of in sorted(found.items()):
+        key = {"learner": learner, "shots": shots}
+        for metric in METRICS:
+            cells = {language: one.metrics[metric] for language, one in of.items()}
+            for summary in summarise(cells, low, protocol):
+                about = {"language": summary.name, "draw": -1, "value": summary.value}
+                yield key | {
+                    "metric": metric,
+                    **about,
+                    "low": summary.low,
+                    "high": summary.high,
+                    "n": summary.n,
+                }
+            yield key | {"metric": metric, **_of_draws(of, metric, shots, protocol)}
+        yield from (key | block for block in _of_calibration(of, protocol))
+        if block := _of_concepts(of, concepts, protocol):
+            yield key | block
+
+
+def _of_draws(of: Mapping[str, Evidence], metric: str, shots: int, protocol: Protocol) -> Block:
+    """Of every language the mean over draws, then each draw, if there are draws."""
+    cells = [one.metrics[metric] for one in of.values()]
+    ends = percentile_bounds(np.stack([cell.mean for cell in cells], axis=1), protocol.confidence)
+    draws = [len(cell.draws) if shots > 0 or len(cell.draws) > 1 else 0 for cell in cells]
+    means = {"value": [cell.value for cell in cells], "low": list(ends[0]), "high": list(ends[1])}
+    block: Block = {}
+    for name, attribute in (("value", "draws"), ("low", "low"), ("high", "high")):
+        single = [getattr(cell, attribute)[:n] for cell, n in zip(cells, draws, strict=True)]
+        block[name] = np.concatenate(
+            [np.append(mean, own) for mean, own in zip(means[name], single, strict=True)]
+        )
+    rows = [n + 1 for n in draws]
+    block["language"] = np.repeat(_names(list(of)), rows)
+    block["draw"] = np.concatenate([np.arange(-1, n) for n in draws])
+    block["n"] = np.repeat([cell.words for cell in cells], rows)
+    return block
+
+
+def _of_calibration(of: Mapping[str, Evidence], protocol: Protocol) -> Iterator[Block]:
+    known = {language: one for language, one in of.items() if one.ece is not None}
+    if not known:
+        return
+    languages = tuple(sorted(known))
+    by_seed = np.stack([one for language in languages if (one := known[language].ece) is not None])
+    over_seeds = next(iter(of.values())).metrics[METRICS[0]].over_seeds
+    (value,), resampled = point_means(by_seed[None], languages, over_seeds, protocol)
+    low, high = percentile_interval(resampled[:, 0], protocol.confidence)
+    about = {"metric": "ece", "draw": -1}
+    yield about | {"language": "mean", "value": value, "low": low, "high": high, "n": len(known)}
+    yield about | {
+        "language": _names(list(known)),
+        "value": np.array([one.ece.mean() for one in known.values() if one.ece is not None]),
+        "low": np.nan,
+        "high": np.nan,
+        "n": np.array([one.metrics[METRICS[0]].words for one in known.values()]),
+    }
+
+
+def _of_concepts(of: Mapping[str, Evidence], concepts: Sequence[str], protocol: Protocol) -> Block | None:
+    """Each concept's F1: the mean over languages, then each of them, without those that lack it."""
+    words = np.stack([one.f1.words for one in of.values()], axis=1)  # [concepts, langs]
+    by_seed = np.ascontiguousarray(np.stack([one.f1.by_seed for one in of.values()]).transpose(2, 0, 1))
+    ends = [np.stack([getattr(one.f1, end) for one in of.values()], axis=1) for end in ("low", "high")]
+    shape = len(concepts), len(of) + 1
+    value, low, high, n = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    value[:, 1:], low[:, 1:], high[:, 1:], n[:, 1:] = by_seed.mean(2), *ends, words
+    for languages, places in concept_groups(of, sorted(of), len(concepts)).items():
+        value[places, 0], resampled = concept_means(of, languages, places, protocol)
+        low[places, 0], high[places, 0] = percentile_bounds(resampled, protocol.confidence)
+        n[places, 0] = len(languages)
+    kept = n > 0
+    if not kept.any():
+        return None
+    metric, language = np.meshgrid(
+        _names([f"f1:{concept}" for concept in concepts]), _names(["mean", *of]), indexing="ij"
+    )
+    numbers = {"value": value[kept], "low": low[kept], "high": high[kept], "n": n[kept]}
+    return {"metric": metric[kept], "language": language[kept], "draw": -1, **numbers}
+
+
+def _confusions(found: Found, concepts: Sequence[str]) -> Iterator[Block]:
+    names = _names(list(concepts))
+    for (learner, shots), of in sorted(found.items()):
+        shares = np.mean([one.confusion for one in of.values()], axis=0)
+        gold, predicted = np.nonzero(shares)
+        share = shares[gold, predicted]
+        about = {"learner": learner, "shots": shots, "gold": names[gold], "predicted": names[predicted]}
+        yield about | {"share": share, "of_gold": share / shares.sum(1)[gold], "n": len(of)}
+
+
+def _reliabilities(found: Found) -> Iterator[Block]:
     """Bins of confidence that hold words, of learners whose confidences are known."""
-    rows = []
-    for (learner, shots), by_language in sorted(found.items()):
-        known = [one.reliability for one in by_language.values() if one.reliability is not None]
+    edges = np.arange(BINS + 1) / BINS
+    for (learner, shots), of in sorted(found.items()):
+        known = [one.reliability for one in of.values() if one.reliability is not None]
         if not known:
             continue
-        for place, (share, sure, right) in enumerate(np.mean(known, axis=0).tolist()):
-            if share:
-                edges = (place / BINS, (place + 1) / BINS)
-                rows.append(
-                    Reliability(learner, shots, *edges, share, sure / share, right / share, len(known))
-                )
-    return rows
+        bins = np.mean(known, axis=0)
+        (held,) = np.nonzero(bins[:, 0])
+        share, sure, correct = bins[held].T
+        about = {"learner": learner, "shots": shots, "bin_low": edges[held], "bin_high": edges[held + 1]}
+        yield about | {
+            "share": share, "confidence": sure / share, "accuracy": correct / share, "n": len(known)
+        }  # fmt: skip

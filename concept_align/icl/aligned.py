@@ -17,7 +17,7 @@ import torch
 
 from .. import atomic
 from ..errors import LearningError, UsageError
-from ..evaluation.units import Predictions
+from ..evaluation.predictions import Predictions
 from ..meta.languages import branches_of
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import derive

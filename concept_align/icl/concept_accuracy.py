@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..errors import LearningError, UsageError
-from ..evaluation.resampling import METRICS, Cell, cells, sentence_weights
+from ..evaluation.resampling import MetricResamples, resample_metrics, sentence_weights
+from ..evaluation.results import METRICS
 from ..meta.learners.logistic import fit_logistic
 from ..seeding import stream
 from ..spaces.classify import NearestPrototype
@@ -105,6 +106,6 @@ def _fitted(train: Features, by: By) -> Predict:
 
 def _cells(
     codes: torch.Tensor, gold: Features, weights: NDArray[np.float32], confidence: float
-) -> dict[str, Cell]:
+) -> dict[str, MetricResamples]:
     counts = sentence_counts(codes, gold.y, len(gold.concepts), gold.offsets)
-    return cells([counts], weights, np.ones((len(weights), 1)), confidence)
+    return resample_metrics([counts], weights, np.ones((len(weights), 1)), confidence)

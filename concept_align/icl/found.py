@@ -7,17 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import torch
 
-from ..evaluation.baselines import MAJORITY
 from ..evaluation.evidence import Evidence, evidence
-from ..evaluation.gains import gains
+from ..evaluation.predictions import LEVELS, Place, Predictions
 from ..evaluation.protocol import Protocol
-from ..evaluation.resampling import METRICS, sentence_weights
-from ..evaluation.run import Evaluation, Setting
-from ..evaluation.summary import Cells, Comparison, compare
-from ..evaluation.tidy import confusions, reliabilities, results_of
-from ..evaluation.units import LEVELS, Place, Predictions
+from ..evaluation.resampling import sentence_weights
+from ..evaluation.results import MAJORITY
+from ..evaluation.tidy import Evaluation, Setting, tabulate
 from ..spaces.features import Features
 from .base import Sentence
 from .plan import NONE, Plan
@@ -79,10 +77,10 @@ class Evidences:
     def protocol(self) -> Protocol:
         config = self.plan.config
         shots = tuple(sorted(config.k))
-        return Protocol(shots=shots, draws=config.draws, seed=config.seed, bootstrap=config.bootstrap)
+        return Protocol(shots=shots, support_draws=config.draws, seed=config.seed, bootstrap=config.bootstrap)
 
-    def evaluations(self, answers: Answers, notices: Sequence[str] = ()) -> list[Evaluation]:
-        """One for every language of demonstrations and layer; the first carries the notices."""
+    def evaluation(self, answers: Answers, notices: Sequence[str] = ()) -> Evaluation:
+        """Everything, a setting for every language of demonstrations and layer."""
         found = []
         layers = sorted({asked.layer for asked in answers} - {OUTPUT}, key=_by_number)
         for source in self.plan.sources:
@@ -100,9 +98,7 @@ class Evidences:
                 if own := self._of(answers, layer, source):
                     probes = [name for name, _ in own if name.startswith(f"{PROBE}-")]
                     found.append(self._evaluation(own, beside, layer, source, _repeated(own, probes)))
-        for notice in notices:
-            found[0].notices.append(notice)
-        return found
+        return Evaluation.join([replace(found[0], notices=tuple(notices)), *found[1:]])
 
     def _of(self, answers: Answers, layer: str, source: str) -> Found:
         """(learner, k) -> target -> evidence; without demonstrations, what is the same for every source."""
@@ -139,43 +135,38 @@ class Evidences:
     def _evaluation(self, found: Found, beside: Found, layer: str, source: str, without: Found) -> Evaluation:
         """Rows of ``found``, compared with what stands ``beside`` and what is the same ``without``
         demonstrations, at every number of them that ``found`` has."""
-        config, protocol, concepts = self.plan.config, self.protocol, self.plan.task.concepts
-        setting = Setting(
-            model=self.model, revision=self.revision, layer=layer, task=config.task, source=source
-        )
-        numbers = {k for name, k in found if name != MAJORITY}
-        both = {key: one for key, one in {**found, **beside, **without}.items() if key[1] in numbers}
-        cells: Cells = {
-            (*key, metric): {language: one.cells[metric] for language, one in by_language.items()}
-            for key, by_language in sorted(both.items())
-            for metric in METRICS
-        }
+        config = self.plan.config
         first = self.plan.variants[0].name
         # Fewer pairs, less lost to their correction: all with the first, and with a probe.
         probes = dict.fromkeys(name for name, _ in without if name.startswith(PROBE))
-        against = (first, *probes)
-        beaten = tuple(dict.fromkeys([first, *(name for name, _ in without)]))
-        return Evaluation(
-            setting=setting,
-            results=results_of(setting, found, concepts, (), protocol),
-            comparisons=[_turned(pair) for pair in compare(cells, protocol, against)],
-            low_resource=(),
-            notices=[],
-            gains=gains(both, concepts, beaten, protocol),
-            confusion=confusions(found, concepts),
-            reliability=reliabilities(found),
-            references=against,
+        setting = Setting(
+            model=self.model,
+            revision=self.revision,
+            layer=layer,
+            task=config.task,
+            source=source,
+            references=(first, *probes),
         )
+        numbers = {k for name, k in found if name != MAJORITY}
+        evaluation = tabulate(
+            setting,
+            found,
+            self.plan.task.concepts,
+            self.protocol,
+            beside={key: one for key, one in {**beside, **without}.items() if key[1] in numbers},
+            over=tuple(dict.fromkeys([first, *(name for name, _ in without)])),
+        )
+        _turn(evaluation.comparisons())
+        return evaluation
 
 
-def _turned(pair: Comparison) -> Comparison:
+def _turn(pairs: pd.DataFrame) -> None:
     """What is without demonstrations stands second."""
-    if not pair.a.endswith(WITHOUT):
-        return pair
-    return replace(
-        pair, a=pair.b, b=pair.a, difference=-pair.difference, low=-pair.high, high=-pair.low,
-        better_in=pair.worse_in, worse_in=pair.better_in,
-    )  # fmt: skip
+    turned = pairs["a"].str.endswith(WITHOUT)
+    for one, other in (("a", "b"), ("better_in", "worse_in")):
+        pairs.loc[turned, [one, other]] = pairs.loc[turned, [other, one]].to_numpy()
+    pairs.loc[turned, "difference"] *= -1
+    pairs.loc[turned, ["low", "high"]] = -pairs.loc[turned, ["high", "low"]].to_numpy()
 
 
 def _repeated(found: Found, learners: Sequence[str]) -> Found:

@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import atomic
 from ..errors import UsageError
-from ..evaluation.run import Evaluation
-from ..evaluation.units import Place, Predictions, UnitLog
+from ..evaluation.predictions import Place, PredictionLog, Predictions
+from ..evaluation.tidy import Evaluation
 from ..progress import Progress, Silent
 from ..spaces.features import Features
 from .aligned import Aligned, layer_name
@@ -29,7 +29,7 @@ class Studied:
     """What a study found, and what decided its numbers."""
 
     plan: Plan
-    evaluations: list[Evaluation]
+    evaluation: Evaluation
     notices: list[str]
     facts: Mapping[str, Any]
     effects: Effects | None = None  # of demonstrations on concept spaces
@@ -70,8 +70,8 @@ def run(
     answers = {asked: log.done for asked, log in tests.logs.items()}
     moved = tests.moved.found()
     notices = list(ask.notices)
-    evaluations = evidences.evaluations(_asked_for(plan, answers), notices)
-    return Studied(plan, evaluations, notices, made_from, moved)
+    evaluation = evidences.evaluation(_asked_for(plan, answers), notices)
+    return Studied(plan, evaluation, notices, made_from, moved)
 
 
 def _asked_for(
@@ -128,7 +128,7 @@ class _Tests:
     gold: Mapping[str, Features]
 
     def __post_init__(self) -> None:
-        self.logs: dict[Asked, UnitLog] = {}
+        self.logs: dict[Asked, PredictionLog] = {}
         self.aligned = Aligned(self.ask, self.layers, self.out / "aligners", self._made_from(NONE, "train"))
         self.moved = Moved(self.ask, self.aligned, self.out / "effects", self.made_from)
 
@@ -137,7 +137,7 @@ class _Tests:
         shown = None if source == NONE else self.ask.digest(language if source == OWN else source, "train")
         return {**self.made_from, "demonstrations": shown}
 
-    def log(self, asked: Asked, identity: Callable[[], Mapping[str, Any]] | None = None) -> UnitLog:
+    def log(self, asked: Asked, identity: Callable[[], Mapping[str, Any]] | None = None) -> PredictionLog:
         """The finished tests of one kind; ``identity`` tells what a learner learned from."""
         if asked not in self.logs:
             made_from = self._made_from(asked.source, asked.language)
@@ -146,7 +146,7 @@ class _Tests:
             made_from |= {"aligner": identity() if identity else None}
             name = re.sub(r"[^\w.+-]", "_", f"{asked.learner}-{asked.layer}")
             path = self.out / "units" / name / f"{asked.source}-{asked.language}.jsonl"
-            self.logs[asked] = UnitLog(path, made_from, self.gold[asked.language].words)
+            self.logs[asked] = PredictionLog(path, made_from, self.gold[asked.language].words)
         return self.logs[asked]
 
     def take(self, test: Test) -> None:
@@ -180,7 +180,7 @@ class _Tests:
         for log, source, layer, learner in learners:
             log.add(place, self.aligned.answers(source, test, layer, learner, states(answers, layer)))
 
-    def _learners(self, test: Test) -> list[tuple[UnitLog, str, int, str]]:
+    def _learners(self, test: Test) -> list[tuple[PredictionLog, str, int, str]]:
         """(finished tests, language of demonstrations, layer, learner) that answer ``test`` as well.
 
         A prompt without demonstrations is the same for every language of demonstrations, but what learners

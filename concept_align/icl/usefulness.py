@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import UsageError
-from ..evaluation.summary import SUMMARIES
+from ..evaluation.results import SUMMARIES
 from ..statistics import Method, adjusted, correlate, jackknife, sign_flip
 from .directed import KINDS, Cells, cells, directed
 

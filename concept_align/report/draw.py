@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import MAJORITY
 from .confusion import confusion_figure
 from .facets import facets_of, means_of
 from .figures import languages_figure, shots_figure, spread_figure

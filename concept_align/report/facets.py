@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ConceptAlignError
-from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import MAJORITY
 from .names import language_name, short_revision, task_name
 from .style import look
 from .tables import SETTING, by_setting

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..evaluation.baselines import MAJORITY
-from ..evaluation.results import ALL_SHOTS
-from ..evaluation.summary import SUMMARIES
+from ..evaluation.results import ALL_SHOTS, MAJORITY, SUMMARIES
 from .facets import across, dots, dots_height, facets_of, legend, looks_of, means_of, panels
 from .names import language_name, metric_name, shots_name
 from .style import GREY, INK, STRIPE, styled, write

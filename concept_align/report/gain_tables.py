@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import MAJORITY
 from .names import metric_name, shots_name
 from .tables import TextTable, grid, learners_of, ordered_shots, percent
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ConceptAlignError
-from ..evaluation.baselines import MAJORITY
+from ..evaluation.results import MAJORITY
 from .names import METRIC_TITLES, task_name
 from .style import GREY, look, single, styled, write
 

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import ConceptAlignError
-from ..evaluation.baselines import MAJORITY
-from ..evaluation.summary import SUMMARIES
+from ..evaluation.results import MAJORITY, SUMMARIES
 from .names import METRIC_TITLES, language_name
 from .style import COLOURS, GREY, INK, STRIPE, single, styled, write
 

@@ -40,7 +40,7 @@ def summary(
     over = "test sentences, draws and training seeds" if several else "test sentences and draws"
     parts = [
         "# Evaluation",
-        f"Shots are labelled sentences of the target language; {protocol['draws']} draws of them are "
+        f"Shots are labelled sentences of the target language; {protocol['support_draws']} draws of them are "
         f"averaged. Brackets hold {100 * protocol['confidence']:.0f}% bootstrap intervals: over {over} "
         "for a language, over languages as well for means and differences.",
         "Tests are paired over languages: sign-flip and Wilcoxon's signed ranks; Holm's correction is over "

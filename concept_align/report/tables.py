@@ -10,9 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..evaluation.baselines import MAJORITY
-from ..evaluation.results import ALL_SHOTS
-from ..evaluation.summary import SUMMARIES
+from ..evaluation.results import ALL_SHOTS, MAJORITY, SUMMARIES
 from .names import SUMMARY_TITLES, language_name, metric_name, short_revision, shots_name, task_name
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "source")

@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from concept_align.evaluation.results import save_csv
-from concept_align.evaluation.summary import SUMMARIES
+from concept_align.evaluation.results import SUMMARIES, save_csv
 from concept_align.report.figures import languages_figure, shots_figure
 
 COLUMNS = [

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from concept_align.evaluation.baselines import MAJORITY
-from concept_align.evaluation.results import ALL_SHOTS
+from concept_align.evaluation.results import ALL_SHOTS, MAJORITY
 from concept_align.report.names import shots_name, task_name
 from concept_align.report.style import INK, STRIPE, look, single, styled, write
 

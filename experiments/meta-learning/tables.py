@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 from figure import FIGURE, learners_figure
 
-from concept_align.evaluation.results import save_csv
-from concept_align.evaluation.summary import SUMMARIES
+from concept_align.evaluation.results import SUMMARIES, save_csv
 
 COLUMNS = [
     "model", "layer", "task", "source", "language", "shots", "draw",

@@ -9,7 +9,7 @@ from fake_model import FakeModel
 from concept_align.apply import TextAligner
 from concept_align.apply import aligner as module
 from concept_align.errors import LearningError, ModelError, UsageError
-from concept_align.evaluation.trained import read_trained
+from concept_align.evaluation.aligners import read_aligner
 from concept_align.meta.learners.base import Aligner
 from concept_align.meta.reference import NAME, read_reference
 from concept_align.spaces.source import FeatureSource
@@ -27,7 +27,7 @@ def upos(mini):
 def test_text_gives_the_scores_that_a_store_gives(mini, monkeypatch, name, shots):
     monkeypatch.setattr(module, "ENOUGH_WORDS", 100)  # Turkish has fewer words than 200 in all
     folder = getattr(mini, name)
-    source = read_trained(folder).represented.features(Store.open(mini.store), 1 << 30)
+    source = FeatureSource(Store.open(mini.store), read_aligner(folder).features)
     support = source.load("tr", "dev") if shots else None
     expected = Aligner.from_pretrained(folder).adapt(support).scores(source.load("tr", "test").x)
     text = TextAligner.from_pretrained(folder, mini.model)

@@ -206,7 +206,7 @@ def test_aligners_of_other_layers_are_compared_across(run, out, other_layer):
 
 def test_one_name_for_different_features_cannot_be_compared_across(run, out, other_layer):
     code, _, stderr = run("--out", out, "--across", aligners=("x=pooled", f"x={other_layer}"))
-    assert code == 2 and "x" in stderr and "--aligner NAME=DIR" in stderr
+    assert code == 2 and "x" in stderr and "NAME=DIR" in stderr
 
 
 @pytest.fixture(scope="module")

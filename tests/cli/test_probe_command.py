@@ -64,16 +64,16 @@ def test_every_language_and_layer_is_tested_and_written_tidily(store, tmp_path):
 
 def test_a_run_that_is_repeated_makes_no_probe_again_and_says_the_same(store, tmp_path, monkeypatch):
     first = sweep(store, tmp_path)
-    monkeypatch.setattr("concept_align.evaluation.probe_units.fit_probe", None)
+    monkeypatch.setattr("concept_align.evaluation.probing.fit_probe", None)
     again = sweep(store, tmp_path)
     assert again == first
 
 
 def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(store, tmp_path, monkeypatch):
-    from concept_align.evaluation import probe_units
+    from concept_align.evaluation import probing
 
     whole = sweep(store, tmp_path / "whole")
-    real, made = probe_units.fit_probe, []
+    real, made = probing.fit_probe, []
 
     def stops_at_the_third(train, *arguments, **options):
         if len(made) == 2:
@@ -81,10 +81,10 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(store, tmp
         made.append(train.language)
         return real(train, *arguments, **options)
 
-    monkeypatch.setattr(probe_units, "fit_probe", stops_at_the_third)
+    monkeypatch.setattr(probing, "fit_probe", stops_at_the_third)
     CliRunner().invoke(app, ["probe", "--store", str(store), "--out", str(tmp_path / "cut"), *QUICK])
-    assert len(list((tmp_path / "cut").glob("units/*/*.json"))) == 2
-    monkeypatch.setattr(probe_units, "fit_probe", lambda *a, **o: (made.append("more"), real(*a, **o))[1])
+    assert len(list((tmp_path / "cut").glob("units/*/*/made_from.json"))) == 2
+    monkeypatch.setattr(probing, "fit_probe", lambda *a, **o: (made.append("more"), real(*a, **o))[1])
     assert sweep(store, tmp_path / "cut")["results"] == whole["results"]
     assert made.count("more") == 4
 
@@ -92,18 +92,17 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(store, tmp
 @pytest.mark.parametrize("harm", ["cut off", "other seed", "damaged"])
 def test_a_kept_probe_that_is_not_the_one_asked_for_is_made_again(store, tmp_path, harm):
     first = sweep(store, tmp_path, "--langs", "en", "--layers", "1")
-    (unit,) = tmp_path.glob("units/*/en.json")
-    before = unit.read_text()
+    (unit,) = tmp_path.glob("units/*/en/tested.safetensors")
+    before = unit.read_bytes()
     if harm == "cut off":
-        unit.write_text(before[:-50])
+        unit.write_bytes(before[:-5])
     elif harm == "damaged":
-        kept = json.loads(before)
-        unit.write_text(json.dumps({**kept, "predicted": kept["predicted"][:-8]}))
+        unit.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
     else:
-        sweep(store, tmp_path, "--langs", "en", "--layers", "1", "--seed", "1")
-        assert unit.read_text() != before
+        other = sweep(store, tmp_path, "--langs", "en", "--layers", "1", "--seed", "1")
+        assert other["results"] != first["results"]
     assert sweep(store, tmp_path, "--langs", "en", "--layers", "1") == first
-    assert unit.read_text() == before
+    assert unit.read_bytes() == before
 
 
 def test_the_probes_are_kept_with_what_they_were_made_from(store, tmp_path):
@@ -127,9 +126,9 @@ def test_a_dry_run_writes_nothing(store, tmp_path):
     assert printed["probes"] == 6 and not (tmp_path / "out").exists()
 
 
-def test_the_table_for_people_has_a_row_a_language_the_mean_and_the_floor(store, tmp_path):
+def test_the_table_for_people_has_one_row_per_language_the_mean_and_the_floor(store, tmp_path):
     shown = run("--store", store, "--out", tmp_path, "--layers", "1", *QUICK)
-    assert all(name in shown for name in ("layer 1", "de", "en", "fi", "mean, commonest concept"))
+    assert all(name in shown for name in ("layer 1", "de", "en", "fi", "mean, majority class"))
 
 
 def test_what_the_store_does_not_hold_is_refused_with_what_there_is(store, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.evaluation.run import Setting
+from concept_align.evaluation.tidy import Setting
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
 

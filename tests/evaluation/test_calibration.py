@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from concept_align.evaluation.calibration import BINS, ece, reliability
-from concept_align.evaluation.units import LEVELS, Predictions
+from concept_align.evaluation.evidence import BINS, ece, reliability
+from concept_align.evaluation.predictions import LEVELS, Predictions
 
 
 def planted(rng, sure, right):

@@ -1,16 +1,19 @@
 import numpy as np
 import pytest
 
+from concept_align.evaluation.comparisons import compare
 from concept_align.evaluation.protocol import Protocol
-from concept_align.evaluation.resampling import Cell, seed_weights
-from concept_align.evaluation.summary import compare, low_resource, summarise
+from concept_align.evaluation.resampling import MetricResamples, seed_weights
+from concept_align.evaluation.summary import low_resource, summarise
 
 PROTOCOL = Protocol(shots=(0, 5), bootstrap=1000)
 
 
 def cell(value, rng=None, spread=0.0):
     noise = rng.normal(0, spread, size=1000) if rng else np.zeros(1000)
-    return Cell(100, np.array([value]), np.array([value]), np.array([value]), (value + noise)[None])
+    return MetricResamples(
+        100, np.array([value]), np.array([value]), np.array([value]), (value + noise)[None]
+    )
 
 
 def test_low_resource_is_the_third_with_fewest_words():
@@ -56,7 +59,9 @@ def test_intervals_of_means_cover_the_mean_of_the_languages_drawn_from():
 def test_a_seed_that_is_better_everywhere_widens_the_mean_over_languages():
     def seeded(apart, over_seeds):
         by_seed = np.array([0.6 - apart, 0.6 + apart])
-        return Cell(100, by_seed, by_seed, by_seed, np.repeat(by_seed[:, None], 1000, 1), over_seeds)
+        return MetricResamples(
+            100, by_seed, by_seed, by_seed, np.repeat(by_seed[:, None], 1000, 1), over_seeds
+        )
 
     over_seeds = seed_weights(2, 1000, 0, "one")
     widths = []
@@ -77,6 +82,12 @@ def test_the_order_of_languages_changes_nothing():
     assert list(summarise(cells, ("l1",), PROTOCOL)) == list(summarise(turned, ("l1",), PROTOCOL))
 
 
+def only(frame):
+    """The one row of a table."""
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
 def learners(**values):
     """Cells of zero-shot accuracy by learner and language."""
     return {
@@ -86,14 +97,14 @@ def learners(**values):
 
 
 def test_equal_learners_do_not_differ():
-    (pair,) = compare(learners(one=[0.5, 0.7, 0.6], two=[0.5, 0.7, 0.6]), PROTOCOL)
+    pair = only(compare(learners(one=[0.5, 0.7, 0.6], two=[0.5, 0.7, 0.6]), PROTOCOL))
     assert (pair.difference, pair.low, pair.high, pair.better_in, pair.worse_in) == (0, 0, 0, 0, 0)
     assert pair.p_sign_flip == pair.p_holm == pair.p_wilcoxon == 1
 
 
 def test_a_learner_that_is_better_everywhere_is_found_with_its_effect():
     base = np.linspace(0.3, 0.8, 17)
-    (pair,) = compare(learners(good=base + 0.05, plain=base), PROTOCOL)
+    pair = only(compare(learners(good=base + 0.05, plain=base), PROTOCOL))
     assert pair.difference == pytest.approx(0.05)
     assert pair.low > 0.049
     assert (pair.a, pair.b, pair.better_in, pair.n) == ("good", "plain", 17, 17)
@@ -102,19 +113,19 @@ def test_a_learner_that_is_better_everywhere_is_found_with_its_effect():
 
 def test_languages_that_only_one_was_tested_on_are_left_out():
     cells = learners(one=[0.5, 0.7, 0.6], two=[0.4, 0.6])
-    (pair,) = compare(cells, PROTOCOL)
+    pair = only(compare(cells, PROTOCOL))
     assert pair.n == 2
     assert pair.difference == pytest.approx(0.1)
 
 
 def test_the_majority_baseline_is_not_compared():
-    assert compare(learners(majority=[0.1, 0.2], one=[0.5, 0.6]), PROTOCOL) == []
+    assert compare(learners(majority=[0.1, 0.2], one=[0.5, 0.6]), PROTOCOL).empty
 
 
 def test_correction_is_over_all_pairs_of_a_metric():
     rng = np.random.default_rng(3)
     cells = learners(**{name: rng.random(9) for name in ("a", "b", "c")})
     pairs = compare(cells, PROTOCOL)
-    assert [(pair.a, pair.b) for pair in pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
-    smallest = min(pairs, key=lambda pair: pair.p_sign_flip)
+    assert list(zip(pairs.a, pairs.b, strict=True)) == [("a", "b"), ("a", "c"), ("b", "c")]
+    smallest = pairs.loc[pairs.p_sign_flip.idxmin()]
     assert smallest.p_holm == pytest.approx(min(1, 3 * smallest.p_sign_flip))

@@ -76,8 +76,8 @@ def test_valid_concepts_of_the_pair_have_enough_words_in_both():
 
 @pytest.mark.parametrize(
     "options",
-    [{"shots": ()}, {"shots": (-1,)}, {"shots": (5, 5)}, {"draws": 0}, {"bootstrap": 10}, {"valid": "some"},
-     {"short": "some"}],
+    [{"shots": ()}, {"shots": (-1,)}, {"shots": (5, 5)}, {"support_draws": 0}, {"bootstrap": 10},
+     {"valid": "some"}, {"short": "some"}],
 )  # fmt: skip
 def test_an_impossible_protocol_is_refused(options):
     with pytest.raises(UsageError):
@@ -85,5 +85,5 @@ def test_an_impossible_protocol_is_refused(options):
 
 
 def test_zero_shots_have_one_draw():
-    assert Protocol(draws=5).draws_of(0) == 1
-    assert Protocol(draws=5).draws_of(10) == 5
+    assert Protocol(support_draws=5).draws_of(0) == 1
+    assert Protocol(support_draws=5).draws_of(10) == 5

@@ -4,28 +4,26 @@ import pandas as pd
 import pytest
 
 from concept_align.errors import ConceptAlignError
-from concept_align.evaluation.results import COLUMNS, Result, combine, read, save, table
+from concept_align.evaluation.results import COLUMNS, combine, read, save
 
-ROWS = [
-    Result("m", "r", "6+10", "upos", "en", "nan", 0, -1, "shrink", "accuracy", 0.1 + 0.2, 0.25, 0.35, 99),
-    Result("m", "r", "7", "upos", "en", "mean", 5, -1, "shrink", "accuracy", 0.5, math.nan, math.nan, 2),
-]
-
-
-def test_columns_are_those_of_the_contract():
-    assert list(table(ROWS).columns) == list(COLUMNS)
-    assert list(table([]).columns) == list(COLUMNS)
+ROWS = pd.DataFrame(
+    [
+        ("m", "r", "6+10", "upos", "en", "nan", 0, -1, "shrink", "accuracy", 0.1 + 0.2, 0.25, 0.35, 99),
+        ("m", "r", "7", "upos", "en", "mean", 5, -1, "shrink", "accuracy", 0.5, math.nan, math.nan, 2),
+    ],
+    columns=list(COLUMNS),
+)
 
 
 @pytest.mark.parametrize("name", ["results.csv", "results.parquet", "."])
 def test_what_is_saved_is_read_exactly(tmp_path, name):
-    save(table(ROWS), tmp_path)
-    pd.testing.assert_frame_equal(read(tmp_path / name), table(ROWS), check_exact=True, check_dtype=False)
+    save(ROWS, tmp_path)
+    pd.testing.assert_frame_equal(read(tmp_path / name), ROWS, check_exact=True, check_dtype=False)
 
 
 def test_equal_tables_give_equal_bytes(tmp_path):
     for folder in ("a", "b"):
-        save(table(ROWS), tmp_path / folder)
+        save(ROWS, tmp_path / folder)
     for name in ("results.csv", "results.parquet"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -39,12 +37,12 @@ def test_a_table_of_other_columns_is_refused(tmp_path):
 
 
 def test_runs_are_combined_and_equal_rows_kept_once(tmp_path):
-    save(table(ROWS), tmp_path)
-    assert len(combine([table(ROWS[:1]), ROWS[1:], tmp_path])) == 2
-    assert combine([]).empty
+    save(ROWS, tmp_path)
+    assert len(combine([ROWS[:1], ROWS[1:], tmp_path])) == 2
+    assert list(combine([]).columns) == list(COLUMNS)
 
 
 def test_two_values_for_one_thing_are_refused():
-    other = Result(*(list(vars(ROWS[0]).values())[:10]), 0.9, 0.8, 1.0, 99)
+    other = ROWS[:1].assign(value=0.9, low=0.8, high=1.0)
     with pytest.raises(ConceptAlignError, match="two values"):
-        combine([table(ROWS), [other]])
+        combine([ROWS, other])

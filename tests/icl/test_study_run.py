@@ -29,8 +29,7 @@ def asks():
 def means(studied):
     return {
         (row.source, row.layer, row.learner, row.shots): row.value
-        for one in studied.evaluations
-        for row in one.results
+        for row in studied.evaluation.frame().itertuples()
         if row.language == "mean" and row.metric == "accuracy"
     }
 
@@ -59,7 +58,8 @@ def test_learners_find_planted_states_that_the_prompt_does_not_say(aligned):
     found = means(aligned[3])
     assert found["en", "2", "probe-pooled", 0] > 0.9
     assert found["en", "2", "aligned-pooled", 2] > 0.9
-    pairs = {(one.a, one.b, one.shots) for one in aligned[3].evaluations[1].comparisons}
+    compared = aligned[3].evaluation.comparisons().query("layer == '2' and source == 'en'")
+    pairs = set(zip(compared.a, compared.b, compared.shots, strict=True))
     assert ("aligned-pooled", "icl-tags", 2) in pairs
     assert ("aligned-pooled", "probe-pooled", 2) in pairs
     assert ("probe-pooled", "icl-tags", 0) in pairs
@@ -68,8 +68,10 @@ def test_learners_find_planted_states_that_the_prompt_does_not_say(aligned):
 def test_comparisons_hold_demonstrations_against_none(aligned):
     (pair,) = [
         one
-        for one in aligned[3].evaluations[0].comparisons
-        if (one.a, one.b) == ("icl-tags", "icl-tags@0") and one.metric == "accuracy"
+        for one in aligned[3].evaluation.comparisons().query("layer == 'output'").itertuples()
+        if one.source == aligned[0].sources[0]
+        and (one.a, one.b) == ("icl-tags", "icl-tags@0")
+        and one.metric == "accuracy"
     ]
     assert pair.shots == 2
     assert pair.low > 0.1
@@ -129,7 +131,7 @@ def test_draws_that_cannot_differ_are_asked_once(planned, asks, tmp_path):
     ask = replace(asks(plan), selectors={"fixed": Fixed()})
     studied = run(plan, ask, tmp_path)
     draws = {"icl-tags-fixed": set(), "icl-shuffled-fixed": set()}
-    for row in studied.evaluations[0].results:
+    for row in studied.evaluation.frame().itertuples():
         if row.metric == "accuracy" and row.learner in draws and row.draw >= 0 and row.language == "ga":
             draws[row.learner].add(row.draw)
     assert set(map(len, draws.values())) == {3}

@@ -1,15 +1,10 @@
 """Gains, spread, reliability and confusions: what they show, and that nothing to show is an error."""
 
-from dataclasses import fields
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from concept_align.errors import ConceptAlignError
-from concept_align.evaluation.gains import Gain
-from concept_align.evaluation.results import table
-from concept_align.evaluation.tidy import Confused, Reliability
 from concept_align.report.confusion import _matrix, confusion_figure
 from concept_align.report.facets import looks_of
 from concept_align.report.figures import shots_figure, spread_figure
@@ -17,14 +12,8 @@ from concept_align.report.gain_tables import concept_gain_table, concept_table, 
 from concept_align.report.gains import concept_gains_figure, language_gains_figure
 from concept_align.report.reliability import reliability_figure
 from concept_align.report.tables import ordered_shots, summary_tables
-from concept_align.report.write import comparisons_frame
 
 pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
-
-
-def frame_of(made, part, kind):
-    frame = table(getattr(made.evaluation, part), [field.name for field in fields(kind)])
-    return frame.assign(**vars(made.evaluation.setting))
 
 
 def with_oracle(frame):
@@ -34,9 +23,9 @@ def with_oracle(frame):
 
 
 def test_all_figures_are_written_and_equal_data_give_equal_bytes(made, tmp_path):
-    gains = frame_of(made, "gains", Gain)
-    reliability = frame_of(made, "reliability", Reliability)
-    confusion = frame_of(made, "confusion", Confused)
+    gains = made.evaluation.gains()
+    reliability = made.evaluation.reliability()
+    confusion = made.evaluation.confusion()
     drawn = {}
     for folder in ("a", "b"):
         drawn[folder] = [
@@ -78,12 +67,12 @@ def test_a_learner_looks_the_same_in_every_figure(made):
 @pytest.mark.parametrize("figure", [language_gains_figure, concept_gains_figure])
 def test_no_gains_to_draw_is_an_error(made, tmp_path, figure):
     with pytest.raises(ConceptAlignError, match="no results"):
-        figure(frame_of(made, "gains", Gain), tmp_path / "x", reference="nobody", shots=0)
+        figure(made.evaluation.gains(), tmp_path / "x", reference="nobody", shots=0)
 
 
 def test_no_confusions_to_draw_is_an_error(made, tmp_path):
     with pytest.raises(ConceptAlignError, match="no confusions"):
-        confusion_figure(frame_of(made, "confusion", Confused), tmp_path / "x", learner="nobody", shots=0)
+        confusion_figure(made.evaluation.confusion(), tmp_path / "x", learner="nobody", shots=0)
 
 
 def test_a_concept_that_is_never_gold_has_a_row_without_numbers():
@@ -94,7 +83,7 @@ def test_a_concept_that_is_never_gold_has_a_row_without_numbers():
 
 
 def test_gains_over_a_reference_have_its_sign_whichever_side_it_stands(made):
-    frame = comparisons_frame([made.evaluation])
+    frame = made.evaluation.comparisons()
     over_proto, over_shrink = (gain_table(frame, name) for name in ("proto", "shrink"))
     assert over_proto.rows[0][0] == "shrink"
     assert over_proto.rows[0][1].startswith("5.0 [")
@@ -103,7 +92,7 @@ def test_gains_over_a_reference_have_its_sign_whichever_side_it_stands(made):
 
 
 def test_concepts_are_rows_with_the_languages_that_have_them(made):
-    found = concept_gain_table(frame_of(made, "gains", Gain), "proto", 0)
+    found = concept_gain_table(made.evaluation.gains(), "proto", 0)
     assert [row[0] for row in found.rows] == ["NOUN", "VERB"]
     assert [row[-1] for row in found.rows] == ["4", "3"]
     assert found.rows[1][1].startswith("-3.0 [")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from concept_align.errors import ConceptAlignError
-from concept_align.evaluation.results import combine, table
+from concept_align.evaluation.results import combine
 from concept_align.report import figures
 from concept_align.report.facets import across
 from concept_align.report.figures import languages_figure, shots_figure
@@ -46,9 +46,7 @@ def test_equal_data_give_equal_bytes(made, tmp_path, figure):
 
 
 def test_layers_and_tasks_are_facets(made, tmp_path):
-    frame = combine(
-        [table(made.make(task, layer).results) for task in ("upos", "relation") for layer in "79"]
-    )
+    frame = combine([made.make(task, layer).frame() for task in ("upos", "relation") for layer in "79"])
     alone, _ = shots_figure(made.frame, tmp_path / "one")
     several, _ = shots_figure(frame, tmp_path / "four")
     assert pixels(several).size > 2 * pixels(alone).size
@@ -112,6 +110,6 @@ def test_a_majority_class_far_below_is_told_in_words_and_does_not_press_the_lear
 
 def test_a_majority_class_near_by_or_on_an_axis_from_zero_is_drawn(made, monkeypatch):
     near = made.make(learners={"shrink": 0.7, "proto": 0.65, "majority": 0.6})
-    for frame, options in ((table(near.results), {}), (made.frame, {"title": "model", "top": 90})):
+    for frame, options in ((near.frame(), {}), (made.frame, {"title": "model", "top": 90})):
         axis = drawn(monkeypatch, frame, **options)
         assert not axis.texts and len(axis.lines) == 3

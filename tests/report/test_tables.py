@@ -4,7 +4,6 @@ import pytest
 
 from concept_align.report.names import language_name, shots_name, task_name
 from concept_align.report.tables import comparison_table, language_table, percent, summary_tables
-from concept_align.report.write import comparisons_frame
 
 
 def test_codes_are_named_and_unknown_codes_stay():
@@ -44,9 +43,7 @@ def test_columns_say_how_many_languages_where_they_differ(made):
 
 def test_the_best_learner_is_bold_and_the_majority_never(made):
     better = made.make(learners={"shrink": 0.3, "proto": 0.4, "majority": 0.9})
-    from concept_align.evaluation.results import table
-
-    lines = summary_tables(table(better.results))[0].markdown().splitlines()
+    lines = summary_tables(better.frame())[0].markdown().splitlines()
     bold = [line.split("|")[1].strip() for line in lines if "**" in line]
     assert bold == ["proto"]
 
@@ -77,7 +74,7 @@ def test_markdown_is_a_table(made):
 
 
 def test_comparisons_are_of_the_best_learner_whichever_side_it_stands(made):
-    frame = comparisons_frame([made.evaluation])
+    frame = made.evaluation.comparisons()
     table = comparison_table(frame, made.frame)
     assert [row[0] for row in table.rows] == ["shrink − proto"] * 2
     assert table.rows[0][2].startswith("5.0 [")
@@ -87,7 +84,5 @@ def test_comparisons_are_of_the_best_learner_whichever_side_it_stands(made):
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
 def test_one_learner_alone_is_not_compared(made, metric):
-    from concept_align.evaluation.results import table
-
     alone = made.make(learners={"shrink": 0.5})
-    assert comparison_table(comparisons_frame([alone]), table(alone.results), metric) is None
+    assert comparison_table(alone.comparisons(), alone.frame(), metric) is None

@@ -3,18 +3,13 @@ import json
 import pandas as pd
 
 from concept_align.evaluation.results import read
+from concept_align.evaluation.tidy import Evaluation
 from concept_align.report import write as module
 from concept_align.report.write import write_evaluation
 
 
 def written(made, folder, evaluations=None, *, figures=True):
-    return write_evaluation(
-        evaluations or [made.evaluation],
-        folder,
-        protocol=made.protocol,
-        facts={"seen": "here"},
-        figures=figures,
-    )
+    return write_evaluation(Evaluation.join(evaluations or [made.evaluation]), folder, figures=figures)
 
 
 def test_everything_is_in_the_folder(made, tmp_path):

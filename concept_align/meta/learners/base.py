@@ -89,6 +89,7 @@ class Aligner(ABC):
 
     learner: str  # its name in the registry
     known: torch.Tensor  # bool [concepts]: what it can predict
+    folder: Path | None = None  # where it was read from or saved to
     # Whether ``adapt`` looks at unlabelled words; who adapts need not load them where it does not.
     transductive: bool = False
     # What ``adapt`` is meant to be given: a support set, or (the upper bound) all labelled training words.
@@ -167,6 +168,7 @@ class Aligner(ABC):
         atomic.write_bytes(folder / "model.safetensors", save(tensors))
         config = {"schema": SCHEMA, "learner": self.learner, "settings": self.settings()}
         atomic.write_json(folder / "config.json", config)
+        self.folder = folder
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -193,11 +195,13 @@ class Aligner(ABC):
         tensors, _ = read_safetensors(path, error=LearningError, remedy=again)
         config = from_mapping(learner, settings.get("config", {}), where=str(Path(folder) / "config.json"))
         try:
-            return learner.aligner.from_parts(config, settings, tensors)
+            found = learner.aligner.from_parts(config, settings, tensors)
         except (KeyError, RuntimeError, TypeError) as error:
             raise LearningError(
                 f"the aligner cannot be read: {error}", where=str(path), remedy=again
             ) from error
+        found.folder = Path(folder)
+        return found
 
 
 class ModelAligner(Aligner):

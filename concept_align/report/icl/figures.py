@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...evaluation.baselines import MAJORITY
-from ...evaluation.summary import SUMMARIES
+from ...evaluation.results import MAJORITY, SUMMARIES
 from ...icl.found import ALIGNED, OUTPUT, PROBE
 from ...icl.run import CALIBRATED
 from ..facets import across, dots, dots_height, legend, looks_of, means_of, panels

@@ -152,7 +152,7 @@ def lead(studied: Studied) -> list[str]:
     """What the study asked, in sentences."""
     plan = studied.plan
     config = plan.config
-    model = studied.evaluations[0].setting.model
+    model = studied.evaluation.settings[0].model
     sources = ", ".join(demonstrations_name(source) for source in plan.sources)
     fed = "What it chose itself" if config.feedback == "predicted" else "The right label"
     said = [

@@ -8,14 +8,11 @@ import pandas as pd
 
 from ... import atomic, provenance
 from ...config import to_mapping
-from ...evaluation.gains import Gain
-from ...evaluation.results import combine, save, save_csv, table
-from ...evaluation.tidy import Confused, Reliability
+from ...evaluation.results import save, save_csv
 from ...icl.found import ALIGNED
 from ...icl.run import Studied
 from ...treebanks.discover import TreebankFile
 from .. import page
-from ..write import comparisons_frame, flat
 from .figures import demonstrations_name, gains_figure, k_figure, languages_figure, layers_figure
 from .summary import lead, summary, tables
 from .useful import foretold, write_foretold
@@ -33,7 +30,7 @@ CAPTIONS = {
 
 def results_of(studied: Studied) -> pd.DataFrame:
     """The tidy table of a study."""
-    return combine([table(evaluation.results) for evaluation in studied.evaluations])
+    return studied.evaluation.frame()
 
 
 def write_study(
@@ -47,13 +44,11 @@ def write_study(
     With ``scores`` (of ``concept-align alignability``), ``usefulness.csv``: do they foretell what helps?
     """
     folder = Path(folder)
-    frame, comparisons = results_of(studied), comparisons_frame(studied.evaluations)
-    gains = flat(studied.evaluations, "gains", Gain)
+    found = studied.evaluation
+    frame, comparisons, gains = found.frame(), found.comparisons(), found.gains()
     save(frame, folder)
-    save_csv(comparisons, folder / "comparisons.csv")
-    save_csv(gains, folder / "gains.csv")
-    save_csv(flat(studied.evaluations, "confusion", Confused), folder / "confusion.csv")
-    save_csv(flat(studied.evaluations, "reliability", Reliability), folder / "reliability.csv")
+    for name in ("comparisons", "gains", "confusion", "reliability"):
+        save_csv(found.tables[name], folder / f"{name}.csv")
     if studied.effects is not None:
         save_csv(studied.effects.accuracy, folder / "effects-accuracy.csv")
         save_csv(studied.effects.alignability, folder / "effects-alignability.csv")
@@ -138,7 +133,7 @@ def _page(studied: Studied, frame: pd.DataFrame, comparisons: pd.DataFrame, draw
     if studied.notices:
         opening.append(page.bullets(studied.notices))
     title = "In-context learning"
-    setting = studied.evaluations[0].setting
+    setting = studied.evaluation.settings[0]
     told = f"{setting.model}, {len(plan.targets)} target languages, demonstrations in " + ", ".join(
         demonstrations_name(source) for source in plan.sources
     )

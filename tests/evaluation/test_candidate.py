@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from concept_align.errors import LearningError
+from concept_align.evaluation.candidate import Candidate
+from concept_align.evaluation.evaluate import measure
 from concept_align.evaluation.protocol import Protocol
-from concept_align.evaluation.results import table
-from concept_align.evaluation.run import UnderTest, measure
 
-PROTOCOL = Protocol(shots=(0, 2), draws=3, bootstrap=200)
+PROTOCOL = Protocol(shots=(0, 2), support_draws=3, bootstrap=200)
 
 
 class Recorder:
@@ -35,7 +35,7 @@ def run(toy, aligners, targets=("t0", "t1", "t2"), **options):
 
 
 def rows(evaluation, learner, **where):
-    frame = table(evaluation.results)
+    frame = evaluation.frame()
     frame = frame[frame.learner == learner]
     for column, value in where.items():
         frame = frame[frame[column] == value]
@@ -67,7 +67,7 @@ def test_an_upper_bound_is_tested_once_with_everything(toy):
     assert set(found.shots) == {-1}
     assert set(found.draw) == {-1}
     assert set(found.language) >= {"t0", "t1", "mean"}
-    assert all("oracle" not in (pair.a, pair.b) for pair in evaluation.comparisons)
+    assert not (evaluation.comparisons()[["a", "b"]] == "oracle").any(axis=None)
     assert any(notice.startswith("oracle was given all labelled") for notice in evaluation.notices)
 
 
@@ -81,7 +81,7 @@ def test_an_upper_bound_is_left_out_where_there_is_no_train_split(toy):
 
 def test_training_seeds_are_one_learner_with_running_draws(toy):
     seeds = [Recorder(toy.centres, shift=shift) for shift in (0.0, 0.5, 1.5)]
-    evaluation = run(toy, [UnderTest("shrink", tuple(seeds))])
+    evaluation = run(toy, [Candidate("shrink", tuple(seeds))])
     alone = [run(toy, [("shrink", Recorder(toy.centres, shift=shift))]) for shift in (0.0, 0.5, 1.5)]
     where = {"language": "t1", "metric": "accuracy"}
     for shots, draws in ((0, 1), (2, 3)):
@@ -93,20 +93,20 @@ def test_training_seeds_are_one_learner_with_running_draws(toy):
         ]  # fmt: skip
         by_seed = found.drop(-1).to_numpy().reshape(3, draws).mean(1)
         assert by_seed == pytest.approx(single)
-    assert evaluation.seeds == {"shrink": 3}
-    assert evaluation.about()["seeds"] == {"shrink": 3}
+    assert evaluation.settings[0].seeds == {"shrink": 3}
+    assert evaluation.about()["settings"][0]["seeds"] == {"shrink": 3}
 
 
 def test_seeds_get_the_same_supports(toy):
     seeds = [Recorder(toy.centres), Recorder(toy.centres)]
-    run(toy, [UnderTest("shrink", tuple(seeds))], ["t1"])
+    run(toy, [Candidate("shrink", tuple(seeds))], ["t1"])
     first, second = ([(given[0] and given[0].y.tolist(), given[2]) for given in one.given] for one in seeds)
     assert first == second
 
 
 def test_equal_seeds_are_as_one(toy):
     one = run(toy, [("shrink", Recorder(toy.centres))])
-    same = run(toy, [UnderTest("shrink", (Recorder(toy.centres), Recorder(toy.centres)))])
+    same = run(toy, [Candidate("shrink", (Recorder(toy.centres), Recorder(toy.centres)))])
     for metric in ("accuracy", "macro_f1", "ece", "f1:noun"):
         first, second = (
             rows(found, "shrink", metric=metric, draw=-1)[["value", "low", "high"]].to_numpy()
@@ -118,7 +118,7 @@ def test_equal_seeds_are_as_one(toy):
 def test_each_seed_keeps_its_own_units_whatever_comes_beside_it(toy, tmp_path):
     def tested(*shifts):
         aligners = tuple(Recorder(toy.centres, shift=shift) for shift in shifts)
-        return UnderTest("shrink", aligners, tuple({"sha": str(shift)} for shift in shifts))
+        return Candidate("shrink", aligners, tuple({"sha": str(shift)} for shift in shifts))
 
     run(toy, [tested(0.5)], units=tmp_path)
     several = tested(0.0, 0.5, 1.0)
@@ -134,14 +134,14 @@ def test_units_without_confidences_of_an_older_schema_are_made_anew(toy, tmp_pat
     for path in tmp_path.rglob("*.jsonl"):
         path.write_bytes(path.read_bytes().replace(b'"schema": 2', b'"schema": 1'))
     again = Recorder(toy.centres)
-    assert run(toy, [("one", again)], units=tmp_path).reliability == first.reliability
+    assert run(toy, [("one", again)], units=tmp_path).reliability().equals(first.reliability())
     assert len(again.given) == 12
 
 
 def test_confidences_survive_the_disk(toy, tmp_path):
     first = run(toy, [("one", Recorder(toy.centres))], units=tmp_path)
     again = Recorder(toy.centres)
-    assert run(toy, [("one", again)], units=tmp_path).reliability == first.reliability
+    assert run(toy, [("one", again)], units=tmp_path).reliability().equals(first.reliability())
     assert again.given == []
     assert not rows(first, "one", metric="ece").empty
     assert rows(first, "majority", metric="ece").empty
@@ -160,16 +160,16 @@ def test_scores_that_are_no_log_probabilities_are_refused(toy, wrong):
 def test_confusions_sum_to_the_words_of_each_language(toy):
     evaluation = run(toy, [("one", Recorder(toy.centres))])
     for shots in (0, 2):
-        of = [row for row in evaluation.confusion if (row.learner, row.shots) == ("one", shots)]
-        assert sum(row.share for row in of) == pytest.approx(1)
-        for concept in toy.concepts:
-            assert sum(row.of_gold for row in of if row.gold == concept) == pytest.approx(1)
-        right = sum(row.share for row in of if row.gold == row.predicted)
+        of = evaluation.confusion().query("learner == 'one' and shots == @shots")
+        assert of["share"].sum() == pytest.approx(1)
+        assert of.groupby("gold")["of_gold"].sum().to_numpy() == pytest.approx(1)
+        assert set(of["gold"]) == set(toy.concepts)
+        correct = of.loc[of["gold"] == of["predicted"], "share"].sum()
         (mean,) = rows(evaluation, "one", shots=shots, language="mean", metric="accuracy")["value"]
-        assert right == pytest.approx(mean)
-        bins = [row for row in evaluation.reliability if (row.learner, row.shots) == ("one", shots)]
-        assert sum(row.share for row in bins) == pytest.approx(1)
-        assert sum(row.share * row.accuracy for row in bins) == pytest.approx(mean)
+        assert correct == pytest.approx(mean)
+        bins = evaluation.reliability().query("learner == 'one' and shots == @shots")
+        assert bins["share"].sum() == pytest.approx(1)
+        assert (bins["share"] * bins["accuracy"]).sum() == pytest.approx(mean)
 
 
 def test_concepts_have_their_f1_and_macro_f1_is_its_mean(toy):

@@ -3,12 +3,11 @@ import pytest
 import torch
 
 from concept_align.errors import LearningError, UsageError
+from concept_align.evaluation.evaluate import measure
 from concept_align.evaluation.protocol import Protocol
-from concept_align.evaluation.results import table
-from concept_align.evaluation.run import evaluate, measure
 from concept_align.spaces.metrics import accuracy
 
-PROTOCOL = Protocol(shots=(0, 2, 10), draws=3, bootstrap=200)
+PROTOCOL = Protocol(shots=(0, 2, 10), support_draws=3, bootstrap=200)
 
 
 def run(toy, aligners=None, targets=None, **options):
@@ -17,7 +16,13 @@ def run(toy, aligners=None, targets=None, **options):
 
 
 def frame_of(evaluation):
-    return table(evaluation.results)
+    return evaluation.frame()
+
+
+def same(one, other):
+    """Are two evaluations equal, number by number?"""
+    tables = (one.tables[name].equals(other.tables[name]) for name in one.tables)
+    return one.about() == other.about() and all(tables)
 
 
 def pick(frame, **where):
@@ -74,7 +79,7 @@ def test_order_of_aligners_and_targets_changes_nothing(toy):
     aligners = [("a", toy.nearest), ("b", toy.Nearest(toy.centres + 0.5))]
     straight = run(toy, aligners)
     turned = run(toy, aligners[::-1], toy.languages[::-1])
-    assert straight == turned
+    assert same(straight, turned)
 
 
 def test_a_language_does_not_depend_on_which_others_are_tested(toy):
@@ -83,12 +88,12 @@ def test_a_language_does_not_depend_on_which_others_are_tested(toy):
     assert chosen[0].equals(chosen[1])
 
 
-def test_majority_is_the_share_of_the_commonest_concept(toy):
+def test_majority_is_the_share_of_the_majority_class(toy):
     row = pick(
         frame_of(run(toy)), learner="majority", language="t1", shots=0, metric="accuracy", draw=-1
     )  # fmt: skip
-    commonest = toy.load("en", "train").counts().argmax()
-    assert row["value"] == pytest.approx(float((toy.load("t1", "test").y == commonest).double().mean()))
+    majority = toy.load("en", "train").counts().argmax()
+    assert row["value"] == pytest.approx(float((toy.load("t1", "test").y == majority).double().mean()))
 
 
 def test_words_of_concepts_that_may_not_be_predicted_are_errors(toy):
@@ -108,7 +113,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_rows(toy, tmp_path):
         run(toy, [("nearest", stopped)], units=tmp_path / "units")
     rest = toy.Nearest(toy.centres)
     resumed = run(toy, [("nearest", rest)], units=tmp_path / "units")
-    assert resumed == whole
+    assert same(resumed, whole)
     assert len(stopped.adapted) + len(rest.adapted) == len(toy.languages) * 7
     files = [
         {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.jsonl")}
@@ -120,7 +125,7 @@ def test_a_stopped_run_goes_on_and_gives_the_same_rows(toy, tmp_path):
 def test_a_finished_run_adapts_nothing_and_gives_the_same_rows(toy, tmp_path):
     first = run(toy, units=tmp_path)
     again = toy.Nearest(toy.centres)
-    assert run(toy, [("nearest", again)], units=tmp_path) == first
+    assert same(run(toy, [("nearest", again)], units=tmp_path), first)
     assert again.adapted == []
 
 
@@ -131,7 +136,7 @@ def test_what_changes_an_answer_makes_its_units_anew(toy, tmp_path, change):
     changed = {
         "seed": {"seed": 1}, "smoothing": {"smoothing": True}, "valid": {"valid": "source"},
     }.get(change, {})  # fmt: skip
-    protocol = Protocol(**{"shots": (0, 2, 10), "draws": 3, "bootstrap": 200, **changed})
+    protocol = Protocol(**{"shots": (0, 2, 10), "support_draws": 3, "bootstrap": 200, **changed})
     if change == "features":
         load = toy.load
         toy.load = lambda language, split: toy.make(language, split, seed=9) if split == "test" else load(
@@ -150,13 +155,13 @@ def test_what_changes_an_answer_makes_its_units_anew(toy, tmp_path, change):
 def test_more_shots_and_draws_cost_only_themselves(toy, tmp_path):
     run(toy, units=tmp_path)
     again = toy.Nearest(toy.centres)
-    more = Protocol(shots=(0, 2, 10, 20), draws=4, bootstrap=300)
-    assert run(toy, [("nearest", again)], units=tmp_path, protocol=more) == run(toy, protocol=more)
+    more = Protocol(shots=(0, 2, 10, 20), support_draws=4, bootstrap=300)
+    assert same(run(toy, [("nearest", again)], units=tmp_path, protocol=more), run(toy, protocol=more))
     assert len(again.adapted) == len(toy.languages) * (1 + 1 + 4)
 
 
 def test_more_shots_than_sentences_are_left_out_and_said(toy):
-    protocol = Protocol(shots=(0, 5, 1000), draws=2, bootstrap=200)
+    protocol = Protocol(shots=(0, 5, 1000), support_draws=2, bootstrap=200)
     evaluation = run(toy, protocol=protocol)
     assert set(frame_of(evaluation).shots) == {0, 5}
     assert any(
@@ -165,7 +170,7 @@ def test_more_shots_than_sentences_are_left_out_and_said(toy):
 
 
 def test_more_shots_than_sentences_take_all_there_are_if_asked(toy):
-    protocol = Protocol(shots=(1000,), draws=2, bootstrap=200, short="all")
+    protocol = Protocol(shots=(1000,), support_draws=2, bootstrap=200, short="all")
     aligner = toy.Nearest(toy.centres)
     evaluation = run(toy, [("nearest", aligner)], protocol=protocol)
     assert {sents for _, sents, _ in aligner.adapted} == {51}
@@ -183,7 +188,8 @@ def test_a_language_without_training_split_is_tested_zero_shot_and_said(toy):
     evaluation = run(toy, untrained=["t1"])
     frame = frame_of(evaluation)
     assert set(frame[frame.language == "t1"].shots) == {0}
-    assert evaluation.low_resource == ("t1", *sorted(set(evaluation.low_resource) - {"t1"}))
+    low = evaluation.settings[0].low_resource
+    assert low == ("t1", *sorted(set(low) - {"t1"}))
     assert any(notice.startswith("t1: 0 training sentences") for notice in evaluation.notices)
     means = frame[(frame.language == "mean") & (frame.learner == "nearest") & (frame.metric == "accuracy")]
     assert dict(zip(means.shots, means.n, strict=True)) == {0: 6, 2: 5, 10: 5}
@@ -229,10 +235,3 @@ def test_equal_or_reserved_names_and_nothing_to_do_are_refused(toy):
 def test_a_name_that_is_no_file_name_is_kept_apart(toy, tmp_path):
     run(toy, [("../a b", toy.nearest), ("../a_b", toy.nearest)], ["t0"], units=tmp_path / "units")
     assert len(list((tmp_path / "units").glob("*/t0.jsonl"))) == 3
-
-
-def test_evaluate_gives_the_rows(toy):
-    rows = evaluate(
-        [("nearest", toy.nearest)], toy.load, ["t0", "t1"], setting=toy.setting, protocol=PROTOCOL
-    )  # fmt: skip
-    assert rows == run(toy, targets=["t0", "t1"]).results

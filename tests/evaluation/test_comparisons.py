@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from concept_align.evaluation.comparisons import pairs, references
+from concept_align.evaluation.evaluate import measure
 from concept_align.evaluation.protocol import Protocol
-from concept_align.evaluation.results import table
-from concept_align.evaluation.run import measure
-from concept_align.evaluation.summary import pairs, references
 
 PROTOCOL = Protocol(shots=(0,), bootstrap=300)
 
@@ -23,10 +22,9 @@ def spoilt(toy, concept, far=8.0):
 
 def test_gains_are_differences_and_their_reference_gains_nothing(toy):
     evaluation = run(toy, [("good", toy.nearest), ("pooled", spoilt(toy, 1))])
-    frame = table(evaluation.results)
-    gains = [gain for gain in evaluation.gains if gain.metric == "accuracy"]
-    assert {(gain.learner, gain.reference) for gain in gains} == {("good", "pooled")}
-    for gain in gains:
+    frame, gains = evaluation.frame(), evaluation.gains().query("metric == 'accuracy'")
+    assert set(zip(gains.learner, gains.reference, strict=True)) == {("good", "pooled")}
+    for gain in gains.itertuples():
         values = frame[(frame.language == gain.language) & (frame.metric == "accuracy")]
         by = values[values.draw == -1].set_index("learner")["value"]
         assert gain.value == pytest.approx(by["good"] - by["pooled"])
@@ -35,18 +33,20 @@ def test_gains_are_differences_and_their_reference_gains_nothing(toy):
 
 def test_a_gain_in_one_concept_is_found_there(toy):
     evaluation = run(toy, [("good", toy.nearest), ("pooled", spoilt(toy, 1))])
-    gains = {gain.metric: gain for gain in evaluation.gains if gain.language == "mean"}
-    assert set(gains) == {f"f1:{concept}" for concept in toy.concepts}
-    assert gains["f1:verb"].value > 0.3
-    assert gains["f1:verb"].low > 0.2
-    assert max(gains, key=lambda metric: gains[metric].value) == "f1:verb"
-    assert gains["f1:verb"].n == len(toy.languages)
+    gains = evaluation.gains().query("language == 'mean'").set_index("metric")
+    assert set(gains.index) == {f"f1:{concept}" for concept in toy.concepts}
+    verb = gains.loc["f1:verb"]
+    assert verb["value"] > 0.3
+    assert verb["low"] > 0.2
+    assert gains["value"].idxmax() == "f1:verb"
+    assert verb["n"] == len(toy.languages)
 
 
 def test_equal_learners_gain_nothing_in_any_language_or_concept(toy):
     evaluation = run(toy, [("same", toy.Nearest(toy.centres)), ("pooled", toy.nearest)])
-    assert evaluation.gains
-    assert {(gain.value, gain.low, gain.high) for gain in evaluation.gains} == {(0.0, 0.0, 0.0)}
+    gains = evaluation.gains()
+    assert len(gains)
+    assert (gains[["value", "low", "high"]] == 0).all(axis=None)
 
 
 def test_a_concept_is_averaged_over_the_languages_that_have_it(toy):
@@ -61,30 +61,30 @@ def test_a_concept_is_averaged_over_the_languages_that_have_it(toy):
 
     toy.load = without
     evaluation = run(toy, [("good", toy.nearest), ("pooled", spoilt(toy, 3))])
-    (gain,) = [gain for gain in evaluation.gains if gain.metric == "f1:particle"]
-    assert gain.n == len(toy.languages) - 1
-    found = [row for row in evaluation.results if row.metric == "f1:particle" and row.language == "t1"]
-    assert found == []
+    (languages,) = evaluation.gains().query("metric == 'f1:particle'")["n"]
+    assert languages == len(toy.languages) - 1
+    assert evaluation.frame().query("metric == 'f1:particle' and language == 't1'").empty
 
 
 def test_without_a_reference_there_are_no_gains(toy):
-    assert run(toy, [("one", toy.nearest), ("two", spoilt(toy, 1))]).gains == []
+    assert run(toy, [("one", toy.nearest), ("two", spoilt(toy, 1))]).gains().empty
 
 
 def test_learners_are_compared_with_those_named_alone(toy):
     aligners = [(name, toy.Nearest(toy.centres + 0.1 * i)) for i, name in enumerate("abcd")]
-    everything = run(toy, aligners)
-    assert len({(pair.a, pair.b) for pair in everything.comparisons}) == 6
-    named = run(toy, aligners, against=("b", "c"))
-    found = [(pair.a, pair.b) for pair in named.comparisons if pair.metric == "accuracy"]
-    assert found == [("a", "b"), ("c", "b"), ("d", "b"), ("a", "c"), ("d", "c")]
-    assert named.references == ("b", "c")
-    smallest = min(
-        (pair for pair in named.comparisons if pair.metric == "accuracy"), key=lambda pair: pair.p_sign_flip
-    )
+    everything = run(toy, aligners).comparisons()
+    assert everything.groupby(["a", "b"]).ngroups == 6
+    evaluation = run(toy, aligners, against=("b", "c"))
+    named = evaluation.comparisons()
+    accuracy = named[named.metric == "accuracy"]
+    assert list(zip(accuracy.a, accuracy.b, strict=True)) == [
+        ("a", "b"), ("c", "b"), ("d", "b"), ("a", "c"), ("d", "c"),
+    ]  # fmt: skip
+    assert evaluation.settings[0].references == ("b", "c")
+    smallest = accuracy.loc[accuracy.p_sign_flip.idxmin()]
     assert smallest.p_holm == pytest.approx(min(1, 5 * smallest.p_sign_flip))
-    alike = {(p.metric, p.a, p.b): p.p_sign_flip for p in everything.comparisons}
-    for pair in named.comparisons:
+    alike = {(p.metric, p.a, p.b): p.p_sign_flip for p in everything.itertuples()}
+    for pair in named.itertuples():
         turned = alike.get((pair.metric, pair.a, pair.b)) or alike[pair.metric, pair.b, pair.a]
         assert pair.p_sign_flip == turned
 

@@ -1,8 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from concept_align.evaluation.units import Predictions, UnitLog, digest
+from concept_align.evaluation.predictions import PredictionLog, Predictions, digest_features
 from concept_align.spaces.features import Features
 
 FIRST = Predictions(np.array([0, 3, 2, 36]), np.array([0, 128, 254, 255], np.uint8))
@@ -13,7 +15,7 @@ MADE = {"aligner": "abc", "seed": 0}
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "shrink" / "cy.jsonl"
-    log = UnitLog(path, MADE, 4)
+    log = PredictionLog(path, MADE, 4)
     log.add((0, 0), FIRST)
     log.add((5, 2), SECOND)
     return path
@@ -22,7 +24,7 @@ def path(tmp_path):
 def done(path, made=MADE, words=4):
     return {
         place: (one.codes.tolist(), None if one.confidence is None else one.confidence.tolist())
-        for place, one in UnitLog(path, made, words).done.items()
+        for place, one in PredictionLog(path, made, words).done.items()
     }
 
 
@@ -37,10 +39,10 @@ def test_reading_leaves_the_file_as_it_was(path):
 
 
 @pytest.mark.parametrize("left", [1, 10, 60])
-def test_a_torn_line_is_dropped_and_the_file_can_be_gone_on_with(path, left):
+def test_a_torn_line_is_dropped_and_the_file_can_be_appended_to(path, left):
     whole = path.read_bytes()
     path.write_bytes(whole[:-left])
-    log = UnitLog(path, MADE, 4)
+    log = PredictionLog(path, MADE, 4)
     assert list(log.done) == [(0, 0)]
     log.add((5, 2), SECOND)
     assert path.read_bytes() == whole
@@ -67,13 +69,16 @@ def test_units_of_an_older_schema_are_ignored(path):
 
 
 def test_confidences_of_another_length_are_damage(path):
-    log = UnitLog(path, MADE, 4)
-    log.add((7, 0), Predictions(FIRST.codes, np.zeros(3, np.uint8)))
+    other = path.with_name("ga.jsonl")
+    PredictionLog(other, MADE, 3).add((7, 0), Predictions(FIRST.codes[:3], FIRST.confidence[:3]))
+    unit, short = (json.loads(file.read_bytes().splitlines()[1]) for file in (path, other))
+    line = json.dumps({**unit, "shots": 7, "confidence": short["confidence"]}, sort_keys=True)
+    path.write_bytes(path.read_bytes() + line.encode() + b"\n")
     assert set(done(path)) == {(0, 0), (5, 2)}
 
 
 def test_without_a_path_units_live_in_memory():
-    log = UnitLog(None, MADE, 4)
+    log = PredictionLog(None, MADE, 4)
     log.add((0, 0), FIRST)
     assert log.done[0, 0] is FIRST
 
@@ -84,14 +89,14 @@ def test_digest_sees_representations_labels_sentences_and_names():
             language, ("a", "b"), torch.full((3, 2), x), torch.full((3,), y), np.array(offsets, np.int64)
         )
 
-    base = digest(features())
-    assert base == digest(features())
+    base = digest_features(features())
+    assert base == digest_features(features())
     others = [features("ga"), features(x=1.0), features(y=1), features(offsets=(0, 1, 3))]
-    assert len({base, *map(digest, others)}) == 5
+    assert len({base, *map(digest_features, others)}) == 5
 
 
 def test_digest_of_nothing_is_a_digest():
     empty = Features(
         "cy", ("a",), torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), np.zeros(1, np.int64)
     )
-    assert len(digest(empty)) == 64
+    assert len(digest_features(empty)) == 64

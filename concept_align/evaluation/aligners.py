@@ -1,0 +1,306 @@
+"""Saved aligners: what they were trained on, which are one learner, and which are tested together.
+
+An aligner is tested on the states of the recipe it was trained on, represented as they were then, in
+languages it has neither learned from nor been chosen by. Aligners that differ in their training seed alone
+are one learner: those under one given name must be so; aligners without names are taken together where they
+are.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from ..errors import LearningError, UsageError
+from ..hashing import sha256_file
+from ..meta.languages import check_disjoint
+from ..meta.learners.base import Aligner, read_config
+from ..reading import read_json_object, read_toml
+from ..spaces.spec import FeatureSpec
+from ..store import Recipe, Store
+
+PROVENANCE = "provenance.json"
+
+Place = tuple[Any, ...]  # task, layers, source: what tells rows of equally named learners apart
+
+
+@dataclass(frozen=True)
+class SavedAligner:
+    """A saved aligner: its name in the results, and what its folder says of it."""
+
+    name: str
+    folder: Path
+    learner: str
+    features: FeatureSpec  # how its words were represented
+    source: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    targets: tuple[str, ...]  # languages set aside in training
+    concepts: tuple[str, ...] | None  # where its folder tells
+    recipe: Recipe
+    files: dict[str, str]  # sha256 of what decides its predictions
+    seed: int | None  # of its training, where its folder tells
+    configuration: dict[str, Any]  # all that decided it but the seed
+
+    def load(self) -> Aligner:
+        return Aligner.from_pretrained(self.folder)
+
+    def facts(self) -> dict[str, Any]:
+        """What it is, as provenance of an evaluation keeps it."""
+        names = "name", "learner", "seed", "source", "train", "validation"
+        about = {name: getattr(self, name) for name in names}
+        return about | self.features.describe() | self.files
+
+
+def read_aligner(folder: str | Path, name: str | None = None) -> SavedAligner:
+    """What is in the folder of a finished meta-training; LearningError where it is not one."""
+    folder = Path(folder)
+    config = read_config(folder)
+    learner = config["learner"]
+    path, remedy = folder / PROVENANCE, "name a folder that meta-train wrote, or train again"
+    facts = read_json_object(path, error=LearningError, remedy=remedy)
+    try:
+        features = FeatureSpec.from_json(facts["features"])
+        source = str(facts["source"])
+        recipe = Recipe.from_json(facts["store"], where=str(path))
+        train, validation, targets = (tuple(facts[key]) for key in ("train", "validation", "targets"))
+        concepts = tuple(facts["features"]["concepts"]) if "concepts" in facts["features"] else None
+    except (UsageError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LearningError(
+            f"it does not say what the aligner was trained on: {error!r}", where=str(path), remedy=remedy
+        ) from error
+    run = folder / "run.toml"
+    made = read_toml(run, error=LearningError, remedy="train again") if run.exists() else {}
+    return SavedAligner(
+        name=name or learner,
+        folder=folder,
+        learner=learner,
+        features=features,
+        source=source,
+        train=train,
+        validation=validation,
+        targets=targets,
+        concepts=concepts,
+        recipe=recipe,
+        files={file: sha256_file(folder / file) for file in ("config.json", "model.safetensors")},
+        seed=made.get("seed"),
+        configuration={
+            "learner": learner,
+            "options": config.get("settings", {}).get("config"),
+            "run": {key: made.get(key) for key in ("preset", "options")},
+            "features": asdict(features),
+            "source": source,
+            "train": list(train),
+            "validation": list(validation),
+            "concepts": concepts,
+            "states": recipe.fingerprint(),
+        },
+    )
+
+
+def read_aligners(
+    folders: Mapping[str, str | Path | Sequence[str | Path]] | Sequence[str | Path],
+) -> list[SavedAligner]:
+    """The aligners in ``folders``, in the order of their training seeds.
+
+    ``folders``: of each name one folder or several (a mapping), or a list of folders, which may be
+    ``"NAME=DIR"``. Those that come out with one name (at one task, layers and source) are the training seeds
+    of one learner. Without a name an aligner is called by its learner; by its folder where aligners of that
+    learner with another configuration are among them. Raises UsageError where two of one name differ in more
+    than that.
+    """
+    given = [(name is not None, read_aligner(folder, name)) for name, folder in _named(folders)]
+    chosen: dict[tuple[Place, str], list[SavedAligner]] = {}
+    for named, one in given:
+        if named:
+            chosen.setdefault((_place(one), one.name), []).append(one)
+    unnamed: dict[tuple[Place, str], list[list[SavedAligner]]] = {}
+    for named, one in given:
+        if not named:
+            alike = unnamed.setdefault((_place(one), one.learner), [])
+            same = [group for group in alike if group[0].configuration == one.configuration]
+            same[0].append(one) if same else alike.append([one])
+    for (place, learner), alike in unnamed.items():
+        alone = len(alike) == 1 and (place, learner) not in chosen
+        for group in alike:
+            name = learner if alone else _common_name([one.folder for one in group])
+            if (place, name) in chosen:
+                raise UsageError(
+                    f"several aligners called {name}",
+                    option="aligner",
+                    remedy="name them: NAME=DIR",
+                )
+            chosen[place, name] = [replace(one, name=name) for one in group]
+    for group in chosen.values():
+        _check_seeds(group)
+    return [one for group in chosen.values() for one in sorted(group, key=_order)]
+
+
+def _named(
+    folders: Mapping[str, str | Path | Sequence[str | Path]] | Sequence[str | Path],
+) -> list[tuple[str | None, str | Path]]:
+    """Each folder, with its name where it has one."""
+    if isinstance(folders, Mapping):
+        return [
+            (name, folder)
+            for name, given in folders.items()
+            for folder in ([given] if isinstance(given, str | Path) else given)
+        ]
+    found: list[tuple[str | None, str | Path]] = []
+    for folder in folders:
+        name, equals, rest = str(folder).partition("=")
+        named = bool(equals) and "/" not in name and not Path(folder).is_dir()
+        found.append((name, rest) if named else (None, folder))
+    return found
+
+
+def _place(one: SavedAligner) -> Place:
+    return one.features.task, one.features.layers, one.source
+
+
+def _order(one: SavedAligner) -> tuple[bool, int, str]:
+    return one.seed is None, one.seed or 0, str(one.folder)
+
+
+def _common_name(folders: Sequence[Path]) -> str:
+    """The folder's name; of several, how their names begin: ``small`` of small-seed0 and small-seed1."""
+    places = [folder.resolve() for folder in folders]
+    if len(places) == 1:
+        return places[0].name
+    letters = zip(*(place.name for place in places), strict=False)
+    same = takewhile(lambda at: len(set(at)) == 1, letters)
+    common = re.sub(r"(^|[-_.])(seed|s)?[-_.]*\d*$", "", "".join(at[0] for at in same))
+    if not common and len({place.parent for place in places}) == 1:
+        common = places[0].parent.name
+    if not common:
+        raise UsageError(
+            f"no name for what {', '.join(map(str, folders))} have in common",
+            option="aligner",
+            remedy="give them one: NAME=DIR, the same NAME for each",
+        )
+    return common
+
+
+def _check_seeds(group: Sequence[SavedAligner]) -> None:
+    """Refuse aligners of one name that are not one learner's training seeds. UsageError."""
+    first = group[0]
+    for number, one in enumerate(group[1:], start=1):
+        different = _differences(first.configuration, one.configuration)
+        if different:
+            raise UsageError(
+                f"{first.folder} and {one.folder} are both called {one.name}, but differ in more than the "
+                f"seed: {'; '.join(different)}",
+                option="aligner",
+                remedy="give them different names: NAME=DIR",
+            )
+        for other in group[:number]:
+            same = one.folder.resolve() == other.folder.resolve()
+            if same or (one.seed is not None and one.seed == other.seed):
+                twice = str(one.folder) if same else f"seed {one.seed} ({other.folder}, {one.folder})"
+                raise UsageError(
+                    f"{twice} is given twice under the name {one.name}",
+                    option="aligner",
+                    remedy="give each training seed once, or another name: NAME=DIR",
+                )
+
+
+def _differences(a: Any, b: Any, path: str = "") -> list[str]:
+    """Where two nested configurations differ, with the values."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [
+            line
+            for key in sorted({*a, *b})
+            for line in _differences(a.get(key), b.get(key), f"{path}.{key}" if path else key)
+        ]
+    return [] if a == b else [f"{path} {_short(a)} and {_short(b)}"]
+
+
+def _short(value: Any) -> str:
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True)
+class AlignerGroup:
+    """Aligners that are tested together, on the same words."""
+
+    source: str
+    features: tuple[FeatureSpec, ...]  # those among them; the first decides the words
+    aligners: tuple[SavedAligner, ...]
+
+    @property
+    def task(self) -> str:
+        return self.features[0].task
+
+    @property
+    def layer(self) -> str:
+        """As results name it: ``10``, or ``10 | 6+10+13~10`` where aligners differ in their layers."""
+        return " | ".join(dict.fromkeys(one.layer_name for one in self.features))
+
+
+def groups(aligners: Iterable[SavedAligner], *, across: bool = False) -> tuple[AlignerGroup, ...]:
+    """Aligners by the features they take; ``across`` features, by the words they are tested on.
+
+    Raises UsageError where two groups would have rows that cannot be told apart, and where one name stands
+    for aligners with different features that are to be tested together.
+    """
+    found: dict[Any, list[SavedAligner]] = {}
+    for aligner in aligners:
+        how = aligner.features
+        alike = (how.task, how.root, how.mwt) if across else how
+        found.setdefault((aligner.source, alike), []).append(aligner)
+    made = []
+    for (source, _), some in found.items():
+        kinds = sorted({one.features for one in some}, key=lambda how: (len(how.context_layers), how.layers))
+        made.append(AlignerGroup(source, tuple(kinds), tuple(some)))
+    items: dict[tuple[Any, ...], FeatureSpec] = {}
+    for group in made:
+        first = group.features[0]
+        other = items.setdefault((group.task, group.layer, group.source), first)
+        if (first.root, first.mwt) != (other.root, other.mwt):
+            raise UsageError(
+                f"aligners of {first.task} with different words under test: root {first.root}, "
+                f"mwt {first.mwt} and root {other.root}, mwt {other.mwt}",
+                option="aligner",
+                remedy="evaluate them apart, each in its own out folder",
+            )
+        named = {(one.name, one.features) for one in group.aligners}
+        if twice := sorted({name for name, _ in named if [one for one, _ in named].count(name) > 1}):
+            raise UsageError(
+                f"{', '.join(twice)}: one name for aligners with different features",
+                option="across",
+                remedy="give each its own name: NAME=DIR",
+            )
+    return tuple(made)
+
+
+def check(aligner: SavedAligner, store: Store, targets: Collection[str]) -> None:
+    """Refuse a store of another recipe, and targets that the aligner has seen. LearningError."""
+    if aligner.recipe.fingerprint() != store.recipe.fingerprint():
+        raise LearningError(
+            "trained on states of another recipe: " + "; ".join(aligner.recipe.differences(store.recipe)),
+            where=f"{aligner.folder}, store {store.folder}",
+            remedy="give the store it was trained from, or extract one by that recipe",
+        )
+    try:
+        check_disjoint(aligner.train, aligner.validation, targets)
+    except LearningError as error:
+        raise LearningError(
+            f"{error.message} (aligner {aligner.folder})",
+            option="langs",
+            remedy="leave them out: the aligner has seen them",
+        ) from error
+
+
+def check_concepts(aligner: SavedAligner, concepts: Sequence[str]) -> None:
+    """Refuse an inventory other than the aligner's, where that is known: its scores go by place."""
+    if aligner.concepts is not None and aligner.concepts != tuple(concepts):
+        odd = sorted(set(aligner.concepts) ^ set(concepts))
+        raise LearningError(
+            f"the store's inventory of {aligner.features.task} is not the one it was trained with "
+            f"(they differ in {', '.join(odd) or 'order'})",
+            where=str(aligner.folder),
+            remedy="evaluate on the store it was trained from",
+        )

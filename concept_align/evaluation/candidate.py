@@ -1,0 +1,326 @@
+"""Learners under test, what each is shown of a target language, and what it predicts of the test words."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from typing import Protocol as Interface
+
+import numpy as np
+import torch
+
+from ..errors import LearningError
+from ..progress import Bar
+from ..seeding import derive
+from ..spaces.features import Features
+from .predictions import LEVELS, PredictionLog, Predictions, digest_features
+from .protocol import Load, Protocol, support_sentences, usable, valid_concepts
+from .results import ALL_SHOTS
+
+
+class Predicts(Interface):
+    """A classifier; with ``scores`` (log-probabilities), its confidences are known too."""
+
+    def predict(self, x: torch.Tensor) -> torch.Tensor: ...
+
+
+class Adapts(Interface):
+    """What evaluation asks of an aligner; ``transductive`` and ``wants`` are asked for where it has them."""
+
+    def adapt(
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
+    ) -> Predicts: ...
+
+
+@dataclass(frozen=True, eq=False)
+class OneConcept:
+    """A classifier that predicts one concept whatever it sees."""
+
+    concept: int
+
+    def predict(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.full((x.shape[0],), self.concept, dtype=torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class MajorityClass:
+    """The majority class of the support; of the source language where there is no support.
+
+    Ties go to the concept that is more frequent in the source.
+    """
+
+    counts: torch.Tensor  # int64 [concepts]: training words of the source
+
+    def adapt(
+        self,
+        support: Features | None = None,
+        *,
+        unlabelled: torch.Tensor | None = None,
+        valid: torch.Tensor | None = None,
+        seed: int = 0,
+    ) -> OneConcept:
+        counts = self.counts.double()
+        if support is not None:
+            counts = support.counts() + counts / (counts.sum() + 1)
+        if valid is not None:
+            counts = counts.masked_fill(~valid, -1)
+        return OneConcept(int(counts.argmax()))
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """One target language made ready: what all its tests share."""
+
+    train: Features | None
+    test: Features
+    valid: torch.Tensor | None  # bool [concepts]: what may be predicted; None leaves it to the aligner
+    shots: tuple[int, ...]  # those its training split allows
+    made_from: Mapping[str, Any] = field(default_factory=dict)  # hashes of the features
+
+    @cached_property
+    def unlabelled(self) -> torch.Tensor:
+        """[words, dim]: what may be seen of it without labels; the test words for want of others."""
+        return self.train.x if self.train is not None and self.train.words else self.test_x
+
+    @cached_property
+    def test_x(self) -> torch.Tensor:
+        """[words, dim] the test words."""
+        return self.test.x
+
+    def support(self, shots: int, draw: int, protocol: Protocol) -> Features | None:
+        """The support set of one draw; None for zero shots, the whole train split for all shots."""
+        if shots == ALL_SHOTS:
+            return self.train
+        if not shots or self.train is None:
+            return None
+        return self.train.of_sentences(
+            support_sentences(self.train, shots, draw, seed=protocol.seed, smoothing=protocol.smoothing)
+        )
+
+
+def prepare(
+    language: str, load: Load, source: Features, protocol: Protocol, *, untrained: bool, hashed: bool
+) -> tuple[Target | None, list[str]]:
+    """The language ready for testing, or None if it cannot be tested; and what to tell the reader.
+
+    ``untrained``: it has no train split. ``hashed``: note what its units are made from.
+    Raises LearningError where its inventory of concepts is not the source's.
+    """
+    test = load(language, "test")
+    train = None if untrained else load(language, "train")
+    for features in (test, train):
+        if features is not None and features.concepts != source.concepts:
+            raise LearningError(
+                f"its concepts are not those of {source.language}",
+                where=f"language {language}",
+                remedy="load all languages with one inventory of concepts",
+            )
+    if not test.words:
+        return None, [f"{language}: no test word has a label and a representation; left out"]
+    if protocol.valid == "pair" and train is None:
+        return None, [f"{language}: no training split to tell the concepts of the pair; left out"]
+    have = len(usable(train)) if train is not None else 0
+    kept = protocol.short == "all" and have > 0
+    fate = "all of them used" if kept else "rows left out"
+    short = [shots for shots in protocol.shots if shots > have]
+    notices = [f"{language}: {have} training sentences for {shots} shots; {fate}" for shots in short]
+    shots = tuple(shots for shots in protocol.shots if kept or shots not in short)
+    parts = {"test": test, "train": train} if hashed else {}
+    made_from = {split: digest_features(part) if part else None for split, part in parts.items()}
+    return Target(train, test, valid_concepts(protocol, source, train), shots, made_from), notices
+
+
+class Views:
+    """One target language as learners with different features see it: the same words, another ``x``."""
+
+    def __init__(
+        self,
+        load: Load,
+        language: str,
+        source: Features,
+        protocol: Protocol,
+        *,
+        untrained: bool,
+        hashed: bool,
+    ) -> None:
+        """``load`` is what decides the words, the shots and the notices."""
+        self.load, self.language, self.source, self.protocol = load, language, source, protocol
+        self.untrained, self.hashed = untrained, hashed
+        self.said: list[str] = []
+        self._targets: dict[Load, Target | None] = {}
+
+    def target(self, load: Load) -> Target | None:
+        """The language with the features of ``load``; None if it cannot be tested."""
+        if load not in self._targets:
+            found, said = prepare(
+                self.language, load, self.source, self.protocol, untrained=self.untrained, hashed=self.hashed
+            )
+            self._targets[load] = found
+            if load == self.load:
+                self.said += said
+        return self._targets[load]
+
+    def of(self, one: "Candidate") -> Target:
+        """The language for a learner; LearningError if its features are of other words."""
+        target, own = self.target(self.load), self.target(one.load or self.load)
+        assert target is not None
+        pairs = [] if own is None else [(own.test, target.test), (own.train, target.train)]
+        if own is None or any(
+            first is not second and (first is None or second is None or not torch.equal(first.y, second.y))
+            for first, second in pairs
+        ):
+            raise LearningError(
+                f"its features of {self.language} are not of the words the others are tested on",
+                where=f"learner {one.name}",
+                remedy="compare aligners trained with the same task, root and mwt",
+            )
+        return own
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A learner under test: one aligner, or several that differ in their training seed alone.
+
+    ``identities`` tell what each aligner is (hashes of its files): its finished units are known by it.
+    """
+
+    name: str
+    aligners: tuple[Adapts, ...]
+    identities: tuple[Mapping[str, Any], ...] = ()
+    load: Load | None = None  # its own features of the same words; None: those of the evaluation
+
+    @property
+    def transductive(self) -> bool:
+        return any(getattr(one, "transductive", False) for one in self.aligners)
+
+    @property
+    def everything(self) -> bool:
+        """Is it adapted with all labelled training words, whatever the shots? Then it is tested once."""
+        return any(getattr(one, "wants", "support") == "everything" for one in self.aligners)
+
+    def shots(self, target: Target) -> tuple[int, ...]:
+        """The numbers of shots it is tested at in ``target``."""
+        if not self.everything:
+            return target.shots
+        return (ALL_SHOTS,) if target.train is not None and target.train.words else ()
+
+    def tests(self, protocol: Protocol) -> int:
+        """How many tests it takes in a language that allows all shots."""
+        each = 1 if self.everything else sum(map(protocol.draws_of, protocol.shots))
+        return each * len(self.aligners)
+
+    def logs(self, folder: Path | None, made_from: Mapping[str, Any], target: Target) -> list[PredictionLog]:
+        """The finished units of each aligner in the language of ``target``."""
+        language, words = target.test.language, target.test.words
+        found = []
+        for number in range(len(self.aligners)):
+            identity = dict(self.identities[number]) if self.identities else {}
+            path = None if folder is None else folder / self._folder(number, identity) / f"{language}.jsonl"
+            found.append(PredictionLog(path, {**made_from, "aligner": identity}, words))
+        return found
+
+    def _folder(self, number: int, identity: Mapping[str, Any]) -> str:
+        """A name that any learner's name may stand in, another one for every aligner."""
+        safe = re.sub(r"[^\w.+-]", "_", self.name).lstrip(".")
+        parts = [safe] if safe == self.name else [safe, f"{derive(0, self.name):016x}"]
+        if identity:
+            parts.append(f"{derive(0, repr(sorted(identity.items()))):016x}"[:12])
+        elif number:
+            parts.append(str(number))
+        return "-".join(parts)
+
+    def predictions(
+        self, target: Target, logs: Sequence[PredictionLog], protocol: Protocol, bar: Bar
+    ) -> Iterator[tuple[int, list[Predictions]]]:
+        """By number of shots, predictions of every draw, seed by seed; finished units are not redone."""
+        for shots in self.shots(target):
+            draws = []
+            for aligner, log in zip(self.aligners, logs, strict=True):
+                for draw in range(protocol.draws_of(shots)):
+                    if (shots, draw) not in log.done:
+                        log.add((shots, draw), self._predicted(aligner, target, shots, draw, protocol))
+                    draws.append(log.done[shots, draw])
+                    bar.advance()
+            yield shots, draws
+
+    def _predicted(
+        self, aligner: Adapts, target: Target, shots: int, draw: int, protocol: Protocol
+    ) -> Predictions:
+        looks = getattr(aligner, "transductive", False)
+        classifier = aligner.adapt(
+            target.support(shots, draw, protocol),
+            **({"unlabelled": target.unlabelled} if looks else {}),
+            valid=target.valid,
+            seed=derive(protocol.seed, "adapt", target.test.language, shots, draw),
+        )
+        with torch.no_grad():
+            if not hasattr(classifier, "scores"):
+                return _checked(classifier.predict(target.test_x), None, target.test, self.name)
+            best, codes = classifier.scores(target.test_x).max(1)
+            return _checked(codes, best.exp(), target.test, self.name)
+
+
+def _checked(codes: torch.Tensor, sure: torch.Tensor | None, test: Features, name: str) -> Predictions:
+    chosen = codes.detach().cpu().numpy().astype(np.int64)
+    if chosen.shape != (test.words,) or (chosen < 0).any() or (chosen >= len(test.concepts)).any():
+        raise LearningError(
+            f"predictions of shape {chosen.shape} do not name one of {len(test.concepts)} concepts "
+            f"for each of {test.words} words",
+            where=f"learner {name}, language {test.language}",
+            remedy="evaluate it on the task and concepts it was trained for",
+        )
+    if sure is None:
+        return Predictions(chosen, None)
+    shares = sure.detach().cpu().double().numpy()
+    if not ((shares >= 0) & (shares <= 1 + 1e-4)).all():  # NaN is refused too
+        raise LearningError(
+            "its scores are not log-probabilities: their exponentials lie outside 0 to 1",
+            where=f"learner {name}, language {test.language}",
+            remedy="let scores() return the logarithm of a softmax",
+        )
+    return Predictions(chosen, np.rint(np.minimum(shares, 1) * LEVELS).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class DataUseNotes:
+    """Collects, language by language, what learners were shown beside support sets."""
+
+    words: dict[str, list[int]] = field(default_factory=dict)  # learner -> unlabelled words of each target
+    test: dict[str, list[str]] = field(default_factory=dict)  # learner -> targets whose test words were seen
+    without: dict[str, list[str]] = field(default_factory=dict)  # learner -> targets it was not tested in
+    everything: set[str] = field(default_factory=set)
+
+    def add(self, one: Candidate, target: Target) -> None:
+        """Note what ``one`` is shown of ``target``."""
+        language, trained = target.test.language, target.train is not None and target.train.words > 0
+        if one.everything:
+            self.everything.add(one.name)
+            if not trained:
+                self.without.setdefault(one.name, []).append(language)
+        if one.transductive and (trained or not one.everything):
+            self.words.setdefault(one.name, []).append(len(target.unlabelled))
+            if not trained:
+                self.test.setdefault(one.name, []).append(language)
+
+    def notices(self) -> list[str]:
+        """A line for everything that a reader must know."""
+        found = []
+        for name, words in sorted(self.words.items()):
+            many = f"{min(words):,}" + (f" to {max(words):,}" if max(words) > min(words) else "")
+            said = f"{name} looked at {many} unlabelled words of each target"
+            if languages := self.test.get(name):
+                said += f"; the test words themselves, for want of a train split: {', '.join(languages)}"
+            found.append(said)
+        for name in sorted(self.everything):
+            said = f"{name} was given all labelled training words of each target: an upper bound"
+            if languages := self.without.get(name):
+                said += f"; left out for want of a train split: {', '.join(languages)}"
+            found.append(said)
+        return found

@@ -1,0 +1,381 @@
+"""Aligners put to the test in languages they have not seen: plan, tests, tables."""
+
+import hashlib
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save
+
+from .. import provenance
+from ..errors import UsageError
+from ..hashing import digest
+from ..matmul import fast_matmul
+from ..meta.learners.base import Aligner
+from ..progress import Progress, Silent
+from ..spaces.source import FeatureSource
+from ..spaces.spec import FeatureSpec
+from ..store import Store
+from ..treebanks.registry import CODES, language, select
+from .aligners import PROVENANCE, AlignerGroup, SavedAligner, check, check_concepts, groups, read_aligners
+from .candidate import Adapts, Candidate, DataUseNotes, MajorityClass, Views
+from .comparisons import BASELINES, references
+from .evidence import Evidence, evidence
+from .protocol import EvaluateConfig, Load, Protocol
+from .resampling import sentence_weights
+from .results import MAJORITY
+from .summary import low_resource
+from .tidy import Evaluation, Setting, tabulate
+
+CACHE_BYTES = 2 << 30
+
+AnyAligner = Aligner | str | Path
+
+
+def evaluate(
+    aligners: Mapping[str, AnyAligner | Sequence[AnyAligner]] | Sequence[AnyAligner] | AnyAligner,
+    store: Store | str | Path | FeatureSource,
+    *,
+    langs: str | Sequence[str] | None = None,
+    shots: Sequence[int] | None = None,
+    support_draws: int | None = None,
+    against: Sequence[str] | None = None,
+    bootstrap: int | None = None,
+    seed: int | None = None,
+    features: FeatureSpec | None = None,
+    config: EvaluateConfig | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Test aligners zero- and few-shot in languages they have not seen, and compare them.
+
+    ``aligners``: of each name a folder that meta-train wrote, or an aligner in memory, or several that differ
+    in their training seed alone; or a list of them, named by their learners. ``store``: where the states are,
+    or a :class:`FeatureSource`. ``langs``: target languages, those set aside in training by default.
+    ``features``: how words are represented, for aligners in memory that were not read from a folder; their
+    source language is English, and which languages they have seen is not known, so ``langs`` should be
+    given. The other options are fields of :class:`EvaluateConfig`, and take precedence over ``config``. With
+    ``out``, finished tests are kept in ``out/units`` and taken from there next time.
+
+    Raises UsageError for languages that the store has no test split of, LearningError for languages that an
+    aligner has seen and for a store of another recipe.
+
+    >>> found = evaluate({"self": "runs/self", "proto": "runs/proto"}, "runs/store")     # doctest: +SKIP
+    >>> found.comparisons()     # doctest: +SKIP
+    """
+    config = config or EvaluateConfig()
+    given: dict[str, Any] = {
+        "langs": (langs,) if isinstance(langs, str) else langs, "shots": shots, "against": against,
+        "support_draws": support_draws, "bootstrap": bootstrap, "seed": seed,
+    }  # fmt: skip
+    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    units = None if out is None else Path(out) / "units"
+    named = _named(aligners)
+    if isinstance(store, str | Path):
+        store = Store.open(store)
+    if isinstance(store, Store):
+        folders = [_folder(one) for _, one in named]
+        if all(folder is not None for folder in folders):
+            saved = [
+                folder if name is None else f"{name}={folder}"
+                for (name, _), folder in zip(named, folders, strict=True)
+            ]
+            plan = plan_evaluation(read_aligners([one for one in saved if one is not None]), store, config)
+            return run_evaluation(plan, units=units, progress=progress)
+        if features is None:
+            raise UsageError(
+                "how the words of an aligner in memory are represented is not known",
+                option="features",
+                remedy="give a FeatureSpec, or the aligner's folder",
+            )
+        store = FeatureSource(store, features, cache_bytes=CACHE_BYTES)
+    return _evaluate_loaded(named, store, config, units=units, progress=progress)
+
+
+def _named(
+    aligners: Mapping[str, AnyAligner | Sequence[AnyAligner]] | Sequence[AnyAligner] | AnyAligner,
+) -> list[tuple[str | None, AnyAligner]]:
+    """Every aligner with its name, where it has one."""
+    if isinstance(aligners, Mapping):
+        return [(name, one) for name, given in aligners.items() for _, one in _named(given)]
+    if isinstance(aligners, Aligner | str | Path):
+        return [(None, aligners)]
+    return [(None, one) for one in aligners]
+
+
+def _folder(aligner: AnyAligner) -> str | Path | None:
+    """Where an aligner is saved with what it was trained on; None for one that is in memory alone."""
+    if not isinstance(aligner, Aligner):
+        return aligner
+    return aligner.folder if aligner.folder and (aligner.folder / PROVENANCE).is_file() else None
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """Aligners that are tested together, and the languages to test them in."""
+
+    store: Store
+    groups: tuple[AlignerGroup, ...]
+    targets: tuple[str, ...]
+    config: EvaluateConfig
+    absent: tuple[str, ...] = ()  # the aligners' own targets that the store lacks
+    related: tuple[str, ...] = ()  # left out: an aligner has seen their family
+
+    def tests(self, group: AlignerGroup) -> int:
+        """How many tests a group of aligners takes, with the majority baseline."""
+        candidates = [Candidate(one.name, (one.load(),)) for one in group.aligners]
+        each = sum(map(self.config.draws_of, self.config.shots))
+        return len(self.targets) * (each + sum(one.tests(self.config) for one in candidates))
+
+    def facts(self) -> dict[str, Any]:
+        """What decided the numbers, beside the protocol."""
+        return provenance.collect(
+            aligners=[one.facts() for group in self.groups for one in group.aligners],
+            targets=list(self.targets),
+            store=self.store.recipe.to_json(),
+        )
+
+
+def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: EvaluateConfig) -> EvaluationPlan:
+    """Work out the targets and check them.
+
+    Raises UsageError for languages that the store has no test split of and for names in ``against`` that no
+    aligner has, LearningError for languages an aligner has seen and for a store of another recipe.
+    """
+    names = {one.name for one in aligners}
+    if unknown := [name for name in config.against if name not in names]:
+        raise UsageError(
+            f"no aligner is called {', '.join(unknown)}",
+            option="against",
+            remedy=f"choose from {', '.join(sorted(names))}",
+        )
+    here = store.languages("test")
+    absent: tuple[str, ...] = ()
+    if config.langs is None:
+        wanted = sorted({code for aligner in aligners for code in aligner.targets})
+        targets = tuple(code for code in wanted if code in here)
+        absent = tuple(code for code in wanted if code not in here)
+    else:
+        targets = select(",".join(config.langs), here)
+    if not targets:
+        raise UsageError(
+            "none of the languages set aside in training has a test split in the store",
+            option="langs",
+            remedy=f"extract them, or choose from {', '.join(here) or 'none'}",
+        )
+    for aligner in aligners:
+        check(aligner, store, targets)
+    related = _related(aligners, targets) if config.family_disjoint else ()
+    targets = tuple(code for code in targets if code not in related)
+    if not targets:
+        raise UsageError(
+            f"an aligner has seen the family of every target: {', '.join(related)}",
+            option="family_disjoint",
+            remedy="train on fewer families (meta-train with family_disjoint), or choose other langs",
+        )
+    return EvaluationPlan(store, groups(aligners, across=config.across), targets, config, absent, related)
+
+
+def _related(aligners: Sequence[SavedAligner], targets: Sequence[str]) -> tuple[str, ...]:
+    """The ``targets`` with a relative among the languages that any aligner was trained on or chosen by."""
+    family = {code: language(code).family for code in CODES}
+    seen = {family.get(code) for one in aligners for code in (*one.train, *one.validation)} - {None}
+    return tuple(code for code in targets if family.get(code) in seen)
+
+
+def run_evaluation(
+    plan: EvaluationPlan, *, units: Path | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Test every group of aligners; finished tests are kept in ``units``."""
+    parts = [_evaluate_group(plan, group, units, progress) for group in plan.groups]
+    notices = [f"{code}: set aside in training, but the store has no test split of it; left out"
+               for code in plan.absent]  # fmt: skip
+    notices += [f"{code}: of a family that an aligner has seen; left out" for code in plan.related]
+    first = replace(parts[0], notices=(*parts[0].notices, *notices))
+    return Evaluation.join([first, *parts[1:]], **plan.facts())
+
+
+def _evaluate_group(
+    plan: EvaluationPlan, group: AlignerGroup, units: Path | None, progress: Progress | None
+) -> Evaluation:
+    store = plan.store
+    sources = {one: FeatureSource(store, one, cache_bytes=CACHE_BYTES) for one in group.features}
+    by_name: dict[str, list[SavedAligner]] = {}  # aligners of one name are training seeds of one learner
+    for aligner in group.aligners:
+        check_concepts(aligner, sources[aligner.features].concepts)
+        by_name.setdefault(aligner.name, []).append(aligner)
+    candidates = [
+        Candidate(
+            name,
+            tuple(one.load() for one in seeds),
+            tuple({**one.files, "store": store.fingerprint} for one in seeds),
+            sources[seeds[0].features].load,
+        )
+        for name, seeds in by_name.items()
+    ]
+    features = sources[group.features[0]]
+    setting = Setting(
+        model=store.recipe.model,
+        revision=store.recipe.revision,
+        layer=group.layer,
+        task=group.task,
+        source=group.source,
+    )
+    kinds = "+".join(dict.fromkeys(one.standardise for one in group.features))
+    name = re.sub(r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{kinds}")
+    with fast_matmul():
+        found = measure(
+            candidates,
+            features.load,
+            plan.targets,
+            setting=setting,
+            protocol=plan.config.protocol,
+            against=plan.config.against,
+            untrained=set(plan.targets) - set(features.languages("train")),
+            units=None if units is None else units / name,
+            progress=progress,
+        )
+    notes = sorted({(code, note) for one in sources.values() for code, note in one.notes.items()})
+    return replace(found, notices=(*found.notices, *(f"{code}: {note}" for code, note in notes)))
+
+
+def _evaluate_loaded(
+    named: Sequence[tuple[str | None, AnyAligner]],
+    features: FeatureSource,
+    config: EvaluateConfig,
+    *,
+    units: Path | None,
+    progress: Progress | None,
+) -> Evaluation:
+    """Aligners of one kind of features, of which it may not be known what they were trained on."""
+    by_name: dict[str, list[Aligner]] = {}
+    for name, one in named:
+        aligner = one if isinstance(one, Aligner) else Aligner.from_pretrained(one)
+        by_name.setdefault(name or aligner.learner, []).append(aligner)
+    recipe = getattr(getattr(features, "store", None), "recipe", None)
+    setting = Setting(
+        model=getattr(recipe, "model", "arrays"),
+        revision=getattr(recipe, "revision", ""),
+        layer=features.layer_name,
+        task=features.task.name,
+    )
+    here = [code for code in features.languages("test") if code != setting.source]
+    targets = here if config.langs is None else select(",".join(config.langs), features.languages("test"))
+    with fast_matmul():
+        found = measure(
+            [
+                Candidate(name, tuple(seeds), tuple(_identity(one, features) for one in seeds))
+                for name, seeds in by_name.items()
+            ],
+            features.load,
+            targets,
+            setting=setting,
+            protocol=config.protocol,
+            against=config.against,
+            untrained=set(targets) - set(features.languages("train")),
+            units=units,
+            progress=progress,
+        )
+    notes = [f"{code}: {note}" for code, note in sorted(features.notes.items())]
+    said = "which languages the aligners were trained on is not known, so targets may be among them"
+    return replace(found, notices=(*found.notices, *notes, said))
+
+
+def _identity(aligner: Aligner, features: FeatureSource) -> dict[str, Any]:
+    """What an aligner in memory is."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in aligner.tensors().items()}
+    about = {"learner": aligner.learner, "settings": aligner.settings(), "features": features.describe()}
+    return {"tensors": hashlib.sha256(save(tensors)).hexdigest(), "about": digest(about)}
+
+
+def measure(
+    aligners: Sequence[tuple[str, Adapts] | Candidate],
+    load: Load,
+    targets: Collection[str],
+    *,
+    setting: Setting,
+    protocol: Protocol | None = None,
+    untrained: Collection[str] = (),
+    against: Sequence[str] = (),
+    units: Path | None = None,
+    identities: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Test every learner, and the majority baseline, in every target language.
+
+    A learner is a name and its aligner, or a :class:`Candidate` where it has an aligner for each training
+    seed. ``load`` gives features of the source's train split and of each target's train and test split, for
+    learners without a ``load`` of their own; ``untrained`` names targets that have no train split,
+    ``against`` the learners that the others are compared with (default: all pairs of few, else the baselines
+    among them). With ``units``, finished units are kept in that folder and taken from there next time;
+    ``identities`` tells, by name, what an aligner is (hashes of its files), so that another aligner of the
+    same name is not taken for it. Neither the order of aligners nor that of targets changes a row.
+
+    Raises LearningError for predictions that are not concepts of the task, UsageError for no or equal names.
+    """
+    protocol, targets = protocol or Protocol(), sorted(set(targets))
+    learners = _candidates(aligners, identities or {})
+    names = [one.name for one in learners]
+    if not names or not targets or len({*names, MAJORITY}) <= len(names):
+        raise UsageError(
+            f"cannot evaluate aligners {names} in languages {targets}",
+            remedy=f"give aligners under different names ({MAJORITY} is taken), and a language or more",
+        )
+    source = load(setting.source, "train")
+    learners = _candidates([*learners, (MAJORITY, MajorityClass(source.counts()))], {})
+    basis = {"source": setting.source, "seed": protocol.seed, "smoothing": protocol.smoothing}
+    basis |= {"valid": protocol.valid, "least": protocol.least}
+    basis |= {"source_counts": source.counts().tolist()}
+
+    found: dict[tuple[str, int], dict[str, Evidence]] = {}
+    training_words: dict[str, int] = {}
+    notices: list[str] = []
+    notes = DataUseNotes()
+    each = sum(one.tests(protocol) for one in learners)
+    bar = (progress or Silent()).bar(
+        f"{setting.task}, layer {setting.layer}", len(targets) * each, unit="tests"
+    )
+    for code in targets:
+        views = Views(load, code, source, protocol, untrained=code in untrained, hashed=units is not None)
+        target = views.target(load)
+        notices += views.said
+        if target is None:
+            bar.advance(each)
+            continue
+        training_words[code] = target.train.words if target.train is not None else 0
+        weights = sentence_weights(target.test.sents, protocol.bootstrap, protocol.seed, code)
+        done = 0
+        for one in learners:
+            bar.note(f"{code} {one.name}")
+            view = views.of(one)
+            notes.add(one, view)
+            logs = one.logs(units, {**basis, **view.made_from}, view)
+            for shots, draws in one.predictions(view, logs, protocol, bar):
+                done += len(draws)
+                found.setdefault((one.name, shots), {})[code] = evidence(
+                    draws, target.test, weights, protocol, learner=one.name, seeds=len(one.aligners)
+                )
+        bar.advance(each - done)
+    seeds = {one.name: len(one.aligners) for one in learners if one.name != MAJORITY}
+    chosen = references(seeds, against)
+    setting = replace(setting, low_resource=low_resource(training_words), seeds=seeds, references=chosen)
+    # Gains are over something even where all learners are compared with all.
+    over = chosen or tuple(name for name in BASELINES if name in seeds)[:1]
+    return tabulate(
+        setting, found, source.concepts, protocol, over=over, notices=[*notices, *notes.notices()]
+    )
+
+
+def _candidates(
+    aligners: Sequence[tuple[str, Adapts] | Candidate], identities: Mapping[str, Mapping[str, Any]]
+) -> list[Candidate]:
+    """``aligners`` as candidates, sorted by name."""
+    found = [
+        one
+        if isinstance(one, Candidate)
+        else Candidate(one[0], (one[1],), (identities[one[0]],) if one[0] in identities else ())
+        for one in aligners
+    ]
+    return sorted(found, key=lambda one: one.name)
