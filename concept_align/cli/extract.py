@@ -1,5 +1,6 @@
 """``concept-align extract``: run a model over treebanks and keep what it makes of their words."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import duration, size
@@ -55,7 +56,7 @@ def extract(
     wanted = {name: getattr(config, name) for name in WANTED} | {"force": force}
     wanted["layers"] = resolve_layers(config.layers, loaded.layers)
     batch = config.batch_tokens
-    with terminal() as progress:
+    with terminal(weights=[] if dry_run else [Path(file.path).stat().st_size for file in files]) as progress:
         if dry_run:
             request = room.Wanted(tasks=config.tasks, **wanted)
             recipe = room.make_recipe(loaded, **made)
