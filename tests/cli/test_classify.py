@@ -171,7 +171,7 @@ def test_a_readme_of_somebody_else_is_left_alone(folders, tmp_path):
     mini_aligner.train(folders / "store", tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
     assert (tmp_path / "LICENSE").exists()
-    from concept_align.meta.run import _clear
+    from concept_align.meta.run import clear
 
-    _clear(tmp_path)
+    clear(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
