@@ -43,7 +43,8 @@ class Registry(Generic[T]):
             known = self._made.get(name)
             # The same definition run again (a notebook's cell) replaces itself.
             again = known is not None and _qualified(known) == _qualified(made)
-            if not again and (known is not None or name in self._all_places()):
+            # What an entry point names may be defined under this very decorator.
+            if not again and (known is not None or name in self._places):
                 raise UsageError(f"the {self.kind} {name!r} exists already", remedy="choose another name")
             self._made[name] = made
             return made
@@ -65,7 +66,8 @@ class Registry(Generic[T]):
                     remedy=suggest(name, self.names()),
                 )
             module, _, attribute = places[name].partition(":")
-            self._made[name] = getattr(importlib.import_module(module), attribute)
+            made = getattr(importlib.import_module(module), attribute)
+            self._made.setdefault(name, made)  # unless importing it has registered it
         return self._made[name]
 
     def _all_places(self) -> dict[str, str]:

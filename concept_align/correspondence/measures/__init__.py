@@ -60,9 +60,7 @@ def find_measure(name: str) -> Measure:
             option="measures",
             remedy="use procrustes",
         )
-    if name in MEASURES.names():  # one of the user's own may have capitals
-        short = name
-    elif short == "retrieval":
+    if short == "retrieval":
         short = "retrieval-p1"
     elif short.startswith("rsa"):
         short = short.replace("-spearman", "").replace("/euclidean", "")

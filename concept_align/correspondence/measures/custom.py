@@ -79,7 +79,8 @@ def register_measure(
     scale: Scale = "correlation",
     invariances: frozenset[Invariance] = frozenset({"rotation", "reflection"}),
 ) -> Callable[[Any], Any]:
-    """A decorator that makes a function of two Gram matrices, or a :class:`Measure`, known as ``name``.
+    """A decorator that makes a function of two Gram matrices, or a :class:`Measure`, known as ``name``
+    (in lower case).
 
     The function takes float64 ``a`` and ``b`` [concepts, concepts], inner products of the prototypes of the
     same concepts in the same order, and gives a number, larger for spaces that are more alike; with
@@ -98,10 +99,10 @@ def register_measure(
 
     def take(made: Any) -> Any:
         if not hasattr(made, "compare"):
-            measure: Measure = GramMeasure(name, made, symmetric, batched, least, scale, invariances)
+            measure: Measure = GramMeasure(name.lower(), made, symmetric, batched, least, scale, invariances)
         else:
             measure = made() if isinstance(made, type) else made
-        MEASURES.register(name)(measure)
+        MEASURES.register(name.lower())(measure)
         return made
 
     return take

@@ -1,6 +1,10 @@
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from concept_align import registration
 from concept_align.correspondence.measures import (
     MEASURES,
     find_measure,
@@ -104,3 +108,24 @@ def test_a_measure_with_a_protocol_of_its_own_is_taken_as_it_is():
     register_measure("own-twice")(Twice)
     assert isinstance(find_measure("own-twice"), Twice)
     MEASURES._made.pop("own-twice")
+
+
+def test_a_package_offers_its_measure_by_an_entry_point(tmp_path, monkeypatch, spaces, score):
+    """A plain function, or one under the decorator, which then says how it is to be called."""
+    (tmp_path / "measures_of_a_package.py").write_text(
+        "from concept_align.correspondence import register_measure\n"
+        "def plain(a, b):\n    return 0.25\n"
+        "@register_measure('own-decorated', symmetric=False)\n"
+        "def decorated(a, b):\n    return 0.5\n"
+    )
+    names = {"own-plain": "plain", "own-decorated": "decorated"}
+    offered = [SimpleNamespace(name=name, value=f"measures_of_a_package:{of}") for name, of in names.items()]
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(registration, "entry_points", lambda group: offered)
+    a, b = spaces(2)
+    assert score(find_measure("own-plain"), a, b) == 0.25
+    assert score(find_measure("own-decorated"), a, b) == 0.5
+    assert not find_measure("own-decorated").symmetric and find_measure("own-plain").symmetric
+    for name in names:
+        MEASURES._made.pop(name)
+    sys.modules.pop("measures_of_a_package")
