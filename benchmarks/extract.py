@@ -131,15 +131,15 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--layer", type=int, default=7, help="the middle layer that is wanted, of 12")
     options = parser.parse_args()
-    from concept_align.models.load import load
+    from concept_align.models.load import load_model
 
     texts, spans = random_texts(64 if options.quick else 160)
     words = sum(len(span) for span in spans)
     with tempfile.TemporaryDirectory() as folder:
         make_model(Path(folder), 12)
-        model = load(folder, dtype="float32", device=options.device)
+        model = load_model(folder, dtype="float32", device=options.device)
         low = (
-            load(folder, dtype="bfloat16", device=options.device)
+            load_model(folder, dtype="bfloat16", device=options.device)
             if options.device != "cpu" or has_fast_bfloat16()
             else None
         )

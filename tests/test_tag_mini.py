@@ -11,7 +11,7 @@ import torch
 from fake_model import FakeModel
 
 from concept_align.errors import ModelError
-from concept_align.extraction import extract
+from concept_align.extraction.run import extract_files
 from concept_align.report.names import language_name
 from concept_align.store import Store
 from concept_align.treebanks.concepts import parse_task
@@ -32,7 +32,7 @@ SETTINGS = mini_tagger.Settings(layers=(1, 2), beside=2, epochs=30, batch=16, lr
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     out = tmp_path_factory.mktemp("states")
-    extract(FakeModel(), find(UD_DATA / "mini", "de"), out, layers=(1, 2))
+    extract_files(FakeModel(), find(UD_DATA / "mini", "de"), out, layers=(1, 2))
     return Store.open(out)
 
 

@@ -26,9 +26,9 @@ from check_mini import check
 from mini_tagger import Settings, Treebank, tagger
 
 from concept_align.errors import ConceptAlignError, ModelError, StoreError
-from concept_align.extraction import Wanted, extract
-from concept_align.extraction.plan import still_to_do
-from concept_align.models.load import describe, load
+from concept_align.extraction.plan import ExtractionRequest, still_to_do
+from concept_align.extraction.run import extract_files
+from concept_align.models.load import describe, load_model
 from concept_align.store import Store
 from concept_align.treebanks import conllu
 from concept_align.treebanks.concepts import Task, parse_task
@@ -81,11 +81,11 @@ def mini_states(files: list[TreebankFile], model: str, real: Store, settings: Se
         raise StoreError(
             "it holds a part of each treebank only", where="--store", remedy="extract without a cap"
         )
-    wanted = Wanted(settings.all_layers, "states")
+    wanted = ExtractionRequest(settings.all_layers, "states")
     mini = Store.create(out, recipe)
     if any(still_to_do(mini, file, wanted).layers for file in files):
-        extract(
-            load(model, dtype=recipe.dtype, offline=True),
+        extract_files(
+            load_model(model, dtype=recipe.dtype, offline=True),
             files,
             out,
             layers=wanted.layers,

@@ -12,7 +12,8 @@ import torch
 
 from ..errors import LearningError, TreebankError, UsageError
 from ..evaluation.aligners import SavedAligner, read_aligner
-from ..extraction import BATCH_PIECES, Held, hold
+from ..extraction.config import BATCH_TOKENS
+from ..extraction.states import InMemoryStates, extract_in_memory
 from ..meta.learners.base import Aligner
 from ..meta.reference import read_reference
 from ..models.protocol import LanguageModel
@@ -41,13 +42,13 @@ class TextAligner:
         model: LanguageModel,
         expected: Standardiser | None,
         *,
-        batch_pieces: int = BATCH_PIECES,
+        batch_tokens: int = BATCH_TOKENS,
         progress: Progress | None = None,
     ) -> None:
         """``expected``: mean and scale that the aligner's folder keeps, if any."""
         self.aligner, self.trained, self.model, self.expected = aligner, trained, model, expected
         self.task = task_of(trained)
-        self.batch_pieces, self.progress = batch_pieces, progress
+        self.batch_tokens, self.progress = batch_tokens, progress
         if trained.features.standardise == "global" and expected is None:
             raise LearningError(
                 "the folder does not hold the mean and scale that all languages are standardised by",
@@ -63,7 +64,7 @@ class TextAligner:
         *,
         device: str = "auto",
         offline: bool = False,
-        batch_pieces: int = BATCH_PIECES,
+        batch_tokens: int = BATCH_TOKENS,
         progress: Progress | None = None,
     ) -> "TextAligner":
         """The aligner in a folder that meta-train wrote, and the model it was trained on.
@@ -77,7 +78,7 @@ class TextAligner:
             model = load_recorded(trained, model, device=device, offline=offline)
         else:
             check_recorded(trained, model)
-        return cls(aligner, trained, model, expected, batch_pieces=batch_pieces, progress=progress)
+        return cls(aligner, trained, model, expected, batch_tokens=batch_tokens, progress=progress)
 
     @property
     def concepts(self) -> tuple[str, ...]:
@@ -110,16 +111,16 @@ class TextAligner:
         more = None if unlabelled is None else self.states(read(unlabelled), "unlabelled text")
         return TextClassifier(self, held, more, known, seed)
 
-    def states(self, corpus: Corpus, name: str = "states") -> Held:
+    def states(self, corpus: Corpus, name: str = "states") -> InMemoryStates:
         """States of ``corpus``, of the aligner's layers; of sentences as long as the model can read."""
         try:
-            return hold(
+            return extract_in_memory(
                 self.model,
                 corpus,
                 self.trained.recipe,
                 self.trained.features.layers,
                 max_words=WITHOUT_LIMIT,
-                batch_pieces=self.batch_pieces,
+                batch_tokens=self.batch_tokens,
                 progress=self.progress,
                 name=name,
             )
@@ -130,7 +131,9 @@ class TextAligner:
                 remedy="divide long sentences, or check that the model's tokenizer knows the script",
             ) from error
 
-    def features(self, held: Held, annotations: Annotations, standardiser: Standardiser | None) -> Features:
+    def features(
+        self, held: InMemoryStates, annotations: Annotations, standardiser: Standardiser | None
+    ) -> Features:
         """The items of ``annotations``, which are those of ``held`` or ask for more of its words."""
         how = self.trained.features
         found = represent_layers(
@@ -144,7 +147,7 @@ class TextAligner:
         )
         return Features(held.corpus.source.language, self.concepts, found.x, found.y, found.offsets)
 
-    def standardiser(self, *texts: Held) -> tuple[Standardiser | None, list[str]]:
+    def standardiser(self, *texts: InMemoryStates) -> tuple[Standardiser | None, list[str]]:
         """Mean and scale of the language of ``texts``, and what is to be said about them."""
         kind = self.trained.features.standardise
         if kind != "language":

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..extraction import Held
+from ..extraction.states import InMemoryStates
 from ..meta.learners.base import Classifier
 from ..spaces.represent import select_items
 from ..spaces.standardise import Standardiser
@@ -25,8 +25,8 @@ class TextClassifier:
     def __init__(
         self,
         aligner: "TextAligner",
-        support: Held | None,
-        unlabelled: Held | None,
+        support: InMemoryStates | None,
+        unlabelled: InMemoryStates | None,
         valid: torch.Tensor | None,
         seed: int,
     ) -> None:
@@ -68,7 +68,7 @@ class TextClassifier:
             warnings.warn(note, UserWarning, stacklevel=3)
         return found
 
-    def _adapted(self, text: Held | None) -> tuple[Classifier, Standardiser | None, list[str]]:
+    def _adapted(self, text: InMemoryStates | None) -> tuple[Classifier, Standardiser | None, list[str]]:
         """The aligner adapted, with mean and scale, from unlabelled text, else from support and ``text``."""
         given = [self._unlabelled] if self._unlabelled is not None else [self._support, text]
         sources = [held for held in given if held is not None]
@@ -88,13 +88,13 @@ class TextClassifier:
         return classifier, standardiser, notes
 
 
-def _places(held: Held, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def _places(held: InMemoryStates, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Words of the kept sentences -> words of the corpus."""
     offsets, own = held.corpus.offsets[held.kept], held.annotations.offsets
     return rows + np.repeat(offsets - own[:-1], np.diff(own))[rows]
 
 
-def _said(held: Held, corpus: Corpus) -> list[str]:
+def _said(held: InMemoryStates, corpus: Corpus) -> list[str]:
     notes = [
         f"sentences without labels, {reason}: {number} (the first is {held.examples[reason]})"
         for reason, number in held.left_out.items()

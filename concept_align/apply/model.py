@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ..errors import ModelError
 from ..evaluation.aligners import SavedAligner
-from ..extraction import make_recipe
-from ..models.load import load
+from ..extraction.plan import ExtractionRequest, make_recipe
+from ..models.load import load_model
 from ..models.protocol import LanguageModel
 from ..models.shipped import NAMES
 
@@ -24,10 +24,11 @@ def load_recorded(
         raise ModelError(
             f"its states are those of a local model called {recipe.model}, which is not here",
             where=str(trained.folder),
-            remedy="say where that model is: --model FOLDER (in Python, model=FOLDER)",
+            option="model",
+            remedy="say where that model is",
         )
     pinned = None if local or recipe.revision.startswith("sha256:") else recipe.revision
-    model = load(chosen, revision=pinned, dtype=recipe.dtype, device=device, offline=offline)
+    model = load_model(chosen, revision=pinned, dtype=recipe.dtype, device=device, offline=offline)
     check_recorded(trained, model)
     return model
 
@@ -35,14 +36,15 @@ def load_recorded(
 def check_recorded(trained: SavedAligner, model: LanguageModel) -> None:
     """ModelError, naming what differs, unless ``model`` makes the states that ``trained`` learned from."""
     recipe = trained.recipe
-    found = make_recipe(
-        model,
+    request = ExtractionRequest(
+        layers=(),
         pooling=recipe.pooling,
         save_dtype=recipe.save_dtype,
         max_words=recipe.max_words,
         max_words_per_concept=recipe.max_words_per_concept,
         tasks=recipe.cap_tasks,
     )
+    found = make_recipe(model, request)
     if found.fingerprint() != recipe.fingerprint():
         raise ModelError(
             f"{model.name} is not the model that the aligner learned from: "

@@ -1,6 +1,6 @@
 """``concept-align extract``: run a model over treebanks and keep what it makes of their words."""
 
-from pathlib import Path
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from ..progress import duration, size
@@ -11,11 +11,11 @@ from .output import emit_json, emit_table, say, say_notices
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..extraction import Done, Estimate, Planned, Report
     from ..extraction.config import ExtractConfig
+    from ..extraction.run import ExtractionReport, FileReport
+    from ..extraction.sizing import ExtractionEstimate, FileEstimate
 
-MADE_BY = ("pooling", "save_dtype", "max_words", "max_words_per_concept", "tasks")
-WANTED = ("sink", "root", "mwt", "second_moments", "lenient", "limit")
+OF_FILES = ("model", "treebanks", "langs", "splits")  # what says which files and which model
 
 
 @configured("extract", "extraction.config:ExtractConfig", kept="files done are kept in {out}; {again}")
@@ -35,36 +35,26 @@ def extract(
     from ..treebanks.concepts import check_task
 
     # What is cheap to get wrong is looked at before the model is loaded.
-    files = discover.find(config.treebanks, ",".join(config.langs), config.splits)
+    files = discover.find_treebanks(config.treebanks, config.langs, config.splits)
     for task in config.tasks:
         check_task(task)
 
-    from .. import extraction as room
+    from ..extraction.run import LOADING, extract_files
+    from ..extraction.sizing import estimate
     from ..layers import resolve_layers
-    from ..models.load import load
+    from ..models.load import load_model
     from ..progress import terminal
 
-    loaded = load(
-        config.model,
-        revision=config.revision,
-        dtype=config.dtype,
-        device=config.device,
-        device_map=config.device_map,
-        offline=config.offline,
-    )
-    made = {name: getattr(config, name) for name in MADE_BY}
-    wanted = {name: getattr(config, name) for name in WANTED} | {"force": force}
-    wanted["layers"] = resolve_layers(config.layers, loaded.layers)
-    batch = config.batch_tokens
-    with terminal(weights=[] if dry_run else [Path(file.path).stat().st_size for file in files]) as progress:
+    settings = {field.name: getattr(config, field.name) for field in fields(config)}
+    loading = {name: settings.pop(name) for name in LOADING}
+    settings = {name: value for name, value in settings.items() if name not in OF_FILES}
+    loaded = load_model(config.model, **loading)
+    settings |= {"layers": resolve_layers(config.layers, loaded.layers), "force": force}
+    with terminal() as progress:
         if dry_run:
-            request = room.Wanted(tasks=config.tasks, **wanted)
-            recipe = room.make_recipe(loaded, **made)
-            planned = room.estimate(
-                loaded, files, out, recipe, request, batch_pieces=batch, progress=progress
-            )
+            planned = estimate(loaded, files, out, progress=progress, **settings)
         else:
-            report = room.extract(loaded, files, out, batch_pieces=batch, progress=progress, **made, **wanted)
+            report = extract_files(loaded, files, out, progress=progress, **settings)
     if json:
         emit_json((planned if dry_run else report).to_json())
     elif dry_run:
@@ -73,7 +63,7 @@ def extract(
         _print_report(report)
 
 
-def _print_report(report: "Report") -> None:
+def _print_report(report: "ExtractionReport") -> None:
     _table(
         f"{report.store}: {report.recipe.model}, {report.recipe.pooling} pooling, {report.recipe.save_dtype}",
         "layers run",
@@ -92,7 +82,7 @@ def _print_report(report: "Report") -> None:
         say("everything was there already")
 
 
-def _print_estimate(planned: "Estimate") -> None:
+def _print_estimate(planned: "ExtractionEstimate") -> None:
     _table(
         f"{planned.store} would hold: {planned.recipe.pooling} pooling, {planned.recipe.save_dtype}",
         "to run",
@@ -103,7 +93,7 @@ def _print_estimate(planned: "Estimate") -> None:
         say(f"time: about {duration(planned.seconds)} at {planned.words_per_second:,.0f} words/s")
 
 
-def _table(title: str, run: str, files: "Sequence[Done] | Sequence[Planned]") -> None:
+def _table(title: str, run: str, files: "Sequence[FileReport] | Sequence[FileEstimate]") -> None:
     from ..layers import name_layers
 
     shown = []

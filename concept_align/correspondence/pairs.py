@@ -12,8 +12,9 @@ from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..statistics import adjusted
 from ..store.store import Store
+from ..treebanks.registry import select
 from .build import Layers, build_geometry
-from .geometry import Geometry, languages_of, places
+from .geometry import Geometry, places
 from .measures import Measure, resolve_measures
 from .scoring import ComparedSide, PairGroup, PairScores, Place, score_group
 from .table import Alignability, framed
@@ -77,11 +78,12 @@ def alignability(
 
 def _chosen(geometry: Geometry, layers: Layers, langs: str | Iterable[str]) -> Geometry:
     """The layers and languages asked for."""
-    at = None
+    at, names = None, None
     if not isinstance(layers, str):
         given = layers if isinstance(layers, Sequence) and not isinstance(layers, tuple) else [layers]
         at = ["+".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in given]
-    names = None if langs == "all" else languages_of(langs, geometry.languages, "prototypes")
+    if langs != "all":
+        names = select(langs, geometry.languages) if isinstance(langs, str) else tuple(langs)
     return geometry.restricted(layers=at, languages=names)
 
 

@@ -13,9 +13,10 @@ from ..evaluation.probing import ProbeSweep, run_sweep
 from ..evaluation.protocol import EvaluateConfig
 from ..evaluation.results import save_csv
 from ..evaluation.tidy import Evaluation
-from ..extraction import extract
+from ..extraction.run import extract_files
 from ..meta.run import MetaTrainConfig, meta_train
-from ..models.load import load
+from ..meta.run import plan as plan_training
+from ..models.load import load_model
 from ..progress import Progress
 from ..store import Store
 from ..types import RootPolicy
@@ -43,11 +44,11 @@ def extract_states(plan: Plan, progress: Progress | None = None) -> dict[str, St
     """A store a model in ``stores/MODEL``: of all layers; of real treebanks, of two, for they are large."""
     stores = {}
     for short, name in plan.models.items():
-        model = load(name)
+        model = load_model(name)
         layers = tuple(range(model.layers + 1)) if plan.mini else middle_layers(model.layers)
         within = Within(progress, f"states of {short}", len(plan.files))
         folder = plan.out / "stores" / short
-        extract(model, plan.files, folder, layers=layers, progress=within)
+        extract_files(model, plan.files, folder, layers=layers, progress=within)
         within.finish()
         stores[short] = Store.open(folder)
     return stores
@@ -127,8 +128,9 @@ def learn(
         folders, scores = {}, {}
         for learner, options in LEARNERS.items():
             config = from_mapping(MetaTrainConfig, {**values, "learner": learner, "options": dict(options)})
+            planned = plan_training(config)
             folder = plan.out / "aligners" / short / task.replace(":", "-") / learner
-            scores[learner] = _validated(meta_train(config, folder, progress=within).summary)
+            scores[learner] = _validated(meta_train(planned, folder, progress=within).summary)
             folders[learner] = folder
             within.advance(1)
         found[short, task] = Learned(folders, max(scores, key=scores.__getitem__))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,33 +21,70 @@ from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
 from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy
-from .prepare import BEYOND, BROKEN, Prepared, prepare
+from .config import BATCH_TOKENS
+from .prepare import BEYOND, BROKEN, PreparedCorpus, prepare
 
 # How much larger than a probe sentence's the states of a treebank may be and still fit float16.
 FLOAT16_MARGIN = 8
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The options of an extraction that decide what is written."""
+@dataclass(frozen=True, kw_only=True)
+class ExtractionRequest:
+    """What is asked of a loaded model and of treebank files.
 
-    layers: tuple[int, ...]
-    sink: str  # "states" | "statistics"
-    tasks: tuple[str, ...] = ("upos", "relation")
+    ``pooling`` defaults to mean for encoders and last for decoders; ``save_dtype`` "auto" is the compute
+    dtype if that has 16 bits, else float16. Under ``max_words_per_concept`` the statistics hold exactly
+    the first N represented words of each concept; states hold the sentences that, in the file's order, had
+    a word of a concept of ``tasks`` still below N. ``limit`` reads only the first so many sentences of
+    each file; what is there of more sentences stays. Results depend on ``batch_tokens`` by rounding alone.
+    """
+
+    layers: Sequence[int]
+    sink: Literal["states", "statistics"] = "states"
+    tasks: Sequence[str] = ("upos", "relation")
     root: RootPolicy = "start"
     mwt: MwtPolicy = "share"
     second_moments: bool = False
+    pooling: Pooling | None = None
+    save_dtype: str = "auto"
+    max_words: int = 128
+    max_words_per_concept: int | None = None
     lenient: bool = False
     force: bool = False
-    limit: int | None = None  # the first so many sentences of a file
+    limit: int | None = None
+    batch_tokens: int = BATCH_TOKENS
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise UsageError(f"{self.limit} sentences", option="limit", remedy="give 1 or more")
+        object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
+        object.__setattr__(self, "tasks", tuple(dict.fromkeys(self.tasks)))
+        least = {"limit": self.limit, "max_words": self.max_words, "batch_tokens": self.batch_tokens}
+        for name, value in (least | {"max_words_per_concept": self.max_words_per_concept}).items():
+            if value is not None and value < 1:
+                raise UsageError(f"{value} is too few", option=name, remedy="give 1 or more")
+        if self.sink not in ("states", "statistics"):
+            raise UsageError(f"unknown sink {self.sink!r}", option="sink", remedy="use states or statistics")
+        if self.save_dtype not in ("auto", *SAVE_DTYPES):
+            raise UsageError(
+                f"unknown data type {self.save_dtype!r}",
+                option="save_dtype",
+                remedy=f"use auto, {', '.join(SAVE_DTYPES)}",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class CorpusSplit(TreebankFile):
+    """A corpus in memory in the place of a treebank's file."""
+
+    corpus: Corpus
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> "CorpusSplit":
+        source = corpus.source
+        return cls(source.treebank, source.language, source.split, Path(source.path), corpus)
 
 
 @dataclass(frozen=True)
-class Work:
+class FilePlan:
     """What of one file is still to be done."""
 
     file: TreebankFile
@@ -56,26 +94,14 @@ class Work:
     there: Marker | None = field(default=None, repr=False)  # of the annotations, or of statistics there
 
 
-def make_recipe(
-    model: LanguageModel,
-    *,
-    pooling: Pooling | None,
-    save_dtype: str,
-    max_words: int,
-    max_words_per_concept: int | None,
-    tasks: Sequence[str],
-) -> Recipe:
-    """The recipe of these options. UsageError for an option that cannot be."""
-    dtype = str(model.dtype).removeprefix("torch.")
+def make_recipe(model: LanguageModel, request: ExtractionRequest) -> Recipe:
+    """The recipe of a store that holds what is asked for."""
+    dtype, save_dtype = str(model.dtype).removeprefix("torch."), request.save_dtype
     if save_dtype == "auto":
         # Some models' sentence-start states pass float16's range (Gemma 3: 9e4); others may come near it.
         narrow = model.largest * FLOAT16_MARGIN <= float(np.finfo(np.float16).max)
         save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16" if narrow else "bfloat16"
-    if save_dtype not in SAVE_DTYPES:
-        raise UsageError(f"unknown --save-dtype {save_dtype!r}", remedy=f"use auto, {', '.join(SAVE_DTYPES)}")
-    if max_words < 1 or (max_words_per_concept is not None and max_words_per_concept < 1):
-        raise UsageError("--max-words and --max-words-per-concept must be at least 1")
-    capped = max_words_per_concept is not None
+    capped = request.max_words_per_concept is not None
     return Recipe(
         model=_name(model.name),
         revision=model.revision,
@@ -85,12 +111,12 @@ def make_recipe(
         dim=model.dim,
         dtype=dtype,
         save_dtype=save_dtype,
-        pooling=pooling or ("mean" if model.kind == "encoder" else "last"),
-        max_words=max_words,
+        pooling=request.pooling or ("mean" if model.kind == "encoder" else "last"),
+        max_words=request.max_words,
         final_norm=model.final_norm,
         has_start=model.has_start,
-        max_words_per_concept=max_words_per_concept,
-        cap_tasks=tuple(sorted(set(tasks))) if capped else (),
+        max_words_per_concept=request.max_words_per_concept,
+        cap_tasks=tuple(sorted(set(request.tasks))) if capped else (),
     )
 
 
@@ -100,58 +126,57 @@ def _name(name: str) -> str:
     return path.resolve().name if path.exists() else name
 
 
-def check(model: LanguageModel, wanted: Wanted) -> None:
-    """UsageError where the model cannot give what is wanted."""
-    if wanted.sink not in ("states", "statistics"):
-        raise UsageError(f"unknown --sink {wanted.sink!r}", remedy="use states or statistics")
-    if odd := [layer for layer in wanted.layers if not 0 <= layer <= model.layers]:
+def check(model: LanguageModel, request: ExtractionRequest) -> None:
+    """UsageError where the model cannot give what is asked for."""
+    if odd := [layer for layer in request.layers if not 0 <= layer <= model.layers]:
         raise UsageError(
-            f"no layer {name_layers(odd)}: {model.name} has layers 0-{model.layers}", where="--layers"
+            f"no layer {name_layers(odd)}: {model.name} has layers 0-{model.layers}", option="layers"
         )
-    if not wanted.layers:
-        raise UsageError("no layer is asked for", where="--layers")
-    if wanted.sink == "statistics" and not wanted.tasks:
-        raise UsageError("the statistics sink needs a task", where="--task")
-    for task in wanted.tasks:
+    if not request.layers:
+        raise UsageError("no layer is asked for", option="layers")
+    if request.sink == "statistics" and not request.tasks:
+        raise UsageError("statistics need a task", option="tasks")
+    for task in request.tasks:
         check_task(task)
-    relational = wanted.sink == "statistics" and "relation" in wanted.tasks
-    if relational and wanted.root == "start" and not model.has_start:
+    relational = request.sink == "statistics" and "relation" in request.tasks
+    if relational and request.root == "start" and not model.has_start:
         raise UsageError(
-            f"{model.name} has no sentence-start piece to stand for the head of roots",
-            remedy="use --root exclude",
+            f"{model.name} has no sentence-start token to stand for the head of roots",
+            option="root",
+            remedy="let root be exclude",
         )
 
 
-def still_to_do(store: Store, file: TreebankFile, wanted: Wanted) -> Work:
-    """Compare the file's checksum and the markers with what is wanted; no model is needed."""
-    sha = sha256(Path(file.path))
+def still_to_do(store: Store, file: TreebankFile, request: ExtractionRequest) -> FilePlan:
+    """Compare the file's checksum and the markers with what is asked for; no model is needed."""
+    sha = file.corpus.source.sha256 if isinstance(file, CorpusSplit) else sha256(Path(file.path))
 
     def have(name: str) -> Marker | None:
         marker = store.marker(file.treebank, name, alone=True)
-        whole = marker is not None and marker.source_sha256 == sha and reaches(marker, wanted.limit)
+        whole = marker is not None and marker.source_sha256 == sha and reaches(marker, request.limit)
         return marker if whole else None
 
     def whole(layer: int) -> bool:
-        if wanted.sink == "states":
+        if request.sink == "states":
             return have(layer_name(file.split, layer)) is not None
         return all(
-            (marker := have(statistics_name(file.split, layer, task, wanted.root, wanted.mwt))) is not None
-            and marker.second_moments >= wanted.second_moments
-            for task in wanted.tasks
+            (marker := have(statistics_name(file.split, layer, task, request.root, request.mwt))) is not None
+            and marker.second_moments >= request.second_moments
+            for task in request.tasks
         )
 
-    there = () if wanted.force else tuple(layer for layer in wanted.layers if whole(layer))
-    missing = tuple(layer for layer in wanted.layers if layer not in there)
+    there = () if request.force else tuple(layer for layer in request.layers if whole(layer))
+    missing = tuple(layer for layer in request.layers if layer not in there)
     first = words_name(file.split)
-    if wanted.sink == "statistics" and there:
-        first = statistics_name(file.split, there[0], wanted.tasks[0], wanted.root, wanted.mwt)
-    whole_words = wanted.sink == "statistics" or not lacking_columns(store, file, wanted)
-    return Work(file, sha, missing, there, have(first) if whole_words else None)
+    if request.sink == "statistics" and there:
+        first = statistics_name(file.split, there[0], request.tasks[0], request.root, request.mwt)
+    whole_words = request.sink == "statistics" or not lacking_columns(store, file, request)
+    return FilePlan(file, sha, missing, there, have(first) if whole_words else None)
 
 
-def lacking_columns(store: Store, file: TreebankFile, wanted: Wanted) -> bool:
+def lacking_columns(store: Store, file: TreebankFile, request: ExtractionRequest) -> bool:
     """Whether a task asks for a column that the annotations in the store were written without."""
-    return not {*task_columns(wanted.tasks)} <= {*store.columns(file.treebank, file.split)}
+    return not {*task_columns(request.tasks)} <= {*store.columns(file.treebank, file.split)}
 
 
 def sentences_read(marker: Marker) -> int | None:
@@ -168,14 +193,14 @@ def reaches(marker: Marker, limit: int | None) -> bool:
     return read is None or (limit is not None and read >= limit)
 
 
-def sentences_to_read(store: Store, work: Work, wanted: Wanted) -> int | None:
+def sentences_to_read(store: Store, work: FilePlan, request: ExtractionRequest) -> int | None:
     """How many sentences of the file to read: as many as asked for, or as the states there were made from.
 
     StoreError where states of layers that are not asked for were made from fewer: they would not agree.
     """
-    file, limit = work.file, wanted.limit
+    file, limit = work.file, request.limit
     there = store.marker(file.treebank, words_name(file.split))
-    if wanted.sink == "statistics" or there is None or there.source_sha256 != work.source_sha256:
+    if request.sink == "statistics" or there is None or there.source_sha256 != work.source_sha256:
         return limit
     if reaches(there, limit):
         return sentences_read(there)
@@ -186,7 +211,7 @@ def sentences_to_read(store: Store, work: Work, wanted: Wanted) -> int | None:
         and shard.kind == "states"
         and shard.split == file.split
         and shard.layer is not None
-        and shard.layer not in wanted.layers
+        and shard.layer not in request.layers
     ]
     if others:
         raise StoreError(
@@ -198,21 +223,21 @@ def sentences_to_read(store: Store, work: Work, wanted: Wanted) -> int | None:
     return limit
 
 
-def settle(store: Store, work: Work, wanted: Wanted, marker: Marker) -> Work:
+def settle(store: Store, work: FilePlan, request: ExtractionRequest, marker: Marker) -> FilePlan:
     """``work`` when the kept sentences are known: states of other sentences are made again."""
-    if wanted.sink == "statistics" or wanted.force:
+    if request.sink == "statistics" or request.force:
         return work
 
     def whole(layer: int) -> bool:
         own = store.marker(work.file.treebank, layer_name(work.file.split, layer), alone=True)
         return own is not None and own.made_like(marker)
 
-    there = tuple(layer for layer in wanted.layers if whole(layer))
-    missing = tuple(layer for layer in wanted.layers if layer not in there)
+    there = tuple(layer for layer in request.layers if whole(layer))
+    missing = tuple(layer for layer in request.layers if layer not in there)
     return replace(work, layers=missing, skipped=there)
 
 
-def make_marker(store: Store, work: Work, prepared: Prepared) -> Marker:
+def make_marker(store: Store, work: FilePlan, prepared: PreparedCorpus) -> Marker:
     """What all shards of this file have in common."""
     return Marker(
         size=0,
@@ -230,22 +255,27 @@ def make_marker(store: Store, work: Work, prepared: Prepared) -> Marker:
     )
 
 
-def read_and_prepare(model: LanguageModel, store: Store, work: Work, wanted: Wanted) -> Prepared:
+def read_and_prepare(
+    model: LanguageModel, store: Store, work: FilePlan, request: ExtractionRequest
+) -> PreparedCorpus:
     """Read the treebank's file, with the columns that tasks need, and decide which sentences are kept."""
     file, recipe = work.file, store.recipe
-    limit = sentences_to_read(store, work, wanted)
-    corpus = conllu.read(
-        file.path,
-        language=file.language,
-        treebank=file.treebank,
-        split=file.split,
-        lenient=wanted.lenient,
-    )
-    columns = {*store.columns(file.treebank, file.split), *task_columns(wanted.tasks)}
+    limit = sentences_to_read(store, work, request)
+    if isinstance(file, CorpusSplit):
+        corpus = file.corpus
+    else:
+        corpus = conllu.read(
+            file.path,
+            language=file.language,
+            treebank=file.treebank,
+            split=file.split,
+            lenient=request.lenient,
+        )
+    columns = {*store.columns(file.treebank, file.split), *task_columns(request.tasks)}
     corpus = corpus.with_columns(sorted(columns))
     concepts = []
     if recipe.max_words_per_concept is not None:
-        concepts = [_concepts(corpus, task, wanted) for task in recipe.cap_tasks]
+        concepts = [_concepts(corpus, task, request) for task in recipe.cap_tasks]
     return prepare(
         model,
         corpus,
@@ -256,12 +286,12 @@ def read_and_prepare(model: LanguageModel, store: Store, work: Work, wanted: Wan
     )
 
 
-def _concepts(corpus: Corpus, name: str, wanted: Wanted) -> NDArray[np.int64]:
+def _concepts(corpus: Corpus, name: str, request: ExtractionRequest) -> NDArray[np.int64]:
     """[words] the concept of each word that would enter the sink, else -1."""
     task = parse_task(name, corpus)
-    if wanted.sink == "states":
+    if request.sink == "states":
         return labels(corpus, task).astype(np.int64)
-    items = select_items(corpus, task, root=wanted.root, mwt=wanted.mwt)
+    items = select_items(corpus, task, root=request.root, mwt=request.mwt)
     codes = np.full(corpus.words, UNLABELLED, np.int64)
     codes[items.rows] = items.y
     return codes

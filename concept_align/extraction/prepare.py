@@ -23,15 +23,15 @@ BLOCK = 1024  # sentences tokenised at once
 CACHED = 16384  # up to so many sentences the pieces of the first pass are kept for the second
 
 TOO_LONG = "too many words"
-TOO_WIDE = "more pieces than the model's window"
-UNCOVERED = "a word without pieces"
+TOO_WIDE = "more tokens than the model's context length"
+UNCOVERED = "a word without tokens"
 CAPPED = "no concept below the cap"
 BROKEN = "broken in the treebank"
 BEYOND = "beyond the limit of sentences"
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedCorpus:
     """The sentences of ``corpus`` to be read, and why the others are not."""
 
     corpus: Corpus
@@ -77,7 +77,7 @@ def prepare(
     cap: int | None = None,
     concepts: Sequence[NDArray[np.integer]] = (),
     limit: int | None = None,
-) -> Prepared:
+) -> PreparedCorpus:
     """Tokenise ``corpus`` and decide what is kept: of the first ``limit`` sentences, where one is given.
 
     ``concepts``: for each task the concept of every word, [words], -1 for none; used with ``cap``.
@@ -117,9 +117,11 @@ def prepare(
         raise TreebankError(
             f"no sentence is left to extract ({why})",
             where=corpus.source.path,
-            remedy="raise --max-words, or check that the model's tokenizer knows the script",
+            remedy="raise max_words, or check that the model's tokenizer knows the script",
         )
-    return Prepared(corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, total, cached)
+    return PreparedCorpus(
+        corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, total, cached
+    )
 
 
 def cut(model: LanguageModel, corpus: Corpus, places: NDArray[np.int64]) -> list[Pieces | ModelError]:
@@ -139,7 +141,7 @@ def _against(pieces: Pieces | ModelError | None, window: int) -> str | None:
 
 
 class _Room:
-    """How many words of each concept are still wanted."""
+    """How many words of each concept are still request."""
 
     def __init__(self, cap: int, concepts: Sequence[NDArray[np.integer]]) -> None:
         self._concepts = concepts

@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from ..errors import StoreError
+from ..errors import StoreError, UsageError
+from ..layers import resolve_layers
+from ..models.load import load_model
 from ..models.protocol import LanguageModel
-from ..progress import Progress, Silent
+from ..progress import Progress, Silent, size
+from ..registration import suggest
 from ..store import Store, manifest
 from ..store.keys import Recipe, words_name
 from ..store.lock import writing
@@ -23,13 +26,14 @@ from ..store.manifest import Marker
 from ..store.shards import write_tensors
 from ..store.upkeep import sweep
 from ..store.words import words_tensors
-from ..treebanks.concepts import parse_task
-from ..treebanks.corpus import Annotations
-from ..treebanks.discover import TreebankFile
-from ..types import MwtPolicy, Pooling, RootPolicy, Split
+from ..treebanks.concepts import check_task, parse_task
+from ..treebanks.corpus import Annotations, Corpus
+from ..treebanks.discover import TreebankFile, find_treebanks
+from ..types import SPLITS, Split
 from .plan import (
-    Wanted,
-    Work,
+    CorpusSplit,
+    ExtractionRequest,
+    FilePlan,
     check,
     lacking_columns,
     make_marker,
@@ -38,13 +42,15 @@ from .plan import (
     settle,
     still_to_do,
 )
-from .prepare import Prepared
+from .prepare import PreparedCorpus
 from .sinks import Sink, states_bytes, states_sink, statistics_sink
-from .states import BATCH_PIECES, run
+from .states import run
+
+LOADING = ("revision", "dtype", "device", "device_map", "offline")  # settings of the model
 
 
 @dataclass(frozen=True)
-class Done:
+class FileReport:
     """What became of one file."""
 
     treebank: str
@@ -61,12 +67,12 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Report:
+class ExtractionReport:
     """What an extraction did."""
 
     store: str
     recipe: Recipe
-    done: tuple[Done, ...]
+    done: tuple[FileReport, ...]
     seconds: float
 
     @property
@@ -87,58 +93,81 @@ class Report:
 
 
 def extract(
+    model: "str | Path | LanguageModel | tuple[Any, Any]",
+    treebanks: str | Path | Corpus | Sequence[Corpus | TreebankFile],
+    out: str | Path,
+    *,
+    layers: int | Sequence[int] | str = "all",
+    langs: str | Sequence[str] = "all",
+    splits: Sequence[Split] = SPLITS,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Store:
+    """Run a frozen model over treebanks and keep the states of their words; a stopped run resumes.
+
+    Args:
+        model: ``"mini-encoder"``, ``"mini-decoder"`` (shipped), a Hugging Face model id, a folder, or a
+            loaded ``(model, tokenizer)`` pair.
+        treebanks: a UD release, one treebank's folder, a CoNLL-U file; or corpora in memory.
+        out: the store's folder.
+        layers: 7, [6, 10], -1 (the last) or ``"all"``; 0 is the embeddings.
+        langs: codes, or the name of a set (``"all"``, ``"targets"``, ``"family:germanic"``).
+        splits: of train, dev and test.
+        settings: further fields of :class:`~concept_align.extraction.config.ExtractConfig`, such as
+            ``sink="statistics"``, ``tasks=["upos", "column:XPOS"]``, ``max_words=64``, ``limit=100``,
+            ``device="cuda"``.
+
+    Returns:
+        The store, opened.
+
+    Raises StoreError (another recipe, another writer, no space, a value too large for the save dtype),
+    ModelError and TreebankError. Whatever was finished before is kept.
+
+    Example:
+        >>> import concept_align as ca
+        >>> store = ca.extract("mini-encoder", ca.mini_treebanks(), tmp / "store", langs=["en"], layers=[3])
+        >>> store.languages("train")
+        ('en',)
+    """
+    loading = {name: settings.pop(name) for name in LOADING if name in settings}
+    if odd := sorted(set(settings) - {field.name for field in dataclasses.fields(ExtractionRequest)}):
+        known = [field.name for field in dataclasses.fields(ExtractionRequest)]
+        raise UsageError("is no setting of an extraction", option=odd[0], remedy=suggest(odd[0], known))
+    for task in settings.get("tasks", ()):
+        check_task(task)
+    files = _files(treebanks, langs, splits)
+    loaded = load_model(model, **loading)
+    chosen = resolve_layers(layers, loaded.layers)
+    extract_files(loaded, files, out, layers=chosen, progress=progress, **settings)
+    return Store.open(out)
+
+
+def _files(
+    treebanks: str | Path | Corpus | Sequence[Corpus | TreebankFile],
+    langs: str | Sequence[str],
+    splits: Sequence[Split],
+) -> list[TreebankFile]:
+    if isinstance(treebanks, str | Path):
+        return find_treebanks(treebanks, None if langs == "all" else langs, splits)
+    given = [treebanks] if isinstance(treebanks, Corpus) else list(treebanks)
+    return [CorpusSplit.of(one) if isinstance(one, Corpus) else one for one in given]
+
+
+def extract_files(
     model: LanguageModel,
     files: Sequence[TreebankFile],
     out: str | Path,
     *,
-    layers: Sequence[int],
-    pooling: Pooling | None = None,
-    save_dtype: str = "auto",
-    max_words: int = 128,
-    batch_pieces: int = BATCH_PIECES,
-    sink: Literal["states", "statistics"] = "states",
-    tasks: Sequence[str] = ("upos", "relation"),
-    root: RootPolicy = "start",
-    mwt: MwtPolicy = "share",
-    second_moments: bool = False,
-    max_words_per_concept: int | None = None,
-    lenient: bool = False,
-    force: bool = False,
-    limit: int | None = None,
     progress: Progress | None = None,
-) -> Report:
-    """Run ``model`` over ``files`` and keep the states of ``layers`` (or their statistics) in store ``out``.
+    **settings: Any,
+) -> ExtractionReport:
+    """Run a loaded model over ``files``; ``settings`` are the fields of :class:`ExtractionRequest`.
 
-    ``pooling`` defaults to mean for encoders and last for decoders; ``save_dtype`` "auto" is the compute
-    dtype if that has 16 bits, else float16. Under ``max_words_per_concept`` the statistics hold exactly the
-    first N represented words of each concept; states hold the sentences that, in the file's order, had a
-    word of a concept of ``tasks`` still below N. ``limit`` reads only the first so many sentences of each
-    file; what is there of more sentences stays. Results depend on ``batch_pieces`` by rounding alone.
-
-    Raises StoreError (another recipe, another writer, no space, a value too large for the save dtype),
-    ModelError and TreebankError. Whatever was finished before is kept.
+    Raises what :func:`extract` raises.
     """
-    names = tuple(dict.fromkeys(tasks))
-    wanted = Wanted(
-        tuple(sorted(set(layers))),
-        sink,
-        names,
-        root,
-        mwt,
-        second_moments,
-        lenient=lenient,
-        force=force,
-        limit=limit,
-    )
-    check(model, wanted)
-    recipe = make_recipe(
-        model,
-        pooling=pooling,
-        save_dtype=save_dtype,
-        max_words=max_words,
-        max_words_per_concept=max_words_per_concept,
-        tasks=names,
-    )
+    request = ExtractionRequest(**settings)
+    check(model, request)
+    recipe = make_recipe(model, request)
     begun = time.perf_counter()
     progress = progress or Silent()
     with writing(Path(out)):  # held only while the recipe is settled, so that treebanks can go side by side
@@ -147,42 +176,40 @@ def extract(
     for file in files:
         with writing(store.folder / file.treebank):
             sweep(store.folder / file.treebank, store.fingerprint, alone=True)
-            done.append(_one(model, store, file, wanted, batch_pieces, progress))
-    return Report(str(out), recipe, tuple(done), time.perf_counter() - begun)
+            done.append(_one(model, store, file, request, progress))
+    return ExtractionReport(str(out), recipe, tuple(done), time.perf_counter() - begun)
 
 
 def _one(
     model: LanguageModel,
     store: Store,
     file: TreebankFile,
-    wanted: Wanted,
-    batch_pieces: int,
+    request: ExtractionRequest,
     progress: Progress,
-) -> Done:
-    work = still_to_do(store, file, wanted)
+) -> FileReport:
+    work = still_to_do(store, file, request)
     if not work.layers and (there := work.there) is not None:
         progress.say(f"{file.treebank} {file.split}: already there")
-        progress.bar(f"{file.treebank} {file.split}", 0, unit="words")  # so that there is one for each file
         counts = (there.words, there.sents, there.left_out)
-        return Done(file.treebank, file.language, file.split, (), work.skipped, *counts, {}, 0, 0.0)
+        return FileReport(file.treebank, file.language, file.split, (), work.skipped, *counts, {}, 0, 0.0)
     begun = time.perf_counter()
-    prepared = read_and_prepare(model, store, work, wanted)
+    prepared = read_and_prepare(model, store, work, request)
     marker = make_marker(store, work, prepared)
-    work = settle(store, work, wanted, marker)
+    work = settle(store, work, request, marker)
     folder = store.folder / file.treebank
-    if wanted.sink == "states":
+    if request.sink == "states":
         _check_space(folder, len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents))
     bar = progress.bar(f"{file.treebank} {file.split}", prepared.words, unit="words")
     annotations = prepared.corpus.select(prepared.kept)
-    size = 0
-    if wanted.sink == "states":
-        size = _write_words(store, file, wanted, prepared, annotations, marker)
+    written = 0
+    if request.sink == "states":
+        written = _write_words(store, file, request, prepared, annotations, marker)
     if work.layers:
-        with _open(store, work, wanted, annotations, marker) as sink:
-            for states in run(model, prepared, work.layers, store.recipe.pooling, batch_pieces):
+        with _open(store, work, request, annotations, marker) as sink:
+            for states in run(model, prepared, work.layers, store.recipe.pooling, request.batch_tokens):
                 sink.add(states)
                 bar.advance(int(states.offsets[-1]))
-    return Done(
+    return FileReport(
         treebank=file.treebank,
         language=file.language,
         split=file.split,
@@ -192,7 +219,7 @@ def _one(
         sents=prepared.sents,
         left_out=prepared.left_out,
         examples=prepared.examples,
-        bytes=size + _written(store, work, wanted),
+        bytes=written + _written(store, work, request),
         seconds=time.perf_counter() - begun,
     )
 
@@ -200,15 +227,15 @@ def _one(
 def _write_words(
     store: Store,
     file: TreebankFile,
-    wanted: Wanted,
-    prepared: Prepared,
+    request: ExtractionRequest,
+    prepared: PreparedCorpus,
     annotations: Annotations,
     marker: Marker,
 ) -> int:
     """Write the annotations unless they are there; the bytes written."""
     there = store.marker(marker.treebank, words_name(marker.split))
-    lacking = lacking_columns(store, file, wanted)
-    if there is not None and there.made_like(marker) and not wanted.force and not lacking:
+    lacking = lacking_columns(store, file, request)
+    if there is not None and there.made_like(marker) and not request.force and not lacking:
         return 0
     path = store.folder / marker.treebank / words_name(marker.split)
     manifest.marker_path(path).unlink(missing_ok=True)
@@ -219,13 +246,13 @@ def _write_words(
 
 
 def _open(
-    store: Store, work: Work, wanted: Wanted, annotations: Annotations, marker: Marker
+    store: Store, work: FilePlan, request: ExtractionRequest, annotations: Annotations, marker: Marker
 ) -> AbstractContextManager[Sink]:
     """The sink of ``work``."""
     folder = store.folder / marker.treebank
-    if wanted.sink == "states":
+    if request.sink == "states":
         return states_sink(folder, store.recipe, work.layers, marker)
-    tasks = [parse_task(name, annotations) for name in wanted.tasks]
+    tasks = [parse_task(name, annotations) for name in request.tasks]
     return statistics_sink(
         folder,
         [(layer, task) for layer in work.layers for task in tasks],
@@ -233,21 +260,21 @@ def _open(
         annotations,
         dim=store.recipe.dim,
         cap=store.recipe.max_words_per_concept,
-        second_moments=wanted.second_moments,
-        root=wanted.root,
-        mwt=wanted.mwt,
+        second_moments=request.second_moments,
+        root=request.root,
+        mwt=request.mwt,
     )
 
 
-def _written(store: Store, work: Work, wanted: Wanted) -> int:
+def _written(store: Store, work: FilePlan, request: ExtractionRequest) -> int:
     """Bytes of the shards of ``work``'s layers."""
     return sum(
         shard.bytes
         for shard in store.contents(work.file.treebank)
         if shard.split == work.file.split
-        and shard.kind == wanted.sink
+        and shard.kind == request.sink
         and shard.layer in work.layers
-        and (shard.task is None or shard.task in wanted.tasks)
+        and (shard.task is None or shard.task in request.tasks)
     )
 
 
@@ -255,7 +282,7 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise StoreError(
-            f"{needed / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free",
+            f"{size(needed)} are needed and {size(free)} are free",
             where=str(folder),
-            remedy="free space, or choose another --out, fewer layers or --sink statistics",
+            remedy="free space, or choose another out folder, fewer layers, or statistics alone",
         )

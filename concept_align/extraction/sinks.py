@@ -52,13 +52,13 @@ def cast(values: torch.Tensor, save_dtype: str, layer: int, where: str) -> torch
         raise ModelError(
             f"states of layer {layer} are not finite",
             where=where,
-            remedy="compute in another dtype: --dtype float32 or --dtype bfloat16",
+            remedy="compute in another dtype: float32 or bfloat16",
         )
     largest = float(values.abs().max())
     raise StoreError(
         f"states of layer {layer} reach {largest:.3g}, too large for {save_dtype}",
         where=where,
-        remedy="--save-dtype bfloat16 (or float32); into a new --out where this one holds other states",
+        remedy="let save_dtype be bfloat16 or float32 (in another folder, if this one has states)",
     )
 
 
@@ -114,7 +114,7 @@ class _StatisticsSink:
             if not bool(torch.isfinite(found.x).all()):
                 raise ModelError(
                     f"states of layer {layer} are not finite",
-                    remedy="compute in another dtype: --dtype float32 or --dtype bfloat16",
+                    remedy="compute in another dtype: float32 or bfloat16",
                 )
             fitter.update(found.x, found.y)
 

@@ -21,8 +21,17 @@ from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.discover import TreebankFile
 from ..types import Split
-from .plan import Wanted, Work, check, make_marker, read_and_prepare, settle, still_to_do
-from .prepare import Prepared
+from .plan import (
+    ExtractionRequest,
+    FilePlan,
+    check,
+    make_marker,
+    make_recipe,
+    read_and_prepare,
+    settle,
+    still_to_do,
+)
+from .prepare import PreparedCorpus
 from .sinks import states_bytes
 
 PROBED_SENTENCES = 192
@@ -30,7 +39,7 @@ PROBED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Planned:
+class FileEstimate:
     """What one file would take."""
 
     treebank: str
@@ -45,10 +54,10 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ExtractionEstimate:
     store: str
     recipe: Recipe
-    planned: tuple[Planned, ...]
+    planned: tuple[FileEstimate, ...]
     bytes: int
     free_bytes: int
     words_per_second: float  # of the probe; 0 where nothing is to be done
@@ -66,36 +75,36 @@ def estimate(
     model: LanguageModel,
     files: Sequence[TreebankFile],
     out: str | Path,
-    recipe: Recipe,
-    wanted: Wanted,
     *,
-    batch_pieces: int,
     progress: Progress | None = None,
-) -> Estimate:
-    """What :func:`~concept_align.extraction.extract` would do with the same options; nothing is written."""
-    check(model, wanted)
+    **settings: Any,
+) -> ExtractionEstimate:
+    """What :func:`.extract_files` would do with the same arguments; nothing is written."""
+    request = ExtractionRequest(**settings)
+    check(model, request)
+    recipe = make_recipe(model, request)
     store = Store.create(out, recipe, write=False)
     bar = (progress or Silent()).bar("reading", len(files), unit="files")
     planned, speed, needed = [], 0.0, 0
     for file in files:
-        work = still_to_do(store, file, wanted)
+        work = still_to_do(store, file, request)
         if work.layers or work.there is None:
-            prepared = read_and_prepare(model, store, work, wanted)
-            work = settle(store, work, wanted, make_marker(store, work, prepared))
-            speed = speed or _words_per_second(model, recipe, work, prepared, batch_pieces)
-            size = _bytes(recipe, work, wanted, prepared)
+            prepared = read_and_prepare(model, store, work, request)
+            work = settle(store, work, request, make_marker(store, work, prepared))
+            speed = speed or _words_per_second(model, recipe, work, prepared, request.batch_tokens)
+            size = _bytes(recipe, work, request, prepared)
             counts = (prepared.words, prepared.sents, prepared.left_out)
         else:
             size, counts = 0, (work.there.words, work.there.sents, work.there.left_out)
         names = (file.treebank, file.language, file.split)
-        planned.append(Planned(*names, work.layers, work.skipped, *counts, size))
+        planned.append(FileEstimate(*names, work.layers, work.skipped, *counts, size))
         needed += size
         bar.advance()
     words = sum(item.words for item in planned if item.layers)
     existing = next(
         folder for folder in [Path(out).absolute(), *Path(out).absolute().parents] if folder.exists()
     )
-    return Estimate(
+    return ExtractionEstimate(
         store=str(out),
         recipe=recipe,
         planned=tuple(planned),
@@ -106,19 +115,19 @@ def estimate(
     )
 
 
-def _bytes(recipe: Recipe, work: Work, wanted: Wanted, prepared: Prepared) -> int:
+def _bytes(recipe: Recipe, work: FilePlan, request: ExtractionRequest, prepared: PreparedCorpus) -> int:
     """Of the shards that would be written, exactly (their markers aside)."""
     annotations = prepared.corpus.select(prepared.kept)
-    if wanted.sink == "states":
+    if request.sink == "states":
         ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
         tensors, names = words_tensors(annotations, prepared.kept, ids)
         own = 0 if work.there is not None else file_size(shapes_of(tensors), names)
         return own + len(work.layers) * states_bytes(recipe, prepared.words, prepared.sents)
     total = 0
-    for name in wanted.tasks:
+    for name in request.tasks:
         concepts = parse_task(name, annotations).concepts
         sums = torch.empty(len(concepts), recipe.dim, dtype=torch.float64, device="meta")
-        second = sums.new_empty(recipe.dim, recipe.dim) if wanted.second_moments else None
+        second = sums.new_empty(recipe.dim, recipe.dim) if request.second_moments else None
         counts = sums.new_empty(len(concepts), dtype=torch.int64)
         tensors, names = statistics_tensors(Statistics(concepts, counts, sums, second))
         total += len(work.layers) * file_size(shapes_of(tensors), names)
@@ -126,7 +135,7 @@ def _bytes(recipe: Recipe, work: Work, wanted: Wanted, prepared: Prepared) -> in
 
 
 def _words_per_second(
-    model: LanguageModel, recipe: Recipe, work: Work, prepared: Prepared, batch_pieces: int
+    model: LanguageModel, recipe: Recipe, work: FilePlan, prepared: PreparedCorpus, batch_tokens: int
 ) -> float:
     if not work.layers:
         return 0.0
@@ -137,7 +146,7 @@ def _words_per_second(
     # The first few sentences pay for what is set up once, and are not counted.
     for begin in range(0, len(sample), 32):
         chosen = sample[begin : begin + 32]
-        parts = model.word_states(chosen, work.layers, pooling=recipe.pooling, batch_pieces=batch_pieces)
+        parts = model.word_states(chosen, work.layers, pooling=recipe.pooling, batch_pieces=batch_tokens)
         for part in parts:
             words += int(part.offsets[-1])
         if begin == 0 and len(sample) > 32:

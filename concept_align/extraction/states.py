@@ -13,20 +13,19 @@ from ..store.keys import SAVE_DTYPES, Recipe
 from ..store.shards import States
 from ..treebanks.corpus import Annotations, Corpus
 from ..types import Pooling
-from .prepare import Prepared, prepare
+from .config import BATCH_TOKENS
+from .prepare import PreparedCorpus, prepare
 from .sinks import cast, in_order
-
-BATCH_PIECES = 1024
 
 
 def run(
-    model: LanguageModel, prepared: Prepared, layers: Sequence[int], pooling: Pooling, batch_pieces: int
+    model: LanguageModel, prepared: PreparedCorpus, layers: Sequence[int], pooling: Pooling, batch_tokens: int
 ) -> Iterator[WordStates]:
     """States of all kept sentences; ``sentences`` counts these. ModelError where the model loses some."""
     lengths = np.diff(prepared.corpus.offsets)[prepared.kept]
     done = 0
     for before, pieces in prepared.blocks(model):
-        for part in model.word_states(pieces, layers, pooling=pooling, batch_pieces=batch_pieces):
+        for part in model.word_states(pieces, layers, pooling=pooling, batch_pieces=batch_tokens):
             states = WordStates(part.sentences + before, part.offsets, part.words, part.start)
             in_order(states, done, lengths)
             done += len(states.sentences)
@@ -34,7 +33,7 @@ def run(
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class InMemoryStates:
     """The states of a corpus as a store would hold them, without one."""
 
     corpus: Corpus
@@ -45,17 +44,17 @@ class Held:
     layers: tuple[States, ...]  # in the order asked for
 
 
-def hold(
+def extract_in_memory(
     model: LanguageModel,
     corpus: Corpus,
     recipe: Recipe,
     layers: Sequence[int],
     *,
     max_words: int | None = None,
-    batch_pieces: int = BATCH_PIECES,
+    batch_tokens: int = BATCH_TOKENS,
     progress: Progress | None = None,
     name: str = "states",
-) -> Held:
+) -> InMemoryStates:
     """The states of ``layers`` in memory, rounded to the recipe's save dtype as a store's are.
 
     ``max_words`` (of a sentence) is the recipe's unless given. Raises what an extraction raises.
@@ -65,7 +64,7 @@ def hold(
     tensors = {layer: _empty(prepared.words, recipe) for layer in layers}
     starts = {layer: _empty(prepared.sents, recipe) for layer in layers if recipe.has_start}
     begin = first = 0
-    for part in run(model, prepared, tuple(tensors), recipe.pooling, batch_pieces):
+    for part in run(model, prepared, tuple(tensors), recipe.pooling, batch_tokens):
         words = slice(begin, begin := begin + int(part.offsets[-1]))
         sents = slice(first, first := first + len(part.sentences))
         for layer, held in tensors.items():
@@ -75,7 +74,7 @@ def hold(
         bar.advance(int(part.offsets[-1]))
     annotations = corpus.select(prepared.kept)
     states = tuple(States(tensors[n], starts.get(n), annotations.offsets, n) for n in layers)
-    return Held(corpus, prepared.kept, prepared.left_out, prepared.examples, annotations, states)
+    return InMemoryStates(corpus, prepared.kept, prepared.left_out, prepared.examples, annotations, states)
 
 
 def _empty(rows: int, recipe: Recipe) -> torch.Tensor:

@@ -4,9 +4,11 @@ Only the base model is loaded, without its language-model head; of an encoder-de
 No model's own code is ever run.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from ..errors import ModelError
 from ..types import ModelKind
 from .faults import explained
 from .origin import Origin, locate
+from .protocol import LanguageModel
 from .quiet import quiet, unwatched
 from .shape import window
 from .states import TransformersModel
@@ -69,8 +72,8 @@ def describe(name: str, *, revision: str | None = None, offline: bool = False) -
     )
 
 
-def load(
-    name: str,
+def load_model(
+    model: str | Path | LanguageModel | tuple[Any, Any],
     *,
     revision: str | None = None,
     dtype: str = "auto",
@@ -78,15 +81,33 @@ def load(
     device_map: str | None = None,
     offline: bool = False,
     fast_matmul: bool = True,
-) -> TransformersModel:
-    """The model called ``name``: a hub id, a folder, or a ``.gguf`` file.
+) -> LanguageModel:
+    """A frozen language model behind one protocol, whatever its architecture.
 
-    ``dtype`` auto is float32 on the CPU, bfloat16 on GPUs that have it; ``device`` auto is CUDA, else MPS,
-    else the CPU. ``device_map`` (with accelerate) spreads a model that fits on no single device and
-    overrides ``device``. ``fast_matmul`` lets fp32 products on the CPU go through oneDNN where that is
-    exact. Raises ModelError with a remedy for anything that stands in the way.
+    Args:
+        model: ``"mini-encoder"``, ``"mini-decoder"`` (shipped), a Hugging Face model id, a folder, a
+            ``.gguf`` file; or a loaded ``(model, tokenizer)`` pair of transformers, which stays on its
+            device and is known by a hash of its weights. A :class:`LanguageModel` is given back as it is.
+        revision: commit, tag or branch of a hub model.
+        dtype: of computation; auto is float32 on the CPU, bfloat16 on GPUs that have it.
+        device: auto is CUDA, else MPS, else the CPU.
+        device_map: ``"auto"`` spreads a model that fits on no single device, and overrides ``device``.
+        offline: never contact the hub.
+        fast_matmul: let float32 products on the CPU go through oneDNN where that is exact.
+
+    Raises ModelError, with a remedy, for anything that stands in the way.
+
+    Example:
+        >>> import concept_align as ca
+        >>> model = ca.load_model("mini-encoder")
+        >>> model.kind, model.layers, model.dim
+        ('encoder', 4, 256)
     """
-    architecture = ""
+    if isinstance(model, tuple):
+        return _in_memory(*model, fast=fast_matmul)
+    if not isinstance(model, str | Path):
+        return model
+    architecture, name = "", str(model)
 
     def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
         nonlocal architecture
@@ -99,6 +120,34 @@ def load(
     return TransformersModel(
         module, tokenizer, name=name, revision=origin.revision, architecture=architecture, fast=fast_matmul
     )
+
+
+def _in_memory(module: Any, tokenizer: Any, *, fast: bool) -> TransformersModel:
+    """A pair that the caller has loaded; its module is used as it is, less its head."""
+    if not isinstance(module, nn.Module) or not callable(tokenizer):
+        raise ModelError("not a pair of a model and its tokenizer", remedy="give (model, tokenizer)")
+    base = getattr(module, "base_model", module)
+    config: Any = base.config
+    name = Path(getattr(config, "_name_or_path", "") or type(base).__name__).name
+    with quiet(), explained(name):
+        text = _text_part(base, config)
+        return TransformersModel(
+            text,
+            tokenizer,
+            name=name,
+            revision=f"weights:{_digest(text)}",
+            architecture=type(base).__name__,
+            fast=fast,
+        )
+
+
+def _digest(module: nn.Module) -> str:
+    """SHA-256 of all weights, by name: a model that was tuned in memory is another one."""
+    digest = hashlib.sha256()
+    for name, value in module.state_dict().items():
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def opened(
@@ -130,11 +179,11 @@ def choose_device(device: str) -> torch.device:
         chosen = torch.device(device)
     except RuntimeError as error:
         raise ModelError(
-            f"there is no device {device!r}", where="--device", remedy="use auto, cpu, cuda, cuda:1 or mps"
+            f"there is no device {device!r}", option="device", remedy="use auto, cpu, cuda, cuda:1 or mps"
         ) from error
     cuda = torch.cuda.is_available() and (chosen.index or 0) < torch.cuda.device_count()
     if (chosen.type == "cuda" and not cuda) or (chosen.type == "mps" and not mps):
-        raise ModelError(f"this machine has no {device}", where="--device", remedy="use --device auto or cpu")
+        raise ModelError(f"this machine has no {device}", option="device", remedy="use auto or cpu")
     return chosen
 
 

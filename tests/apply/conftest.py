@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import mini_aligner
 import pytest
 
-from concept_align.models.load import load
+from concept_align.models.load import load_model
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +19,6 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         upos=mini_aligner.train(store, folder / "upos"),
         relation=mini_aligner.train(store, folder / "relation", task="relation"),
         beside=mini_aligner.train(store, folder / "beside", task="relation", beside="3"),
-        model=load("mini-encoder"),
+        model=load_model("mini-encoder"),
         treebank=mini_aligner.treebank,
     )

@@ -104,7 +104,7 @@ def test_a_sentence_that_the_model_cannot_read_has_no_labels(mini, upos):
     assert labels[1] == [None] * 600
     assert None not in labels[0] + labels[2]
     assert found.notes == (
-        "sentences without labels, more pieces than the model's window: 1 (the first is 2)",
+        "sentences without labels, more tokens than the model's context length: 1 (the first is 2)",
     )
     assert torch.isnan(found.scores[2:602]).all()
 
@@ -122,7 +122,7 @@ def test_a_local_model_that_is_gone_is_asked_for(mini, upos):
     recipe = dataclasses.replace(upos.trained.recipe, model="my-model")
     with pytest.raises(ModelError, match="a local model called my-model") as caught:
         load_recorded(dataclasses.replace(upos.trained, recipe=recipe))
-    assert "--model" in str(caught.value)
+    assert "model: " in str(caught.value)
 
 
 def test_global_standardisation_is_that_of_training_and_must_be_there(mini, tmp_path):

@@ -1,5 +1,4 @@
 import json
-import re
 import shutil
 
 import mini_aligner
@@ -69,7 +68,7 @@ def test_conllu_keeps_all_but_what_was_asked_for(folders):
             assert float(two[9].rpartition("Prob=")[2]) > 0
         else:
             assert old == new
-    assert re.search(r"72 words had labels: accuracy \d\d\.\d%, macro-F1 \d\d\.\d%", result.stderr)
+    assert "72 words had labels: accuracy 0." in result.stderr
 
 
 def test_json_tells_the_agreement_with_gold_labels(folders):
@@ -99,7 +98,7 @@ def test_relations_of_text_without_heads_are_refused_by_file_and_sentence(folder
 def test_what_cannot_be_classified_is_refused_before_the_model_is_loaded(folders, tmp_path, monkeypatch):
     from concept_align.apply import model
 
-    monkeypatch.setattr(model, "load", lambda *a, **k: pytest.fail("the model was loaded"))
+    monkeypatch.setattr(model, "load_model", lambda *a, **k: pytest.fail("the model was loaded"))
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
     with pytest.raises(UsageError, match="no sentence"):
@@ -171,7 +170,7 @@ def test_a_readme_of_somebody_else_is_left_alone(folders, tmp_path):
     mini_aligner.train(folders / "store", tmp_path)
     assert (tmp_path / "README.md").read_text() == "mine"
     assert (tmp_path / "LICENSE").exists()
-    from concept_align.meta.run import clear
+    from concept_align.meta.run import _clear
 
-    clear(tmp_path)
+    _clear(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]

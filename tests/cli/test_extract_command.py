@@ -25,7 +25,7 @@ def release(tmp_path):
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Run the command line with a fake model; exit code, stdout, stderr."""
-    monkeypatch.setattr(load, "load", lambda *args, **options: FakeModel())
+    monkeypatch.setattr(load, "load_model", lambda *args, **options: FakeModel())
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["concept-align", *map(str, arguments)])
@@ -121,8 +121,7 @@ def test_store_ls_lists_layers_words_and_what_cannot_be_used(run, release, tmp_p
     code, out, _ = run("store", "ls", tmp_path / "s")
     assert code == 0
     (line,) = [line for line in out.splitlines() if EN in line and "dev" in line]
-    cells = [cell.strip() for cell in line.split("│")]
-    assert [*cells[3:7], cells[-1]] == ["states", "2", "6", "2", "1"]
+    assert [cell.strip() for cell in line.split("│")][3:] == ["states", "2", "6", "2", "0.0", "1"]
     _, out, _ = run("store", "ls", tmp_path / "s", "--json")
     assert len(json.loads(out)["shards"]) == 9
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from concept_align.cli.commands import app
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS
-from concept_align.extraction import extract
+from concept_align.extraction.run import extract_files
 from concept_align.spaces.probe import Probe
 from concept_align.treebanks.discover import find
 
@@ -20,7 +20,7 @@ QUICK = ["--epochs", "2", "--rank", "4"]
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("probe") / "store"
-    extract(FakeModel(), find(MINI, "en,de,fi"), folder, layers=[1, 2])
+    extract_files(FakeModel(), find(MINI, "en,de,fi"), folder, layers=[1, 2])
     return folder
 
 

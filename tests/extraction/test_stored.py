@@ -9,8 +9,8 @@ from fake_model import FakeModel
 from fake_treebank import write
 
 from concept_align.errors import ModelError, StoreError, TreebankError, UsageError
-from concept_align.extraction import extract
 from concept_align.extraction import prepare as preparing
+from concept_align.extraction.run import extract_files
 from concept_align.spaces.represent import represent
 from concept_align.store import Store
 from concept_align.treebanks import conllu
@@ -22,7 +22,7 @@ EN = "UD_EN-Fake"
 def test_left_out_sentences_are_counted_by_reason_with_an_example(tmp_path):
     file = write(tmp_path, "en", "train", [5, 12, 10, 4, 2, 3], last={3: "\N{SNOWMAN}", 4: "x" * 200})
     model = FakeModel(max_pieces=45)
-    (done,) = extract(model, [file], tmp_path / "out", layers=[0], max_words=10).done
+    (done,) = extract_files(model, [file], tmp_path / "out", layers=[0], max_words=10).done
     assert done.left_out == {
         preparing.TOO_LONG: 1,
         preparing.TOO_WIDE: 1,
@@ -43,7 +43,7 @@ def test_left_out_sentences_are_counted_by_reason_with_an_example(tmp_path):
 def test_a_treebank_without_readable_sentences_is_refused(tmp_path):
     file = write(tmp_path, "en", "train", [5, 6])
     with pytest.raises(TreebankError, match="too many words: 2"):
-        extract(FakeModel(), [file], tmp_path / "out", layers=[0], max_words=4)
+        extract_files(FakeModel(), [file], tmp_path / "out", layers=[0], max_words=4)
 
 
 @pytest.mark.parametrize(
@@ -57,28 +57,28 @@ def test_a_treebank_without_readable_sentences_is_refused(tmp_path):
     ],
 )
 def test_states_are_saved_in_the_dtype_asked_for(files, tmp_path, dtype, save, stored):
-    extract(FakeModel(dtype=dtype), files, tmp_path / "out", layers=[0], save_dtype=save)
+    extract_files(FakeModel(dtype=dtype), files, tmp_path / "out", layers=[0], save_dtype=save)
     assert Store.open(tmp_path / "out").states(EN, "train", 0).words.dtype == stored
 
 
 def test_states_near_the_end_of_float16s_range_are_saved_as_bfloat16(files, tmp_path):
-    extract(FakeModel(largest=1e4), files, tmp_path / "out", layers=[0])
+    extract_files(FakeModel(largest=1e4), files, tmp_path / "out", layers=[0])
     assert Store.open(tmp_path / "out").states(EN, "train", 0).words.dtype == torch.bfloat16
 
 
 def test_a_value_too_large_for_float16_is_refused_with_the_remedy(files, tmp_path):
     model = FakeModel(scale=1e6)
     with pytest.raises(StoreError, match="too large for float16") as caught:
-        extract(model, files, tmp_path / "out", layers=[0])
-    assert "--save-dtype bfloat16" in str(caught.value)
+        extract_files(model, files, tmp_path / "out", layers=[0])
+    assert "save_dtype be bfloat16" in str(caught.value)
     assert not list((tmp_path / "out").rglob("*layer*"))
-    extract(model, files, tmp_path / "out", layers=[0], save_dtype="bfloat16")
+    extract_files(model, files, tmp_path / "out", layers=[0], save_dtype="bfloat16")
     assert Store.open(tmp_path / "out").verify() == []
 
 
 def test_states_that_are_not_finite_are_refused(files, tmp_path):
     with pytest.raises(ModelError, match="not finite"):
-        extract(FakeModel(scale=float("inf")), files, tmp_path / "out", layers=[0])
+        extract_files(FakeModel(scale=float("inf")), files, tmp_path / "out", layers=[0])
 
 
 def test_states_of_other_sentences_are_refused(files, tmp_path):
@@ -91,28 +91,30 @@ def test_states_of_other_sentences_are_refused(files, tmp_path):
 
     model.word_states = swapped
     with pytest.raises(ModelError, match="other sentences"):
-        extract(model, files, tmp_path / "out", layers=[0])
+        extract_files(model, files, tmp_path / "out", layers=[0])
 
 
 @pytest.mark.parametrize(("kind", "pooling"), [("encoder", "mean"), ("decoder", "last")])
 def test_the_default_pooling_follows_the_kind_of_model(files, tmp_path, kind, pooling):
-    extract(FakeModel(kind=kind), files, tmp_path / "out", layers=[0])
+    extract_files(FakeModel(kind=kind), files, tmp_path / "out", layers=[0])
     assert Store.open(tmp_path / "out").recipe.pooling == pooling
 
 
 def test_a_model_without_start_piece_leaves_no_start_states(files, tmp_path):
-    extract(FakeModel(has_start=False), files, tmp_path / "out", layers=[0])
+    extract_files(FakeModel(has_start=False), files, tmp_path / "out", layers=[0])
     assert Store.open(tmp_path / "out").states(EN, "train", 0).start is None
-    with pytest.raises(UsageError, match="--root exclude"):
-        extract(FakeModel(has_start=False), files, tmp_path / "out", layers=[0], sink="statistics")
+    with pytest.raises(UsageError, match="root be exclude"):
+        extract_files(FakeModel(has_start=False), files, tmp_path / "out", layers=[0], sink="statistics")
 
 
 @pytest.mark.parametrize("root", ["start", "exclude"])
 @pytest.mark.parametrize("mwt", ["share", "first", "skip"])
 def test_statistics_are_the_sums_of_what_stored_states_would_give(files, tmp_path, root, mwt):
     options = {"tasks": ["upos", "relation"], "root": root, "mwt": mwt}
-    extract(FakeModel(), files, tmp_path / "s", layers=[2], save_dtype="float32")
-    extract(FakeModel(), files, tmp_path / "t", layers=[2], sink="statistics", second_moments=True, **options)
+    extract_files(FakeModel(), files, tmp_path / "s", layers=[2], save_dtype="float32")
+    extract_files(
+        FakeModel(), files, tmp_path / "t", layers=[2], sink="statistics", second_moments=True, **options
+    )
     states, kept = Store.open(tmp_path / "s"), Store.open(tmp_path / "t")
     annotations, own = states.annotations(EN, "train"), states.states(EN, "train", 2)
     for name in options["tasks"]:
@@ -128,15 +130,17 @@ def test_statistics_are_the_sums_of_what_stored_states_would_give(files, tmp_pat
 
 def test_statistics_and_states_share_a_store_and_resume(files, tmp_path):
     model = FakeModel()
-    extract(model, files, tmp_path / "out", layers=[1])
-    extract(model, files, tmp_path / "out", layers=[1], sink="statistics", tasks=["feature:Case"])
+    extract_files(model, files, tmp_path / "out", layers=[1])
+    extract_files(model, files, tmp_path / "out", layers=[1], sink="statistics", tasks=["feature:Case"])
     model.calls = 0
-    extract(model, files, tmp_path / "out", layers=[1], sink="statistics", tasks=["feature:Case"])
+    extract_files(model, files, tmp_path / "out", layers=[1], sink="statistics", tasks=["feature:Case"])
     assert model.calls == 0
     store = Store.open(tmp_path / "out")
     found = store.statistics(EN, "train", 1, "feature:Case", root="start", mwt="share")
     assert found.concepts == ("Nom",)
-    extract(model, files, tmp_path / "out", layers=[1], sink="statistics", tasks=["feature:Case", "upos"])
+    extract_files(
+        model, files, tmp_path / "out", layers=[1], sink="statistics", tasks=["feature:Case", "upos"]
+    )
     assert model.calls == 26
     assert store.verify() == []
     with pytest.raises(StoreError, match="--sink statistics"):
@@ -145,7 +149,7 @@ def test_statistics_and_states_share_a_store_and_resume(files, tmp_path):
 
 def test_capped_states_keep_sentences_while_they_hold_a_concept_below_the_cap(tmp_path):
     file = write(tmp_path, "en", "train", [6] * 60)
-    (done,) = extract(
+    (done,) = extract_files(
         FakeModel(), [file], tmp_path / "out", layers=[0], tasks=["upos"], max_words_per_concept=4
     ).done
     corpus = conllu.read(file.path, language="en", split="train")
@@ -159,16 +163,18 @@ def test_capped_states_keep_sentences_while_they_hold_a_concept_below_the_cap(tm
     assert Store.open(tmp_path / "out").sentences(EN, "train")[0] == kept
     assert done.left_out == {preparing.CAPPED: 60 - len(kept)}
     with pytest.raises(StoreError, match="max_words_per_concept is 4, not None"):
-        extract(FakeModel(), [file], tmp_path / "out", layers=[0])
+        extract_files(FakeModel(), [file], tmp_path / "out", layers=[0])
 
 
 @pytest.mark.parametrize("tasks", [["upos"], ["upos", "relation"]])
 def test_capped_statistics_hold_exactly_the_first_words_of_each_concept(tmp_path, tasks):
     file = write(tmp_path, "en", "train", [6] * 60)
     options = {"layers": [0], "mwt": "first"}
-    extract(FakeModel(), [file], tmp_path / "s", layers=[0], save_dtype="float32")
+    extract_files(FakeModel(), [file], tmp_path / "s", layers=[0], save_dtype="float32")
     model = FakeModel()
-    extract(model, [file], tmp_path / "t", sink="statistics", tasks=tasks, max_words_per_concept=4, **options)
+    extract_files(
+        model, [file], tmp_path / "t", sink="statistics", tasks=tasks, max_words_per_concept=4, **options
+    )
     assert model.calls < 60
     store = Store.open(tmp_path / "s")
     states = store.states(EN, "train", 0)
@@ -185,7 +191,7 @@ def test_real_treebanks_are_stored_whole(ud_release, tmp_path):
     from concept_align.treebanks import discover
 
     files = discover.find(ud_release, "ta,ar", ["dev"])
-    report = extract(FakeModel(window=200, max_pieces=10_000), files, tmp_path / "out", layers=[0])
+    report = extract_files(FakeModel(window=200, max_pieces=10_000), files, tmp_path / "out", layers=[0])
     for file, done in zip(files, report.done, strict=True):
         corpus = conllu.read(file.path, language=file.language, split="dev")
         assert done.sents + sum(done.left_out.values()) == corpus.sents
@@ -208,22 +214,22 @@ def test_a_column_that_a_task_asks_for_is_kept_and_added_to_states_that_are_ther
     file = write(tmp_path, "en", "train", [5, 3, 4])
     _with_column(file, ["NN", "VB", "_"])
     out, model = tmp_path / "out", FakeModel()
-    extract(model, [file], out, layers=[0])
+    extract_files(model, [file], out, layers=[0])
     store = Store.open(out)
     before = store.states(EN, "train", 0).words.clone()
     with pytest.raises(UsageError, match="XPOS was not kept") as caught:
         parse_task("column:XPOS", store.annotations(EN, "train"))
     assert "extract them again with task column:XPOS" in str(caught.value)
-    (done,) = extract(model, [file], out, layers=[0], tasks=("column:XPOS",)).done
+    (done,) = extract_files(model, [file], out, layers=[0], tasks=("column:XPOS",)).done
     assert (done.layers, done.skipped) == ((), (0,))
     found = store.annotations(EN, "train")
     task = parse_task("column:XPOS", found)
     assert task.concepts == ("NN", "VB")
     assert labels(found, task).tolist() == [0, 1, -1] * 4
     assert torch.equal(store.states(EN, "train", 0).words, before)
-    (done,) = extract(model, [file], out, layers=[0], tasks=("column:LEMMA",)).done
+    (done,) = extract_files(model, [file], out, layers=[0], tasks=("column:LEMMA",)).done
     assert store.columns(EN, "train") == ("LEMMA", "XPOS")
-    (done,) = extract(model, [file], out, layers=[0, 1], tasks=("upos",)).done
+    (done,) = extract_files(model, [file], out, layers=[0, 1], tasks=("upos",)).done
     assert store.columns(EN, "train") == ("LEMMA", "XPOS")
     assert store.verify() == []
 
@@ -231,7 +237,9 @@ def test_a_column_that_a_task_asks_for_is_kept_and_added_to_states_that_are_ther
 def test_statistics_of_a_column_have_the_concepts_of_the_data(tmp_path):
     file = write(tmp_path, "en", "train", [5, 3, 4])
     _with_column(file, ["NN", "VB", "_"])
-    extract(FakeModel(), [file], tmp_path / "out", layers=[0], sink="statistics", tasks=("column:XPOS",))
+    extract_files(
+        FakeModel(), [file], tmp_path / "out", layers=[0], sink="statistics", tasks=("column:XPOS",)
+    )
     found = Store.open(tmp_path / "out").statistics(EN, "train", 0, "column:XPOS", root="start", mwt="share")
     assert found.concepts == ("NN", "VB")
     assert found.counts.tolist() == [4, 4]
@@ -243,6 +251,6 @@ def test_statistics_of_a_column_have_the_concepts_of_the_data(tmp_path):
 )
 def test_an_unknown_task_is_refused_before_work_begins(files, tmp_path, task, meant):
     with pytest.raises(UsageError, match="unknown task") as caught:
-        extract(FakeModel(), files, tmp_path / "out", layers=[0], tasks=(task,))
+        extract_files(FakeModel(), files, tmp_path / "out", layers=[0], tasks=(task,))
     assert meant in str(caught.value)
     assert not (tmp_path / "out").exists()

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tiny"))
 from fake_model import FakeModel
 from fake_treebank import write
 
-from concept_align.extraction import extract
+from concept_align.extraction.run import extract_files
 from concept_align.store import Store
 from concept_align.treebanks.discover import TreebankFile
 
@@ -45,8 +45,8 @@ class Case:
 
     def _extract(self, out: Path, files: list[TreebankFile]) -> FakeModel:
         model = FakeModel(seconds_a_sentence=self.slow)
-        extract(model, files, out, layers=LAYERS)
-        extract(model, files[1:2], out, layers=LAYERS[:1], sink="statistics", tasks=["upos"])
+        extract_files(model, files, out, layers=LAYERS)
+        extract_files(model, files[1:2], out, layers=LAYERS[:1], sink="statistics", tasks=["upos"])
         return model
 
     def killed(self, *, after: float | None = None, step: int | None = None) -> bool:

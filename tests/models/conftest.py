@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tiny_models import SCRIPTS, draw_sentence, tiny_folder
 
-from concept_align.models.load import load
+from concept_align.models.load import load_model
 from concept_align.models.protocol import Pieces
 from concept_align.models.states import TransformersModel
 
@@ -31,7 +31,7 @@ def copied(folder_of: Callable[[str], Path], tmp_path: Path) -> Callable[[str], 
 
 @pytest.fixture(scope="session")
 def model_of(folder_of: Callable[[str], Path]) -> Callable[[str], TransformersModel]:
-    return cache(lambda name: load(str(folder_of(name)), device="cpu"))
+    return cache(lambda name: load_model(str(folder_of(name)), device="cpu"))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import transformers
 from concept_align.errors import ModelError, UsageError
 from concept_align.models import gguf as converting
 from concept_align.models.gguf import convert, made_from, packaged_model
-from concept_align.models.load import load
+from concept_align.models.load import load_model
 
 gguf = pytest.importorskip("gguf", reason="GGUF files need the extra gguf")
 
@@ -92,7 +92,7 @@ def test_folder_gives_the_states_of_the_file(converted: Any) -> None:
     text, spans = "two dogs sleep", np.array([[0, 3], [4, 8], [9, 14]], np.int32)
     found = []
     for name in (file, folder):
-        model = load(str(name), fast_matmul=False)
+        model = load_model(str(name), fast_matmul=False)
         pieces = model.pieces(text, spans)
         (states,) = model.word_states([pieces], [1], pooling="last", batch_pieces=64)
         found.append(states.words[1])

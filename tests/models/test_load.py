@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from tiny_models import BLOCKS, DIM, TINY, TOKENIZERS, tiny_folder
 
 from concept_align.errors import ModelError
-from concept_align.models.load import choose_dtype, describe, load
+from concept_align.models.load import choose_dtype, describe, load_model
 from concept_align.models.origin import fingerprint
 
 
@@ -23,7 +23,7 @@ def test_a_description_agrees_with_the_loaded_model(name, folder_of, model_of):
 def test_a_checkpoint_with_a_head_gives_the_same_states_without_it(name, model_of, sentences_of, tmp_path):
     folder = tiny_folder(tmp_path, name, head=True)
     with_head = transformers.AutoModelForCausalLM.from_pretrained(folder)
-    model = load(str(folder), device="cpu")
+    model = load_model(str(folder), device="cpu")
     assert not any("lm_head" in part for part, _ in model.module.named_parameters())
     sentence = sentences_of(model)[3]
     (states,) = model.word_states([sentence], [BLOCKS], pooling="first", batch_pieces=64)
@@ -52,7 +52,7 @@ def test_an_encoder_decoder_without_an_encoder_class_of_its_own_gives_its_encode
     )
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
     TOKENIZERS["unigram"]().save_pretrained(tmp_path)
-    model = load(str(tmp_path), device="cpu")
+    model = load_model(str(tmp_path), device="cpu")
     assert (model.kind, model.layers, model.final_norm) == ("encoder", BLOCKS, "none")
 
 
@@ -63,7 +63,7 @@ def test_a_multimodal_model_is_its_language_model(tmp_path, model_of, sentences_
     config = transformers.Gemma3Config(text_config=text, vision_config=vision, mm_tokens_per_image=4)
     transformers.AutoModel.from_config(config).save_pretrained(tmp_path)
     TOKENIZERS["byte_fallback"]().save_pretrained(tmp_path)
-    model = load(str(tmp_path), device="cpu")
+    model = load_model(str(tmp_path), device="cpu")
     assert (model.kind, model.layers, model.dim) == ("decoder", BLOCKS, DIM)
     assert describe(str(tmp_path)).layers == BLOCKS
     assert not any("vision" in name for name, _ in model.module.named_parameters())
@@ -103,7 +103,7 @@ def test_an_encoder_without_a_pooler_is_whole(copied):
     folder = copied("bert")
     weights = {k: v for k, v in load_file(folder / "model.safetensors").items() if "pooler" not in k}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert load(str(folder), device="cpu").layers == BLOCKS
+    assert load_model(str(folder), device="cpu").layers == BLOCKS
 
 
 def test_dtypes_follow_the_device_and_unknown_ones_are_refused():
@@ -116,7 +116,7 @@ def test_dtypes_follow_the_device_and_unknown_ones_are_refused():
 
 def test_device_map_spreads_the_model_and_changes_nothing(folder_of, model_of, sentences_of):
     pytest.importorskip("accelerate")
-    model = load(str(folder_of("llama")), device_map="cpu")
+    model = load_model(str(folder_of("llama")), device_map="cpu")
     sentences = sentences_of(model)[:5]
     (states,) = model.word_states(sentences, [2], pooling="mean", batch_pieces=64)
     (same,) = model_of("llama").word_states(sentences, [2], pooling="mean", batch_pieces=64)
@@ -126,6 +126,6 @@ def test_device_map_spreads_the_model_and_changes_nothing(folder_of, model_of, s
 def test_loading_says_nothing_and_leaves_the_library_as_it_was(folder_of, capfd):
     logging = transformers.utils.logging
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    load(str(folder_of("bert")), device="cpu")
+    load_model(str(folder_of("bert")), device="cpu")
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
     assert capfd.readouterr() == ("", "")

@@ -11,7 +11,7 @@ from tiny_models import DIM, TINY, TOKENIZERS
 
 from concept_align.errors import ConceptAlignError, ModelError, UsageError
 from concept_align.models.faults import explained
-from concept_align.models.load import choose_device, load
+from concept_align.models.load import choose_device, load_model
 
 
 def edit(folder: Path, **values):
@@ -21,14 +21,14 @@ def edit(folder: Path, **values):
 
 def refusal(name, **options) -> ConceptAlignError:
     with pytest.raises(ModelError) as error:
-        load(str(name), device="cpu", **options)
+        load_model(str(name), device="cpu", **options)
     assert error.value.remedy and error.value.where
     return error.value
 
 
 def test_a_local_model_has_no_revision_to_choose(folder_of):
     with pytest.raises(UsageError, match="no revisions"):
-        load(str(folder_of("bert")), revision="main")
+        load_model(str(folder_of("bert")), revision="main")
 
 
 def test_an_unknown_id_offline_is_refused_at_once():
@@ -101,7 +101,7 @@ def test_a_tokenizer_of_another_model_is_refused_when_its_pieces_do_not_fit(copi
         weights | {key: weights[key][:200].clone()}, folder / "model.safetensors", metadata={"format": "pt"}
     )
     with pytest.raises(ModelError, match="has 200"):
-        model = load(str(folder), device="cpu")
+        model = load_model(str(folder), device="cpu")
         list(model.word_states(sentences_of(model), [1], pooling="mean", batch_pieces=64))
 
 

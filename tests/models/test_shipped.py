@@ -10,7 +10,7 @@ import transformers
 
 from concept_align.errors import ModelError
 from concept_align.models import shipped
-from concept_align.models.load import describe, load
+from concept_align.models.load import describe, load_model
 from concept_align.models.shipped import NAMES, shipped_model
 from concept_align.treebanks.discover import find
 
@@ -53,7 +53,7 @@ def summary(name):
 
 
 def test_it_loads_by_name_offline(name):
-    model, told = load(name, device="cpu", offline=True), describe(name, offline=True)
+    model, told = load_model(name, device="cpu", offline=True), describe(name, offline=True)
     assert (model.name, model.layers, model.dim, model.kind) == (name, 4, 256, name.removeprefix("mini-"))
     assert told.revision == model.revision and told.revision.startswith("sha256:")
     assert model.dtype == torch.float32 and model.has_start
@@ -119,7 +119,7 @@ def test_the_decoder_finds_sentences_likelier_than_their_words_in_another_order(
 def test_an_installation_without_weights_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "_WEIGHTS", tmp_path)
     with pytest.raises(ModelError, match="not in this installation"):
-        load("mini-encoder")
+        load_model("mini-encoder")
     with pytest.raises(ModelError, match="mini-encoder, mini-decoder"):
         shipped_model("mini-other")
 

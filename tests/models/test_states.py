@@ -158,10 +158,10 @@ def test_layers_come_in_the_order_asked_for(model_of, sentences_of):
 
 
 def test_bfloat16_states_are_pooled_in_float32(sentences_of, folder_of):
-    from concept_align.models.load import load
+    from concept_align.models.load import load_model
 
-    model = load(str(folder_of("gemma3")), dtype="bfloat16", device="cpu")
-    exact = load(str(folder_of("gemma3")), device="cpu")
+    model = load_model(str(folder_of("gemma3")), dtype="bfloat16", device="cpu")
+    exact = load_model(str(folder_of("gemma3")), device="cpu")
     sentences = sentences_of(exact)
     coarse, _ = gather(model, sentences, ALL)
     fine, _ = gather(exact, sentences, ALL)

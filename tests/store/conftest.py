@@ -7,7 +7,7 @@ import pytest
 from fake_model import FakeModel
 from fake_treebank import write
 
-from concept_align.extraction import extract
+from concept_align.extraction.run import extract_files
 from concept_align.store import Store
 from concept_align.treebanks.discover import TreebankFile
 
@@ -21,7 +21,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[TreebankF
         write(folder, "en", "dev", [4, 2]),
         write(folder, "de", "train", [6, 6]),
     ]
-    extract(FakeModel(), files, folder / "out", layers=[0, 2])
+    extract_files(FakeModel(), files, folder / "out", layers=[0, 2])
     return folder / "out", files
 
 

@@ -8,7 +8,7 @@ from fake_model import FakeModel, piece_state
 from fake_treebank import write
 
 from concept_align.errors import StoreError
-from concept_align.extraction import extract
+from concept_align.extraction.run import extract_files
 from concept_align.store import Store
 from concept_align.store.lock import writing
 from concept_align.treebanks import conllu
@@ -130,7 +130,7 @@ def test_the_command_that_mends_a_shard_mends_it(store, made):
     path = store.folder / EN / "dev.layer-00.safetensors"
     whole = path.read_bytes()
     path.write_bytes(bytes(len(whole)))
-    extract(FakeModel(), [made[1][1]], store.folder, layers=[0], force=True)
+    extract_files(FakeModel(), [made[1][1]], store.folder, layers=[0], force=True)
     assert path.read_bytes() == whole
     assert store.verify() == []
 
@@ -190,9 +190,9 @@ def test_a_recipe_of_another_version_is_refused(store):
 
 def test_a_changed_treebank_makes_its_layers_stale(tmp_path):
     file = write(tmp_path, "en", "train", [5, 3])
-    extract(FakeModel(), [file], tmp_path / "out", layers=[0, 1])
+    extract_files(FakeModel(), [file], tmp_path / "out", layers=[0, 1])
     write(tmp_path, "en", "train", [5, 3], seed=1)
-    report = extract(FakeModel(), [file], tmp_path / "out", layers=[1])
+    report = extract_files(FakeModel(), [file], tmp_path / "out", layers=[1])
     assert report.done[0].layers == (1,)
     opened = Store.open(tmp_path / "out")
     assert opened.states(EN, "train", 1).sents == 2
