@@ -23,6 +23,8 @@ from ..store import Recipe, Store
 
 PROVENANCE = "provenance.json"
 
+AnyAligner = Aligner | str | Path
+AnyAligners = Mapping[str, AnyAligner | Sequence[AnyAligner]] | Sequence[AnyAligner] | AnyAligner
 Place = tuple[Any, ...]  # task, layers, source: what tells rows of equally named learners apart
 
 
@@ -100,18 +102,37 @@ def read_aligner(folder: str | Path, name: str | None = None) -> SavedAligner:
     )
 
 
-def read_aligners(
-    folders: Mapping[str, str | Path | Sequence[str | Path]] | Sequence[str | Path],
-) -> list[SavedAligner]:
-    """The aligners in ``folders``, in the order of their training seeds.
+def named_aligners(aligners: AnyAligners) -> list[tuple[str | None, AnyAligner]]:
+    """Every aligner with its name, where it has one: the key of a mapping, or of text ``NAME=DIR``."""
+    if isinstance(aligners, Mapping):
+        return [(name, one) for name, given in aligners.items() for _, one in named_aligners(given)]
+    if isinstance(aligners, Aligner | Path):
+        return [(None, aligners)]
+    if not isinstance(aligners, str):
+        return [pair for one in aligners for pair in named_aligners(one)]
+    name, equals, folder = aligners.partition("=")
+    named = bool(equals) and "/" not in name and not Path(aligners).is_dir()
+    return [(name, folder) if named else (None, aligners)]
 
-    ``folders``: of each name one folder or several (a mapping), or a list of folders, which may be
-    ``"NAME=DIR"``. Those that come out with one name (at one task, layers and source) are the training seeds
-    of one learner. Without a name an aligner is called by its learner; by its folder where aligners of that
-    learner with another configuration are among them. Raises UsageError where two of one name differ in more
-    than that.
+
+def saved_in(aligner: AnyAligner) -> Path | None:
+    """Where an aligner is, with what it was trained on; None for one that is in memory alone."""
+    if isinstance(aligner, str | Path):
+        return Path(aligner)
+    return aligner.folder if aligner.folder and (aligner.folder / PROVENANCE).is_file() else None
+
+
+def read_aligners(aligners: AnyAligners) -> list[SavedAligner]:
+    """What the folders of ``aligners`` say, in the order of their training seeds.
+
+    Those that come out with one name (at one task, layers and source) are the training seeds of one learner.
+    Without a name an aligner is called by its learner; by its folder where aligners of that learner with
+    another configuration are among them. Raises UsageError where two of one name differ in more than that.
     """
-    given = [(name is not None, read_aligner(folder, name)) for name, folder in _named(folders)]
+    found = [(name, saved_in(one)) for name, one in named_aligners(aligners)]
+    given = [(name is not None, read_aligner(folder, name)) for name, folder in found if folder is not None]
+    if not given or len(given) < len(found):
+        raise UsageError("no folder", option="aligners", remedy="give folders that meta-train wrote")
     chosen: dict[tuple[Place, str], list[SavedAligner]] = {}
     for named, one in given:
         if named:
@@ -129,31 +150,13 @@ def read_aligners(
             if (place, name) in chosen:
                 raise UsageError(
                     f"several aligners called {name}",
-                    option="aligner",
+                    option="aligners",
                     remedy="name them: NAME=DIR",
                 )
             chosen[place, name] = [replace(one, name=name) for one in group]
     for group in chosen.values():
         _check_seeds(group)
     return [one for group in chosen.values() for one in sorted(group, key=_order)]
-
-
-def _named(
-    folders: Mapping[str, str | Path | Sequence[str | Path]] | Sequence[str | Path],
-) -> list[tuple[str | None, str | Path]]:
-    """Each folder, with its name where it has one."""
-    if isinstance(folders, Mapping):
-        return [
-            (name, folder)
-            for name, given in folders.items()
-            for folder in ([given] if isinstance(given, str | Path) else given)
-        ]
-    found: list[tuple[str | None, str | Path]] = []
-    for folder in folders:
-        name, equals, rest = str(folder).partition("=")
-        named = bool(equals) and "/" not in name and not Path(folder).is_dir()
-        found.append((name, rest) if named else (None, folder))
-    return found
 
 
 def _place(one: SavedAligner) -> Place:
@@ -177,7 +180,7 @@ def _common_name(folders: Sequence[Path]) -> str:
     if not common:
         raise UsageError(
             f"no name for what {', '.join(map(str, folders))} have in common",
-            option="aligner",
+            option="aligners",
             remedy="give them one: NAME=DIR, the same NAME for each",
         )
     return common
@@ -192,7 +195,7 @@ def _check_seeds(group: Sequence[SavedAligner]) -> None:
             raise UsageError(
                 f"{first.folder} and {one.folder} are both called {one.name}, but differ in more than the "
                 f"seed: {'; '.join(different)}",
-                option="aligner",
+                option="aligners",
                 remedy="give them different names: NAME=DIR",
             )
         for other in group[:number]:
@@ -201,7 +204,7 @@ def _check_seeds(group: Sequence[SavedAligner]) -> None:
                 twice = str(one.folder) if same else f"seed {one.seed} ({other.folder}, {one.folder})"
                 raise UsageError(
                     f"{twice} is given twice under the name {one.name}",
-                    option="aligner",
+                    option="aligners",
                     remedy="give each training seed once, or another name: NAME=DIR",
                 )
 
@@ -263,7 +266,7 @@ def groups(aligners: Iterable[SavedAligner], *, across: bool = False) -> tuple[A
             raise UsageError(
                 f"aligners of {first.task} with different words under test: root {first.root}, "
                 f"mwt {first.mwt} and root {other.root}, mwt {other.mwt}",
-                option="aligner",
+                option="aligners",
                 remedy="evaluate them apart, each in its own out folder",
             )
         named = {(one.name, one.features) for one in group.aligners}

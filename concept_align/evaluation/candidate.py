@@ -105,39 +105,7 @@ class Target:
         )
 
 
-def prepare(
-    language: str, load: Load, source: Features, protocol: Protocol, *, untrained: bool, hashed: bool
-) -> tuple[Target | None, list[str]]:
-    """The language ready for testing, or None if it cannot be tested; and what to tell the reader.
-
-    ``untrained``: it has no train split. ``hashed``: note what its units are made from.
-    Raises LearningError where its inventory of concepts is not the source's.
-    """
-    test = load(language, "test")
-    train = None if untrained else load(language, "train")
-    for features in (test, train):
-        if features is not None and features.concepts != source.concepts:
-            raise LearningError(
-                f"its concepts are not those of {source.language}",
-                where=f"language {language}",
-                remedy="load all languages with one inventory of concepts",
-            )
-    if not test.words:
-        return None, [f"{language}: no test word has a label and a representation; left out"]
-    if protocol.valid == "pair" and train is None:
-        return None, [f"{language}: no training split to tell the concepts of the pair; left out"]
-    have = len(usable(train)) if train is not None else 0
-    kept = protocol.short == "all" and have > 0
-    fate = "all of them used" if kept else "rows left out"
-    short = [shots for shots in protocol.shots if shots > have]
-    notices = [f"{language}: {have} training sentences for {shots} shots; {fate}" for shots in short]
-    shots = tuple(shots for shots in protocol.shots if kept or shots not in short)
-    parts = {"test": test, "train": train} if hashed else {}
-    made_from = {split: digest_features(part) if part else None for split, part in parts.items()}
-    return Target(train, test, valid_concepts(protocol, source, train), shots, made_from), notices
-
-
-class Views:
+class TargetViews:
     """One target language as learners with different features see it: the same words, another ``x``."""
 
     def __init__(
@@ -150,22 +118,50 @@ class Views:
         untrained: bool,
         hashed: bool,
     ) -> None:
-        """``load`` is what decides the words, the shots and the notices."""
+        """``load`` is what decides the words, the shots and the notices. ``untrained``: the language has no
+        train split. ``hashed``: note what its units are made from."""
         self.load, self.language, self.source, self.protocol = load, language, source, protocol
         self.untrained, self.hashed = untrained, hashed
-        self.said: list[str] = []
+        self.notices: list[str] = []  # what to tell the reader
         self._targets: dict[Load, Target | None] = {}
 
     def target(self, load: Load) -> Target | None:
-        """The language with the features of ``load``; None if it cannot be tested."""
+        """The language with the features of ``load``; None if it cannot be tested.
+
+        Raises LearningError where its inventory of concepts is not the source's.
+        """
         if load not in self._targets:
-            found, said = prepare(
-                self.language, load, self.source, self.protocol, untrained=self.untrained, hashed=self.hashed
-            )
-            self._targets[load] = found
+            self._targets[load], notices = self._prepared(load)
             if load == self.load:
-                self.said += said
+                self.notices += notices
         return self._targets[load]
+
+    def _prepared(self, load: Load) -> tuple[Target | None, list[str]]:
+        language, protocol = self.language, self.protocol
+        test = load(language, "test")
+        train = None if self.untrained else load(language, "train")
+        for features in (test, train):
+            if features is not None and features.concepts != self.source.concepts:
+                raise LearningError(
+                    f"its concepts are not those of {self.source.language}",
+                    where=f"language {language}",
+                    remedy="load all languages with one inventory of concepts",
+                )
+        if not test.words:
+            return None, [f"{language}: no test word has a label and a representation; left out"]
+        if protocol.valid == "pair" and train is None:
+            return None, [f"{language}: no training split to tell the concepts of the pair; left out"]
+        have = len(usable(train)) if train is not None else 0
+        kept = protocol.short == "all" and have > 0
+        fate = "all of them used" if kept else "rows left out"
+        short = [shots for shots in protocol.shots if shots > have]
+        shots = tuple(shots for shots in protocol.shots if kept or shots not in short)
+        parts = {"test": test, "train": train} if self.hashed else {}
+        made_from = {split: digest_features(part) if part else None for split, part in parts.items()}
+        target = Target(train, test, valid_concepts(protocol, self.source, train), shots, made_from)
+        return target, [
+            f"{language}: {have} training sentences for {number} shots; {fate}" for number in short
+        ]
 
     def of(self, one: "Candidate") -> Target:
         """The language for a learner; LearningError if its features are of other words."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,19 @@ from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..store import Store
 from ..treebanks.registry import CODES, language, select
-from .aligners import PROVENANCE, AlignerGroup, SavedAligner, check, check_concepts, groups, read_aligners
-from .candidate import Adapts, Candidate, DataUseNotes, MajorityClass, Views
+from .aligners import (
+    AlignerGroup,
+    AnyAligner,
+    AnyAligners,
+    SavedAligner,
+    check,
+    check_concepts,
+    groups,
+    named_aligners,
+    read_aligners,
+    saved_in,
+)
+from .candidate import Adapts, Candidate, DataUseNotes, MajorityClass, TargetViews
 from .comparisons import BASELINES, references
 from .evidence import Evidence, evidence
 from .protocol import EvaluateConfig, Load, Protocol
@@ -31,11 +42,9 @@ from .tidy import Evaluation, Setting, tabulate
 
 CACHE_BYTES = 2 << 30
 
-AnyAligner = Aligner | str | Path
-
 
 def evaluate(
-    aligners: Mapping[str, AnyAligner | Sequence[AnyAligner]] | Sequence[AnyAligner] | AnyAligner,
+    aligners: AnyAligners,
     store: Store | str | Path | FeatureSource,
     *,
     langs: str | Sequence[str] | None = None,
@@ -72,17 +81,12 @@ def evaluate(
     }  # fmt: skip
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     units = None if out is None else Path(out) / "units"
-    named = _named(aligners)
+    named = named_aligners(aligners)
     if isinstance(store, str | Path):
         store = Store.open(store)
     if isinstance(store, Store):
-        folders = [_folder(one) for _, one in named]
-        if all(folder is not None for folder in folders):
-            saved = [
-                folder if name is None else f"{name}={folder}"
-                for (name, _), folder in zip(named, folders, strict=True)
-            ]
-            plan = plan_evaluation(read_aligners([one for one in saved if one is not None]), store, config)
+        if all(saved_in(one) is not None for _, one in named):
+            plan = plan_evaluation(read_aligners(aligners), store, config)
             return run_evaluation(plan, units=units, progress=progress)
         if features is None:
             raise UsageError(
@@ -92,24 +96,6 @@ def evaluate(
             )
         store = FeatureSource(store, features, cache_bytes=CACHE_BYTES)
     return _evaluate_loaded(named, store, config, units=units, progress=progress)
-
-
-def _named(
-    aligners: Mapping[str, AnyAligner | Sequence[AnyAligner]] | Sequence[AnyAligner] | AnyAligner,
-) -> list[tuple[str | None, AnyAligner]]:
-    """Every aligner with its name, where it has one."""
-    if isinstance(aligners, Mapping):
-        return [(name, one) for name, given in aligners.items() for _, one in _named(given)]
-    if isinstance(aligners, Aligner | str | Path):
-        return [(None, aligners)]
-    return [(None, one) for one in aligners]
-
-
-def _folder(aligner: AnyAligner) -> str | Path | None:
-    """Where an aligner is saved with what it was trained on; None for one that is in memory alone."""
-    if not isinstance(aligner, Aligner):
-        return aligner
-    return aligner.folder if aligner.folder and (aligner.folder / PROVENANCE).is_file() else None
 
 
 @dataclass(frozen=True)
@@ -300,7 +286,6 @@ def measure(
     untrained: Collection[str] = (),
     against: Sequence[str] = (),
     units: Path | None = None,
-    identities: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Test every learner, and the majority baseline, in every target language.
@@ -309,14 +294,13 @@ def measure(
     seed. ``load`` gives features of the source's train split and of each target's train and test split, for
     learners without a ``load`` of their own; ``untrained`` names targets that have no train split,
     ``against`` the learners that the others are compared with (default: all pairs of few, else the baselines
-    among them). With ``units``, finished units are kept in that folder and taken from there next time;
-    ``identities`` tells, by name, what an aligner is (hashes of its files), so that another aligner of the
-    same name is not taken for it. Neither the order of aligners nor that of targets changes a row.
+    among them). With ``units``, finished units are kept in that folder and taken from there next time.
+    Neither the order of aligners nor that of targets changes a row.
 
     Raises LearningError for predictions that are not concepts of the task, UsageError for no or equal names.
     """
     protocol, targets = protocol or Protocol(), sorted(set(targets))
-    learners = _candidates(aligners, identities or {})
+    learners = [one if isinstance(one, Candidate) else Candidate(one[0], (one[1],)) for one in aligners]
     names = [one.name for one in learners]
     if not names or not targets or len({*names, MAJORITY}) <= len(names):
         raise UsageError(
@@ -324,7 +308,8 @@ def measure(
             remedy=f"give aligners under different names ({MAJORITY} is taken), and a language or more",
         )
     source = load(setting.source, "train")
-    learners = _candidates([*learners, (MAJORITY, MajorityClass(source.counts()))], {})
+    learners.append(Candidate(MAJORITY, (MajorityClass(source.counts()),)))
+    learners.sort(key=lambda one: one.name)
     basis = {"source": setting.source, "seed": protocol.seed, "smoothing": protocol.smoothing}
     basis |= {"valid": protocol.valid, "least": protocol.least}
     basis |= {"source_counts": source.counts().tolist()}
@@ -338,9 +323,11 @@ def measure(
         f"{setting.task}, layer {setting.layer}", len(targets) * each, unit="tests"
     )
     for code in targets:
-        views = Views(load, code, source, protocol, untrained=code in untrained, hashed=units is not None)
+        views = TargetViews(
+            load, code, source, protocol, untrained=code in untrained, hashed=units is not None
+        )
         target = views.target(load)
-        notices += views.said
+        notices += views.notices
         if target is None:
             bar.advance(each)
             continue
@@ -366,16 +353,3 @@ def measure(
     return tabulate(
         setting, found, source.concepts, protocol, over=over, notices=[*notices, *notes.notices()]
     )
-
-
-def _candidates(
-    aligners: Sequence[tuple[str, Adapts] | Candidate], identities: Mapping[str, Mapping[str, Any]]
-) -> list[Candidate]:
-    """``aligners`` as candidates, sorted by name."""
-    found = [
-        one
-        if isinstance(one, Candidate)
-        else Candidate(one[0], (one[1],), (identities[one[0]],) if one[0] in identities else ())
-        for one in aligners
-    ]
-    return sorted(found, key=lambda one: one.name)

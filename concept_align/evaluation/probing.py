@@ -44,6 +44,8 @@ TESTED = "tested"  # the file of a probe's predictions
 class ProbeSweep:
     """What is swept, and how probes are trained."""
 
+    store: str = ""
+    """Folder that extract wrote."""
     langs: tuple[str, ...] = ("all",)
     """Languages: codes, or names of sets."""
     layers: tuple[int, ...] | Literal["all"] = "all"
@@ -174,6 +176,7 @@ class ProbeSweepResult:
         files = [Path(folder) / f"{name}.{ending}" for ending in ("csv", "parquet", "json")]
         plan = asdict(self.sweep) | {"languages": self.languages, "layers": self.layers}
         plan["config"] = asdict(self.sweep.training)
+        del plan["store"]  # a place, which decides nothing
         write_json(files[-1], {"plan": plan, "provenance": provenance.collect()})
         return files
 

@@ -92,6 +92,11 @@ class Protocol:
 class EvaluateConfig(Protocol):
     """All options of an evaluation of saved aligners: protocol, target languages, what is compared."""
 
+    aligners: tuple[str, ...] = ()
+    """Folders that meta-train wrote, or NAME=FOLDER. Folders that differ in the training seed alone (with one
+    NAME, or without) are one learner."""
+    store: str = ""
+    """Folder that extract wrote."""
     langs: tuple[str, ...] | None = None
     """Target languages: codes, or names of sets. Default: those set aside in training."""
     family_disjoint: bool = False
@@ -105,7 +110,7 @@ class EvaluateConfig(Protocol):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("langs", "against"):
+        for name in ("aligners", "langs", "against"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from concept_align.errors import LearningError, UsageError
+from concept_align.evaluation.candidate import Candidate
 from concept_align.evaluation.evaluate import measure
 from concept_align.evaluation.protocol import Protocol
 from concept_align.spaces.metrics import accuracy
@@ -131,7 +132,7 @@ def test_a_finished_run_adapts_nothing_and_gives_the_same_rows(toy, tmp_path):
 
 @pytest.mark.parametrize("change", ["identity", "seed", "smoothing", "valid", "features"])
 def test_what_changes_an_answer_makes_its_units_anew(toy, tmp_path, change):
-    run(toy, units=tmp_path, identities={"nearest": {"sha": "1"}})
+    run(toy, [Candidate("nearest", (toy.nearest,), ({"sha": "1"},))], units=tmp_path)
     again = toy.Nearest(toy.centres)
     changed = {
         "seed": {"seed": 1}, "smoothing": {"smoothing": True}, "valid": {"valid": "source"},
@@ -142,13 +143,8 @@ def test_what_changes_an_answer_makes_its_units_anew(toy, tmp_path, change):
         toy.load = lambda language, split: toy.make(language, split, seed=9) if split == "test" else load(
             language, split
         )  # fmt: skip
-    run(
-        toy,
-        [("nearest", again)],
-        units=tmp_path,
-        protocol=protocol,
-        identities={"nearest": {"sha": "2" if change == "identity" else "1"}},
-    )
+    identity = {"sha": "2" if change == "identity" else "1"}
+    run(toy, [Candidate("nearest", (again,), (identity,))], units=tmp_path, protocol=protocol)
     assert len(again.adapted) == len(toy.languages) * 7
 
 
