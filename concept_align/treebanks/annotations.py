@@ -4,16 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Int8, Int16, Int32, Int64
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UsageError
+
+_OF_WORDS = ("upos", "relations", "subtypes", "heads", "feats", "ranges")
 
 
 @dataclass(frozen=True, eq=False)
 class TextColumn:
     """A further column of CoNLL-U, word by word: ``names[codes[word]]``, where "" means none (``_``)."""
 
-    codes: NDArray[np.int32]  # [words]
+    codes: Int32[np.ndarray, " words"]
     names: tuple[str, ...]  # names[0] is ""
 
     @classmethod
@@ -42,13 +45,13 @@ class Annotations:
     ``columns`` holds what a task ``column:NAME`` asks for, by NAME (``XPOS``, ``MISC:Gloss``).
     """
 
-    offsets: NDArray[np.int64]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
-    upos: NDArray[np.int8]  # [words]
-    relations: NDArray[np.int8]  # [words]
-    subtypes: NDArray[np.int16]  # [words]
-    heads: NDArray[np.int32]  # [words]
-    feats: NDArray[np.int32]  # [words]
-    ranges: NDArray[np.int16]  # [words]
+    offsets: Int64[np.ndarray, " bounds"]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
+    upos: Int8[np.ndarray, " words"]
+    relations: Int8[np.ndarray, " words"]
+    subtypes: Int16[np.ndarray, " words"]
+    heads: Int32[np.ndarray, " words"]
+    feats: Int32[np.ndarray, " words"]
+    ranges: Int16[np.ndarray, " words"]
     subtype_names: tuple[str, ...]
     feats_names: tuple[str, ...]  # whole FEATS strings, "Case=Nom|Number=Sing"
     columns: Mapping[str, TextColumn] = field(default_factory=dict, kw_only=True)
@@ -79,17 +82,13 @@ class Annotations:
         chosen = _indices(sentences, self.sents)
         words, offsets = _words_of(self.offsets, chosen)
         columns = {name: TextColumn(of.codes[words], of.names) for name, of in self.columns.items()}
+        codes = {name: getattr(self, name)[words] for name in _OF_WORDS}
         return Annotations(
             offsets=offsets,
-            upos=self.upos[words],
-            relations=self.relations[words],
-            subtypes=self.subtypes[words],
-            heads=self.heads[words],
-            feats=self.feats[words],
-            ranges=self.ranges[words],
             subtype_names=self.subtype_names,
             feats_names=self.feats_names,
             columns=columns,
+            **codes,
         )
 
 

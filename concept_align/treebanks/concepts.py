@@ -7,10 +7,10 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int, Int32
 
 from ..errors import UsageError
 from ..registration import suggest
@@ -121,7 +121,7 @@ def parse_task(name: str, annotations: Annotations | None = None) -> Task:
     return Task(name, tuple(sorted({value for value in values if value})))
 
 
-def _coded(annotations: Annotations, name: str) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+def _coded(annotations: Annotations, name: str) -> tuple[tuple[str, ...], Int32[np.ndarray, " words"]]:
     """The values of a task whose concepts are in the data, and each word's place among them."""
     if name.startswith(_COLUMN):
         column = annotations.column(name.removeprefix(_COLUMN))
@@ -157,7 +157,7 @@ def unseen(task: str, among: Iterable[Annotations]) -> UsageError:
     return UsageError(f"no word has a label of {task}", option="task", remedy=remedy)
 
 
-def labels(annotations: Annotations, task: Task) -> NDArray[np.signedinteger[Any]]:
+def labels(annotations: Annotations, task: Task) -> Int[np.ndarray, " words"]:
     """[words] index of each word's concept in ``task.concepts``, -1 where it has none."""
     if task.name == "upos":
         return annotations.upos.astype(np.int16)
@@ -172,7 +172,7 @@ def labels(annotations: Annotations, task: Task) -> NDArray[np.signedinteger[Any
 Labelled = TypeVar("Labelled", bound=Annotations)
 
 
-def relabel(annotations: Labelled, task: Task, codes: NDArray[np.signedinteger[Any]]) -> Labelled:
+def relabel(annotations: Labelled, task: Task, codes: Int[np.ndarray, " words"]) -> Labelled:
     """``annotations`` where the label of every word for ``task`` is ``codes`` [words], -1 for none.
 
     Of a feature or a column everything else is kept, but other features of the same words are not.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Int8, Int16, Int32, Int64
 
 from .. import atomic
 from ..errors import place
@@ -51,11 +51,11 @@ class Sentence:
     text: str
     line: int
     forms: tuple[str, ...]
-    spans: NDArray[np.int32]  # [words, 2]
-    upos: NDArray[np.int8]  # [words]
-    relations: NDArray[np.int8]  # [words]
-    heads: NDArray[np.int32]  # [words]
-    ranges: NDArray[np.int16]  # [words]
+    spans: Int32[np.ndarray, "words 2"]
+    upos: Int8[np.ndarray, " words"]
+    relations: Int8[np.ndarray, " words"]
+    heads: Int32[np.ndarray, " words"]
+    ranges: Int16[np.ndarray, " words"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +74,10 @@ class Corpus(Annotations):
     source: Source
     sent_ids: Sequence[str]  # [sents]
     texts: Sequence[str]  # [sents], "# text", or rebuilt from the forms and SpaceAfter
-    lines: NDArray[np.int64]  # [sents]: 1-based line of the sentence's first line
+    lines: Int64[np.ndarray, " sents"]  # 1-based line of the sentence's first line
     forms: Sequence[str]  # [words]
-    # [words, 2]: characters of the sentence text that the word (or its multiword token) covers
-    spans: NDArray[np.int32]
+    # Characters of the sentence text that the word (or its multiword token) covers.
+    spans: Int32[np.ndarray, "words 2"]
     empty_nodes: int  # how many empty nodes were passed over
     skipped: int  # sentences left out as broken (lenient reading only)
     rebuilt: int = 0  # sentences without a "# text" that holds their forms: it was rebuilt
@@ -86,27 +86,17 @@ class Corpus(Annotations):
     @classmethod
     def of_chunk(cls, chunk: reader.Chunk, source: Source) -> Self:
         """What the reader found, as a corpus from ``source``."""
-        found = chunk.columns
+        found = vars(chunk.columns) | {
+            "empty_nodes": int(chunk.columns.empty_nodes.sum()),
+            "rebuilt": int(chunk.columns.rebuilt.sum()),
+        }
+        del found["line_count"]
         return cls(
-            offsets=found.offsets,
-            upos=found.upos,
-            relations=found.relations,
-            subtypes=found.subtypes,
-            heads=found.heads,
-            feats=found.feats,
-            ranges=found.ranges,
+            source=replace(source, sha256=chunk.sha256),
             subtype_names=chunk.subtype_names,
             feats_names=chunk.feats_names,
-            source=replace(source, sha256=chunk.sha256),
-            sent_ids=found.sent_ids,
-            texts=found.texts,
-            lines=found.lines,
-            forms=found.forms,
-            spans=found.spans,
-            empty_nodes=int(found.empty_nodes.sum()),
             skipped=chunk.skipped,
-            rebuilt=int(found.rebuilt.sum()),
-            raw=found.raw,
+            **found,
         )
 
     @classmethod

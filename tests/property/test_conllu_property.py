@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read
+from concept_align.treebanks.corpus import Corpus
 from concept_align.treebanks.reader import reading as reader
 
 LETTERS = st.characters(categories=("L", "M", "N", "P", "S"))
@@ -111,6 +112,11 @@ def test_what_is_written_is_read_back(drawn: list[Sentence], block: int) -> None
     assert np.diff(corpus.offsets).tolist() == [len(one.words) for one in drawn]
     assert corpus.empty_nodes == sum(one.empty for one in drawn)
     assert corpus.rebuilt == sum(one.text is None for one in drawn)
+    # What goes out comes back: as text, and as a table.
+    for again in (Corpus.from_conllu(corpus.to_conllu()), Corpus.from_pandas(corpus.to_pandas())):
+        assert list(again.forms) == list(corpus.forms)
+        for name in ("upos", "relations", "subtypes", "heads", "feats", "ranges"):
+            assert np.array_equal(getattr(again, name), getattr(corpus, name)), name
     for index, one in enumerate(drawn):
         here = corpus.words_of(index)
         check_surface(one, corpus.texts[index], corpus.spans[here].tolist(), corpus.ranges[here].tolist())

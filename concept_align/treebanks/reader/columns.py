@@ -1,7 +1,8 @@
 """A block of CoNLL-U as columns: everything a Corpus holds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,10 @@ from .scan import Lines, Values, read_comments, scan_lines
 from .spans import Bytes, Ints, Mask, where
 from .strings import Strings, concatenate
 from .surface import Surface, search, spaces_after
+
+OF_WORDS = ("upos", "relations", "subtypes", "heads", "feats", "ranges", "spans", "forms")
+OF_SENTENCES = ("sent_ids", "texts", "raw", "lines", "empty_nodes", "rebuilt")
+STRINGS = ("sent_ids", "texts", "raw", "forms")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,58 +46,26 @@ class Columns:
 
     def cut(self, first: int, last: int) -> "Columns":
         """Sentences ``first:last``, over the same bytes."""
-        sents, begin, end = slice(first, last), int(self.offsets[first]), int(self.offsets[last])
-        words = slice(begin, end)
-        return Columns(
-            offsets=self.offsets[first : last + 1] - begin,
-            upos=self.upos[words],
-            relations=self.relations[words],
-            subtypes=self.subtypes[words],
-            heads=self.heads[words],
-            feats=self.feats[words],
-            ranges=self.ranges[words],
-            spans=self.spans[words],
-            forms=self.forms[words],
-            sent_ids=self.sent_ids[sents],
-            texts=self.texts[sents],
-            raw=self.raw[sents],
-            lines=self.lines[sents],
-            empty_nodes=self.empty_nodes[sents],
-            rebuilt=self.rebuilt[sents],
-            line_count=self.line_count,
-        )
+        begin, end = int(self.offsets[first]), int(self.offsets[last])
+        cut: dict[str, Any] = {name: getattr(self, name)[begin:end] for name in OF_WORDS}
+        cut |= {name: getattr(self, name)[first:last] for name in OF_SENTENCES}
+        return replace(self, offsets=self.offsets[first : last + 1] - begin, **cut)
 
 
 def join(parts: Sequence[Columns]) -> Columns:
     """``parts`` end to end."""
-    sents = sum(part.sents for part in parts)
-    strings = concatenate(  # at once, because all of them are spans over the same bytes
-        [column for name in ("sent_ids", "texts", "raw", "forms") for column in _all(parts, name)]
-    )
     words = np.cumsum([0, *(int(part.offsets[-1]) for part in parts)])
     offsets = [part.offsets[1:] + base for part, base in zip(parts, words[:-1], strict=True)]
-    return Columns(
-        offsets=np.concatenate([[0], *offsets]),
-        upos=np.concatenate([part.upos for part in parts]),
-        relations=np.concatenate([part.relations for part in parts]),
-        subtypes=np.concatenate([part.subtypes for part in parts]),
-        heads=np.concatenate([part.heads for part in parts]),
-        feats=np.concatenate([part.feats for part in parts]),
-        ranges=np.concatenate([part.ranges for part in parts]),
-        spans=np.concatenate([part.spans for part in parts]),
-        forms=strings[3 * sents :],
-        sent_ids=strings[:sents],
-        texts=strings[sents : 2 * sents],
-        raw=strings[2 * sents : 3 * sents],
-        lines=np.concatenate([part.lines for part in parts]),
-        empty_nodes=np.concatenate([part.empty_nodes for part in parts]),
-        rebuilt=np.concatenate([part.rebuilt for part in parts]),
-        line_count=sum(part.line_count for part in parts),
-    )
-
-
-def _all(parts: Sequence[Columns], name: str) -> list[Strings]:
-    return [getattr(part, name) for part in parts]
+    columns = {name: [getattr(part, name) for part in parts] for name in OF_WORDS + OF_SENTENCES}
+    joined: dict[str, Any] = {n: np.concatenate(c) for n, c in columns.items() if n not in STRINGS}
+    # Strings at once, because all of them are spans over the same bytes.
+    strings, place = concatenate([part for name in STRINGS for part in columns[name]]), 0
+    for name in STRINGS:
+        size = sum(map(len, columns[name]))
+        joined[name] = strings[place : place + size]
+        place += size
+    lines = sum(part.line_count for part in parts)
+    return Columns(offsets=np.concatenate([[0], *offsets]), line_count=lines, **joined)
 
 
 def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Columns:
@@ -108,11 +81,7 @@ def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -
     spans, (forms, ids, whole, raw), rebuilt = _text(lines, tokens, sent_ids, texts, ordinals)
     return Columns(
         offsets=tokens.offsets,
-        upos=labels.upos,
-        relations=labels.relations,
-        subtypes=labels.subtypes,
-        heads=labels.heads,
-        feats=labels.feats,
+        **vars(labels),
         ranges=tokens.place,
         spans=spans,
         forms=forms,
