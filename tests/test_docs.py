@@ -139,3 +139,15 @@ def test_the_python_of_the_pages_runs(page: Path, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
 def test_pages_use_public_names_alone(page: Path) -> None:
     assert not re.search(r"(from|import) concept_align\.", python_of(page))
+
+
+def test_the_architecture_names_what_there_is() -> None:
+    text, package = text_of("architecture.md"), ROOT / "concept_align"
+    rooms = {row[0].strip("`/") for row in rows_of(text)} - {"ground"}
+    there = {path.parent.name for path in package.glob("*/__init__.py")}
+    assert rooms | {"api"} == there | {"api"}
+    for path in re.findall(r"`((?:\w+/)*\w+\.py)`", text):
+        assert (package / path).exists() or (ROOT / path).exists() or (ROOT / "tests" / path).exists(), path
+    source = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    for name in set(re.findall(r"[`( →]([A-Z][a-z]+(?:[A-Z][a-z]*)+)\b", text)):
+        assert re.search(rf"class {name}\b", source), name
