@@ -1,14 +1,19 @@
-"""Progress bars on stderr for people; silence for pipes, logs and tests.
+"""Progress on stderr: bars for people, a line now and then for logs, silence where nobody asked.
 
-Long work takes a :class:`Progress` and reports to it; the caller decides whether a person is watching.
+Long work takes a :class:`Progress` and reports to it; the caller decides who is watching. Also here: times,
+sizes and notices as people read them.
 """
 
 import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Bar(Protocol):
@@ -45,11 +50,120 @@ class Silent:
         pass
 
 
+class _Work:
+    """One bar: how much is done of how much."""
+
+    def __init__(self, name: str, total: float | None, done: float, unit: str, now: float) -> None:
+        self.name, self.total, self.unit, self.note = name, total, unit, ""
+        self.done = self.there = done  # there: done before
+        self.began = now
+
+    def share(self, amount: float) -> float:
+        """``amount`` of the total, 0 to 1; what has no total counts as nothing until the next bar begins."""
+        return 0.0 if self.total is None else min(1.0, amount / self.total) if self.total else 1.0
+
+
+class _Run:
+    """All bars of a run, one after the other, each with its weight: how far it is, how long it will take."""
+
+    def __init__(self, weights: Sequence[float], clock: Callable[[], float]) -> None:
+        self.weights, self.clock, self.began, self.works = list(weights), clock, clock(), list[_Work]()
+
+    def begin(self, name: str, total: float | None, done: float, unit: str) -> _Work:
+        self.works.append(_Work(name, total, done, unit, self.clock()))
+        return self.works[-1]
+
+    def fraction(self) -> float | None:
+        """How much of the run is done, 0 to 1; None where its bars were not told beforehand."""
+        return self._sum(lambda work: work.share(work.done))
+
+    def left(self) -> float | None:
+        """Seconds that the run will take still; None where that cannot be said."""
+        done, there = self.fraction(), self._sum(lambda work: work.share(work.there))
+        if done is None or there is None:
+            return None
+        return _left(self.clock() - self.began, done - there, 1 - done)
+
+    def left_of(self, work: _Work) -> float | None:
+        """Seconds that one bar will take still."""
+        if work.total is None:
+            return None
+        return _left(self.clock() - work.began, work.done - work.there, work.total - work.done)
+
+    def _sum(self, share: Callable[[_Work], float]) -> float | None:
+        if not sum(self.weights):
+            return None
+        parts = zip(self.weights, self.works, strict=False)
+        return min(1.0, sum(weight * share(work) for weight, work in parts) / sum(self.weights))
+
+
+def _left(seconds: float, done: float, to_do: float) -> float | None:
+    return seconds * max(0.0, to_do) / done if done > 0 else None
+
+
+class _LogBar:
+    def __init__(self, log: "LogLines", work: _Work) -> None:
+        self._log, self._work = log, work
+
+    def advance(self, amount: float = 1) -> None:
+        self._work.done += amount
+        self._log.tell(self._work)
+
+    def note(self, text: str) -> None:
+        self._work.note = text
+
+
+class LogLines:
+    """Progress for a log: every ``every`` seconds a line ``train 120/400 30% 2 min left``."""
+
+    def __init__(
+        self,
+        weights: Sequence[float] = (),
+        *,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        every: float = 30,
+    ) -> None:
+        self._run = _Run(weights, clock)
+        self._stream, self._every, self._told = stream or sys.stderr, every, clock()
+
+    def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
+        return _LogBar(self, self._run.begin(name, total, done, unit))
+
+    def say(self, text: str) -> None:
+        pass
+
+    def tell(self, work: _Work) -> None:
+        """A line, if it is time for one."""
+        if self._run.clock() - self._told < self._every:
+            return
+        self._told = self._run.clock()
+        number = size if work.unit == "bytes" else "{:,.0f}".format
+        words = [work.name, number(work.done)]
+        if work.total:
+            words[1] += f"/{number(work.total)}"
+            words.append(f"{100 * work.done / work.total:.0f}%")
+        words += _remaining(self._run.left_of(work))
+        if (whole := self._run.fraction()) is not None:
+            words += [f"({100 * whole:.0f}% of all", *_remaining(self._run.left())]
+            words[-1] += ")"
+        self._stream.write(" ".join([*words, work.note]).rstrip() + "\n")
+        self._stream.flush()
+
+
+def _remaining(seconds: float | None) -> list[str]:
+    return [] if seconds is None else [f"{duration(seconds)} left"]
+
+
 @contextmanager
-def terminal(enabled: bool | None = None) -> Iterator[Progress]:
-    """Bars with elapsed time and ETA when stderr is a terminal (or ``enabled`` is true), else silence."""
+def terminal(enabled: bool | None = None, *, weights: Sequence[float] = ()) -> Iterator[Progress]:
+    """Bars with elapsed time and ETA when stderr is a terminal (or ``enabled`` is true), else a log's lines.
+
+    ``weights``: one for each bar that the run will have, in their order, about in proportion to the time it
+    takes. With them a bar of the whole run stands over the present one, and finished ones go.
+    """
     if not (sys.stderr.isatty() if enabled is None else enabled):
-        yield Silent()
+        yield LogLines(weights)
         return
     from rich.console import Console
     from rich.progress import (
@@ -62,34 +176,49 @@ def terminal(enabled: bool | None = None) -> Iterator[Progress]:
     from rich.progress import Progress as RichProgress
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}"),
+        TextColumn("{task.fields[unit]}", markup=False),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
+    run = _Run(weights, time.monotonic)
     with RichProgress(*columns, console=Console(stderr=True), transient=False) as rich:
+        whole = rich.add_task("whole run", total=100, unit="%", note="") if sum(weights) else None
+        shown: dict[TaskID, _Work] = {}
 
         class _RichBar:
-            def __init__(self, task: int) -> None:
-                self.task = task
+            def __init__(self, task: "TaskID", work: _Work) -> None:
+                self.task, self.work = task, work
 
             def advance(self, amount: float = 1) -> None:
-                rich.advance(self.task, amount)  # type: ignore[arg-type]
+                self.work.done += amount
+                rich.advance(self.task, amount)
+                if whole is not None:
+                    rich.update(whole, completed=100 * (run.fraction() or 0))
 
             def note(self, text: str) -> None:
-                rich.update(self.task, note=text)  # type: ignore[arg-type]
+                rich.update(self.task, note=text)
 
         class _Rich:
             def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
-                return _RichBar(rich.add_task(name, total=total, completed=int(done), unit=unit, note=""))
+                for task, work in list(shown.items()) if whole is not None else []:
+                    if work.share(work.done) == 1:
+                        rich.remove_task(task)
+                        del shown[task]
+                work = run.begin(name, total, done, unit)
+                task = rich.add_task(name, total=total, completed=int(done), unit=unit, note="")
+                shown[task] = work
+                return _RichBar(task, work)
 
             def say(self, text: str) -> None:
-                rich.console.print(text)
+                rich.console.print(text, markup=False, highlight=False)
 
         yield _Rich()
+        if whole is not None:
+            rich.update(whole, completed=100)
 
 
 _OF_A_LANGUAGE = re.compile(r"([a-z]{2,3}(?:[-_][A-Za-z]+)?): (?=\S)")

@@ -1,12 +1,14 @@
 """``concept-align classify``: put a saved aligner to text."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
-from .output import emit_json, say
+from .from_config import configured
+from .output import emit_json, percent, say, say_notices
 
 if TYPE_CHECKING:
     from ..apply import Classified
@@ -14,7 +16,31 @@ if TYPE_CHECKING:
     from ..treebanks.corpus import Corpus
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClassifyConfig:
+    """How an aligner is put to a text."""
+
+    support: Path | None = None
+    """Labelled sentences of the language, CoNLL-U."""
+    unlabelled: Path | None = None
+    """More text of the language, plain or CoNLL-U: its mean and scale are taken from it. By default from
+    INPUT and the support."""
+    model: str | None = None
+    """Where the aligner's language model is. By default where its folder says."""
+    pretokenised: bool = False
+    """In plain text, words stand between spaces, punctuation too."""
+    seed: int = 0
+    """Seed of everything drawn at random."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1, mps."""
+    offline: bool = False
+    """Never contact the Hugging Face hub."""
+
+
+@configured("classify", "cli.classify:ClassifyConfig", kept="nothing is kept")
 def classify(
+    config: ClassifyConfig,
+    *,
     aligner: Annotated[Path, typer.Argument(help="Folder that meta-train wrote.")],
     text: Annotated[
         str,
@@ -22,39 +48,14 @@ def classify(
             metavar="INPUT", help="Plain text, a sentence a line; or a .conllu[.gz|.xz] file; - reads stdin."
         ),
     ],
-    support: Annotated[
-        Path | None, typer.Option("--support", "-S", help="Labelled sentences of the language, CoNLL-U.")
-    ] = None,
-    unlabelled: Annotated[
-        Path | None,
-        typer.Option(
-            "--unlabelled",
-            "-u",
-            help="More text of the language, plain or CoNLL-U: its mean and scale are taken from it. "
-            "Default: from INPUT and the support.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model", "-m", help="Where the aligner's language model is. Default: where its folder says."
-        ),
-    ] = None,
-    pretokenised: Annotated[
-        bool,
-        typer.Option("--pretokenised", help="In plain text, words stand between spaces, punctuation too."),
-    ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write. Default: stdout.")] = None,
-    seed: options.Seed = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    offline: Annotated[bool, typer.Option("--offline", help="Never ask the hub.")] = False,
     json: options.Json = False,
 ) -> None:
     """Classify the words of a text: word classes of any, relations of CoNLL-U with heads.
 
     Prints CoNLL-U, with UPOS (or DEPREL, or the feature) filled in and the probability in MISC. If INPUT had
-    labels, it says on stderr how many were found again. Words of plain text are runs of letters, marks and
-    digits, with apostrophes, hyphens and points between them; other signs are words by themselves.
+    labels, accuracy is reported on stderr. Words of plain text are runs of letters, marks and digits, with
+    apostrophes, hyphens and points between them; other signs are words by themselves.
     """
     from ..apply import TextAligner
     from ..apply.aligner import task_of
@@ -64,21 +65,20 @@ def classify(
 
     # What is cheap to get wrong is looked at before the model is loaded.
     task = task_of(read_aligner(aligner))
-    corpus = _input(text, task, pretokenised)
-    labelled = None if support is None else read_labelled(support, task)
-    more = None if unlabelled is None else read(unlabelled, pretokenised=pretokenised)
+    corpus = _input(text, task, config.pretokenised)
+    labelled = None if config.support is None else read_labelled(config.support, task)
+    more = None if config.unlabelled is None else read(config.unlabelled, pretokenised=config.pretokenised)
     with terminal() as progress:
         loaded = TextAligner.from_pretrained(
-            aligner, model, device=device, offline=offline, progress=progress
+            aligner, config.model, device=config.device, offline=config.offline, progress=progress
         )
-        found = loaded.adapt(labelled, more, seed=seed).classify(corpus)
+        found = loaded.adapt(labelled, more, seed=config.seed).classify(corpus)
     _emit(found, out, json)
-    for note in found.notes:
-        say(note)
+    say_notices(found.notes)
     if agreement := found.agreement():
         say(
-            f"{agreement.words:,} words had labels: accuracy {agreement.accuracy:.4f}, "
-            f"macro-F1 {agreement.macro_f1:.4f}"
+            f"{agreement.words:,} words had labels: accuracy {percent(agreement.accuracy)}%, "
+            f"macro-F1 {percent(agreement.macro_f1)}%"
         )
 
 

@@ -1,6 +1,7 @@
 """``concept-align extract``: run a model over treebanks and keep what it makes of their words."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import duration, size
@@ -50,7 +51,8 @@ def extract(
     settings = {name: value for name, value in settings.items() if name not in OF_FILES}
     loaded = load_model(config.model, **loading)
     settings |= {"layers": resolve_layers(config.layers, loaded.layers), "force": force}
-    with terminal() as progress:
+    sizes = [] if dry_run else [Path(file.path).stat().st_size for file in files]
+    with terminal(weights=sizes) as progress:
         if dry_run:
             planned = estimate(loaded, files, out, progress=progress, **settings)
         else:

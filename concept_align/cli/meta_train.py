@@ -28,7 +28,7 @@ def meta_train(
     from ..meta import run
     from ..progress import terminal
 
-    planned = run.plan(config)
+    planned = run.MetaTrainPlan.of(config)
     if dry_run:
         _announce({"out": str(out), **planned.about()}, json)
         return

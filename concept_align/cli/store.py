@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..progress import size
 from . import options
 from .from_config import SETTINGS
 from .output import emit_json, emit_table, say
@@ -42,29 +43,17 @@ def ls(folder: Folder, json: options.Json = False) -> None:
     for key in [key for key, held in grouped.items() if all(s.kind == "words" for s in held)]:
         grouped[(*key[:3], "annotations only")] = grouped.pop(key)
     rows = []
-    for (treebank, language, split, kind), held in sorted(grouped.items()):
+    for (*names, kind), held in sorted(grouped.items()):
         whole = [shard for shard in held if shard.complete]
         layers = name_layers([shard.layer for shard in whole if shard.layer is not None])
         words = max((shard.words for shard in held), default=0)
         sents = max((shard.sents for shard in held), default=0)
-        size = sum(shard.bytes for shard in held)
         bad = len(held) - len(whole)
-        rows.append(
-            [
-                treebank,
-                language,
-                split,
-                kind,
-                layers,
-                f"{words:,}",
-                f"{sents:,}",
-                f"{size / 1e6:,.1f}",
-                str(bad or ""),
-            ]
-        )
+        numbers = f"{words:,}", f"{sents:,}", size(sum(shard.bytes for shard in held)), str(bad or "")
+        rows.append([*names, kind, layers, *numbers])
     emit_table(
         f"{folder}: {recipe.model} @ {recipe.revision[:12]}, {recipe.pooling} pooling, {recipe.save_dtype}",
-        ["treebank", "lang", "split", "holds", "layers", "words", "sents", "MB", "unusable"],
+        ["treebank", "lang", "split", "holds", "layers", "words", "sents", "size", "unusable"],
         rows,
         right={5, 6, 7, 8},
     )

@@ -21,10 +21,9 @@ from ..spaces.spec import FeatureSpec
 from ..store.keys import layer_name
 from ..store.store import Store
 from ..tensors import load_tensors, save_tensors
-from ..treebanks.registry import select
 from ..types import SPLITS, MwtPolicy, RootPolicy, Split, Standardisation
 from .from_statistics import build_from_statistics
-from .geometry import Geometry
+from .geometry import Geometry, languages_of
 from .moments import MomentStack, SpaceMoments, bootstrap_weights, half_weights, space_moments
 from .whitening import whitening
 
@@ -150,7 +149,8 @@ def build_geometry(
     first = at(0)
     if chosen.space == "probe" and chosen.probe is None:
         chosen = replace(chosen, probe=probe_config("fast", relational=first.task.relational))
-    names = _languages([at(row) for row in range(len(numbers))], langs)
+    held = set.intersection(*(set(at(row).languages("train")) for row in range(len(numbers))))
+    names = languages_of(langs, held, "train states in these layers")
     rank = chosen.probe.rank if chosen.space == "probe" and chosen.probe is not None else None
     kept = _kept(folder)
     bar = (progress or Silent()).bar("concept spaces", len(numbers) * len(names), unit="spaces")
@@ -340,20 +340,3 @@ def _held(store: Store) -> list[int]:
     """Layers with states of any language's train split."""
     shards = (shard for shard in store.contents() if shard.complete and shard.kind == "states")
     return sorted({shard.layer for shard in shards if shard.layer is not None and shard.split == "train"})
-
-
-def _languages(sources: Sequence[FeatureSource], langs: str | Iterable[str]) -> tuple[str, ...]:
-    held = set.intersection(*(set(source.languages("train")) for source in sources))
-    if isinstance(langs, str):
-        names = tuple(sorted(held)) if langs == "all" else select(langs, tuple(sorted(held)))
-    else:
-        names = tuple(dict.fromkeys(langs))
-    if missing := [name for name in names if name not in held]:
-        raise UsageError(
-            f"no train states of {', '.join(missing)} in these layers",
-            option="langs",
-            remedy=f"there are: {', '.join(sorted(held)) or 'none'}; `concept-align extract` makes more",
-        )
-    if not names:
-        raise UsageError("no language has train states of these layers", remedy="extract some first")
-    return names

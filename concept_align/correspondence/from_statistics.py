@@ -10,9 +10,8 @@ from ..class_sums import Statistics
 from ..errors import UsageError
 from ..spaces.standardise import FLOOR
 from ..store.store import Store
-from ..treebanks.registry import select
 from ..types import MwtPolicy, RootPolicy, Standardisation
-from .geometry import Geometry
+from .geometry import Geometry, languages_of
 from .moments import MomentStack, SpaceMoments
 
 NOTE = "from class statistics: no intervals, ceilings or errors of prototypes"
@@ -43,17 +42,7 @@ def build_from_statistics(
     numbers = _single(stored if isinstance(layers, str) else layers, store.recipe.layers)
     at = [{shard.language for shard in held if shard.layer == layer} for layer in numbers]
     there = set.intersection(*at) if at else set()
-    names = tuple(sorted(there))
-    if not isinstance(langs, str):
-        names = tuple(dict.fromkeys(langs))
-    elif langs != "all":
-        names = select(langs, names)
-    if not names or (missing := [name for name in names if name not in there]):
-        raise UsageError(
-            f"no train statistics of {task} of {', '.join(missing) if names else 'any language'}",
-            where=str(store.folder),
-            remedy=f"there are: {', '.join(sorted(there)) or 'none'}; extract with sink='statistics'",
-        )
+    names = languages_of(langs, there, f"train statistics of {task}")
     stack = MomentStack(len(numbers), len(names))
     concepts: tuple[str, ...] = ()
     for row, layer in enumerate(numbers):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import LearningError, UsageError
 from ..tensors import load_tensors, save_tensors
+from ..treebanks.registry import select
 
 NAME = "geometry"
 
@@ -179,6 +180,20 @@ class Geometry:
 _TEXT = ("model", "revision", "task", "space")
 _LISTS = ("layers", "languages", "concepts", "dims")
 _ARRAYS = ("counts", "gram", "noise", "halves", "replicates")
+
+
+def languages_of(langs: str | Iterable[str], held: Iterable[str], what: str) -> tuple[str, ...]:
+    """The languages asked for among those ``held``; "all" are all of them, in order.
+
+    UsageError for any other, and where there is none; ``what`` is what there is none of.
+    """
+    there = tuple(sorted(held))
+    wanted = (langs,) if isinstance(langs, str) else tuple(dict.fromkeys(langs))
+    if not there or not wanted:
+        raise UsageError(f"no {what} of any language", option="langs", remedy="extract some first")
+    if wanted == ("all",):
+        return there
+    return wanted if set(wanted) <= set(there) else select(wanted, there)
 
 
 def places(names: Sequence[str], wanted: Iterable[str] | None, what: str) -> list[int]:

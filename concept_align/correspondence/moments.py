@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 
 from ..seeding import stream
@@ -35,17 +36,17 @@ class SpaceMoments:
 def space_moments(
     features: Features,
     *,
-    weights: torch.Tensor,
+    weights: Float[torch.Tensor, "replicates units"],
     halves: int = 0,
     unit: NDArray[np.int64] | None = None,
-    projection: torch.Tensor | None = None,
+    projection: Float[torch.Tensor, "dim rank"] | None = None,
     min_words: int = 1,
     dtype: torch.dtype = torch.float32,
 ) -> SpaceMoments:
     """The inner products of the prototypes of ``features``, and those of each replicate, kept in ``dtype``.
 
-    ``weights`` [replicates, units]: the first 2 * ``halves`` are halves, the rest bootstrap draws; ``unit``
-    [words] is the unit of each word. ``projection`` [dim, rank] is applied to words first. A concept of fewer
+    ``weights``: the first 2 * ``halves`` are halves, the rest bootstrap draws; ``unit``
+    [words] is the unit of each word. ``projection`` is applied to words first. A concept of fewer
     than ``min_words`` words has no prototype (NaN).
 
     ``noise`` takes words for independent. Over sentences, they are not quite: for frequent concepts the error
@@ -54,8 +55,8 @@ def space_moments(
     Sums of the whole sample are float64; those of replicates float32, of words less the language's mean,
     which is added to their means in float64: float32 would lose what prototypes differ in to a large mean.
     """
-    x, y, concepts = features.x, features.y, len(features.concepts)
-    centre = x.mean(0) if len(y) else x.new_zeros(features.dim)
+    y, concepts = features.y, len(features.concepts)
+    centre = features.x.mean(0) if len(y) else torch.zeros(features.dim)
     origin = centre.double() if projection is None else centre.double() @ projection.double()
     units = torch.from_numpy(np.arange(len(y)) if unit is None else unit)
     dim, number = len(origin), len(weights)
@@ -66,7 +67,7 @@ def space_moments(
     stretch = torch.ones(number, concepts, dtype=torch.float64)
     for concept, rows in enumerate(torch.argsort(y, stable=True).split(counts.tolist())):
         for piece in rows.split(CHUNK):
-            part = x[piece].sub_(centre)
+            part = features.rows(piece).sub_(centre)
             if projection is not None:
                 part = part @ projection
             sums[concept] += part.sum(0, dtype=torch.float64)
@@ -127,8 +128,8 @@ class MomentStack:
             self.arrays[key][(slice(None),) * len(leading) + place] = own
 
 
-def half_weights(units: int, splits: int, seed: int, language: str) -> torch.Tensor:
-    """float32 [2 * splits, units] of 0 and 1: row 2s is a random half, row 2s + 1 the rest."""
+def half_weights(units: int, splits: int, seed: int, language: str) -> Float[torch.Tensor, "halves units"]:
+    """Weights of 0 and 1 [2 * splits, units]: row 2s is a random half, row 2s + 1 the rest."""
     weights = torch.zeros(splits, 2, units)
     for split in range(splits):
         order = torch.from_numpy(stream(seed, "halves", language, split).permutation(units))
@@ -137,8 +138,8 @@ def half_weights(units: int, splits: int, seed: int, language: str) -> torch.Ten
     return weights.reshape(2 * splits, units)
 
 
-def bootstrap_weights(units: int, draws: int, seed: int, language: str) -> torch.Tensor:
-    """float32 [draws, units], independent and exponential: the Bayesian bootstrap (Rubin 1981).
+def bootstrap_weights(units: int, draws: int, seed: int, language: str) -> Float[torch.Tensor, "draws units"]:
+    """Weights that are independent and exponential: the Bayesian bootstrap (Rubin 1981).
 
     Counts of sentences drawn with replacement have the same mean and variance, but are 0 for a third of the
     sentences, and then the concepts of few sentences would have no prototype in many draws.

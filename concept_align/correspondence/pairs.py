@@ -12,9 +12,8 @@ from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..statistics import adjusted
 from ..store.store import Store
-from ..treebanks.registry import select
 from .build import Layers, build_geometry
-from .geometry import Geometry, places
+from .geometry import Geometry, languages_of, places
 from .measures import Measure, resolve_measures
 from .scoring import ComparedSide, PairGroup, PairScores, Place, score_group
 from .table import Alignability, framed
@@ -78,12 +77,11 @@ def alignability(
 
 def _chosen(geometry: Geometry, layers: Layers, langs: str | Iterable[str]) -> Geometry:
     """The layers and languages asked for."""
-    at, names = None, None
+    at = None
     if not isinstance(layers, str):
         given = layers if isinstance(layers, Sequence) and not isinstance(layers, tuple) else [layers]
         at = ["+".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in given]
-    if langs != "all":
-        names = select(langs, geometry.languages) if isinstance(langs, str) else tuple(langs)
+    names = None if langs == "all" else languages_of(langs, geometry.languages, "prototypes")
     return geometry.restricted(layers=at, languages=names)
 
 

@@ -141,14 +141,14 @@ class AlignabilityPlan:
         if layers != "all":  # every store must hold them
             layers = resolve_layers(layers, min(store.recipe.layers for store in stores))
         there = set.intersection(*(set(store.languages("train")) for store in (*stores, *controls.values())))
-        names = select(",".join(config.langs), tuple(sorted(there)))
+        names = select(config.langs, tuple(sorted(there)))
         return cls(
             config,
             stores,
             controls,
             names,
             layers,
-            select(",".join(config.show), names) if config.show else (),
+            select(config.show, names) if config.show else (),
             distances(names, config.typology, config.places),
             None if config.results is None else read_results(config.results),
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from ..seeding import stream
@@ -125,9 +126,13 @@ def score_group(
 
 
 def compare_all(
-    measure: Measure, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, relabelled: torch.Tensor
+    measure: Measure,
+    a: Float[torch.Tensor, "items sources concepts concepts"],
+    b: Float[torch.Tensor, "items targets concepts concepts"],
+    pairs: Int[torch.Tensor, "pairs 2"],
+    relabelled: Int[torch.Tensor, "draws concepts"],
 ) -> MeasureScores:
-    """``measure.compare`` of items [items, A, concepts, concepts], whatever the items are (layers, draws).
+    """``measure.compare`` of all items, whatever they are (layers, draws), in place of layers.
 
     With few languages, several items stand side by side as if they were languages of one: a call of the
     measure costs about the same for two languages as for fifty.
@@ -219,16 +224,16 @@ def _reliability(measure: Measure, side: ComparedSide, rows: Place, concepts: Pl
 
 @dataclass(frozen=True, eq=False)
 class Significance:
-    """How scores stand to their null; NaN where there is no value or no relabelling."""
+    """How scores stand to their null (float64); NaN where there is no value or no relabelling."""
 
-    p: torch.Tensor  # float64 [layers, pairs]
-    mean: torch.Tensor  # float64 [layers, pairs] of the null
-    sd: torch.Tensor  # float64 [layers, pairs] of the null
-    z: torch.Tensor  # float64 [layers, pairs] (value - mean) / sd
+    p: Float[torch.Tensor, "*shape"]
+    mean: Float[torch.Tensor, "*shape"]  # of the null
+    sd: Float[torch.Tensor, "*shape"]  # of the null
+    z: Float[torch.Tensor, "*shape"]  # (value - mean) / sd
 
 
-def permutations(concepts: int, number: int, seed: int = 0) -> torch.Tensor:
-    """int64 [number, concepts]: random relabellings, each row an order of the concepts.
+def permutations(concepts: int, number: int, seed: int = 0) -> Int[torch.Tensor, "number concepts"]:
+    """Random relabellings, each row an order of the concepts.
 
     They depend on the seed and the number of concepts alone and the first n are the same for every
     ``number >= n``, so all pairs that share a set of concepts are compared under the same relabellings.
@@ -238,8 +243,10 @@ def permutations(concepts: int, number: int, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(random.permuted(places, axis=1))
 
 
-def p_values(values: torch.Tensor, null: torch.Tensor) -> Significance:
-    """Significance of ``values`` [...] float64 against ``null`` [P, ...], one-sided: larger is more alike."""
+def p_values(
+    values: Float[torch.Tensor, "*shape"], null: Float[torch.Tensor, "draws *shape"]
+) -> Significance:
+    """Significance of ``values`` (float64) against their ``null``, one-sided: larger is more alike."""
     draws = len(null)
     nothing = torch.full_like(values, torch.nan)
     if draws == 0:

@@ -15,7 +15,6 @@ from ..evaluation.results import save_csv
 from ..evaluation.tidy import Evaluation
 from ..extraction.run import extract_files
 from ..meta.run import MetaTrainConfig, meta_train
-from ..meta.run import plan as plan_training
 from ..models.load import load_model
 from ..progress import Progress
 from ..store import Store
@@ -128,9 +127,8 @@ def learn(
         folders, scores = {}, {}
         for learner, options in LEARNERS.items():
             config = from_mapping(MetaTrainConfig, {**values, "learner": learner, "options": dict(options)})
-            planned = plan_training(config)
             folder = plan.out / "aligners" / short / task.replace(":", "-") / learner
-            scores[learner] = _validated(meta_train(planned, folder, progress=within).summary)
+            scores[learner] = _validated(meta_train(config, folder, progress=within).summary)
             folders[learner] = folder
             within.advance(1)
         found[short, task] = Learned(folders, max(scores, key=scores.__getitem__))

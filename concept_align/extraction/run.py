@@ -190,6 +190,7 @@ def _one(
     work = still_to_do(store, file, request)
     if not work.layers and (there := work.there) is not None:
         progress.say(f"{file.treebank} {file.split}: already there")
+        progress.bar(f"{file.treebank} {file.split}", 0, unit="words")  # so that there is one for each file
         counts = (there.words, there.sents, there.left_out)
         return FileReport(file.treebank, file.language, file.split, (), work.skipped, *counts, {}, 0, 0.0)
     begun = time.perf_counter()

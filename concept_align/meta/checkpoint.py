@@ -63,7 +63,7 @@ def read(
     """
     if not path.exists():
         return None
-    anew = "run again with --force, or choose another --out"
+    anew = "begin anew by force, or choose another out folder"
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads(file.metadata()["training"])

@@ -147,5 +147,5 @@ def check_finite(value: torch.Tensor, *, where: str) -> None:
         raise LearningError(
             f"the loss is {float(value.detach().sum())}",
             where=where,
-            remedy="lower the learning rate, or standardise the representations (--standardise)",
+            remedy="lower the learning rate, or standardise the representations",
         )

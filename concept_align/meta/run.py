@@ -3,39 +3,41 @@
 The folder holds ``config.json`` and ``model.safetensors`` (the aligner), ``training.jsonl``, ``summary.json``
 (accuracy on the validation languages), ``run.toml`` (the configuration, to be given back with --config),
 ``provenance.json``, ``standardiser.safetensors`` (see :mod:`.reference`), and the card, ``README.md`` and
-``LICENSE``. While a run is under way, ``checkpoints/`` holds what it needs to go on. All are the same, byte
+``LICENSE``. While a run is under way, ``checkpoints/`` holds what it needs to resume. All are the same, byte
 for byte, however often a run was interrupted.
 """
 
-import json
 import shutil
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 from .. import atomic, provenance
-from ..config import read_toml, to_mapping, to_toml
+from ..config import from_mapping, read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
-from ..layers import parse_layers
+from ..layers import resolve_layers
 from ..matmul import fast_matmul
 from ..progress import Progress, Silent
+from ..reading import read_json_object
 from ..seeding import derive
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
-from ..store import Store
+from ..store import Recipe, Store
 from ..treebanks import registry as treebanks
 from ..types import MwtPolicy, RootPolicy, Standardisation
 from .card import remove_card, write_card
 from .data import Validation
 from .languages import branches_of, check_disjoint
 from .learners import registry
-from .learners.base import Aligner, TrainingData
+from .learners.base import Aligner, LearnerConfig, TrainingData
 from .reference import NAME as REFERENCE
 from .reference import reference, write_reference
 from .train import HISTORY
 
 VALIDATION_SHOTS = (0, 10)
+NONE = ("none",)  # written for no language at all
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,9 @@ class MetaTrainConfig:
 
     store: str
     """Folder that extract wrote."""
-    layers: str = "-1"
+    layers: tuple[int, ...] | Literal["all"] = (-1,)
     """Layers whose states are concatenated: 7, 6,9 or -1 (the last); 0 is the embeddings."""
-    beside: str = ""
+    context_layers: tuple[int, ...] = ()
     """Those of the layers whose states of the context (neighbouring words for word classes, the dependent for
     relations) are appended to each item's own. Without, none are, as published."""
     learner: str = "self-train"
@@ -59,11 +61,11 @@ class MetaTrainConfig:
     """upos, relation or feature:NAME (feature:Case)."""
     source: str = "en"
     """Source language."""
-    train_langs: str = "train"
+    train_langs: tuple[str, ...] = ("train",)
     """Training languages: en,de,... or the name of a set: all, train, family:germanic."""
-    validation_langs: str = "validation"
+    validation_langs: tuple[str, ...] = ("validation",)
     """Languages that choose the epoch; none: it is chosen on the training languages."""
-    target_langs: str = "targets"
+    target_langs: tuple[str, ...] = ("targets",)
     """Languages set aside for the test; used only to refuse an overlap."""
     family_disjoint: bool = False
     """Refuse targets that share a family with a training language."""
@@ -78,17 +80,69 @@ class MetaTrainConfig:
     options: dict = field(default_factory=dict)
     """Settings of the learner."""
 
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """From Python's values: one layer or language where several may stand, a path for text."""
+        given = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
+        return from_mapping(cls, given)
+
+    def spec(self, last: int) -> FeatureSpec:
+        """How features are made of the states of a model that has layers ``0..last``."""
+        return FeatureSpec(
+            self.task,
+            resolve_layers(self.layers, last),
+            resolve_layers(self.context_layers, last),
+            root=self.root,
+            mwt=self.mwt,
+            standardise=self.standardise,
+        )
+
 
 @dataclass(frozen=True)
-class Plan:
+class MetaTrainPlan:
     """A configuration with its languages and learner worked out, and the features it would load."""
 
     config: MetaTrainConfig
-    store: Store
     features: FeatureSource
     data: TrainingData
     targets: tuple[str, ...]
-    learner: Any
+    learner: LearnerConfig
+
+    @classmethod
+    def of(cls, config: MetaTrainConfig, features: FeatureSource | None = None) -> Self:
+        """Work out languages and learner; ``features`` in place of those of the configuration's store.
+
+        Raises UsageError for what is unknown or not in the store, LearningError for overlapping languages.
+        """
+        learner = registry.create(
+            config.learner, preset=config.preset, task=config.task, options=config.options
+        )
+        if features is None:
+            store = Store.open(config.store)
+            features = FeatureSource(store, config.spec(store.recipe.layers))
+        here = features.languages("train")
+        train = treebanks.select(config.train_langs, here)
+        validation = _select(config.validation_langs, here)
+        targets = _select(config.target_langs, {*treebanks.CODES, *features.languages()})
+        if config.source not in here:
+            raise UsageError(
+                f"no training split of {config.source} in the store",
+                option="source",
+                remedy=f"there are {', '.join(here) or 'none'}; extract it, or choose another",
+            )
+        if config.source not in train:
+            train = (config.source, *train)
+        families = {code: treebanks.language(code).family for code in treebanks.CODES}
+        check_disjoint(train, validation, targets, family=families if config.family_disjoint else None)
+        concepts, branches = features.concepts, branches_of(train)
+        data = TrainingData(config.source, train, validation, concepts, features.load, branches)
+        return cls(config, features, data, targets, learner)
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How the store's states were made; None for features that came without a store."""
+        recipe = self.features.store.recipe
+        return recipe if isinstance(recipe, Recipe) else None
 
     def about(self) -> dict[str, Any]:
         """What the run would do."""
@@ -102,99 +156,111 @@ class Plan:
             "features": {**self.features.describe(), "dim": self.features.dim},
         }
 
+    def facts(self) -> dict[str, Any]:
+        """What ``provenance.json`` says of the run."""
+        about = {key: value for key, value in self.about().items() if key != "options"}
+        about["notes"] = dict(sorted(self.features.notes.items()))
+        if self.recipe is not None:
+            languages = (*self.data.train, *self.data.validation)
+            about["treebanks"] = {language: self.features.treebank(language) for language in languages}
+            about["store"] = self.recipe.to_json()
+        return provenance.collect(**about)
+
 
 @dataclass(frozen=True)
-class Outcome:
+class MetaTrainResult:
     """What a run made."""
 
     aligner: Aligner
-    folder: Path
+    folder: Path | None  # None where nothing was kept
     summary: dict[str, Any]
     seconds: float  # 0 where the run had been finished before
 
 
-def plan(config: MetaTrainConfig) -> Plan:
-    """Work out languages and learner.
-
-    Raises UsageError for what is unknown or not in the store, LearningError for overlapping languages.
-    """
-    store = Store.open(config.store)
-    learner = registry.create(config.learner, preset=config.preset, task=config.task, options=config.options)
-    features = FeatureSource(
-        store,
-        FeatureSpec(
-            config.task,
-            parse_layers(config.layers, store.recipe.layers),
-            parse_layers(config.beside, store.recipe.layers) if config.beside else (),
-            root=config.root,
-            mwt=config.mwt,
-            standardise=config.standardise,
-        ),
-    )
-    here = features.languages("train")
-    train = treebanks.select(config.train_langs, here)
-    validation = _select(config.validation_langs, here)
-    targets = _select(config.target_langs, {*treebanks.CODES, *features.languages()})
-    if config.source not in here:
-        raise UsageError(
-            f"no training split of {config.source} in the store",
-            where="--source",
-            remedy=f"there are {', '.join(here) or 'none'}; extract it, or choose another",
-        )
-    if config.source not in train:
-        train = (config.source, *train)
-    families = {code: treebanks.language(code).family for code in treebanks.CODES}
-    check_disjoint(train, validation, targets, family=families if config.family_disjoint else None)
-    data = TrainingData(
-        config.source, train, validation, features.concepts, features.load, branches_of(train)
-    )
-    return Plan(config, store, features, data, targets, learner)
-
-
-def _select(expression: str, available: Any) -> tuple[str, ...]:
-    return () if expression == "none" else treebanks.select(expression, available)
+def _select(langs: tuple[str, ...], available: Collection[str]) -> tuple[str, ...]:
+    return () if langs in ((), NONE) else treebanks.select(langs, available)
 
 
 def meta_train(
-    planned: Plan, out: str | Path, *, force: bool = False, progress: Progress | None = None
-) -> Outcome:
-    """Run ``planned`` in the folder ``out``, or go on with it, or take what is finished there.
+    store: str | Path | Store | FeatureSource | MetaTrainConfig | MetaTrainPlan,
+    out: str | Path | None = None,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> MetaTrainResult:
+    """Learn to align concepts across languages; the aligner and all that made it are kept in ``out``.
 
-    Raises LearningError where the folder holds another run's results, unless ``force`` says to replace them.
+    ``store`` holds states (or is its folder); features of any origin, or a configuration, may stand for it.
+    ``options`` are the fields of :class:`MetaTrainConfig` by name: ``task``, ``layers``, ``learner``,
+    ``train_langs``, ``options`` of the learner, ... A run that was stopped resumes; one that is finished in
+    ``out`` is taken as it is. Without ``out`` nothing is kept.
+
+    Raises UsageError for what is unknown or not in the store, LearningError for languages that are in two
+    roles, and where ``out`` holds another run's results, unless ``force`` says to replace them.
+
+    Example:
+        >>> made = meta_train("runs/store", "runs/self", task="upos", layers=[3])        # doctest: +SKIP
+        >>> made.summary["validation"]["0"]["mean"]                                      # doctest: +SKIP
     """
-    out, config, progress = Path(out), planned.config, progress or Silent()
+    planned = _planned(store, options)
+    progress = progress or Silent()
+    if out is None:
+        began = time.monotonic()
+        aligner, summary = _fitted(planned, None, progress)
+        return MetaTrainResult(aligner, None, summary, time.monotonic() - began)
+    out = Path(out)
     if force:
-        _clear(out)
+        clear(out)
     # Where the store lies changes nothing, what it holds does: the checkpoints' identity sees to that.
-    finished = _finished(out, config)
-    if finished:
-        return finished
-    began = time.monotonic()
-    checkpoints = out / "checkpoints"
-    atomic.write_text(out / "run.toml", to_toml(config))
+    return _finished(out, planned.config) or _run(planned, out, progress)
+
+
+def _planned(store: Any, options: dict[str, Any]) -> MetaTrainPlan:
+    if isinstance(store, MetaTrainPlan) and not options:
+        return store
+    if isinstance(store, MetaTrainConfig):
+        return MetaTrainPlan.of(from_mapping(MetaTrainConfig, {**to_mapping(store), **options}))
+    if isinstance(store, FeatureSource):
+        names = ("task", "layers", "context_layers", "root", "mwt", "standardise")
+        if twice := sorted(set(names) & set(options)):
+            raise UsageError("the features say it themselves", option=twice[0], remedy="leave it out")
+        given = {name: getattr(store.spec, name) for name in names}
+        folder = str(getattr(store.store, "folder", ""))
+        return MetaTrainPlan.of(MetaTrainConfig.of(store=folder, **given, **options), store)
+    folder = str(store.folder if isinstance(store, Store) else store)
+    return MetaTrainPlan.of(MetaTrainConfig.of(store=folder, **options))
+
+
+def _fitted(
+    planned: MetaTrainPlan, checkpoints: Path | None, progress: Progress
+) -> tuple[Aligner, dict[str, Any]]:
+    """The aligner and the summary."""
+    config = planned.config
     with fast_matmul():
         aligner = planned.learner.fit(planned.data, seed=config.seed, folder=checkpoints, progress=progress)
-        summary = {"validation": _validation(planned, aligner), "learner": config.learner}
+        return aligner, {"validation": _validation(planned, aligner), "learner": config.learner}
+
+
+def _run(planned: MetaTrainPlan, out: Path, progress: Progress) -> MetaTrainResult:
+    began, checkpoints = time.monotonic(), out / "checkpoints"
+    atomic.write_text(out / "run.toml", to_toml(planned.config))
+    aligner, summary = _fitted(planned, checkpoints, progress)
     if (checkpoints / HISTORY).exists():
         atomic.write_bytes(out / HISTORY, (checkpoints / HISTORY).read_bytes())
-    about = {key: value for key, value in planned.about().items() if key != "options"}
-    about["notes"] = dict(sorted(planned.features.notes.items()))
-    about["treebanks"] = {
-        language: planned.features.treebank(language)
-        for language in (*planned.data.train, *planned.data.validation)
-    }
-    facts = provenance.collect(**about, store=planned.store.recipe.to_json())
+    facts = planned.facts()
     atomic.write_json(out / "provenance.json", facts)
     atomic.write_json(out / "summary.json", summary)
     write_reference(out, reference(planned.features, planned.data.train))
-    write_card(out, facts, summary, options=planned.learner.config(), seed=config.seed)
+    if planned.recipe is not None:
+        write_card(out, facts, summary, options=planned.learner.config(), seed=planned.config.seed)
     # config.json comes last: a folder that has it is finished.
     aligner.save_pretrained(out)
     shutil.rmtree(checkpoints, ignore_errors=True)
-    return Outcome(aligner, out, summary, time.monotonic() - began)
+    return MetaTrainResult(aligner, out, summary, time.monotonic() - began)
 
 
-def _validation(planned: Plan, aligner: Aligner) -> dict[str, Any]:
+def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
     """Accuracy in each validation language and their mean, zero-shot and few-shot (without smoothing)."""
     seed = derive(planned.config.seed, "summary")
     validation = Validation(planned.data, least=1, seed=seed)
@@ -212,8 +278,8 @@ def _validation(planned: Plan, aligner: Aligner) -> dict[str, Any]:
     }
 
 
-def _finished(out: Path, config: MetaTrainConfig) -> Outcome | None:
-    """What a finished run of ``config`` left in ``out``; None if the folder is free or the run goes on."""
+def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
+    """What a finished run of ``config`` left in ``out``; None if the folder is free or the run resumes."""
     if not (out / "run.toml").exists():
         return None
     there = read_toml(out / "run.toml", MetaTrainConfig)
@@ -221,16 +287,16 @@ def _finished(out: Path, config: MetaTrainConfig) -> Outcome | None:
         raise LearningError(
             "the folder holds a run with another configuration",
             where=str(out / "run.toml"),
-            remedy="choose another --out, or --force to begin anew",
+            remedy="choose another out folder, or begin anew by force",
         )
     if not (out / "config.json").exists():
         return None
     shutil.rmtree(out / "checkpoints", ignore_errors=True)
-    summary = json.loads((out / "summary.json").read_text())
-    return Outcome(Aligner.from_pretrained(out), out, summary, 0.0)
+    summary = read_json_object(out / "summary.json", error=LearningError, remedy="begin anew by force")
+    return MetaTrainResult(Aligner.from_pretrained(out), out, summary, 0.0)
 
 
-def _clear(out: Path) -> None:
+def clear(out: Path) -> None:
     """Remove what a run writes, and nothing else."""
     names = ("config.json", "model.safetensors", HISTORY, "summary.json", "run.toml", "provenance.json")
     for name in (*names, REFERENCE):

@@ -76,7 +76,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_resume(monkeypatch, capsys, tmp_pat
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "plan", stop)
+    monkeypatch.setattr(run.MetaTrainPlan, "of", stop)
     words = ["meta-train", "--store", "nowhere", "--out", str(tmp_path / "kept-here")]
     monkeypatch.setattr(sys, "argv", ["concept-align", *words])
     with pytest.raises(SystemExit) as stopped:

@@ -9,7 +9,7 @@ from concept_align.evaluation.evaluate import evaluate
 from concept_align.evaluation.probing import ProbeSweep, probe
 from concept_align.evaluation.protocol import EvaluateConfig
 from concept_align.meta.learners.base import Aligner
-from concept_align.meta.run import MetaTrainConfig, meta_train, plan
+from concept_align.meta.run import MetaTrainConfig, meta_train
 from concept_align.spaces.source import FeatureSource
 from concept_align.store import Store
 
@@ -22,7 +22,7 @@ def here(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluate")
     planted.write_store(folder / "store", planted.Planted(shift=0.3), ["en", "de", "fr", "et", "cy", "ta"])
     for learner, options in (("source-probe", {"least": 5}), ("pooled", {"epochs": 2})):
-        config = MetaTrainConfig(
+        config = MetaTrainConfig.of(
             store=str(folder / "store"),
             layers="1",
             learner=learner,
@@ -32,7 +32,7 @@ def here(tmp_path_factory):
             root="exclude",
             options=options,
         )
-        meta_train(plan(config), folder / learner)
+        meta_train(config, folder / learner)
     return folder
 
 

@@ -99,7 +99,7 @@ def test_a_broken_checkpoint_is_refused_with_a_remedy(tmp_path):
     training.train(stage(), seed=0, identity="one", folder=tmp_path)
     path = tmp_path / "s.safetensors"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(LearningError, match="--force"):
+    with pytest.raises(LearningError, match="begin anew by force"):
         training.train(stage(), seed=0, identity="one", folder=tmp_path)
 
 

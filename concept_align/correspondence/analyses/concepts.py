@@ -53,7 +53,6 @@ def concept_scores(
     if not any(len(concepts) >= LEAST_CONCEPTS for concepts, _ in shared(known)):
         raise UsageError(
             f"no two languages share {LEAST_CONCEPTS} concepts of at least {min_count} words",
-            where="concepts",
             remedy="lower min_count or choose other languages",
         )
     found = []

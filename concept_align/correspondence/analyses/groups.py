@@ -53,7 +53,6 @@ def contrast(
     if n < LEAST:
         raise UsageError(
             f"{n} languages have a label and scores with all others",
-            where="group contrast",
             remedy=f"at least {LEAST} are needed",
         )
     names = np.array([labels[code] for code in languages], dtype=object)

@@ -80,8 +80,7 @@ def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, flo
     for name, (north, east) in places.items():
         if abs(north) > 90 or abs(east) > 180:
             raise UsageError(
-                f"({north}, {east}) is no place on the Earth",
-                where=f"place of {name}",
+                f"({north}, {east}) of {name} is no place on the Earth",
                 remedy="give latitude (-90 to 90), then longitude (-180 to 180), in degrees",
             )
     nowhere = (float("nan"), float("nan"))

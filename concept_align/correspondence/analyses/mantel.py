@@ -83,7 +83,6 @@ def mantel(
     if n < LEAST:
         raise UsageError(
             f"{n} languages have a value in all tables",
-            where="Mantel test",
             remedy=f"at least {LEAST} are needed: give more languages or leave out a table",
         )
     within = [strata.get(code, code) for code in languages] if strata else ()

@@ -13,7 +13,6 @@ without each language, so that the choice is part of the interval; the mean itse
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -54,7 +53,6 @@ def paired(
     if n < LEAST:
         raise UsageError(
             f"{n} languages have all scores of both models",
-            where="comparison of models",
             remedy=f"at least {LEAST} are needed: score the same languages with both, at these layers",
         )
     means, without = mean_over_pairs(values)  # [tables], [tables, n]
@@ -73,44 +71,35 @@ def compare_models(
     first: Alignability,
     second: Alignability,
     *,
-    layers: Literal["best", "same"] | tuple[str, str] = "best",
     of: str = "value",
     measures: Sequence[str] | None = None,
     permutations: int = 9999,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row per measure (and layer): ``first`` against ``second``, scores of one model each.
+    """One row per measure: ``first`` against ``second``, scores of one model each, at the best layer of
+    either.
 
-    ``layers``: the best of each model, all they both have ("same"), or one of each. ``agreement`` is the
-    Mantel correlation with its interval and p; q is adjusted over the rows.
+    ``agreement`` is the Mantel correlation with its interval and p; q is adjusted over the rows.
     """
     rows = []
     for measure in measures or [name for name in first.measures if name in second.measures]:
         ours, theirs = (_layers(scores.table, measure) for scores in (first, second))
-        if layers == "best":
-            choices = [(ours, theirs)]
-        elif layers == "same":
-            choices = [([layer], [layer]) for layer in ours if layer in theirs]
-        else:
-            choices = [([layers[0]], [layers[1]])]
-        for a, b in choices:
-            left = [first.matrix(measure, layer, of, both=True) for layer in a]
-            right = [second.matrix(measure, layer, of, both=True) for layer in b]
-            found, i, j = paired(left, right)
-            agreed = mantel(left[i], right[j], permutations=permutations, seed=seed)
-            rows.append({
-                "measure": measure, "quantity": of, "layer_first": a[i], "layer_second": b[j],
-                "mean_first": found.first, "mean_second": found.second, "difference": found.difference,
-                "low": found.low, "high": found.high, "p": found.p,
-                "agreement": agreed.r, "agreement_low": agreed.low, "agreement_high": agreed.high,
-                "agreement_p": agreed.p_greater, "n": found.n, "pairs": found.pairs,
-                "left_out": ";".join(found.left_out),
-            })  # fmt: skip
+        left = [first.matrix(measure, layer, of, both=True) for layer in ours]
+        right = [second.matrix(measure, layer, of, both=True) for layer in theirs]
+        found, i, j = paired(left, right)
+        agreed = mantel(left[i], right[j], permutations=permutations, seed=seed)
+        rows.append({
+            "measure": measure, "quantity": of, "layer_first": ours[i], "layer_second": theirs[j],
+            "mean_first": found.first, "mean_second": found.second, "difference": found.difference,
+            "low": found.low, "high": found.high, "p": found.p,
+            "agreement": agreed.r, "agreement_low": agreed.low, "agreement_high": agreed.high,
+            "agreement_p": agreed.p_greater, "n": found.n, "pairs": found.pairs,
+            "left_out": ";".join(found.left_out),
+        })  # fmt: skip
     if not rows:
         raise UsageError(
-            "the two tables share no measure and layer",
-            where="comparison of models",
-            remedy="score both with the same measures, or name a layer of each",
+            "the two tables share no measure",
+            remedy="score both with the same measures",
         )
     found_rows = pd.DataFrame(rows)
     at = list(found_rows.columns).index("p") + 1

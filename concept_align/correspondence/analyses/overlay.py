@@ -1,14 +1,14 @@
 """The prototypes of several languages in one picture.
 
 The prototypes of each language are rebuilt from their inner products (classical scaling: Torgerson 1952,
-Psychometrika 17), centred, brought to one size, and turned on to their mean by rotations and reflections
+Psychometrika 17), centred, brought to one size, and fitted to their mean by rotations and reflections
 (generalised Procrustes analysis: Gower 1975, Psychometrika 40); the plane shown is that of the first two
 principal components of the mean. What two languages differ by after that is not a matter of axes.
 
-In K - 1 dimensions turning alone makes any K points look alike: for 11 concepts of five languages of a real
+In K - 1 dimensions rotation alone makes any K points look alike: for 11 concepts of five languages of a real
 model the mean keeps 0.91 of all variance when concepts are relabelled at random, in two dimensions 0.43. So
 that the picture cannot flatter, each language is reduced to its own first two principal components before it
-is turned (``dims``), and ``agreement``, the share that the mean keeps, ships with that null.
+is rotated (``dims``), and ``agreement``, the share that the mean keeps, ships with that null.
 """
 
 from collections.abc import Sequence
@@ -32,9 +32,9 @@ class Overlay:
 
     points: pd.DataFrame  # language, concept, x, y, shift (distance to the mean, in all dimensions), count
     consensus: pd.DataFrame  # concept, x, y, spread (root mean squared shift)
-    kept: float  # share of the languages' variance in the ``dims`` that were turned, on average
+    kept: float  # share of the languages' variance in the ``dims`` that were rotated, on average
     shown: tuple[float, float]  # share of the mean's variance on each axis
-    shown_points: float  # share of the variance of all points on both, of what was turned
+    shown_points: float  # share of the variance of all points on both, of what was rotated
     agreement: float  # share of all variance kept by the mean, 1 / languages to 1
     null_mean: float
     null_sd: float
@@ -54,8 +54,6 @@ def overlay(
     layer: str,
     *,
     langs: Sequence[str] | None = None,
-    reference: str | None = None,
-    scale: bool = True,
     dims: int | None = 2,
     min_count: int = 10,
     permutations: int = 99,
@@ -63,31 +61,29 @@ def overlay(
 ) -> Overlay:
     """The picture of ``langs`` in ``layer``, of the concepts all of them have ``min_count`` words of.
 
-    With ``reference`` the others are turned on to that language instead of their mean. Without ``scale``
-    sizes stay as they are. ``dims`` is how many principal components of each language are turned; None: all.
-
-    Raises UsageError for fewer than two languages or three shared concepts.
+    ``dims`` is how many principal components of each language are rotated; None: all. Raises UsageError for
+    fewer than two languages or three shared concepts.
     """
     part = geometry.restricted(languages=langs, layers=[layer])
-    _check(part.languages, reference)
+    if len(part.languages) < 2:
+        raise UsageError("at least two languages are needed", option="langs", remedy="choose more languages")
     known = np.flatnonzero(part.valid(min_count).all(axis=0))
     concepts = tuple(part.concepts[k] for k in known)
     if len(concepts) < LEAST_CONCEPTS:
         raise UsageError(
             f"the languages share {len(concepts)} concepts of at least {min_count} words",
-            where="overlay",
+            option="langs",
             remedy="choose fewer languages or lower min_count",
         )
     part = part.restricted(concepts=concepts)
-    places = configurations(part.gram[0], dims=dims, scale=scale)
-    anchor = None if reference is None else part.languages.index(reference)
-    turned, mean = procrustes(places[None], anchor)
-    agreement = float(_agreement(turned, mean)[0])
+    places = configurations(part.gram[0], dims=dims)
+    rotated, mean = procrustes(places[None])
+    agreement = float(_agreement(rotated, mean)[0])
     null = np.empty(0)
     if permutations:
-        null = _agreement(*procrustes(_relabelled(places, permutations, seed), anchor))
+        null = _agreement(*procrustes(_relabelled(places, permutations, seed)))
     axes, shown = _plane(mean[0])
-    points, consensus, share = _tables(part, turned[0], mean[0], axes)
+    points, consensus, share = _tables(part, rotated[0], mean[0], axes)
     return Overlay(
         points, consensus, _kept(part.gram[0], dims), shown, share, agreement,
         float(null.mean()) if len(null) else float("nan"), float(null.std()) if len(null) else float("nan"),
@@ -96,23 +92,12 @@ def overlay(
     )  # fmt: skip
 
 
-def _check(languages: Sequence[str], reference: str | None) -> None:
-    if len(languages) < 2:
-        raise UsageError("at least two languages are needed", where="overlay", remedy="choose more languages")
-    if reference is not None and reference not in languages:
-        raise UsageError(
-            f"{reference} is not among the languages",
-            where="overlay",
-            remedy=f"name one of {' '.join(languages)}",
-        )
-
-
 def _tables(
-    part: Geometry, turned: Floats, mean: Floats, axes: Floats
+    part: Geometry, rotated: Floats, mean: Floats, axes: Floats
 ) -> tuple[pd.DataFrame, pd.DataFrame, float]:
     """Points and mean in the plane of ``axes`` [p, 2], and the share of the points' variance there."""
-    shift = np.linalg.norm(turned - mean, axis=-1)  # [L, K]
-    flat, middle = turned @ axes, mean @ axes
+    shift = np.linalg.norm(rotated - mean, axis=-1)  # [L, K]
+    flat, middle = rotated @ axes, mean @ axes
     points = pd.DataFrame(
         [
             (language, concept, *map(float, flat[i, k]), float(shift[i, k]), int(part.counts[i, k]))
@@ -125,7 +110,7 @@ def _tables(
         "concept": part.concepts, "x": middle[:, 0], "y": middle[:, 1],
         "spread": np.sqrt((shift**2).mean(axis=0)),
     })  # fmt: skip
-    return points, consensus, float((flat**2).sum() / max(float((turned**2).sum()), 1e-300))
+    return points, consensus, float((flat**2).sum() / max(float((rotated**2).sum()), 1e-300))
 
 
 def configurations(products: Floats, *, dims: int | None = None, scale: bool = True) -> Floats:
@@ -151,33 +136,32 @@ def _kept(products: Floats, dims: int | None) -> float:
     return float(shares.mean())
 
 
-def procrustes(
-    places: Floats, anchor: int | None = None, *, tolerance: float = 1e-10
-) -> tuple[Floats, Floats]:
-    """Places [draws, L, K, p] turned on to their mean (or on to those of ``anchor``), and it [draws, K, p].
+def procrustes(places: Floats, *, tolerance: float = 1e-10) -> tuple[Floats, Floats]:
+    """Places [draws, L, K, p] rotated to fit their mean, and it [draws, K, p].
 
-    The mean is found by turns: all on to the mean, a new mean, until the mean stays where it is.
+    The mean is found in rounds: all are rotated to the mean, whose mean is the next, until it stays where it
+    is.
     """
-    target = places[:, 0 if anchor is None else anchor]
-    turned = _turned(places, target)
-    for _ in range(ROUNDS if anchor is None else 0):
-        mean = turned.mean(axis=1)
+    target = places[:, 0]
+    rotated = _rotated(places, target)
+    for _ in range(ROUNDS):
+        mean = rotated.mean(axis=1)
         if np.abs(mean - target).max() <= tolerance * max(float(np.abs(mean).max()), 1e-300):
             break
         target = mean
-        turned = _turned(turned, target)
-    return turned, turned.mean(axis=1)
+        rotated = _rotated(rotated, target)
+    return rotated, rotated.mean(axis=1)
 
 
-def _turned(places: Floats, target: Floats) -> Floats:
+def _rotated(places: Floats, target: Floats) -> Floats:
     """Each of places [draws, L, K, p] under the rotation or reflection that brings it nearest to target."""
     left, _, right = np.linalg.svd(np.swapaxes(places, -1, -2) @ target[:, None])
     return np.asarray(places @ (left @ right))
 
 
-def _agreement(turned: Floats, mean: Floats) -> Floats:
+def _agreement(rotated: Floats, mean: Floats) -> Floats:
     """[draws]: squared length of the mean, over the mean squared length."""
-    return np.asarray((mean**2).sum(axis=(-2, -1)) / (turned**2).sum(axis=(-2, -1)).mean(axis=-1))
+    return np.asarray((mean**2).sum(axis=(-2, -1)) / (rotated**2).sum(axis=(-2, -1)).mean(axis=-1))
 
 
 def _relabelled(places: Floats, draws: int, seed: int) -> Floats:

@@ -93,7 +93,6 @@ def transfer(
     if not rows:
         raise UsageError(
             f"no {metric} at {shots} shots goes with a score of the same model, task and layer",
-            where="transfer",
             remedy=f"layers of scores: {', '.join(map(str, scores['layer'].unique()))}; of results: "
             f"{', '.join(map(str, wanted['layer'].unique()))}; layers='all' compares each with each",
         )
@@ -132,7 +131,6 @@ def _with_source(scores: pd.DataFrame, source: str) -> pd.DataFrame:
     if rows.empty:
         raise UsageError(
             f"there are no scores with {source}",
-            where="transfer",
             remedy=f"languages there: {', '.join(sorted({*scores['source'], *scores['target']}))}",
         )
     if "against" in rows:
@@ -152,7 +150,7 @@ def _wanted(
     if rows.empty:
         raise UsageError(
             f"no {metric} at {shots} shots from {source}",
-            where="results",
+            option="results",
             remedy="evaluate with this source, metric and number of shots, or name learners that are there: "
             + ", ".join(map(str, results["learner"].unique())),
         )

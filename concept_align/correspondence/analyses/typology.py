@@ -19,13 +19,14 @@ categories, as in WALS ("1 SOV, 2 SVO"), unless the feature is listed in ``numer
 
 import csv
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ...errors import UsageError, place
+from ...reading import read_text
 from .languages import code as registry_code
 
 MISSING = frozenset({"", "?", "--", "NA", "N/A", "NaN", "nan"})
@@ -57,121 +58,36 @@ class FeatureRows:
     lines: tuple[int, ...]
 
 
-def read_rows(path: str | Path, delimiter: str | None = None) -> FeatureRows:
+Lines = list[tuple[int, list[str]]]  # line of the file, cells
+
+
+def read_rows(path: str | Path) -> FeatureRows:
     """The table in ``path``, tab-separated if its first line has a tab. Raises UsageError."""
-    header, lines = _lines(path, delimiter)
+    header, lines = _lines(path)
     if all(column in header for column in LONG):
         return _long(path, header, lines)
     if len(header) < 2:
-        raise UsageError(
-            "one column only",
-            where=place(path, 1),
-            remedy="give a language and at least one feature in each row, separated by commas or tabs",
-        )
+        remedy = "give a language and at least one feature in each row, separated by commas or tabs"
+        raise UsageError("one column only", where=place(path, 1), remedy=remedy)
     for at, feature in enumerate(header[1:], 2):
         if not feature or feature in header[1 : at - 1]:
             what = f"feature {feature!r} stands twice" if feature else "a feature without a name"
             raise UsageError(f"{what}, in column {at}", where=place(path, 1), remedy="name each feature once")
     seen: dict[str, int] = {}
-    for line, cells in lines:
-        language = cells[0]
-        if not language:
+    for line, (language, *_) in lines:
+        if not language or language in seen:
+            first = f"language {language!r} stands twice, first in line {seen.get(language)}"
             raise UsageError(
-                "a row without a language", where=place(path, line), remedy="name it in column 1"
-            )
-        if language in seen:
-            raise UsageError(
-                f"language {language!r} stands twice, first in line {seen[language]}",
+                first if language else "a row without a language",
                 where=place(path, line),
-                remedy="keep one row a language",
+                remedy="keep one row per language, which column 1 names",
             )
         seen[language] = line
-    return FeatureRows(
-        tuple(seen), tuple(header[1:]), tuple(tuple(cells[1:]) for _, cells in lines), tuple(seen.values())
-    )
+    cells = tuple(tuple(cells[1:]) for _, cells in lines)
+    return FeatureRows(tuple(seen), tuple(header[1:]), cells, tuple(seen.values()))
 
 
-def cldf_codes(path: str | Path) -> dict[str, str]:
-    """The registry's language codes by Language_ID, from CLDF's ``languages.csv`` and its ISO 639-3."""
-    header, lines = _lines(path, None)
-    for column in ("ID", "ISO639P3code"):
-        if column not in header:
-            raise UsageError(
-                f"there is no column {column}", where=place(path, 1), remedy="give CLDF's languages.csv"
-            )
-    by_iso = {iso: code for code, names in ISO_639_3.items() for iso in reversed(names)}
-    rank = {iso: at for names in ISO_639_3.values() for at, iso in enumerate(names)}
-    found: dict[str, tuple[int, str]] = {}  # code: (rank, Language_ID)
-    for _, cells in lines:
-        row = dict(zip(header, cells, strict=True))
-        iso = row["ISO639P3code"]
-        code = by_iso.get(iso, iso)
-        here = (rank.get(iso, 0), row["ID"])
-        if code and (code not in found or here[0] < found[code][0]):
-            found[code] = here
-    return {name: code for code, (_, name) in found.items()}
-
-
-def read_places(path: str | Path) -> dict[str, tuple[float, float]]:
-    """(latitude, longitude) by the first column, from columns Latitude and Longitude (as in CLDF)."""
-    header, lines = _lines(path, None)
-    titles = [column.casefold() for column in header]
-    if "latitude" not in titles or "longitude" not in titles:
-        raise UsageError(
-            "there are no columns Latitude and Longitude",
-            where=place(path, 1),
-            remedy="give a table of language, latitude, longitude, in degrees",
-        )
-    columns = titles.index("latitude"), titles.index("longitude")
-    found = {}
-    for line, cells in lines:
-        texts = [cells[at] for at in columns]
-        if not all(texts):
-            continue
-        try:
-            found[cells[0]] = (float(texts[0]), float(texts[1]))
-        except ValueError:
-            raise UsageError(
-                f"({', '.join(texts)}) are not two numbers", where=place(path, line), remedy="give degrees"
-            ) from None
-    return found
-
-
-def _lines(path: str | Path, delimiter: str | None) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and (line, cells) of all other lines that are not empty."""
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(
-            f"cannot be read: {error.strerror}", where=str(path), remedy="give a CSV or TSV file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError("is not UTF-8", where=str(path), remedy="save the table as UTF-8") from error
-    first = text.split("\n", 1)[0]
-    separator = delimiter or ("\t" if "\t" in first else ",")
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
-    header: list[str] | None = None
-    lines = []
-    for cells in reader:
-        stripped = [cell.strip() for cell in cells]
-        if not any(stripped):
-            continue
-        if header is None:
-            header = stripped
-        elif len(stripped) != len(header):
-            raise UsageError(
-                f"{len(stripped)} cells where the header has {len(header)}",
-                where=place(path, reader.line_num),
-                remedy="give each row as many cells as the header; put cells with separators into quotes",
-            )
-        else:
-            lines.append((reader.line_num, stripped))
-    if header is None or not lines:
-        raise UsageError("has no rows", where=str(path), remedy="give a header and a row a language")
-    return header, lines
-
-
-def _long(path: str | Path, header: list[str], lines: list[tuple[int, list[str]]]) -> FeatureRows:
+def _long(path: str | Path, header: list[str], lines: Lines) -> FeatureRows:
     language, feature, value = (header.index(column) for column in LONG)
     cells: dict[tuple[str, str], str] = {}
     first: dict[str, int] = {}
@@ -189,6 +105,76 @@ def _long(path: str | Path, header: list[str], lines: list[tuple[int, list[str]]
     return FeatureRows(tuple(first), features, rows, tuple(first.values()))
 
 
+def _lines(path: str | Path) -> tuple[list[str], Lines]:
+    """The header, and all other lines that are not empty."""
+    text = read_text(path, error=UsageError, remedy="give a CSV or TSV file in UTF-8").removeprefix("\ufeff")
+    reader = csv.reader(
+        text.splitlines(keepends=True), delimiter="\t" if "\t" in text.split("\n", 1)[0] else ","
+    )
+    every = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
+    lines = [(line, cells) for line, cells in every if any(cells)]
+    if len(lines) < 2:
+        raise UsageError("has no rows", where=str(path), remedy="give a header and one row per language")
+    header = lines[0][1]
+    for line, cells in lines[1:]:
+        if len(cells) != len(header):
+            raise UsageError(
+                f"{len(cells)} cells where the header has {len(header)}",
+                where=place(path, line),
+                remedy="give each row as many cells as the header; put cells with separators into quotes",
+            )
+    return header, lines[1:]
+
+
+def cldf_codes(path: str | Path) -> dict[str, str]:
+    """The registry's language codes by Language_ID, from CLDF's ``languages.csv`` and its ISO 639-3."""
+    header, lines = _lines(path)
+    if not {"ID", "ISO639P3code"} <= set(header):
+        raise UsageError(
+            "there are no columns ID and ISO639P3code",
+            where=place(path, 1),
+            remedy="give CLDF's languages.csv",
+        )
+    by_iso = {iso: code for code, names in ISO_639_3.items() for iso in reversed(names)}
+    rank = {iso: at for names in ISO_639_3.values() for at, iso in enumerate(names)}
+    found: dict[str, tuple[int, str]] = {}  # code: (rank, Language_ID)
+    for _, cells in lines:
+        row = dict(zip(header, cells, strict=True))
+        iso = row["ISO639P3code"]
+        code = by_iso.get(iso, iso)
+        here = (rank.get(iso, 0), row["ID"])
+        if code and (code not in found or here[0] < found[code][0]):
+            found[code] = here
+    return {name: code for code, (_, name) in found.items()}
+
+
+def read_places(path: str | Path) -> dict[str, tuple[float, float]]:
+    """(latitude, longitude) by language, from columns Latitude and Longitude.
+
+    The first column names the language; in CLDF's ``languages.csv`` its ISO 639-3 identifier does.
+    """
+    header, lines = _lines(path)
+    titles = [column.casefold() for column in header]
+    if not {"latitude", "longitude"} <= set(titles):
+        raise UsageError(
+            "there are no columns Latitude and Longitude",
+            where=place(path, 1),
+            remedy="give a table of language, latitude, longitude, in degrees",
+        )
+    codes = cldf_codes(path) if {"ID", "ISO639P3code"} <= set(header) else {}
+    found = {}
+    for line, cells in lines:
+        texts = [cells[titles.index(name)] for name in ("latitude", "longitude")]
+        try:
+            if all(texts):
+                found[codes.get(cells[0], cells[0])] = (float(texts[0]), float(texts[1]))
+        except ValueError:
+            raise UsageError(
+                f"({', '.join(texts)}) are not two numbers", where=place(path, line), remedy="give degrees"
+            ) from None
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Typology:
     """Features [languages as the file names them, features] as text or numbers, None where missing."""
@@ -196,19 +182,26 @@ class Typology:
     name: str
     values: pd.DataFrame
     numeric: frozenset[str]
+    codes: Mapping[str, str] = field(default_factory=dict)  # language codes by names in the table
 
-    def row(self, code: str, codes: Mapping[str, str]) -> str | None:
-        """The name in the table of the language with ``code``; ``codes`` maps names in the table to codes."""
+    def row(self, code: str) -> str | None:
+        """The name in the table of the language with ``code``."""
         code = registry_code(code)
-        mapped = {language: name for name, language in codes.items() if name in self.values.index}
+        mapped = {language: name for name, language in self.codes.items() if name in self.values.index}
         return mapped.get(code) or identified(code, self.values.index)
 
 
 def read_typology(
-    path: str | Path, *, numeric: Sequence[str] = (), name: str | None = None, delimiter: str | None = None
+    path: str | Path, *, numeric: Sequence[str] = (), codes: Mapping[str, str] | None = None
 ) -> Typology:
-    """The table in ``path``. Raises UsageError, with line and column, for what cannot be read."""
-    rows = read_rows(path, delimiter)
+    """The table in ``path``. Raises UsageError, with line and column, for what cannot be read.
+
+    ``codes`` are language codes by the table's names of languages; for CLDF's ``values.csv`` they are taken
+    from ``languages.csv`` beside it.
+    """
+    rows, beside = read_rows(path), Path(path).with_name("languages.csv")
+    if codes is None:
+        codes = cldf_codes(beside) if Path(path).name == "values.csv" and beside.is_file() else {}
     for feature in numeric:
         if feature not in rows.features:
             raise UsageError(
@@ -227,22 +220,16 @@ def read_typology(
             kinds.add(feature)
         columns[feature] = pd.Series(texts if numbers is None else numbers, dtype=object)
     values = pd.DataFrame(columns).set_axis(list(rows.languages), axis=0)
-    return Typology(name or Path(path).stem, values, frozenset(kinds))
+    return Typology(Path(path).stem, values, frozenset(kinds), codes)
 
 
-def distances_by(
-    table: Typology,
-    languages: Sequence[str],
-    *,
-    codes: Mapping[str, str] | None = None,
-    least: int | None = None,
-) -> pd.DataFrame:
+def distances_by(table: Typology, languages: Sequence[str], *, least: int | None = None) -> pd.DataFrame:
     """Gower distances [languages, languages]; NaN where two languages share fewer than ``least`` features.
 
     By default ``least`` is 10, or all features where there are fewer. Raises UsageError where the table has
     fewer than two of the languages.
     """
-    rows = {code: row for code in languages if (row := table.row(code, codes or {})) is not None}
+    rows = {code: row for code in languages if (row := table.row(code)) is not None}
     if len(rows) < 2:
         raise UsageError(
             f"the table has {len(rows)} of the {len(languages)} languages",
@@ -291,14 +278,12 @@ def _numbers(texts: Sequence[str | None]) -> list[float | None] | None:
 def _not_a_number(rows: FeatureRows, texts: Sequence[str | None], at: int, path: str | Path) -> UsageError:
     bad = next((i for i, text in enumerate(texts) if text is not None and _numbers([text]) is None), None)
     if bad is None:
-        return UsageError(
-            f"feature {rows.features[at]!r} has no values", where=str(path), remedy="leave it out of numeric"
-        )
-    return UsageError(
-        f"{texts[bad]!r} is not a number, in column {at + 2} ({rows.features[at]})",
-        where=place(path, rows.lines[bad]),
-        remedy="mend it, write ? for a missing value, or leave the feature out of numeric",
-    )
+        what, where = f"feature {rows.features[at]!r} has no values", str(path)
+    else:
+        what = f"{texts[bad]!r} is not a number, in column {at + 2} ({rows.features[at]})"
+        where = place(path, rows.lines[bad])
+    remedy = "correct it, write ? for a missing value, or leave the feature out of numeric"
+    return UsageError(what, where=where, remedy=remedy)
 
 
 def identified(code: str, there: Container[str]) -> str | None:

@@ -15,7 +15,7 @@ from .base import Invariance, Measure, MeasureScores, Scale
 from .cca import CCA
 from .cka import CKA
 from .custom import MEASURES, GramFunction, GramMeasure, register_measure
-from .procrustes import ProcrustesFit, procrustes_rotation
+from .procrustes import ProcrustesFit
 from .retrieval import Metric, Retrieval
 from .rsa import RSA, Correlation, Distance
 
@@ -32,7 +32,6 @@ __all__ = [
     "Retrieval",
     "Scale",
     "find_measure",
-    "procrustes_rotation",
     "register_measure",
     "resolve_measures",
 ]
@@ -59,7 +58,7 @@ def find_measure(name: str) -> Measure:
         raise UsageError(
             "a space and its mirror image have the same inner products: rotation alone cannot be told",
             option="measures",
-            remedy="use procrustes, or procrustes_rotation on the prototypes themselves",
+            remedy="use procrustes",
         )
     if short == "retrieval":
         short = "retrieval-p1"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
+from jaxtyping import Float, Int
 
 # What may be done to one of both spaces without a change of score: what a measure is invariant to. "linear":
 # any invertible map.
@@ -28,8 +29,8 @@ class MeasureScores:
     A space in which nothing differs (all prototypes in one place) has no score: its values are NaN.
     """
 
-    values: torch.Tensor  # float64 [layers, pairs]
-    null: torch.Tensor  # float32 [permutations, layers, pairs], good to 1e-6
+    values: Float[torch.Tensor, "layers pairs"]  # float64
+    null: Float[torch.Tensor, "permutations layers pairs"]  # float32, good to 1e-6
 
 
 class Measure(Protocol):
@@ -70,13 +71,16 @@ class Measure(Protocol):
         ...
 
     def compare(
-        self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
+        self,
+        a: Float[torch.Tensor, "layers sources concepts concepts"],
+        b: Float[torch.Tensor, "layers targets concepts concepts"],
+        pairs: Int[torch.Tensor, "pairs 2"],
+        permutations: Int[torch.Tensor, "draws concepts"],
     ) -> MeasureScores:
-        """Scores of ``pairs`` int64 [pairs, 2] (row of a, row of b), in every layer.
+        """Scores of ``pairs`` (row of a, row of b), in every layer.
 
-        ``a`` [layers, A, concepts, concepts] and ``b`` [layers, B, concepts, concepts] are Gram matrices
-        (float, no NaN) of the same concepts in the same order; ``permutations`` int64 [P, concepts] (P may
-        be 0): under row r, concept k of a is compared with concept r[k] of b.
+        ``a`` and ``b`` are Gram matrices (no NaN) of the same concepts in the same order; under row r of
+        ``permutations`` (which may be none), concept k of a is compared with concept r[k] of b.
         """
         ...
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 
 from .base import Invariance, MeasureScores, centred, fills, too_few
 from .triangle import Triangle, unit, upper
@@ -38,7 +39,11 @@ class CCA(Triangle):
         return unit(projection[..., rows, columns] * weight)
 
     def compare(
-        self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
+        self,
+        a: Float[torch.Tensor, "layers sources concepts concepts"],
+        b: Float[torch.Tensor, "layers targets concepts concepts"],
+        pairs: Int[torch.Tensor, "pairs 2"],
+        permutations: Int[torch.Tensor, "draws concepts"],
     ) -> MeasureScores:
         """See :class:`Measure`. The engine divides by sqrt(p_A p_B), the norms of both projections."""
         found = super().compare(a, b, pairs, permutations)

@@ -8,14 +8,15 @@ G = F F' the singular values of F_A' F_B are the same for every factor F, so spa
 dimensions that K concepts span cost no more than those.
 
 Whether a reflection is needed cannot be seen from Gram matrices: a space and its mirror image have the same.
-:func:`procrustes_rotation` therefore takes the prototypes themselves. It gives the same fit as soon as one of
-both spaces leaves a dimension free, as any wider than K - 1 does: turning that one over costs nothing.
+It matters only where both spaces fill all their dimensions: in any wider than K - 1, turning over costs
+nothing.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 
 from .base import FEWEST, Invariance, MeasureScores, Scale, centred, differs, too_few
 
@@ -40,7 +41,11 @@ class ProcrustesFit:
         return too_few(concepts, self.least)
 
     def compare(
-        self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
+        self,
+        a: Float[torch.Tensor, "layers sources concepts concepts"],
+        b: Float[torch.Tensor, "layers targets concepts concepts"],
+        pairs: Int[torch.Tensor, "pairs 2"],
+        permutations: Int[torch.Tensor, "draws concepts"],
     ) -> MeasureScores:
         """See :class:`Measure`."""
         layers, draws = len(a), len(permutations)
@@ -93,35 +98,3 @@ def relabelled_fits(left: torch.Tensor, right: torch.Tensor, permutations: torch
         singular = torch.linalg.eigvalsh(squares).clamp_min(0).sqrt()
         fits[begin : begin + len(some)] = singular.sum(-1) ** 2
     return fits
-
-
-def procrustes_rotation(
-    a: torch.Tensor, b: torch.Tensor, permutations: torch.Tensor | None = None
-) -> MeasureScores:
-    """Fit of prototypes ``a`` [..., K, p] and ``b`` [..., K, q] by rotation alone.
-
-    Values are [...], the null [P, ...]. Where the best orthogonal map is a reflection, the axis
-    of the least singular value turns its sign (Kabsch 1976; Umeyama 1991). Narrower prototypes are padded
-    with zeros, which makes a reflection free.
-    """
-    draws = len(permutations) if permutations is not None else 0
-    left, right = _placed(a), _placed(b)
-    values = _rotation_fit(left.mT @ right)
-    null = torch.empty(draws, *values.shape, device=values.device)
-    if permutations is not None:
-        for draw, order in enumerate(permutations):
-            null[draw] = _rotation_fit(left.mT @ right[..., order, :])
-    return MeasureScores(values, null)
-
-
-def _placed(prototypes: torch.Tensor) -> torch.Tensor:
-    moved = prototypes.double() - prototypes.double().mean(-2, keepdim=True)
-    return moved / torch.linalg.matrix_norm(moved, keepdim=True)
-
-
-def _rotation_fit(product: torch.Tensor) -> torch.Tensor:
-    singular = torch.linalg.svdvals(product)
-    total = singular.sum(-1)
-    if product.shape[-1] == product.shape[-2]:
-        total = torch.where(torch.linalg.det(product) < 0, total - 2 * singular[..., -1], total)
-    return total**2

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
+from jaxtyping import Float, Int
 
 from .base import FEWEST, Invariance, MeasureScores, Scale, centred, differs, too_few
 
@@ -59,7 +60,11 @@ class Retrieval:
         return too_few(concepts, self.least)
 
     def compare(
-        self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
+        self,
+        a: Float[torch.Tensor, "layers sources concepts concepts"],
+        b: Float[torch.Tensor, "layers targets concepts concepts"],
+        pairs: Int[torch.Tensor, "pairs 2"],
+        permutations: Int[torch.Tensor, "draws concepts"],
     ) -> MeasureScores:
         """See :class:`Measure`."""
         layers, draws, concepts = len(a), len(permutations), a.shape[-1]

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
 
 from .base import FEWEST, Invariance, MeasureScores, Scale, differs, too_few
 
@@ -58,14 +59,20 @@ class Triangle(ABC):
     diagonal: ClassVar[bool] = False  # whether the diagonal's entries count
 
     @abstractmethod
-    def vectors(self, gram: torch.Tensor) -> torch.Tensor:
-        """float64 [languages, entries] of ``gram`` float64 [languages, K, K], at unit norm."""
+    def vectors(
+        self, gram: Float[torch.Tensor, "langs concepts concepts"]
+    ) -> Float[torch.Tensor, "langs entries"]:
+        """The entries compared, at unit norm; float64 as ``gram``."""
 
     def refuse(self, concepts: int, dims: tuple[int, int]) -> str | None:
         return too_few(concepts, self.least)
 
     def compare(
-        self, a: torch.Tensor, b: torch.Tensor, pairs: torch.Tensor, permutations: torch.Tensor
+        self,
+        a: Float[torch.Tensor, "layers sources concepts concepts"],
+        b: Float[torch.Tensor, "layers targets concepts concepts"],
+        pairs: Int[torch.Tensor, "pairs 2"],
+        permutations: Int[torch.Tensor, "draws concepts"],
     ) -> MeasureScores:
         """See :class:`Measure`."""
         layers, draws = len(a), len(permutations)

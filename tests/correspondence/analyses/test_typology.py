@@ -52,8 +52,8 @@ def test_equal_numbers_written_differently_are_equal(tmp_path):
 
 
 def test_names_may_be_identifiers_or_mapped(tmp_path):
-    table = read_typology(write(tmp_path, "id,a\ndeu,x\nstan1293,y\ncmn,x\n"))
-    found = distances_by(table, ["de", "en", "UD_Chinese-PUD"], codes={"stan1293": "en"})
+    path = write(tmp_path, "id,a\ndeu,x\nstan1293,y\ncmn,x\n")
+    found = distances_by(read_typology(path, codes={"stan1293": "en"}), ["de", "en", "UD_Chinese-PUD"])
     assert found.loc["de"].tolist() == [0, 1, 0]
 
 
@@ -90,7 +90,7 @@ def test_text_in_a_feature_of_numbers_is_named(tmp_path):
     assert error.value.where == f"{path}:3"
     with pytest.raises(UsageError, match="no feature 'c'"):
         read_typology(path, numeric=["c"])
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot read"):
         read_typology(tmp_path / "none.csv")
 
 
@@ -103,4 +103,6 @@ def test_the_long_form_of_cldf_is_read_as_the_wide_one(tmp_path):
     languages += "g3,Nynorsk,nno,,\ng4,Unwritten,,1,2\n"
     path = write(tmp_path, languages, "languages.csv")
     assert cldf_codes(path) == {"g1": "de", "g3": "no"}
-    assert read_places(path) == {"g1": (52.0, 10.0), "g2": (60.0, 5.0), "g4": (1.0, 2.0)}
+    assert read_places(path) == {"de": (52.0, 10.0), "g2": (60.0, 5.0), "g4": (1.0, 2.0)}
+    table = read_typology(write(tmp_path, values, "values.csv"))  # languages.csv lies beside it
+    assert distances_by(table, ["de", "no"], least=1).loc["de", "no"] == 1

@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.distance import pdist
 from scipy.stats import pearsonr, rankdata, spearmanr
 
-from concept_align.correspondence.measures import find_measure, procrustes_rotation
+from concept_align.correspondence.measures import find_measure
 from concept_align.correspondence.measures.rsa import ranks
 
 SHAPES = [(17, 8), (17, 32), (37, 64), (6, 2)]
@@ -81,40 +81,7 @@ def test_cca_is_the_mean_squared_canonical_correlation(dims, spaces, score):
     assert score(find_measure("cca"), a, b) == pytest.approx(np.mean(np.cos(angles) ** 2), abs=1e-12)
 
 
-def best_rotation(a, b):
-    a, b = (space - space.mean(0) for space in (a, b))
-    rotation, _ = scipy.spatial.transform.Rotation.align_vectors(a / np.linalg.norm(a), b / np.linalg.norm(b))
-    return np.sum(a * rotation.apply(b)) / (np.linalg.norm(a) * np.linalg.norm(b))
-
-
-def test_rotation_alone_is_scipys_and_never_fits_better_than_with_reflections(spaces, score):
-    lower = 0
-    for seed in range(10):
-        a, b = spaces(2, 9, 3, shared=0.3, seed=seed)
-        rotated = procrustes_rotation(torch.from_numpy(a), torch.from_numpy(b)).values.item()
-        assert rotated == pytest.approx(best_rotation(a, b) ** 2, abs=1e-12)
-        free = score(find_measure("procrustes"), a, b)
-        assert rotated <= free + 1e-12
-        lower += rotated < free - 1e-3
-    assert 0 < lower < 10
-
-
-def test_a_mirror_image_fits_by_reflection_and_not_by_rotation(spaces, score):
+def test_a_mirror_image_fits_perfectly(spaces, score):
     (a,) = spaces(1, 9, 3)
     mirrored = a * np.array([-1.0, 1.0, 1.0])
     assert score(find_measure("procrustes"), a, mirrored) == pytest.approx(1)
-    found = procrustes_rotation(
-        torch.from_numpy(a),
-        torch.from_numpy(mirrored),
-        torch.stack([torch.arange(9), torch.arange(9).flip(0)]),
-    )
-    assert found.values.item() < 0.99
-    assert found.null.shape == (2,)
-    assert found.null[0].item() == pytest.approx(found.values.item(), abs=1e-6)
-
-
-@pytest.mark.parametrize("dims", [(12, 12), (3, 4)])
-def test_with_a_dimension_to_spare_rotation_alone_fits_as_well(dims, spaces, score):
-    (a,), (b,) = spaces(1, 9, dims[0]), spaces(1, 9, dims[1], seed=1)
-    rotated = procrustes_rotation(torch.from_numpy(a), torch.from_numpy(b)).values.item()
-    assert rotated == pytest.approx(score(find_measure("procrustes"), a, b), abs=1e-12)

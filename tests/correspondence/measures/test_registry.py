@@ -53,7 +53,7 @@ def test_no_measure_at_all_is_refused():
         resolve_measures([])
 
 
-def test_rotation_alone_is_said_to_need_the_prototypes():
+def test_rotation_alone_is_said_to_be_impossible():
     with pytest.raises(UsageError, match="mirror image"):
         find_measure("procrustes-rotation")
 

@@ -1,0 +1,130 @@
+"""The front doors: build_geometry, alignability and the study, from Python's values."""
+
+import numpy as np
+import pytest
+import torch
+from fake_model import FakeModel
+
+from concept_align.correspondence import (
+    AlignabilityConfig,
+    alignability,
+    alignability_study,
+    build_geometry,
+    register_measure,
+)
+from concept_align.correspondence.measures import MEASURES
+from concept_align.errors import UsageError
+from concept_align.extraction.run import extract_files
+from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
+from concept_align.store import Store
+from concept_align.treebanks.discover import find, mini_treebanks
+
+QUICK = {"permutations": 19, "min_count": 5, "bootstrap": 4, "halves": 2}
+WIDE = 2304  # wider than what is kept in 32 bits
+
+
+@pytest.fixture
+def own_measure():
+    """A measure of a user's own in a handful of lines."""
+
+    @register_measure("own-overlap", batched=True)
+    def overlap(a, b):
+        """The correlation of all inner products."""
+        a, b = (gram.flatten(-2) - gram.flatten(-2).mean(-1, keepdim=True) for gram in (a, b))
+        return torch.nn.functional.cosine_similarity(a, b, dim=-1)
+
+    yield "own-overlap"
+    MEASURES._made.pop("own-overlap")
+
+
+def test_a_store_is_compared_in_one_call(mini_store):
+    store = Store.open(mini_store)
+    found = alignability(store, task="upos", measures=["cka"], layers=[2, -1], langs=["en", "de"], **QUICK)
+    geometry = build_geometry(store, layers=[2, 4], langs=["en", "de"], bootstrap=4, halves=2)
+    again = alignability(geometry, measures="cka", permutations=19, min_count=5)
+    assert found.layers == ("2", "4") and found.languages == ("en", "de")
+    assert found.frame().equals(again.frame())
+    part = alignability(geometry, measures="cka", layers=4, permutations=0, min_count=5)
+    assert part.layers == ("4",)
+    assert set(alignability(store, langs="family:indo-european", layers=4, **QUICK).languages) == {
+        "de",
+        "en",
+        "fr",
+    }
+
+
+def test_sources_of_features_are_compared_too(mini_store):
+    store = Store.open(mini_store)
+    sources = [FeatureSource(store, FeatureSpec("upos", layers)) for layers in ((2,), (2, 4))]
+    found = alignability(sources, measures=["cka"], langs=["en", "de", "fr"], **QUICK)
+    assert found.layers == ("2", "2+4")
+    one = alignability(sources[1], measures=["cka"], langs=["en", "de", "fr"], **QUICK)
+    assert np.allclose(
+        one.matrix("cka", "2+4").to_numpy(), found.matrix("cka", "2+4").to_numpy(), equal_nan=True
+    )
+    other = alignability(sources[0], sources[1], measures=["cka"], langs=["en", "de"], **QUICK)
+    assert set(other.frame()["against"].str.split(":").str[-1]) == {"2+4"}
+
+
+def test_models_wider_than_2048_dimensions_are_compared(tmp_path):
+    """Features of that width are kept in 16 bits."""
+    files = find(mini_treebanks(), "de,en", ["train"])
+    extract_files(FakeModel(dim=WIDE), files, tmp_path, layers=[1], save_dtype="float32")
+    store = Store.open(tmp_path)
+    geometry = build_geometry(store, bootstrap=4, halves=2)
+    assert geometry.dims == (WIDE,)
+    features = FeatureSource(store, FeatureSpec("upos", (1,))).load("en", "train")
+    assert features.stored.dtype == torch.float16
+    there = np.flatnonzero(features.counts().numpy())
+    means = torch.stack([features.x[features.y == k].double().mean(0) for k in there])
+    expected = (means @ means.T).numpy()
+    np.testing.assert_allclose(
+        geometry.gram[0, 1][np.ix_(there, there)], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max()
+    )
+    found = alignability(geometry, measures=["cka", "rsa"], permutations=19, min_count=5)
+    assert found.frame()[["value", "low", "ceiling"]].notna().all(axis=None)
+    whitened = build_geometry(store, langs=["en"], whiten=True, bootstrap=0, halves=0)
+    assert np.isfinite(whitened.gram[0, 0][np.ix_(there, there)]).all()
+
+
+def test_an_own_measure_has_null_interval_and_ceiling(mini_store, own_measure):
+    frame = alignability(
+        Store.open(mini_store), measures=[own_measure, "cka"], langs=["en", "de", "fr"], **QUICK
+    ).frame()
+    own = frame[frame["measure"] == own_measure]
+    assert len(own) == 2 * 3
+    assert own[["value", "low", "high", "null_mean", "p", "q", "ceiling"]].notna().all(axis=None)
+
+
+def test_a_study_takes_pythons_values_and_resumes(mini_store, tmp_path, own_measure):
+    asked = {"store": mini_store, "langs": ["de", "en", "eu", "fr"], "measures": [own_measure], **QUICK}
+    found = alignability_study(**asked, layers=[4], shuffled=False, out=tmp_path)
+    assert found.scores["measure"].unique().tolist() == [own_measure] and len(found.scores) == 6
+    assert [one.layer for one in found.findings] == ["4"]
+    assert found.table("families")["labels"].tolist() == ["family", "branch", "script"]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = alignability_study(**asked, layers=[4], shuffled=False, out=tmp_path)
+    assert again.scores.equals(found.scores)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+
+def test_options_that_cannot_be_are_refused_by_name(mini_store):
+    with pytest.raises(UsageError, match="by itself"):
+        AlignabilityConfig.of(store=mini_store, measures=["cka", "rsa/mahalanobis"])
+    with pytest.raises(UsageError) as error:
+        AlignabilityConfig.of(store=mini_store, space="sphere")
+    assert error.value.option == "space"
+    with pytest.raises(UsageError, match="did you mean 'permutations'"):
+        AlignabilityConfig.of(store=mini_store, permutation=3)
+    with pytest.raises(UsageError) as error:
+        AlignabilityConfig.of(store=mini_store, measures=["ckaa"])
+    assert error.value.option == "measures" and "cka" in error.value.remedy
+
+
+def test_every_option_has_a_help_text():
+    from dataclasses import fields
+
+    from concept_align.config import field_docs
+
+    assert set(field_docs(AlignabilityConfig)) == {field.name for field in fields(AlignabilityConfig)}

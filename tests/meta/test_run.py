@@ -1,0 +1,132 @@
+"""Runs from Python: what may stand for a store, old files, and a learner of the user's own."""
+
+from dataclasses import dataclass
+
+import planted as languages
+import pytest
+import torch
+
+from concept_align.class_sums import mean_by_class
+from concept_align.config import read_toml
+from concept_align.errors import LearningError, UsageError
+from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
+from concept_align.meta.learners.registry import create, register_learner
+from concept_align.meta.maps import distance_logits
+from concept_align.meta.run import MetaTrainConfig, meta_train
+from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
+from concept_align.store import Store
+
+LANGS = {"train_langs": ["en", "de", "fr"], "validation_langs": "et", "target_langs": "tr"}
+QUICK = {"learner": "pooled", "options": {"hidden": 8, "epochs": 1, "adapts": "none"}, **LANGS}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("planted") / "store"
+    return languages.write_store(place, languages.Planted(sents=40), ("en", "de", "fr", "et", "tr"))
+
+
+def test_a_folder_a_store_and_features_give_the_same_aligner(folder, tmp_path):
+    store = Store.open(folder)
+    kinds = {"folder": folder, "store": store, "features": FeatureSource(store, FeatureSpec("upos", (1,)))}
+    for name, given in kinds.items():
+        made = meta_train(given, tmp_path / name, **QUICK, **({} if name == "features" else {"layers": 1}))
+        assert made.folder == tmp_path / name and made.seconds > 0
+    files = ("config.json", "model.safetensors", "provenance.json", "standardiser.safetensors", "run.toml")
+    for name in ("store", "features"):
+        for file in files:
+            assert (tmp_path / name / file).read_bytes() == (tmp_path / "folder" / file).read_bytes(), file
+    assert meta_train(folder, tmp_path / "store", layers=1, **QUICK).seconds == 0
+
+
+def test_features_say_themselves_what_they_are_made_of(folder):
+    features = FeatureSource(Store.open(folder), FeatureSpec("upos", (1,)))
+    with pytest.raises(UsageError, match="layers"):
+        meta_train(features, layers=1, **QUICK)
+
+
+def test_without_a_folder_nothing_is_kept(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = meta_train(folder, layers=[1], **QUICK)
+    assert made.folder is None and set(made.summary["validation"]) == {"0", "10"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_configuration_of_the_last_release_is_read(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'store = "s"\nlayers = "6,9"\nbeside = "9"\ntrain_langs = "en,de"\nvalidation_langs = "et"\n'
+    )
+    with pytest.warns(DeprecationWarning, match="context_layers"):
+        config = read_toml(path, MetaTrainConfig)
+    assert (config.layers, config.context_layers) == ((6, 9), (9,))
+    assert (config.train_langs, config.validation_langs) == (("en", "de"), ("et",))
+
+
+class NearestMeanAligner(Aligner):
+    learner = "nearest-mean"
+
+    def __init__(self, means, known):
+        self.means, self.known = means, known
+
+    @property
+    def dim(self):
+        return self.means.shape[1]
+
+    def _adapt(self, support, valid, unlabelled, seed):
+        means = self.means
+        if support is not None:
+            own, counts = mean_by_class(support.x, support.y, len(means))
+            means = torch.where((counts > 0).unsqueeze(1), own, means)
+        return Classifier(lambda x: distance_logits(x, means), valid)
+
+    def tensors(self):
+        return {"means": self.means, "known": self.known}
+
+    @classmethod
+    def from_parts(cls, config, settings, tensors):
+        return cls(tensors["means"], tensors["known"])
+
+
+@pytest.fixture
+def nearest_mean():
+    @register_learner("nearest-mean")
+    @dataclass(frozen=True)
+    class NearestMean(LearnerConfig):
+        aligner = NearestMeanAligner
+        least: int = 10
+
+        def fit(self, data, *, seed, folder=None, progress=None):
+            source = data.load(data.source, "train")
+            means, counts = mean_by_class(source.x, source.y, len(data.concepts))
+            return NearestMeanAligner(means, counts >= self.least)
+
+    yield NearestMean
+    del LEARNERS._made["nearest-mean"]
+
+
+def test_a_learner_of_the_user_s_own_is_known_by_its_name(nearest_mean, folder, tmp_path):
+    assert "nearest-mean" in LEARNERS.names()
+    assert create("nearest-mean", options={"least": 5}) == nearest_mean(least=5)
+    out = tmp_path / "mean"
+    made = meta_train(folder, out, layers=1, learner="nearest-mean", **LANGS)
+    assert made.summary["validation"]["0"]["mean"] > 0.9
+    read = Aligner.from_pretrained(out)
+    assert isinstance(read, NearestMeanAligner) and torch.equal(read.means, made.aligner.means)
+
+
+def test_an_aligner_of_a_learner_that_is_not_registered_is_refused(folder, tmp_path, nearest_mean):
+    meta_train(folder, tmp_path / "mean", layers=1, learner="nearest-mean", **LANGS)
+    known = LEARNERS._made.pop("nearest-mean")
+    with pytest.raises(LearningError, match="import what registers it"):
+        Aligner.from_pretrained(tmp_path / "mean")
+    LEARNERS._made["nearest-mean"] = known
+
+
+def test_words_of_another_dimension_and_wrong_masks_are_refused(folder):
+    aligner = meta_train(folder, layers=1, **QUICK).aligner
+    with pytest.raises(UsageError, match="unlabelled: words of 3 dimensions"):
+        aligner.adapt(unlabelled=torch.zeros(2, 3))
+    with pytest.raises(UsageError, match="not a mask of 17 concepts"):
+        aligner.adapt(valid=torch.ones(3, dtype=torch.bool))
