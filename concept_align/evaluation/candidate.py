@@ -286,7 +286,7 @@ def _checked(codes: torch.Tensor, sure: torch.Tensor | None, test: Features, nam
 
 @dataclass(frozen=True)
 class DataUseNotes:
-    """Collects, language by language, what learners were shown beside support sets."""
+    """Collects, language by language, what learners were shown besides support sets."""
 
     words: dict[str, list[int]] = field(default_factory=dict)  # learner -> unlabelled words of each target
     test: dict[str, list[str]] = field(default_factory=dict)  # learner -> targets whose test words were seen

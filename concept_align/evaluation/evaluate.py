@@ -116,7 +116,7 @@ class EvaluationPlan:
         return len(self.targets) * (each + sum(one.tests(self.config) for one in candidates))
 
     def facts(self) -> dict[str, Any]:
-        """What decided the numbers, beside the protocol."""
+        """What decided the numbers, besides the protocol."""
         return provenance.collect(
             aligners=[one.facts() for group in self.groups for one in group.aligners],
             targets=list(self.targets),

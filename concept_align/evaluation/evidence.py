@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32, Float64
 from numpy.typing import NDArray
 
 from ..spaces.features import Features
 from ..spaces.metrics import confusion, sentence_counts
 from .predictions import LEVELS, Predictions
 from .protocol import Protocol
-from .resampling import ConceptF1, Floats, MetricResamples, draw_weights, measured, seed_weights
+from .resampling import ConceptF1, MetricResamples, draw_weights, measured, seed_weights
 
 BINS = 15
 # The bin of each kept confidence: 255 levels and 15 bins meet at every seventeenth.
@@ -34,15 +35,15 @@ class Evidence:
 
     metrics: dict[str, MetricResamples]
     f1: ConceptF1
-    confusion: Floats  # [gold concepts, predicted concepts]: sums to one
-    ece: Floats | None  # [seeds]; None where confidences are not known
-    reliability: Floats | None  # [bins, 3]
+    confusion: Float64[np.ndarray, "concepts concepts"]  # gold, predicted: sums to one
+    ece: Float64[np.ndarray, " seeds"] | None  # None where confidences are not known
+    reliability: Float64[np.ndarray, "bins 3"] | None
 
 
 def evidence(
     draws: Sequence[Predictions],
     test: Features,
-    weights: np.ndarray,
+    weights: Float32[np.ndarray, "resamples sents"],
     protocol: Protocol,
     *,
     learner: str,
@@ -62,7 +63,7 @@ def evidence(
     return Evidence(metrics, f1, confused, errors, np.mean(bins, axis=0))
 
 
-def reliability(predicted: Predictions, gold: NDArray[np.int64]) -> Floats | None:
+def reliability(predicted: Predictions, gold: NDArray[np.int64]) -> Float64[np.ndarray, "bins 3"] | None:
     """[bins, 3] shares: of words, of words times confidence, of correct words. None without confidences."""
     if predicted.confidence is None or not len(gold):
         return None
@@ -73,6 +74,6 @@ def reliability(predicted: Predictions, gold: NDArray[np.int64]) -> Floats | Non
     return np.stack([np.bincount(_BIN, weights=of, minlength=BINS) for of in sums], axis=1) / len(gold)
 
 
-def ece(bins: Floats) -> float:
+def ece(bins: Float64[np.ndarray, "bins 3"]) -> float:
     """Expected calibration error of [bins, 3] as :func:`reliability` gives them."""
     return float(np.abs(bins[:, 2] - bins[:, 1]).sum())

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float32, Float64, Int64
 from numpy.typing import NDArray
 
 from ..seeding import stream
@@ -32,7 +33,9 @@ from .results import METRICS
 Floats = NDArray[np.float64]
 
 
-def sentence_weights(sents: int, resamples: int, seed: int, language: str) -> NDArray[np.float32]:
+def sentence_weights(
+    sents: int, resamples: int, seed: int, language: str
+) -> Float32[np.ndarray, "resamples sents"]:
     """[resamples, sents] how often each sentence is drawn; one set a language, so learners are paired."""
     random = stream(seed, "bootstrap", language)
     return random.multinomial(sents, np.full(sents, 1 / sents), size=resamples).astype(np.float32)
@@ -61,11 +64,13 @@ class MetricResamples:
     """One learner in one language at one number of shots, by one metric. Draws are those of every seed."""
 
     words: int  # of the test
-    draws: Floats  # [seeds * draws]: value of each support draw, seed by seed
-    low: Floats  # [seeds * draws]: its interval over test sentences
-    high: Floats  # [seeds * draws]
-    resampled: Floats  # [seeds, resamples]: the mean over draws, sentences and draws resampled
-    over_seeds: Floats | None = None  # [resamples, seeds]: the learner's seed weights; None for one seed
+    draws: Float64[np.ndarray, " draws"]  # value of each support draw, seed by seed
+    low: Float64[np.ndarray, " draws"]  # its interval over test sentences
+    high: Float64[np.ndarray, " draws"]
+    resampled: Float64[np.ndarray, "seeds resamples"]  # the mean over draws, sentences and draws resampled
+    over_seeds: Float64[np.ndarray, "resamples seeds"] | None = (
+        None  # weights of the learner's seeds, if several
+    )
 
     @property
     def value(self) -> float:
@@ -81,10 +86,10 @@ class MetricResamples:
 class ConceptF1:
     """F1 of each concept of one learner in one language; NaN for concepts without gold words."""
 
-    by_seed: Floats  # [seeds, concepts]: mean over draws
-    low: Floats  # [concepts]
-    high: Floats  # [concepts]
-    words: NDArray[np.int64]  # [concepts]: gold
+    by_seed: Float64[np.ndarray, "seeds concepts"]  # mean over draws
+    low: Float64[np.ndarray, " concepts"]
+    high: Float64[np.ndarray, " concepts"]
+    words: Int64[np.ndarray, " concepts"]  # gold
 
 
 def of_seeds(by_seed: Floats, over_seeds: Floats | None) -> Floats:
@@ -96,10 +101,10 @@ def of_seeds(by_seed: Floats, over_seeds: Floats | None) -> Floats:
 
 def resample_metrics(
     by_draw: Sequence[Counts],
-    weights: NDArray[np.float32],
-    over_draws: Floats,
+    weights: Float32[np.ndarray, "resamples sents"],
+    over_draws: Float64[np.ndarray, "resamples draws"],
     confidence: float,
-    over_seeds: Floats | None = None,
+    over_seeds: Float64[np.ndarray, "resamples seeds"] | None = None,
 ) -> dict[str, MetricResamples]:
     """Every metric of one learner, language and number of shots, with its resamples.
 
@@ -112,10 +117,10 @@ def resample_metrics(
 
 def measured(
     by_draw: Sequence[Counts],
-    weights: NDArray[np.float32],
-    over_draws: Floats,
+    weights: Float32[np.ndarray, "resamples sents"],
+    over_draws: Float64[np.ndarray, "resamples draws"],
     confidence: float,
-    over_seeds: Floats | None = None,
+    over_seeds: Float64[np.ndarray, "resamples seeds"] | None = None,
 ) -> tuple[dict[str, MetricResamples], ConceptF1]:
     """What :func:`resample_metrics` gives, and the F1 of each concept."""
     seeds, draws = 1 if over_seeds is None else over_seeds.shape[1], over_draws.shape[1]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from ..seeding import stream
@@ -70,10 +71,13 @@ def values_of(of: ByLanguage, languages: tuple[str, ...]) -> Floats:
 
 
 def point_means(
-    by_seed: Floats, languages: tuple[str, ...], over_seeds: Floats | None, protocol: Protocol
-) -> tuple[Floats, Floats]:
-    """[columns] means over the ``languages`` (sorted) of ``by_seed`` [columns, langs, seeds], and their
-    resamples [resamples, columns]: languages and seeds resampled."""
+    by_seed: Float64[np.ndarray, "columns langs seeds"],
+    languages: tuple[str, ...],
+    over_seeds: Float64[np.ndarray, "resamples seeds"] | None,
+    protocol: Protocol,
+) -> tuple[Float64[np.ndarray, " columns"], Float64[np.ndarray, "resamples columns"]]:
+    """Means over the ``languages`` (sorted) of ``by_seed``, and their resamples: languages and seeds
+    resampled."""
     by_seed = np.ascontiguousarray(by_seed)
     which, _ = _drawn(languages, protocol.bootstrap, protocol.seed)
     resampled = of_seeds(by_seed.take(which, axis=1).mean(2), over_seeds)

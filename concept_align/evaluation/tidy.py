@@ -52,7 +52,7 @@ class Setting:
         return frame
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """Everything that an evaluation found, of one setting or several, as tables.
 
@@ -68,6 +68,10 @@ class Evaluation:
     notices: tuple[str, ...] = ()  # what a reader must know
     protocol: Protocol = field(default_factory=Protocol)
     facts: Mapping[str, Any] = field(default_factory=dict)  # what else decided the numbers
+
+    def __repr__(self) -> str:
+        of = ", ".join(f"{one.task} at layer {one.layer} of {one.model}" for one in self.settings)
+        return f"Evaluation({of}; {len(self.frame()):,} results)"
 
     def frame(self) -> pd.DataFrame:
         """Every number, one per row, with the columns of :mod:`.results`."""
@@ -128,16 +132,16 @@ def tabulate(
     concepts: Sequence[str],
     protocol: Protocol,
     *,
-    beside: Found | None = None,
+    others: Found | None = None,
     over: Sequence[str] = (),
     notices: Iterable[str] = (),
 ) -> Evaluation:
     """The tables of one setting: ``found`` has the evidence of each learner, number of shots and language.
 
-    Learners are compared with the setting's references and with what stands ``beside`` (rows of which are not
-    among the results); gains are over the learners named by ``over``.
+    Learners are compared with the setting's references and with ``others`` (rows of which are not among the
+    results); gains are over the learners named by ``over``.
     """
-    both = {**found, **(beside or {})}
+    both = {**found, **(others or {})}
     tables = {
         "comparisons": compare(by_metric(both), protocol, setting.references),
         "gains": gains(both, concepts, over, protocol),

@@ -153,7 +153,7 @@ class Evidences:
             found,
             self.plan.task.concepts,
             self.protocol,
-            beside={key: one for key, one in {**beside, **without}.items() if key[1] in numbers},
+            others={key: one for key, one in {**beside, **without}.items() if key[1] in numbers},
             over=tuple(dict.fromkeys([first, *(name for name, _ in without)])),
         )
         _turn(evaluation.comparisons())
