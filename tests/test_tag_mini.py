@@ -15,7 +15,7 @@ from concept_align.extraction.run import extract_files
 from concept_align.report.names import language_name
 from concept_align.store import Store
 from concept_align.treebanks.concepts import parse_task
-from concept_align.treebanks.discover import find
+from concept_align.treebanks.discover import find_treebanks
 
 UD_DATA = Path(__file__).parent.parent / "ud_data"
 sys.path.insert(0, str(UD_DATA))
@@ -32,7 +32,7 @@ SETTINGS = mini_tagger.Settings(layers=(1, 2), beside=2, epochs=30, batch=16, lr
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     out = tmp_path_factory.mktemp("states")
-    extract_files(FakeModel(), find(UD_DATA / "mini", "de"), out, layers=(1, 2))
+    extract_files(FakeModel(), find_treebanks(UD_DATA / "mini", "de"), out, layers=(1, 2))
     return Store.open(out)
 
 
@@ -82,7 +82,7 @@ def test_it_learns_and_is_kept(store: Store, tmp_path: Path, name: str) -> None:
 
 
 def test_disagreements_name_the_word(store: Store, tmp_path: Path) -> None:
-    files, task = find(UD_DATA / "mini", "de"), parse_task("upos")
+    files, task = find_treebanks(UD_DATA / "mini", "de"), parse_task("upos")
     accuracy, words, differing = tag_mini.compare("de", files, store, store, task, SETTINGS, tmp_path)
     test = store.annotations(BANK, "test").words
     there = [one for one in differing if int(one.sent_id[5:]) > 30]

@@ -23,7 +23,7 @@ from mini_notation import IDS, SPLITS
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read
 from concept_align.treebanks.corpus import Corpus
-from concept_align.treebanks.discover import find
+from concept_align.treebanks.discover import find_treebanks
 from concept_align.treebanks.fetch import verify
 from concept_align.treebanks.registry import CODES, language
 
@@ -138,7 +138,7 @@ def format_errors(code: str, folder: Path) -> tuple[list[Corpus], list[str]]:
             errors.append(f"{path.name} is not what the source gives: run build_mini.py --langs {code}")
     if not folder.is_dir():
         return [], [*errors, f"no folder {folder.name}: run build_mini.py --langs {code}"]
-    present = find(folder)
+    present = find_treebanks(folder)
     checks = verify(present)
     errors += [f"{check.path.name}: {problem}" for check in checks for problem in check.problems]
     if any(check.problems for check in checks):

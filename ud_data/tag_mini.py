@@ -32,7 +32,7 @@ from concept_align.models.load import describe, load_model
 from concept_align.store import Store
 from concept_align.treebanks import conllu
 from concept_align.treebanks.concepts import Task, parse_task
-from concept_align.treebanks.discover import TreebankFile, find
+from concept_align.treebanks.discover import TreebankFile, find_treebanks
 
 OUT = Path("runs/mini-check")
 TASKS = ("upos", "relation")
@@ -163,7 +163,7 @@ def run(options: argparse.Namespace) -> Iterator[tuple[Agreement, list[Disagreem
     layers = tuple(dict.fromkeys(int(layer) for layer in options.layers.split(",")))
     settings = Settings(layers=layers, beside=10 if 10 in layers else layers[len(layers) // 2])
     real = Store.open(options.store)
-    files = find(MINI, options.langs)
+    files = find_treebanks(MINI, options.langs)
     options.out.mkdir(parents=True, exist_ok=True)
     mini = mini_states(files, options.model, real, settings, options.out / "store")
     for language in dict.fromkeys(file.language for file in files):

@@ -43,7 +43,7 @@ def list_(
 
     here: dict[str, list[discover.TreebankFile]] = {}
     if treebanks is not None:
-        for file in discover.find(treebanks, every=True):
+        for file in discover.find_treebanks(treebanks, every=True):
             here.setdefault(file.treebank, []).append(file)
     rows: list[dict[str, Any]] = [asdict(entry) for entry in registry.ENTRIES]
     known = {row["treebank"] for row in rows}
@@ -201,7 +201,7 @@ def verify(
     from ..treebanks import discover
     from ..treebanks.fetch import verify as check
 
-    files = discover.find(treebanks, langs, _list(splits), every=True)
+    files = discover.find_treebanks(treebanks, langs, _list(splits), every=True)
     with terminal() as progress:
         checks = check(files, splits=_list(splits), progress=progress)
     bad = [item for item in checks if item.problems]
@@ -246,7 +246,7 @@ def stats(
         raise UsageError(f"no counts of {task!r}", where="--task", remedy="use upos or relation")
     rows = []
     with terminal() as progress:
-        files = discover.find(treebanks, langs, _list(splits))
+        files = discover.find_treebanks(treebanks, langs, _list(splits))
         bar = progress.bar("count", len(files), unit="files")
         for file in files:
             corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)

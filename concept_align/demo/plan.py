@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..treebanks import registry
 from ..treebanks.concepts import check_task
-from ..treebanks.discover import TreebankFile, find, mini_treebanks
+from ..treebanks.discover import TreebankFile, find_treebanks, mini_treebanks
 from .settings import MODELS, SOURCE, TASKS
 
 
@@ -53,7 +53,7 @@ def plan(
     models given twice.
     """
     place = Path(treebanks) if treebanks is not None else mini_treebanks()
-    files = find(place, langs)
+    files = find_treebanks(place, langs)
     roles = assign_roles({file.language for file in files}, langs)
     names = tuple(dict.fromkeys(tasks or TASKS))
     for name in names:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..meta.languages import check_disjoint
 from ..treebanks.concepts import Task, is_open_ended, parse_task
-from ..treebanks.discover import TreebankFile, find
+from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import META_TRAIN, VALIDATION, select
 from .base import Feedback
 from .settings import AUTO, StudyConfig, check
@@ -143,7 +143,7 @@ def plan(config: StudyConfig) -> Plan:
 
 
 def _found(folder: str, split: str) -> list[TreebankFile]:
-    return find(Path(folder), "all" if Path(folder).is_dir() else None, [split])
+    return find_treebanks(Path(folder), "all" if Path(folder).is_dir() else None, [split])
 
 
 def _task(name: str) -> Task:

@@ -104,9 +104,6 @@ def find_treebanks(
     return found
 
 
-find = find_treebanks  # as other rooms call it
-
-
 def mini_treebanks() -> Path:
     """The folder of the mini treebanks, which come with the package: laid out as a UD release.
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from concept_align.treebanks.discover import find
+from concept_align.treebanks.discover import find_treebanks
 
 
 def sentences(file: Path) -> Iterator[str]:
@@ -20,7 +20,7 @@ def sentences(file: Path) -> Iterator[str]:
 
 def cut(treebanks: Path, out: Path, most: int) -> int:
     """Write ``most`` sentences of each train file to ``out``; how many files there are."""
-    files = [file for file in find(treebanks) if file.split == "train"]
+    files = [file for file in find_treebanks(treebanks) if file.split == "train"]
     for file in files:
         to = out / file.treebank / Path(file.path).name
         to.parent.mkdir(parents=True, exist_ok=True)

@@ -45,7 +45,7 @@ class HeldOut:
 def read(release: Path) -> dict[str, HeldOut]:
     """The held-out sentences of every language in ``release``."""
     texts: dict[str, list[str]] = {language: [] for language in LANGUAGES}
-    for file in discover.find(release, every=True):
+    for file in discover.find_treebanks(release, every=True):
         if file.language in texts and (file.split != "train" or file.treebank.endswith("-PUD")):
             texts[file.language] += conllu.read(file.path, lenient=True, trees=False).texts
     return {language: HeldOut(sentences) for language, sentences in texts.items()}

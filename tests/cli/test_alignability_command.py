@@ -11,7 +11,7 @@ from concept_align.correspondence.table import COLUMNS, Alignability
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS as RESULT_COLUMNS
 from concept_align.extraction.run import extract_files
-from concept_align.treebanks.discover import find
+from concept_align.treebanks.discover import find_treebanks
 
 MINI = Path(__file__).parent.parent.parent / "ud_data" / "mini"
 LANGUAGES = "de,en,es,fr,it,nl"
@@ -32,7 +32,7 @@ QUICK = [
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("alignability") / "store"
-    extract_files(FakeModel(), find(MINI, LANGUAGES, ["train"]), folder, layers=[1, 2])
+    extract_files(FakeModel(), find_treebanks(MINI, LANGUAGES, ["train"]), folder, layers=[1, 2])
     return folder
 
 
@@ -107,7 +107,9 @@ def test_what_is_done_is_kept(done, store):
 
 def test_two_stores_are_compared_as_models(store, tmp_path):
     other = tmp_path / "other"
-    extract_files(FakeModel(name="other", scale=2.0), find(MINI, LANGUAGES, ["train"]), other, layers=[1])
+    extract_files(
+        FakeModel(name="other", scale=2.0), find_treebanks(MINI, LANGUAGES, ["train"]), other, layers=[1]
+    )
     printed = json.loads(
         run(
             "--store", store, "--store", other, "--control", f"untrained={other}", "--layers", "1",

@@ -11,7 +11,7 @@ from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS
 from concept_align.extraction.run import extract_files
 from concept_align.spaces.probe import Probe
-from concept_align.treebanks.discover import find
+from concept_align.treebanks.discover import find_treebanks
 
 MINI = Path(__file__).parent.parent.parent / "ud_data" / "mini"
 QUICK = ["--epochs", "2", "--rank", "4"]
@@ -20,7 +20,7 @@ QUICK = ["--epochs", "2", "--rank", "4"]
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("probe") / "store"
-    extract_files(FakeModel(), find(MINI, "en,de,fi"), folder, layers=[1, 2])
+    extract_files(FakeModel(), find_treebanks(MINI, "en,de,fi"), folder, layers=[1, 2])
     return folder
 
 

@@ -14,9 +14,9 @@ def mini_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """States of layers 2 and 4, and statistics of word classes with second moments, of five languages."""
     from concept_align.extraction.run import extract_files
     from concept_align.models.load import load_model
-    from concept_align.treebanks.discover import find, mini_treebanks
+    from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 
-    files = find(mini_treebanks(), ",".join(LANGUAGES), ["train", "dev"])
+    files = find_treebanks(mini_treebanks(), ",".join(LANGUAGES), ["train", "dev"])
     model, folder = load_model("mini-encoder"), tmp_path_factory.mktemp("mini")
     extract_files(model, files, folder, layers=[2, 4], save_dtype="float32")
     extract_files(

@@ -190,7 +190,7 @@ def test_capped_statistics_hold_exactly_the_first_words_of_each_concept(tmp_path
 def test_real_treebanks_are_stored_whole(ud_release, tmp_path):
     from concept_align.treebanks import discover
 
-    files = discover.find(ud_release, "ta,ar", ["dev"])
+    files = discover.find_treebanks(ud_release, "ta,ar", ["dev"])
     report = extract_files(FakeModel(window=200, max_pieces=10_000), files, tmp_path / "out", layers=[0])
     for file, done in zip(files, report.done, strict=True):
         corpus = conllu.read(file.path, language=file.language, split="dev")

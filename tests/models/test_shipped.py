@@ -12,7 +12,7 @@ from concept_align.errors import ModelError
 from concept_align.models import shipped
 from concept_align.models.load import describe, load_model
 from concept_align.models.shipped import NAMES, shipped_model
-from concept_align.treebanks.discover import find
+from concept_align.treebanks.discover import find_treebanks
 
 GOLDEN = Path(__file__).with_name("golden_mini.json")
 MINI = Path(__file__).parents[2] / "ud_data" / "mini"
@@ -101,7 +101,7 @@ def test_the_decoder_finds_sentences_likelier_than_their_words_in_another_order(
         return float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
 
     with torch.inference_mode():
-        for file in find(MINI):
+        for file in find_treebanks(MINI):
             if file.split != "test":
                 continue
             texts = [

@@ -6,7 +6,7 @@ from typing import Any
 from concept_align.extraction.run import extract_files
 from concept_align.meta.run import meta_train
 from concept_align.models.load import load_model
-from concept_align.treebanks.discover import find, mini_treebanks
+from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 
 LANGUAGES = "en,de,fr,et,tr"
 LAYER = 3
@@ -14,7 +14,9 @@ LAYER = 3
 
 def write_store(folder: Path) -> Path:
     """States of one layer in five languages."""
-    extract_files(load_model("mini-encoder"), find(mini_treebanks(), LANGUAGES), folder, layers=(LAYER,))
+    extract_files(
+        load_model("mini-encoder"), find_treebanks(mini_treebanks(), LANGUAGES), folder, layers=(LAYER,)
+    )
     return folder
 
 
@@ -28,4 +30,4 @@ def train(store: Path, out: Path, **values: Any) -> Path:
 
 def treebank(language: str, split: str) -> Path:
     """The CoNLL-U file of a mini treebank."""
-    return find(mini_treebanks(), language, [split])[0].path
+    return find_treebanks(mini_treebanks(), language, [split])[0].path

@@ -2,11 +2,11 @@ import pytest
 
 from concept_align.errors import UsageError
 from concept_align.treebanks import discover, registry
-from concept_align.treebanks.discover import find, mini_treebanks
+from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 
 
 def test_the_mini_treebanks_have_every_language_of_the_package_s_sets():
-    files = find(mini_treebanks())
+    files = find_treebanks(mini_treebanks())
     assert {file.language for file in files} == {*registry.META_TRAIN, *registry.TARGETS}
     assert len(files) == 3 * 43
 

@@ -114,7 +114,7 @@ def test_a_treebank_outside_the_registry_may_be_named_where_nothing_limits_the_c
 
 
 def test_the_registry_agrees_with_a_real_release(ud_release):
-    files = discover.find(ud_release, every=True)
+    files = discover.find_treebanks(ud_release, every=True)
     for file in files:
         entry = registry.entry(file.treebank)
         assert (entry.language, file.path.name.split("-ud-")[0]) == (file.language, entry.prefix)
