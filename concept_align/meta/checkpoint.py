@@ -1,4 +1,4 @@
-"""Training as it stands after an epoch, in one file, so that a killed run goes on exactly.
+"""Training as it stands after an epoch, in one file, so that a killed run resumes exactly.
 
 One safetensors file holds parameters, the best parameters so far, the optimiser's moments and, in its
 header, epoch and history as JSON: it is replaced whole or not at all. Random draws need no state: every
@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from .. import atomic
 from ..errors import LearningError
+from ..tensors import read_safetensors
 
 SCHEMA = 1
 
 
 @dataclass
-class Progressed:
+class TrainingState:
     """What training knows beside its tensors: epochs done, their records, and which was best."""
 
     epochs: int = 0
@@ -32,7 +32,7 @@ class Progressed:
 def write(
     path: Path,
     identity: str,
-    state: Progressed,
+    state: TrainingState,
     *,
     parameters: dict[str, torch.Tensor],
     best: dict[str, torch.Tensor],
@@ -56,7 +56,7 @@ def write(
 
 def read(
     path: Path, identity: str, module: torch.nn.Module, optimiser: torch.optim.Optimizer
-) -> tuple[Progressed, dict[str, torch.Tensor]] | None:
+) -> tuple[TrainingState, dict[str, torch.Tensor]] | None:
     """Put the checkpoint's parameters and moments in place; its progress and best parameters, or None.
 
     Raises LearningError if it belongs to another configuration or cannot be read.
@@ -64,15 +64,13 @@ def read(
     if not path.exists():
         return None
     anew = "begin anew by force, or choose another out folder"
+    tensors, about = read_safetensors(path, error=LearningError, remedy=anew)
     try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads(file.metadata()["training"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-        raise LearningError(
-            f"the checkpoint cannot be read: {error}", where=str(path), remedy=anew
-        ) from error
-    if (header["schema"], header["identity"]) != (SCHEMA, identity):
+        header = json.loads(about["training"])
+        known = header["schema"], header["identity"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise LearningError("no checkpoint of ours", where=str(path), remedy=anew) from error
+    if known != (SCHEMA, identity):
         raise LearningError("the checkpoint is of another run", where=str(path), remedy=anew)
     module.load_state_dict(under("now.", tensors))
     moments: dict[int, dict[str, torch.Tensor]] = {}
@@ -80,7 +78,7 @@ def read(
         place, what = name.split(".", 1)
         moments.setdefault(int(place), {})[what] = value
     optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
-    return Progressed(header["epochs"], header["best"], header["history"]), under("best.", tensors)
+    return TrainingState(header["epochs"], header["best"], header["history"]), under("best.", tensors)
 
 
 def under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

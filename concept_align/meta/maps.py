@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from torch import nn
 from torch.nn import functional
 
@@ -78,11 +79,10 @@ class Encoder(nn.Module):
         return self.head(self.hidden(x))
 
 
-def distance_logits(points: torch.Tensor, prototypes: torch.Tensor) -> torch.Tensor:
-    """[..., words, rank], [..., concepts, rank] -> [..., words, concepts].
-
-    ``-||point - prototype||^2`` up to a term of the point alone, which a softmax over concepts cannot see.
-    """
+def distance_logits(
+    points: Float[torch.Tensor, "*tasks words rank"], prototypes: Float[torch.Tensor, "... concepts rank"]
+) -> Float[torch.Tensor, "*tasks words concepts"]:
+    """``-||point - prototype||^2`` up to a term of the point alone, which a softmax over concepts cannot see."""
     return 2 * points @ prototypes.transpose(-1, -2) - prototypes.square().sum(-1).unsqueeze(-2)
 
 
@@ -122,13 +122,17 @@ def adapted_names(model: AlignmentModel, adapts: Adapts) -> tuple[str, ...]:
     )
 
 
-def masked(logits: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
-    """``logits`` with -inf for concepts that are not ``valid`` (bool, [concepts])."""
+def masked(
+    logits: Float[torch.Tensor, "*words concepts"], valid: Bool[torch.Tensor, " concepts"] | None
+) -> Float[torch.Tensor, "*words concepts"]:
+    """``logits`` with -inf for concepts that are not ``valid``."""
     return logits if valid is None else logits.masked_fill(~valid, -torch.inf)
 
 
-def valid_concepts(source: torch.Tensor, target: torch.Tensor, least: int) -> torch.Tensor:
-    """bool [concepts]: those with at least ``least`` training words in both languages' counts."""
+def valid_concepts(
+    source: Int[torch.Tensor, " concepts"], target: Int[torch.Tensor, " concepts"], least: int
+) -> Bool[torch.Tensor, " concepts"]:
+    """Those with at least ``least`` training words in both languages' counts."""
     return (source >= least) & (target >= least)
 
 

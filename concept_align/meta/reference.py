@@ -7,13 +7,13 @@ a language with too few words for a mean and a scale of its own.
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 
 from .. import atomic
 from ..errors import LearningError
 from ..spaces.source import FeatureSource
 from ..spaces.standardise import Standardiser, typical
+from ..tensors import read_safetensors
 
 NAME = "standardiser.safetensors"
 
@@ -40,12 +40,8 @@ def read_reference(folder: str | Path) -> Standardiser | None:
     path = Path(folder) / NAME
     if not path.is_file():
         return None
-    try:
-        tensors = load_file(path)
-        return Standardiser(tensors["mean"], tensors["scale"], 0, {"kind": "kept with the aligner"})
-    except (OSError, SafetensorError, KeyError) as error:
-        raise LearningError(
-            f"the mean and scale kept with the aligner cannot be read: {error}",
-            where=str(path),
-            remedy="run meta-train again",
-        ) from error
+    again = "run meta-train again"
+    tensors, _ = read_safetensors(path, error=LearningError, remedy=again)
+    if not {"mean", "scale"} <= tensors.keys():
+        raise LearningError("no mean and scale in it", where=str(path), remedy=again)
+    return Standardiser(tensors["mean"], tensors["scale"], 0, {"kind": "kept with the aligner"})

@@ -9,7 +9,7 @@ for byte, however often a run was interrupted.
 
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -185,6 +185,7 @@ def meta_train(
     store: str | Path | Store | FeatureSource | MetaTrainConfig | MetaTrainPlan,
     out: str | Path | None = None,
     *,
+    settings: Mapping[str, Any] | None = None,
     force: bool = False,
     progress: Progress | None = None,
     **options: Any,
@@ -192,9 +193,9 @@ def meta_train(
     """Learn to align concepts across languages; the aligner and all that made it are kept in ``out``.
 
     ``store`` holds states (or is its folder); features of any origin, or a configuration, may stand for it.
-    ``options`` are the fields of :class:`MetaTrainConfig` by name: ``task``, ``layers``, ``learner``,
-    ``train_langs``, ``options`` of the learner, ... A run that was stopped resumes; one that is finished in
-    ``out`` is taken as it is. Without ``out`` nothing is kept.
+    ``settings`` are the learner's own, over its preset's, and ``options`` the fields of
+    :class:`MetaTrainConfig` by name: ``task``, ``layers``, ``learner``, ``train_langs``, ... A run that was
+    stopped resumes; one that is finished in ``out`` is taken as it is. Without ``out`` nothing is kept.
 
     Raises UsageError for what is unknown or not in the store, LearningError for languages that are in two
     roles, and where ``out`` holds another run's results, unless ``force`` says to replace them.
@@ -203,7 +204,7 @@ def meta_train(
         >>> made = meta_train("runs/store", "runs/self", task="upos", layers=[3])        # doctest: +SKIP
         >>> made.summary["validation"]["0"]["mean"]                                      # doctest: +SKIP
     """
-    planned = _planned(store, options)
+    planned = _planned(store, options if settings is None else {**options, "options": dict(settings)})
     progress = progress or Silent()
     if out is None:
         began = time.monotonic()

@@ -12,10 +12,15 @@ Leading dimensions are tasks throughout, and gradients go through both solutions
 from typing import Any
 
 import torch
+from jaxtyping import Float
 
 
-def ridge(features: torch.Tensor, targets: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-    """W [..., features, outputs] from U [..., words, features] and T [..., words, outputs].
+def ridge(
+    features: Float[torch.Tensor, "*tasks words dim"],
+    targets: Float[torch.Tensor, "*tasks words outputs"],
+    strength: Float[torch.Tensor, ""],
+) -> Float[torch.Tensor, "*tasks dim outputs"]:
+    """W from U and T.
 
     Rows of zero features have no part. Solved in words or in features, whichever are fewer.
     """
@@ -73,14 +78,14 @@ def cross(
 
 
 def rigid(
-    points: torch.Tensor,
-    goals: torch.Tensor,
-    weights: torch.Tensor,
+    points: Float[torch.Tensor, "*tasks concepts rank"],
+    goals: Float[torch.Tensor, "*tasks concepts rank"],
+    weights: Float[torch.Tensor, "*tasks concepts"],
     *,
-    turn: torch.Tensor,
-    move: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """R [..., rank, rank] and a [..., rank]; the identity and 0 where all weights are 0.
+    turn: Float[torch.Tensor, ""],
+    move: Float[torch.Tensor, ""],
+) -> tuple[Float[torch.Tensor, "*tasks rank rank"], Float[torch.Tensor, "*tasks rank"]]:
+    """R and a; the identity and 0 where all weights are 0.
 
     ``turn`` and ``move`` are positive numbers.
     """

@@ -74,7 +74,7 @@ def train(
     if found:
         state, best = found
     else:
-        state, best = checkpoint.Progressed(), _copy(module)
+        state, best = checkpoint.TrainingState(), _copy(module)
         _record(state, stage, module, loss=math.nan, epoch=0)
     bar = (progress or Silent()).bar(
         stage.name, plan.epochs * stage.steps, done=state.epochs * stage.steps, unit="steps"
@@ -127,7 +127,7 @@ def _epoch(
 
 
 def _record(
-    state: checkpoint.Progressed, stage: Stage, module: nn.Module, *, loss: float, epoch: int
+    state: checkpoint.TrainingState, stage: Stage, module: nn.Module, *, loss: float, epoch: int
 ) -> bool:
     """Validate and note it; whether this is the best so far."""
     module.eval()

@@ -18,7 +18,7 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         store=store,
         upos=mini_aligner.train(store, folder / "upos"),
         relation=mini_aligner.train(store, folder / "relation", task="relation"),
-        beside=mini_aligner.train(store, folder / "beside", task="relation", beside="3"),
+        beside=mini_aligner.train(store, folder / "beside", task="relation", context_layers=3),
         model=load_model("mini-encoder"),
         treebank=mini_aligner.treebank,
     )

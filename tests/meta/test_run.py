@@ -18,7 +18,7 @@ from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
 
 LANGS = {"train_langs": ["en", "de", "fr"], "validation_langs": "et", "target_langs": "tr"}
-QUICK = {"learner": "pooled", "options": {"hidden": 8, "epochs": 1, "adapts": "none"}, **LANGS}
+QUICK = {"learner": "pooled", "settings": {"hidden": 8, "epochs": 1, "adapts": "none"}, **LANGS}
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,6 @@ def test_a_configuration_of_the_last_release_is_read(tmp_path):
 
 
 class NearestMeanAligner(Aligner):
-    learner = "nearest-mean"
-
     def __init__(self, means, known):
         self.means, self.known = means, known
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Int
 from safetensors.torch import save
 
 from ... import atomic
@@ -54,7 +55,7 @@ class Classifier:
     """
 
     logits: Callable[[torch.Tensor], torch.Tensor]
-    valid: torch.Tensor  # bool [concepts]
+    valid: Bool[torch.Tensor, " concepts"]
 
     def __post_init__(self) -> None:
         if not bool(self.valid.any()):
@@ -65,13 +66,13 @@ class Classifier:
             )
 
     @torch.no_grad()
-    def scores(self, x: torch.Tensor) -> torch.Tensor:
-        """float32 [words, concepts] log-probabilities of [words, dim]; -inf where not valid."""
+    def scores(self, x: Float[torch.Tensor, "words dim"]) -> Float[torch.Tensor, "words concepts"]:
+        """float32 log-probabilities; -inf where not valid."""
         parts = [masked(self.logits(part.float()), self.valid).log_softmax(1) for part in x.split(CHUNK)]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
 
-    def predict(self, x: torch.Tensor) -> torch.Tensor:
-        """int64 [words]: the best concept of each word."""
+    def predict(self, x: Float[torch.Tensor, "words dim"]) -> Int[torch.Tensor, " words"]:
+        """The best concept of each word."""
         return self.scores(x).argmax(1)
 
 
@@ -88,7 +89,7 @@ class Aligner(ABC):
     """
 
     learner: str  # its name in the registry
-    known: torch.Tensor  # bool [concepts]: what it can predict
+    known: Bool[torch.Tensor, " concepts"]  # what it can predict
     folder: Path | None = None  # where it was read from or saved to
     # Whether ``adapt`` looks at unlabelled words; who adapts need not load them where it does not.
     transductive: bool = False
@@ -104,15 +105,15 @@ class Aligner(ABC):
         self,
         support: Features | None = None,
         *,
-        unlabelled: torch.Tensor | None = None,
+        unlabelled: Float[torch.Tensor, "words dim"] | None = None,
         valid: torch.Tensor | None = None,
         seed: int = 0,
     ) -> Classifier:
         """A classifier for the language of ``support``; zero-shot without one.
 
-        ``unlabelled`` (float [words, dim]) are further words of the language, without labels: learners that
-        are not ``transductive`` pass over them. ``valid`` (bool [concepts]) restricts what may be predicted:
-        support words of other concepts have no part. ``seed`` decides whatever adapting draws at random.
+        ``unlabelled`` are further words of the language, without labels: learners that are not
+        ``transductive`` pass over them. ``valid`` (bool [concepts]) restricts what may be predicted: support
+        words of other concepts have no part. ``seed`` decides whatever adapting draws at random.
 
         Raises UsageError for words of another dimension or a ``valid`` of another length, LearningError where
         no concept is valid.
@@ -143,8 +144,8 @@ class Aligner(ABC):
     ) -> Classifier:
         """A classifier of the ``valid`` concepts from a ``support`` with at least one word, all valid."""
 
-    def _known(self, support: Features | None) -> torch.Tensor:
-        """bool [concepts]: what can be predicted once ``support`` has been seen."""
+    def _known(self, support: Features | None) -> Bool[torch.Tensor, " concepts"]:
+        """What can be predicted once ``support`` has been seen."""
         return self.known
 
     def settings(self) -> dict[str, Any]:

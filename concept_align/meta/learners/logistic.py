@@ -6,6 +6,7 @@ The sum, not the mean: r is the precision of the prior, the same whatever the nu
 """
 
 import torch
+from jaxtyping import Float, Int
 from torch.nn import functional
 
 from ...spaces.features import Features
@@ -17,15 +18,15 @@ def log_frequencies(features: Features) -> torch.Tensor:
 
 
 def fit_logistic(
-    x: torch.Tensor,
-    y: torch.Tensor,
-    offset: torch.Tensor,
+    x: Float[torch.Tensor, "words dim"],
+    y: Int[torch.Tensor, " words"],
+    offset: Float[torch.Tensor, " concepts"],
     *,
     strength: float,
-    start: torch.Tensor | None = None,
+    start: Float[torch.Tensor, "dim+1 concepts"] | None = None,
     iterations: int = 100,
-) -> torch.Tensor:
-    """float32 [dim + 1, concepts]: W, and b in its last row. ``offset`` [concepts] is -inf where not valid.
+) -> Float[torch.Tensor, "dim+1 concepts"]:
+    """W, and b in its last row. ``offset`` is -inf where not valid.
 
     ``y`` are valid concepts. Limited-memory BFGS on all words at once from ``start`` (zeros without one):
     nothing is drawn at random.

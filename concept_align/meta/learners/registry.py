@@ -29,6 +29,8 @@ def register_learner(name: str) -> Callable[[C], C]:
 
     def register(config: C) -> C:
         config.name = name
+        if not hasattr(config.aligner, "learner"):
+            config.aligner.learner = name
         LEARNERS.register(name)(config)
         return config
 
