@@ -228,7 +228,7 @@ class SelfTrain(LearnerConfig):
     adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
     adapt_steps: int = 120
     adapt_lr: float = 1e-3
-    adapt_enough: float = 2.0  # times the epochs after which all support words are told right; 0: go on
+    adapt_enough: float = 2.0  # times the epochs after which all support words are correct; 0: no end
 
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
