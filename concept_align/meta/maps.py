@@ -82,7 +82,7 @@ class Encoder(nn.Module):
 def distance_logits(
     points: Float[torch.Tensor, "*tasks words rank"], prototypes: Float[torch.Tensor, "... concepts rank"]
 ) -> Float[torch.Tensor, "*tasks words concepts"]:
-    """``-||point - prototype||^2`` up to a term of the point alone, which a softmax over concepts cannot see."""
+    """``-||point - prototype||^2`` up to a term of the point alone, to which a softmax is invariant."""
     return 2 * points @ prototypes.transpose(-1, -2) - prototypes.square().sum(-1).unsqueeze(-2)
 
 
