@@ -8,7 +8,7 @@ alone. The ways must choose the same labels and agree on scores before anything 
 first query).
 
 The model is Gemma 3 270M with --gemma (from its package, see README.md), what --model names, else
-mini-decoder, whose window does not hold all ten demonstrations.
+mini-decoder, whose context does not hold all ten demonstrations.
 """
 
 from collections.abc import Callable, Sequence
@@ -100,7 +100,7 @@ def main() -> None:
     rates = {way: (len(few[0].items) if way == "naive" else words) / value for way, value in seconds.items()}
     trie = ours.layout.trie(labels)
     report(
-        f"words a second, {len(prompt.sentences)} demonstrations ({len(prompt.ids)} pieces), "
+        f"words a second, {len(prompt.sentences)} demonstrations ({len(prompt.ids)} tokens), "
         f"{len(queries)} queries of {words} words, {len(labels.names)} labels, {model.name}",
         {way: f"{rate:9.2f}" for way, rate in rates.items()},
         {

@@ -1,9 +1,7 @@
 """``concept-align icl``: in-context learning across languages, and alignment of its states."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from ..progress import duration
 from . import options
@@ -11,20 +9,15 @@ from .from_config import configured
 from .output import emit_json, emit_table, fitting, records, say, say_notices
 
 if TYPE_CHECKING:
-    from ..icl.plan import Plan
-    from ..icl.run import Studied
-    from ..icl.settings import StudyConfig
+    from ..icl.config import ICLConfig
+    from ..icl.study import ICLStudy
 
 
-@configured("icl", "icl.settings:StudyConfig", kept="finished tests are kept in {out}; {again}")
+@configured("icl", "icl.config:ICLConfig", kept="finished tests are kept in {out}; {again}")
 def icl(
-    config: "StudyConfig",
+    config: "ICLConfig",
     *,
     out: options.Out = Path("runs/icl"),
-    alignability: Annotated[
-        Path | None,
-        typer.Option(help="What alignability wrote: does it predict whose demonstrations help?"),
-    ] = None,
     figures: options.Figures = True,
     force: options.Force = False,
     dry_run: options.DryRun = False,
@@ -41,28 +34,22 @@ def icl(
     """
     from .. import atomic
     from ..config import to_toml
-    from ..icl import study
     from ..icl.plan import plan
+    from ..icl.study import estimate, open_session, study
     from ..progress import terminal
     from ..report.icl.write import write_study
 
-    # What is cheap to get wrong is looked at before the model is loaded.
-    planned = plan(config)
-    scores = None
-    if alignability is not None:
-        from ..correspondence.table import Alignability
-
-        scores = Alignability.load(alignability).frame()
     if dry_run:
+        planned = plan(config)
         with terminal() as progress:
-            found = study.estimate(planned, study.ask(planned, progress=progress))
+            found = estimate(open_session(planned, progress=progress))
         _announce({"out": str(out), **found.about(planned)}, json)
         return
     with terminal() as progress:
-        studied = study.study(planned, out, force=force, progress=progress)
-    missing = write_study(studied, out, figures=figures, scores=scores)
-    atomic.write_text(out / "run.toml", to_toml(planned.config))
-    _report(studied, planned, out, [*studied.notices, *missing], json)
+        studied = study(config, out, force=force, progress=progress)
+    missing = write_study(studied, out, figures=figures)
+    atomic.write_text(out / "run.toml", to_toml(config))
+    _report(studied, out, [*studied.notices, *missing], json)
 
 
 def _announce(about: dict[str, Any], json: bool) -> None:
@@ -80,14 +67,13 @@ def _announce(about: dict[str, Any], json: bool) -> None:
     say(f"time: about {duration(about['seconds'])} here, without fitting learners")
 
 
-def _report(studied: "Studied", plan: "Plan", out: Path, notices: list[str], json: bool) -> None:
+def _report(studied: "ICLStudy", out: Path, notices: list[str], json: bool) -> None:
     from ..report.icl.summary import aligned_table, answers_table
-    from ..report.icl.write import results_of
 
-    frame = results_of(studied)
+    frame = studied.frame()
     if json:
         means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
-        compared = records(studied.evaluation.comparisons())
+        compared = records(studied.comparisons())
         emit_json({"out": str(out), "notices": notices, "results": records(means), "comparisons": compared})
         return
     for table in (answers_table(frame), aligned_table(frame)):

@@ -4,11 +4,20 @@ The keys and values of the prefix are held once, whatever the number of rows: al
 multiplied with them as one matrix. Which piece sees which is decided by positions and a table of the new
 pieces, so rows of different lengths, gaps in the cache and several continuations of one place (the
 beginnings of labels) go through the model in one pass.
+
+transformers computes attention by a function of the user's choice; ours is registered beside theirs and is
+used inside :func:`reading` alone. The model itself knows of no cache.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import transformers
+from torch import nn
 
 SCORES = 8 * 2**20  # attention weights held at once: about what stays near the processor
 
@@ -24,10 +33,12 @@ class Step:
     kept: int
 
 
-class Cache:
+class PrefixCache:
     """Keys and values of ``rows`` rows after ``prefix``, at most ``slots`` each, layer by layer."""
 
-    def __init__(self, rows: int, slots: int, device: torch.device, prefix: "Cache | None" = None) -> None:
+    def __init__(
+        self, rows: int, slots: int, device: torch.device, prefix: "PrefixCache | None" = None
+    ) -> None:
         self.rows, self.prefix, self.used = rows, prefix, 0
         self.positions = torch.zeros(rows, slots, dtype=torch.int64, device=device)
         self.real = torch.zeros(rows, slots, dtype=torch.bool, device=device)
@@ -171,3 +182,46 @@ def _blend(
 
 def _capped(weights: torch.Tensor, softcap: float | None) -> torch.Tensor:
     return weights if softcap is None else torch.tanh(weights / softcap) * softcap
+
+
+NAME = "concept_align_prefix"
+_CURRENT: ContextVar[PrefixCache | None] = ContextVar("cache", default=None)
+
+
+def _attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    softcap: float | None = None,
+    **others: Any,
+) -> tuple[torch.Tensor, None]:
+    """As transformers calls it; what ``others`` would change shows when a model is probed."""
+    cache = _CURRENT.get()
+    assert cache is not None, "attention over a prefix outside of reading()"
+    scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
+    return cache.attend(id(module), query, key, value, scale, sliding_window, softcap), None
+
+
+@contextmanager
+def reading(module: nn.Module, cache: PrefixCache, step: Step) -> Iterator[None]:
+    """Inside, ``module`` attends by ``cache``; the new pieces of ``step`` are in it afterwards."""
+    configs: dict[int, Any] = {
+        id(part.config): part.config for part in module.modules() if hasattr(part, "config")
+    }
+    before = {key: getattr(config, "_attn_implementation", None) for key, config in configs.items()}
+    transformers.AttentionInterface.register(NAME, _attention)
+    token = _CURRENT.set(cache)
+    cache.begin(step)
+    try:
+        for config in configs.values():
+            config._attn_implementation = NAME
+        yield
+        cache.end()
+    finally:
+        _CURRENT.reset(token)
+        for key, config in configs.items():
+            config._attn_implementation = before[key]

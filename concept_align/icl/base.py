@@ -2,7 +2,7 @@
 
 Structured prompting (Blevins et al. 2023, arXiv 2211.07830): demonstrations are sentences with a label after
 each word; a query's words are given one by one, each label is scored where it would stand, and the chosen (or
-the right) one is put there before the next word.
+the gold) one is put there before the next word.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Float32, Int64
 
-# What is put after a query's word before the next word: what the model chose, or the right label.
+# What is put after a query's word before the next word: what the model chose, or the gold label.
 Feedback = Literal["predicted", "gold"]
 FEEDBACKS: tuple[Feedback, ...] = get_args(Feedback)
 
@@ -43,7 +43,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class LabelSet:
-    """How a prompt calls the concepts: one string each, all different; ``kind`` as ``--labels`` names it."""
+    """How a prompt calls the concepts: one string each, all different; ``kind``: as ``labels`` names it."""
 
     kind: str
     concepts: tuple[str, ...]
@@ -54,26 +54,28 @@ class LabelSet:
 class Prompt:
     """Demonstrations, ready to be put before queries.
 
-    ``sentences`` are those that fitted; ``dropped`` how many did not (the model's window less what the
+    ``sentences`` are those that fitted; ``dropped`` how many did not (the model's context less what the
     longest query takes).
     """
 
     sentences: tuple[Sentence, ...]
     labels: LabelSet
-    ids: tuple[int, ...]  # the pieces, the sentence-start piece included where the model has one
-    places: tuple[tuple[int, int], ...]  # (piece before the label, label) of every demonstrated item
+    ids: tuple[int, ...]  # the tokens, the sentence-start token included where the model has one
+    places: tuple[tuple[int, int], ...]  # (place of the token before the label, label) of every item
     dropped: int = 0
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
-    """A query's items: the scores of every label, what was chosen, and the states it was chosen from."""
+class LabelScores:
+    """A query's items: the scores of every label, what was chosen, and the states it was chosen from.
 
-    scores: torch.Tensor  # float32 [items, concepts]: mean log-probability of the pieces of each label
-    predicted: NDArray[np.int64]  # [items]
-    states: Mapping[int, torch.Tensor] = field(
-        default_factory=dict
-    )  # layer -> [items, dim], last piece before the label
+    A score is the mean log-probability of the label's tokens; a state, by layer, that of the last token
+    before the label.
+    """
+
+    scores: Float32[torch.Tensor, "items concepts"]
+    predicted: Int64[np.ndarray, " items"]
+    states: Mapping[int, Float[torch.Tensor, "items dim"]] = field(default_factory=dict)
 
 
 class Scorer(Protocol):
@@ -83,14 +85,14 @@ class Scorer(Protocol):
     revision: str
     layers: int
     dim: int
-    window: int  # pieces
+    context_length: int  # tokens
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
-        """The demonstrations: as many of ``sentences``, in their order, as leave ``room`` pieces."""
+        """The demonstrations: as many of ``sentences``, in their order, as leave ``room`` tokens."""
         ...
 
     def room(self, query: Sentence, labels: LabelSet) -> int:
-        """The pieces that ``query`` takes at most, whatever labels are put into it."""
+        """The tokens that ``query`` takes at most, whatever labels are put into it."""
         ...
 
     def score(
@@ -100,7 +102,7 @@ class Scorer(Protocol):
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         """Scores of every query after ``prompt``; with ``layers``, the states they were read off too.
 
         Neither the order of queries, nor how they are batched, nor the order of labels changes a score.
@@ -108,8 +110,18 @@ class Scorer(Protocol):
         ...
 
 
+# What a choice depends on besides the candidates: of "nothing", one choice serves all queries and ``select``
+# may be given None; of "language", all queries of a language; else the "query" itself.
+LooksAt = Literal["nothing", "language", "query"]
+
+
 class Selector(Protocol):
-    """Chooses demonstrations for a query; for all queries of a language where it does not look at them."""
+    """Chooses demonstrations for a query; for all queries of a language where it does not look at them.
+
+    A selector may say what it ``looks_at`` (LooksAt; "nothing" where it does not say), and that it is not
+    ``seeded``: then draws are all the same, and asked once. What its choices depend on besides sentences
+    and their labels, it tells by ``made_from`` (anything that JSON holds): answers are kept with it.
+    """
 
     name: str
 

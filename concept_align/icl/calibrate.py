@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import torch
 
-from .base import NO_HEAD, Feedback, Item, LabelSet, Prompt, Scored, Sentence
-from .prompting import Prompting
+from .base import NO_HEAD, Feedback, Item, LabelScores, LabelSet, Prompt, Sentence
+from .prompting import PromptScorer
 
 CONTENT_FREE = ("N/A", "[MASK]")
 
@@ -23,7 +23,7 @@ def content_free(word: str, *, relational: bool = False) -> Sentence:
 
 
 def preference(
-    scorer: Prompting, prompt: Prompt, *, words: Sequence[str] = CONTENT_FREE, relational: bool = False
+    scorer: PromptScorer, prompt: Prompt, *, words: Sequence[str] = CONTENT_FREE, relational: bool = False
 ) -> torch.Tensor:
     """float32 [labels]: log of the mean of what each label scores after queries without content."""
     queries = [content_free(word, relational=relational) for word in words]
@@ -31,13 +31,14 @@ def preference(
     return torch.logsumexp(scores.double(), dim=0).sub(torch.tensor(len(words)).log()).float()
 
 
-class Calibrated:
+class ContextualScorer:
     """A :class:`~.base.Scorer` less what labels get after the same prompt without content."""
 
-    def __init__(self, scorer: Prompting, *, words: Sequence[str] = CONTENT_FREE) -> None:
+    def __init__(self, scorer: PromptScorer, *, words: Sequence[str] = CONTENT_FREE) -> None:
         self.scorer, self.words = scorer, tuple(words)
         self.name, self.revision = scorer.name, scorer.revision
-        self.layers, self.dim, self.window = scorer.layers, scorer.dim, scorer.window
+        self.layers, self.dim = scorer.layers, scorer.dim
+        self.context_length = scorer.context_length
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
         """As the scorer's; room for the queries without content is left too."""
@@ -49,7 +50,7 @@ class Calibrated:
         return self.scorer.prompt(sentences, labels, room=max(room, most))
 
     def room(self, query: Sentence, labels: LabelSet) -> int:
-        """The pieces that ``query`` takes at most, whatever labels are put into it."""
+        """The tokens that ``query`` takes at most, whatever labels are put into it."""
         return self.scorer.room(query, labels)
 
     def score(
@@ -59,7 +60,7 @@ class Calibrated:
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         """Corrected scores of every query after ``prompt``."""
         relational = any(item.head != NO_HEAD for query in queries for item in query.items)
         prior = preference(self.scorer, prompt, words=self.words, relational=relational)

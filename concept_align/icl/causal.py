@@ -5,12 +5,15 @@ last layer what the model itself returns.
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
+from jaxtyping import Float32
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 from transformers.models.auto import modeling_auto
@@ -19,7 +22,9 @@ from ..errors import ModelError, UsageError
 from ..models.capture import close, first_tensor
 from ..models.frozen import FrozenModel
 from ..models.load import complain_of, configured_kind, opened, pretrained
-from ..models.origin import Origin
+from ..models.origin import Origin, weights_fingerprint
+from ..models.states import TransformersModel
+from .base import Sentence
 
 READ = 256  # distributions over the vocabulary held at once
 
@@ -169,3 +174,44 @@ def load_causal(
 
     module, tokenizer, origin = opened(name, read, revision, dtype, device, device_map, offline)
     return CausalModel(module, tokenizer, name=name, revision=origin.revision, fast=fast_matmul)
+
+
+def in_memory(module: nn.Module, tokenizer: Any) -> CausalModel:
+    """A loaded model of transformers with its head, and its fast tokenizer; its revision hashes weights."""
+    config: Any = module.config
+    name = str(getattr(config, "_name_or_path", "") or type(module).__name__)
+    return CausalModel(module, tokenizer, name=name, revision=weights_fingerprint(module))
+
+
+def word_states(
+    model: CausalModel, layer: int
+) -> Callable[[Sequence[Sentence]], Float32[torch.Tensor, "words dim"]]:
+    """What reads the words of sentences, without a prompt, at ``layer`` (from the end where negative).
+
+    Words stand with spaces between them, as in prompts. ModelError for a sentence that cannot be read.
+    """
+    layer = layer if layer >= 0 else model.layers + 1 + layer
+    model.check_layers([layer])
+
+    @cache
+    def reader() -> TransformersModel:
+        return TransformersModel(
+            model.base, model.tokenizer, name=model.name, revision=model.revision, fast=model.fast
+        )
+
+    def read(sentences: Sequence[Sentence]) -> Float32[torch.Tensor, "words dim"]:
+        texts, spans = [], []
+        for sentence in sentences:
+            ends = np.cumsum([len(word) + 1 for word in sentence.words]) - 1
+            begins = np.concatenate([[0], ends[:-1] + 1])
+            texts.append(" ".join(sentence.words))
+            spans.append(np.stack([begins, ends], axis=1).astype(np.int32))
+        pieces = []
+        for found in reader().pieces_many(texts, spans):
+            if isinstance(found, ModelError):
+                raise found
+            pieces.append(found)
+        windows = reader().word_states(pieces, [layer], pooling="mean")
+        return torch.cat([window.words[layer] for window in windows])
+
+    return read

@@ -20,7 +20,7 @@ _BEFORE = ("a", "a.", "a\n")
 
 
 @dataclass(frozen=True)
-class Laid:
+class TokenisedSentence:
     """A sentence's pieces without labels: item i's label stands after ``leads[i]``."""
 
     leads: tuple[tuple[int, ...], ...]
@@ -54,7 +54,7 @@ class Layout:
             self._tries[labels] = build_trie(labels, pieces, self.model)
         return self._tries[labels]
 
-    def lay(self, sentence: Sentence, *, first: bool) -> Laid:
+    def lay(self, sentence: Sentence, *, first: bool) -> TokenisedSentence:
         """The parts of ``sentence``; ``first`` if nothing but the start pieces is before it."""
         if not sentence.words:
             raise ModelError("a sentence without words", where=_place(sentence))
@@ -77,7 +77,7 @@ class Layout:
             leads.append(cut)
             cut, text = (), template.behind
         tail = cut + (self._inside(text, _BEFORE) if text else ())
-        return Laid(tuple(leads), tail)
+        return TokenisedSentence(tuple(leads), tail)
 
     def _question(self, sentence: Sentence, word: str, item: Item) -> str:
         if item.head == NO_HEAD:

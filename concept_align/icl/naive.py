@@ -12,23 +12,23 @@ from typing import Any
 import torch
 import transformers
 
-from .base import Feedback, Prompt, Scored, Sentence
-from .layout import Laid
-from .prompting import Chooser, Prompting
+from .base import Feedback, LabelScores, Prompt, Sentence
+from .layout import TokenisedSentence
+from .prompting import Chooser, PromptScorer
 
 
-class _OneByOne(Prompting):
+class _OneByOne(PromptScorer):
     """Queries one at a time, words one at a time."""
 
     def _score(
         self,
         prompt: Prompt,
         queries: Sequence[Sentence],
-        laid: Sequence[Laid],
+        laid: Sequence[TokenisedSentence],
         chooser: Chooser,
         feedback: Feedback,
         layers: tuple[int, ...],
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         found = []
         for query, own in zip(queries, laid, strict=True):
             before = self._begin(prompt)

@@ -1,6 +1,6 @@
-"""What a study of in-context learning runs: the tests that follow from its configuration.
+"""What a study of in-context learning runs: the trials that follow from its configuration.
 
-A test is one prompt's worth of answers: demonstrations in a language, put before the queries of a target. A
+A trial is one prompt's worth of answers: demonstrations in a language, put before the queries of a target. A
 prompt without demonstrations says nothing of their language, so it is asked once for all of them.
 """
 
@@ -14,11 +14,12 @@ from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import META_TRAIN, VALIDATION, select
 from .base import Feedback
-from .settings import AUTO, StudyConfig, check
+from .config import AUTO, ICLConfig, check
 
 OWN = "own"  # demonstrations in the target language itself
+ANY = "any"  # demonstrations in any of the named languages, as a selector chooses
 NONE = "none"  # the language of no demonstrations
-ALIGNED = 5  # training languages of aligned in-context learning, as published
+TRAINING = 5  # training languages of aligned in-context learning, as published
 
 
 @dataclass(frozen=True, order=True)
@@ -33,7 +34,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """``icl-tags``, with whatever is not usual behind it."""
+        """``icl-tags``, followed by whatever is not the default."""
         parts = ["icl", self.labels]
         parts += [self.selector] if self.selector != "random" else []
         parts += [self.template] if self.template != "tagged" else []
@@ -42,10 +43,8 @@ class Variant:
 
 
 @dataclass(frozen=True, order=True)
-class Test:
-    """One test; ``source`` is the language of the demonstrations, NONE where there are none."""
-
-    __test__ = False  # no test for pytest
+class Trial:
+    """``k`` demonstrations before the queries of ``language``; ``source`` is their language, NONE without."""
 
     source: str
     language: str
@@ -55,13 +54,13 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ICLPlan:
     """A study with its languages and files worked out; the model has not been touched."""
 
-    config: StudyConfig
+    config: ICLConfig
     task: Task
     targets: tuple[str, ...]
-    sources: tuple[str, ...]  # languages of demonstrations, OWN among them
+    sources: tuple[str, ...]  # languages of demonstrations, ANY and OWN among them
     train: tuple[str, ...]  # of aligned in-context learning, without the language of demonstrations
     validation: tuple[str, ...]
     files: Mapping[tuple[str, str], TreebankFile]  # (language, split)
@@ -79,47 +78,51 @@ class Plan:
         )
 
     @property
-    def aligns(self) -> bool:
-        return bool(self.config.layers)
+    def named(self) -> tuple[str, ...]:
+        """The languages of demonstrations that are one language, and no target's own."""
+        return tuple(source for source in self.sources if source not in (OWN, ANY))
 
     @property
     def align_k(self) -> tuple[int, ...]:
-        """The numbers of demonstrations at which there is aligned in-context learning."""
+        """The numbers of demonstrations of aligned in-context learning; none without layers."""
+        if not self.config.layers:
+            return ()
         return self.config.align_k or tuple(sorted({0, max(self.config.k)}))
 
     def targets_of(self, source: str) -> tuple[str, ...]:
-        """A language is no target of its own demonstrations, but of OWN."""
+        """A language is no target of its own demonstrations, but of OWN and ANY."""
         return tuple(language for language in self.targets if language != source)
 
     def trained_on(self, source: str) -> tuple[str, ...]:
         """The training languages of aligned in-context learning: the demonstrations' own, and others."""
         return (source, *(language for language in self.train if language != source))
 
-    def draws(self, variant: Variant, k: int) -> int:
-        """One of no demonstrations: only what labels are shuffled to could differ, which is not asked."""
-        return self.config.draws if k else 1
+    def draws(self, k: int) -> int:
+        """One without demonstrations: only what labels are shuffled to could differ, which is not asked."""
+        return self.config.demo_draws if k else 1
 
-    def all_tests(self) -> list[Test]:
-        """Every test once: those without demonstrations first, then prompt by prompt, which targets share."""
+    def trials(self) -> list[Trial]:
+        """Every trial once: those without demonstrations first, then prompt by prompt, shared by targets."""
         none = [
-            Test(NONE, language, variant, 0, 0)
+            Trial(NONE, language, variant, 0, 0)
             for variant in self.variants
             if variant.selector == self.config.selectors[0]  # nothing is chosen
             for language in self.targets
             if 0 in self.config.k
         ]
         some = [
-            Test(source, language, variant, k, draw)
+            Trial(source, language, variant, k, draw)
             for source in self.sources
             for variant in self.variants
             for k in sorted(set(self.config.k) - {0})
-            for draw in range(self.config.draws)
+            for draw in range(self.config.demo_draws)
             for language in self.targets_of(source)
+            if source == ANY or variant.selector != "alignability"  # which chooses the language
         ]
         return none + some
 
 
-def plan(config: StudyConfig) -> Plan:
+def plan(config: ICLConfig) -> ICLPlan:
     """Work out languages and files.
 
     Raises UsageError for what is unknown, LearningError where a target is a training language too.
@@ -128,18 +131,34 @@ def plan(config: StudyConfig) -> Plan:
     task = _task(config.task)
     trained = {file.language: file for file in _found(config.treebanks, "train")}
     tested = {file.language: file for file in _found(config.treebanks, "test")}
-    targets = _select(config.langs, tested, "--langs")
-    named = [part.strip() for part in config.demo_langs.split(",") if part.strip()]
-    codes = [part for part in named if part != OWN]
-    sources = _select(",".join(codes), trained, "--demo-langs") if codes else ()
-    own = (OWN,) if OWN in named else ()
-    if not (sources or own):
-        raise UsageError("no language of demonstrations", where="--demo-langs", remedy="say en,de, or own")
-    _require(targets if own else (), trained, "train", "--demo-langs own")
+    targets = _select(config.langs, tested, "langs")
+    codes = [part for part in config.demo_langs if part not in (OWN, ANY)]
+    sources = _select(codes, trained, "demo_langs") if codes else ()
+    sources += tuple(source for source in (ANY, OWN) if source in config.demo_langs)
+    if not sources or sources[0] == ANY:
+        raise UsageError("no language of demonstrations", option="demo_langs", remedy="say en,de, or own")
+    if "alignability" in config.selectors and (config.alignability is None or ANY not in sources):
+        raise UsageError(
+            "the selector alignability chooses among languages by a table of their alignability",
+            option="selectors",
+            remedy="name several languages and any in demo_langs, and the table in alignability",
+        )
+    if config.layers and config.selectors[0] == "alignability":
+        raise UsageError(
+            "learners of states need demonstrations in one language, alignability chooses among several",
+            option="selectors",
+            remedy="name another selector first, or no layers",
+        )
+    if OWN in sources and (missing := [code for code in targets if code not in trained]):
+        raise UsageError(
+            f"no train split of {', '.join(missing)} for demonstrations in their own language",
+            option="langs",
+            remedy="leave them out",
+        )
     train, validation = _aligned(config, targets, sources, trained) if config.layers else ((), ())
     files = {(code, "train"): file for code, file in trained.items()}
     files |= {(code, "test"): file for code, file in tested.items()}
-    return Plan(config, task, targets, (*sources, *own), train, validation, files)
+    return ICLPlan(config, task, targets, sources, train, validation, files)
 
 
 def _found(folder: str, split: str) -> list[TreebankFile]:
@@ -150,51 +169,45 @@ def _task(name: str) -> Task:
     if is_open_ended(name):
         raise UsageError(
             "labels of features and columns differ from language to language, and prompts have none for them",
-            where="--task",
+            option="task",
             remedy="use upos or relation",
         )
     return parse_task(name)
 
 
-def _select(expression: str, here: Mapping[str, TreebankFile], where: str) -> tuple[str, ...]:
+def _select(names: Sequence[str], here: Mapping[str, TreebankFile], option: str) -> tuple[str, ...]:
     try:
-        return select(expression, tuple(here))
+        return select(",".join(names), tuple(here))
     except UsageError as error:
-        raise UsageError(error.message, where=where, remedy=error.remedy) from error
-
-
-def _require(codes: Sequence[str], here: Mapping[str, TreebankFile], split: str, where: str) -> None:
-    if missing := [code for code in codes if code not in here]:
-        raise UsageError(
-            f"no {split} split of {', '.join(missing)}", where=where, remedy="leave them out of --langs"
-        )
+        raise UsageError(error.message, option=option, remedy=error.remedy) from error
 
 
 def _aligned(
-    config: StudyConfig,
+    config: ICLConfig,
     targets: Sequence[str],
     sources: Sequence[str],
     here: Mapping[str, TreebankFile],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Training and validation languages; AUTO takes those of the package's own sets that are here."""
+    sources = [source for source in sources if source not in (OWN, ANY)]
     if not sources:
         raise UsageError(
             "aligned in-context learning needs demonstrations in a language that is no target",
-            where="--demo-langs",
-            remedy="name one beside own, or leave --layers out",
+            option="demo_langs",
+            remedy="name one besides own, or no layers",
         )
     taken = {*targets, *sources}
     validation: tuple[str, ...] = ()
-    if config.align_validation == AUTO:
+    if config.align_validation == (AUTO,):
         validation = tuple(code for code in VALIDATION if code in here and code not in taken)[:1]
-    elif config.align_validation != "none":
-        validation = _select(config.align_validation, here, "--align-validation")
-    if config.align_langs == AUTO:
+    elif config.align_validation != ("none",):
+        validation = _select(config.align_validation, here, "align_validation")
+    if config.align_langs == (AUTO,):
         others = [code for code in META_TRAIN if code in here and code not in {*targets, *validation}]
-        train = tuple(dict.fromkeys([*sources, *others]))[:ALIGNED]
+        train = tuple(dict.fromkeys([*sources, *others]))[:TRAINING]
         train = tuple(code for code in train if code not in targets)
     else:
-        train = _select(config.align_langs, here, "--align-langs")
+        train = _select(config.align_langs, here, "align_langs")
     for source in sources:
         check_disjoint({source, *train}, validation, [code for code in targets if code != source])
     return train, validation

@@ -1,4 +1,4 @@
-"""What all scorers share: a causal model, a template, prompts that fit the window, answers in order."""
+"""What all scorers share: a causal model, a template, prompts that fit the context, answers in order."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,29 +8,29 @@ import torch
 
 from ..errors import UsageError
 from ..models.faults import explained_memory
-from .base import FEEDBACKS, Feedback, LabelSet, Prompt, Scored, Sentence
+from .base import FEEDBACKS, Feedback, LabelScores, LabelSet, Prompt, Sentence
 from .causal import CausalModel
-from .layout import Laid, Layout
+from .layout import Layout, TokenisedSentence
 from .templates import DEFAULT, TEMPLATES, Template
 from .trie import Trie
 
 
-class Prompting(ABC):
+class PromptScorer(ABC):
     """The part of a :class:`~.base.Scorer` that does not depend on how scores are computed."""
 
     def __init__(self, model: CausalModel, template: Template = TEMPLATES[DEFAULT]) -> None:
         self.model, self.template = model, template
         self.name, self.revision = model.name, model.revision
-        self.layers, self.dim, self.window = model.layers, model.dim, model.max_pieces
+        self.layers, self.dim, self.context_length = model.layers, model.dim, model.max_pieces
         self.layout = Layout(model.cutter, model.tokenizer, template)
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
-        """Those of ``sentences`` that fit with ``room`` pieces left, in their order.
+        """Those of ``sentences`` that fit with ``room`` tokens left, in their order.
 
         Where not all fit, the last are kept: selectors put the best there, next to the query.
         """
         trie = self.layout.trie(labels)
-        space = self.window - room - len(self.layout.start)
+        space = self.context_length - room - len(self.layout.start)
         kept: list[Sentence] = []
         for sentence in reversed(sentences):
             size = max(self._size(sentence, trie, first=first) for first in (False, True))
@@ -54,7 +54,7 @@ class Prompting(ABC):
         return laid.pieces() + len(laid.tail) + sum(len(trie.pieces[item.label]) for item in sentence.items)
 
     def room(self, query: Sentence, labels: LabelSet) -> int:
-        """The pieces that ``query`` takes at most, whatever labels are put into it."""
+        """The tokens that ``query`` takes at most, whatever labels are put into it."""
         laid = max(self.layout.lay(query, first=first).pieces() for first in (False, True))
         return laid + len(query.items) * self.layout.trie(labels).longest
 
@@ -66,11 +66,11 @@ class Prompting(ABC):
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
         prior: torch.Tensor | None = None,
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         """Scores of every query after ``prompt``, as :class:`~.base.Scorer` says.
 
         ``prior`` [labels] is taken off all scores before a label is chosen (:mod:`.calibrate`). Raises
-        UsageError for a query that the window does not hold after the prompt.
+        UsageError for a query that the model's context does not hold after the prompt.
         """
         if feedback not in FEEDBACKS:
             raise UsageError(f"unknown feedback {feedback!r}", remedy=f"use {' or '.join(FEEDBACKS)}")
@@ -79,9 +79,10 @@ class Prompting(ABC):
         laid = [self.layout.lay(query, first=not prompt.sentences) for query in queries]
         for query, own in zip(queries, laid, strict=True):
             taken = len(prompt.ids) + own.pieces() + len(query.items) * trie.longest
-            if taken > self.window:
+            if taken > self.context_length:
                 raise UsageError(
-                    f"the prompt and the query may take {taken} pieces, the model's window is {self.window}",
+                    f"the prompt and the query may take {taken} tokens, the model's context length is "
+                    f"{self.context_length}",
                     where=f"{query.treebank}, sentence {query.number} (from 0)",
                     remedy="fewer or shorter demonstrations, or shorter queries",
                 )
@@ -95,11 +96,11 @@ class Prompting(ABC):
         self,
         prompt: Prompt,
         queries: Sequence[Sentence],
-        laid: Sequence[Laid],
+        laid: Sequence[TokenisedSentence],
         chooser: "Chooser",
         feedback: Feedback,
         layers: tuple[int, ...],
-    ) -> list[Scored]: ...
+    ) -> list[LabelScores]: ...
 
 
 class Chooser:
@@ -119,22 +120,22 @@ class Chooser:
 
     def scored(
         self, logp: Sequence[torch.Tensor], states: Sequence[dict[int, torch.Tensor]], layers: Sequence[int]
-    ) -> Scored:
+    ) -> LabelScores:
         """The answer from the parts of one query, in the order of its items."""
         scores, best = self(torch.cat(tuple(logp)))
-        return Scored(
+        return LabelScores(
             scores,
             best.numpy().astype(np.int64),
             {layer: torch.cat([part[layer] for part in states]) for layer in layers},
         )
 
-    def nothing(self, layers: Sequence[int], dim: int) -> Scored:
+    def nothing(self, layers: Sequence[int], dim: int) -> LabelScores:
         """The answer to a query that asks nothing."""
         scores = torch.zeros(0, len(self.trie.pieces))
-        return Scored(scores, np.zeros(0, np.int64), {layer: torch.zeros(0, dim) for layer in layers})
+        return LabelScores(scores, np.zeros(0, np.int64), {layer: torch.zeros(0, dim) for layer in layers})
 
 
-def filled(laid: Laid, labels: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
+def filled(laid: TokenisedSentence, labels: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
     """The pieces with ``labels`` put in, and the last piece before each label.
 
     The last label may be left out: then the pieces end where it is asked for.

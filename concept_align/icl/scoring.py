@@ -1,6 +1,6 @@
 """Scores of labels in prompts, fast: demonstrations are read once, queries in batches, labels as one trie.
 
-With the right labels fed back, a query goes through the model once: the beginnings of labels of several
+With the gold labels fed back, a query goes through the model once: the beginnings of labels of several
 pieces are hung beside each place where a label is asked for, seen by nothing but themselves. With the
 model's own choices fed back, one word of every query of a batch goes through at a time.
 """
@@ -12,21 +12,20 @@ import torch
 
 from ..models.batches import batches
 from ..models.capture import close, first_tensor
-from .attention import Cache
-from .base import Feedback, Prompt, Scored, Sentence
+from .attention import PrefixCache, reading
+from .base import Feedback, LabelScores, Prompt, Sentence
 from .causal import CausalModel, load_causal
-from .layout import Laid
+from .layout import TokenisedSentence
 from .naive import CachedLoop
-from .prompting import Chooser, Prompting, filled
-from .reading import reading
-from .steps import Asked, make_step, plain_step
+from .prompting import Chooser, PromptScorer, filled
+from .steps import PrefixReader, make_step, plain_step
 from .templates import DEFAULT, TEMPLATES, Template, template
 
 CHUNK = 512  # pieces of a prompt read at once
 BATCH_PIECES = 2048
 
 
-class CausalScorer(Prompting):
+class CausalScorer(PromptScorer):
     """A :class:`~.base.Scorer` over a causal model of transformers.
 
     ``batch_pieces`` bounds rows times pieces of a batch, the beginnings of labels included. A model whose
@@ -49,17 +48,17 @@ class CausalScorer(Prompting):
         if not self._shares:
             self._slow = CachedLoop(model, template)
             self.notes = (f"{type(model.module).__name__}: prompts are read once, queries one at a time",)
-        self._held: tuple[tuple[int, ...], Cache] | None = None
+        self._held: tuple[tuple[int, ...], PrefixCache] | None = None
 
     def _score(
         self,
         prompt: Prompt,
         queries: Sequence[Sentence],
-        laid: Sequence[Laid],
+        laid: Sequence[TokenisedSentence],
         chooser: Chooser,
         feedback: Feedback,
         layers: tuple[int, ...],
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         if not self._shares:
             return self._slow._score(prompt, queries, laid, chooser, feedback, layers)
         prefix = self._prefix(prompt)
@@ -69,13 +68,13 @@ class CausalScorer(Prompting):
         pieces = np.array([own.pieces() for own in laid], dtype=np.int64) + items * trie.longest
         # What a batch holds: all pieces of its rows, and of one step the beginnings of labels.
         lengths = pieces + (items if feedback == "gold" else 1) * nodes
-        found: list[Scored] = [chooser.nothing(layers, self.dim) for _ in queries]
+        found: list[LabelScores] = [chooser.nothing(layers, self.dim) for _ in queries]
         for batch in batches(np.where(items > 0, lengths, 0), self.batch_pieces):
             rows = [row for row in sorted(batch.tolist(), key=lambda row: -items[row]) if items[row]]
             if not rows:
                 continue
-            cache = Cache(len(rows), _slots(laid, rows, chooser, feedback), self.model.device, prefix)
-            asked = Asked(self.model, cache, len(prompt.ids), trie, layers)
+            cache = PrefixCache(len(rows), _slots(laid, rows, chooser, feedback), self.model.device, prefix)
+            asked = PrefixReader(self.model, cache, len(prompt.ids), trie, layers)
             answer = self._gold if feedback == "gold" else self._predicted
             for row, scored in zip(rows, answer(asked, queries, laid, rows, chooser, layers), strict=True):
                 found[row] = scored
@@ -83,13 +82,13 @@ class CausalScorer(Prompting):
 
     def _gold(
         self,
-        asked: Asked,
+        asked: PrefixReader,
         queries: Sequence[Sentence],
-        laid: Sequence[Laid],
+        laid: Sequence[TokenisedSentence],
         rows: Sequence[int],
         chooser: Chooser,
         layers: tuple[int, ...],
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         pieces = chooser.trie.pieces
         parts = [filled(laid[row], [pieces[item.label] for item in queries[row].items[:-1]]) for row in rows]
         answers = asked(parts)
@@ -97,13 +96,13 @@ class CausalScorer(Prompting):
 
     def _predicted(
         self,
-        asked: Asked,
+        asked: PrefixReader,
         queries: Sequence[Sentence],
-        laid: Sequence[Laid],
+        laid: Sequence[TokenisedSentence],
         rows: Sequence[int],
         chooser: Chooser,
         layers: tuple[int, ...],
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         logps: list[list[torch.Tensor]] = [[] for _ in rows]
         states: list[list[dict[int, torch.Tensor]]] = [[] for _ in rows]
         chosen: list[tuple[int, ...]] = [() for _ in rows]
@@ -121,7 +120,7 @@ class CausalScorer(Prompting):
                 chosen[place] = chooser.trie.pieces[int(best[place])]
         return [chooser.scored(logps[place], states[place], layers) for place in range(len(rows))]
 
-    def _prefix(self, prompt: Prompt) -> Cache | None:
+    def _prefix(self, prompt: Prompt) -> PrefixCache | None:
         """Keys and values of the prompt; those of the last one are kept."""
         if not prompt.ids:
             return None
@@ -131,7 +130,9 @@ class CausalScorer(Prompting):
         return self._held[1]
 
 
-def _slots(laid: Sequence[Laid], rows: Sequence[int], chooser: Chooser, feedback: Feedback) -> int:
+def _slots(
+    laid: Sequence[TokenisedSentence], rows: Sequence[int], chooser: Chooser, feedback: Feedback
+) -> int:
     """The columns that a batch takes at most: each pass pads to its longest row."""
     trie, leads = chooser.trie, [laid[row].leads for row in rows]
     nodes, items = trie.contexts - 1, max(map(len, leads))
@@ -141,9 +142,9 @@ def _slots(laid: Sequence[Laid], rows: Sequence[int], chooser: Chooser, feedback
     return sum(longest) + items * trie.longest + nodes
 
 
-def read_prefix(model: CausalModel, ids: Sequence[int]) -> Cache:
+def read_prefix(model: CausalModel, ids: Sequence[int]) -> PrefixCache:
     """Keys and values of ``ids``, read in chunks."""
-    cache = Cache(1, len(ids), model.device)
+    cache = PrefixCache(1, len(ids), model.device)
     none = torch.zeros(0, dtype=torch.int64, device=model.device)
     for begin in range(0, len(ids), CHUNK):
         step = plain_step(ids[begin : begin + CHUNK], begin, model.device)
@@ -159,7 +160,7 @@ def _shares_prefix(model: CausalModel) -> bool:
     whole = first_tensor(model.base(input_ids=ids, use_cache=False)[0])[0]
     row, half = ids[0].tolist(), ids.shape[1] // 2
     try:
-        cache = Cache(2, 64, model.device, read_prefix(model, row[:half]))
+        cache = PrefixCache(2, 64, model.device, read_prefix(model, row[:half]))
         found: list[torch.Tensor] = []
         for parts in ([row[half : half + 2], row[:1]], [row[half + 2 :], row[:1]]):
             step, _ = make_step(

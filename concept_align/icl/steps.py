@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import torch
 
-from .attention import Cache, Step
+from .attention import PrefixCache, Step, reading
 from .causal import CausalModel
-from .reading import reading
 from .trie import Trie
 
 Part = tuple[list[int], list[int]]  # pieces of a row, and the places among them where a label is asked
@@ -56,7 +55,7 @@ def make_step(
     real = torch.zeros(ids.shape, dtype=torch.bool)
     real[:, :length] = columns < lengths[:, None]
     place = torch.empty_like(ids)
-    # Padding takes the last real place: places beyond the window would be read from outside of a table.
+    # Padding takes the last real place: places beyond the context would be read from outside of a table.
     place[:, :length] = first + torch.minimum(columns, lengths[:, None] - 1)
     place[:, length:] = (first[:, :, None] + at[:, :, None] + depth).flatten(1)
 
@@ -75,11 +74,11 @@ def make_step(
     return step, (row_of[:, None].expand_as(where).to(device), where.to(device))
 
 
-class Asked:
+class PrefixReader:
     """Reads pieces after a prefix, pass after pass, and the distributions where labels are asked for."""
 
     def __init__(
-        self, model: CausalModel, cache: Cache, position: int, trie: Trie, layers: tuple[int, ...]
+        self, model: CausalModel, cache: PrefixCache, position: int, trie: Trie, layers: tuple[int, ...]
     ) -> None:
         self.model, self.cache, self.trie, self.layers = model, cache, trie, layers
         self._positions = [position] * len(cache.positions)

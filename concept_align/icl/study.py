@@ -1,107 +1,372 @@
-"""A plan carried out: the model, the treebanks, labels and selectors that it names."""
+"""A study of in-context learning: every trial once, what is finished kept on disk, and the evidence.
 
+What lies in a study's folder: ``study.json``, what its answers were made from; ``units``, the answers, a line
+each; ``aligners``, what learners of states learned; ``effects``, what demonstrations do to concept spaces.
+"""
+
+import re
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import UsageError
+import pandas as pd
+from torch import nn
+
+from .. import atomic, hashing
+from ..config import from_mapping
+from ..correspondence.table import Alignability
+from ..errors import ConceptAlignError, UsageError
+from ..evaluation.predictions import PredictionLog
+from ..evaluation.tidy import Evaluation
 from ..layers import parse_layers
-from ..progress import Progress
+from ..progress import Progress, Silent
+from ..reading import read_json_object
+from ..spaces.features import Features
 from ..treebanks import conllu
-from .asking import SCORES, Ask
+from . import selectors as known_selectors
 from .base import LabelSet, Selector, Sentence
-from .causal import load_causal
+from .causal import CausalModel, in_memory, load_causal, word_states
+from .config import SCORES_LAYER, ICLConfig
+from .effect_recorder import EffectRecorder
+from .effects import Effects
+from .evidence import OUTPUT, AnswerEvidence, AnswerKey, labelled, majority_class, predictions
 from .labels import label_set
-from .plan import OWN, Plan
-from .run import Studied, run
+from .plan import NONE, OWN, ICLPlan, Trial, plan
 from .scoring import CausalScorer
-from .selectors import registry
+from .selectors.pool import SelectorInputs
+from .sentences import tagged_sentences
+from .session import SCORES, PromptSession, calibrated, stacked, states
+from .state_learners import StateLearners, layer_name
 from .templates import template
+from .usefulness import UsefulnessReport, usefulness_report
 
-# Selectors that need nothing but sentences; others are made of states, and given to ``ask`` by who has them.
-SELECTORS = ("random", "fixed", "coverage")
+STUDY = "study.json"
+CALIBRATED = "-calibrated"
+
+Selectors = Sequence[str] | Mapping[str, Selector]
 
 
-def ask(
-    plan: Plan, *, selectors: Mapping[str, Selector] | None = None, progress: Progress | None = None
-) -> Ask:
-    """The model loaded, and what its prompts are made of. ``selectors`` by the name that the plan gives."""
+@dataclass(frozen=True, eq=False)
+class ICLStudy:
+    """What a study found, and what decided its numbers."""
+
+    plan: ICLPlan
+    evaluation: Evaluation  # a setting for every language of demonstrations and layer
+    notices: list[str]
+    facts: Mapping[str, Any]
+    effects: Effects | None = None  # of demonstrations on concept spaces
+
+    def frame(self) -> pd.DataFrame:
+        """The tidy table: one number per row, with its interval; ``shots`` counts demonstrations."""
+        return self.evaluation.frame()
+
+    def comparisons(self) -> pd.DataFrame:
+        """Paired tests over targets: one row per pair of ways of answering and number of demonstrations."""
+        return self.evaluation.comparisons()
+
+    def gains(self) -> pd.DataFrame:
+        """Differences to no demonstrations and to probes, target by target and concept by concept."""
+        return self.evaluation.gains()
+
+    def usefulness(self) -> UsefulnessReport | None:
+        """Does alignability predict which demonstrations help? None where the study was given no scores."""
+        path = self.plan.config.alignability
+        if path is None:
+            return None
+        learner, k = self.plan.variants[0].name, max(self.plan.config.k)
+        return usefulness_report(self.frame(), Alignability.load(path).frame(), learner=learner, k=k)
+
+
+def icl_study(
+    model: str | Path | tuple[nn.Module, Any],
+    treebanks: str | Path,
+    *,
+    task: str = "upos",
+    langs: str | Sequence[str] = "targets",
+    demo_langs: str | Sequence[str] = "en",
+    k: int | Sequence[int] = (0, 1, 5, 10),
+    selectors: str | Selectors = "random",
+    out: str | Path | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> ICLStudy:
+    """Ask a causal language model for the concepts of words, after demonstrations in other languages.
+
+    ``model`` is a name, a folder, or a loaded ``(model, tokenizer)`` pair of transformers; ``treebanks`` a UD
+    release folder. ``langs`` are the targets, ``demo_langs`` the languages of demonstrations: codes, or the
+    name of a set ("targets", "family:germanic"). ``k``: numbers of demonstrations. ``selectors``: how
+    demonstrations are chosen, names or selectors by name. ``settings`` are the other fields of
+    :class:`.config.ICLConfig`. With ``out``, finished trials are kept in that folder and a stopped study
+    resumes; ``force`` begins anew there.
+
+    Raises UsageError for options that are impossible and for a folder of another study, ModelError for a
+    model without a language-model head, LearningError for a target that learners are trained on.
+
+    >>> from concept_align.treebanks.discover import mini_treebanks
+    >>> few = {"k": [0, 1], "demo_draws": 1, "queries": 2, "bootstrap": 100, "calibrate": False}
+    >>> found = icl_study("mini-decoder", mini_treebanks(), langs=["ga"], **few)
+    >>> sorted(found.frame()["learner"].unique())
+    ['icl-shuffled', 'icl-tags', 'majority']
+    """
+    loaded = None if isinstance(model, str | Path) else in_memory(*model)
+    given = dict(selectors) if isinstance(selectors, Mapping) else {}
+    values = {
+        "model": str(model) if loaded is None else loaded.name,
+        "treebanks": treebanks,
+        "task": task,
+        "langs": langs,
+        "demo_langs": demo_langs,
+        "k": k,
+        "selectors": list(given) or selectors,
+        **settings,
+    }
+    values = {
+        key: str(one) if isinstance(one, Path) else one for key, one in values.items() if one is not None
+    }
+    return study(
+        from_mapping(ICLConfig, values), out, model=loaded, selectors=given, force=force, progress=progress
+    )
+
+
+def study(
+    config: ICLConfig,
+    out: str | Path | None = None,
+    *,
+    model: CausalModel | None = None,
+    selectors: Mapping[str, Selector] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> ICLStudy:
+    """The study that ``config`` describes; see :func:`icl_study`."""
+    planned = plan(config)
+    session = open_session(planned, model=model, selectors=selectors, progress=progress)
+    return run(session, out, force=force, progress=progress)
+
+
+def open_session(
+    plan: ICLPlan,
+    *,
+    model: CausalModel | None = None,
+    selectors: Mapping[str, Selector] | None = None,
+    progress: Progress | None = None,
+) -> PromptSession:
+    """What the prompts of ``plan`` are made of, with its model loaded unless ``model`` is given.
+
+    ``selectors`` of the user's own go by the names that the plan gives. What is cheap to get wrong is looked
+    at before the model is loaded.
+    """
     config, given = plan.config, dict(selectors or {})
-    templates = {name: template(name) for name in config.templates}  # before the model: cheap to get wrong
+    templates = {name: template(name) for name in config.templates}
     for kind in config.labels:
         for language in plan.targets if kind == "language" else plan.targets[:1]:
             label_set(kind, plan.task.concepts, language=language)
     for name in config.selectors:
         if name not in given:
-            given[name] = _selector(name)
-    model = load_causal(
-        config.model,
-        revision=config.revision,
-        dtype=config.dtype,
-        device=config.device,
-        offline=config.offline,
-    )
+            known_selectors.SELECTORS.get(name)
+    scores = None if config.alignability is None else Alignability.load(config.alignability).frame()
+    if scores is not None:
+        scores = scores[scores["task"] == plan.task.name]
+    if model is None:
+        model = load_causal(
+            config.model,
+            revision=config.revision,
+            dtype=config.dtype,
+            device=config.device,
+            offline=config.offline,
+        )
 
     @cache
     def read(language: str, split: str) -> list[Sentence]:
-        from .sentences import tagged_sentences
-
         if (language, split) not in plan.files:
             raise UsageError(f"there is no {split} split of {language}", where=config.treebanks)
         file = plan.files[language, split]
         corpus = conllu.read(
             file.path, language=file.language, treebank=file.treebank, split=file.split, progress=progress
         )
-        return tagged_sentences(corpus, plan.task, longest=config.max_words)
+        return tagged_sentences(corpus, plan.task, limit=config.limit, longest=config.max_words)
 
     def labels(kind: str, language: str, seed: int) -> LabelSet:
         return label_set(kind, plan.task.concepts, language=language, seed=seed)
 
     scorers = {name: CausalScorer(model, one) for name, one in templates.items()}
-    made = Ask(plan, scorers, labels, given, read)
+    session = PromptSession(plan, scorers, labels, given, read)
+    layer = model.layers // 2 if config.selector_layer is None else config.selector_layer
+    inputs = SelectorInputs(plan.task.concepts, session.pools, word_states(model, layer), layer, scores)
+    for name in config.selectors:
+        if name not in given:
+            given[name] = known_selectors.create(name, inputs)
     for scorer in scorers.values():
         for note in scorer.notes:
-            made.notices[note] = None
-    return made
+            session.note(note)
+    return session
 
 
-def _selector(name: str) -> Selector:
-    if name in registry.NAMES and name not in SELECTORS:
-        raise UsageError(
-            f"the selector {name} needs states of sentences",
-            where="--selector",
-            remedy=f"use {', '.join(SELECTORS)}, or give it to concept_align.icl.study.study from Python",
-        )
-    return registry.create(name, **({"per_query": False} if name == "random" else {}))
-
-
-def layers_of(plan: Plan, last: int) -> tuple[int, ...]:
-    """The layers of aligned in-context learning; ``scores`` are the scores of the labels themselves."""
-    parts = [part.strip() for part in plan.config.layers.split(",") if part.strip()]
-    numbers = [part for part in parts if part != "scores"]
-    found = parse_layers(",".join(numbers), last) if numbers else ()
-    return (*found, *((SCORES,) if "scores" in parts else ()))
-
-
-def study(
-    plan: Plan,
-    out: str | Path,
+def run(
+    session: PromptSession,
+    out: str | Path | None = None,
     *,
-    selectors: Mapping[str, Selector] | None = None,
     force: bool = False,
     progress: Progress | None = None,
-) -> Studied:
-    """Load the model of ``plan`` and run it in the folder ``out``; see :func:`.run.run`."""
-    made = ask(plan, selectors=selectors, progress=progress)
-    scorer = made.scorers[plan.config.templates[0]]
-    return run(plan, made, out, layers=layers_of(plan, scorer.layers), force=force, progress=progress)
+) -> ICLStudy:
+    """Run the plan of ``session`` in the folder ``out``, or resume it there; without one nothing is kept.
+
+    Neither the order of languages nor an interruption changes an answer. Raises UsageError where the folder
+    holds a study of another configuration, unless ``force`` says to begin anew.
+    """
+    plan = session.plan
+    scorer = session.scorers[plan.config.templates[0]]
+    made_from = {**plan.config.decides(), "model": scorer.name, "revision": scorer.revision}
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        _claim(folder, made_from, force=force)
+    concepts = plan.task.concepts
+    gold = {language: labelled(language, concepts, session.queries(language)) for language in plan.targets}
+    trials = plan.trials()
+    runner = TrialRunner(session, folder, layers_of(plan.config, scorer.layers), made_from, gold)
+    bar = (progress or Silent()).bar(f"{plan.config.task}, {scorer.name}", len(trials), unit="tests")
+    for trial in trials:
+        bar.note(f"{trial.language} {trial.variant.name}, {trial.k} in {trial.source}")
+        runner.take(trial)
+        bar.advance()
+    shown = [code for code in plan.sources if code != OWN]
+    shown += plan.targets if OWN in plan.sources else ()
+    majority = {code: majority_class(session.candidates(code), len(concepts)) for code in shown}
+    answers = {key: log.done for key, log in runner.logs.items()}
+    effects = runner.effects.found()
+    notices = list(session.notices)
+    found = AnswerEvidence(plan, scorer.name, scorer.revision, gold, majority).evaluation(answers, notices)
+    return ICLStudy(plan, found, notices, made_from, effects)
+
+
+def layers_of(config: ICLConfig, last: int) -> tuple[int, ...]:
+    """The layers of aligned in-context learning in a model of ``last`` layers; SCORES among them."""
+    numbers = [str(layer) for layer in config.layers if layer != SCORES_LAYER]
+    found = parse_layers("all" if "all" in numbers else ",".join(numbers), last) if numbers else ()
+    return (*found, *((SCORES,) if SCORES_LAYER in config.layers else ()))
+
+
+def _claim(out: Path, made_from: Mapping[str, Any], *, force: bool) -> None:
+    """Take the folder for this study, or refuse to where it holds another one."""
+    path = out / STUDY
+    if force:
+        for name in ("units", "aligners", "effects"):
+            shutil.rmtree(out / name, ignore_errors=True)
+        path.unlink(missing_ok=True)
+    made = hashing.as_json(made_from)
+    if path.is_file():
+        try:
+            there = read_json_object(path)
+        except ConceptAlignError:
+            there = {}
+        differing = sorted(key for key in {*made, *there} if made.get(key) != there.get(key))
+        if differing:
+            raise UsageError(
+                "holds a study of another "
+                + ", ".join(f"{key} ({there.get(key)}, now {made.get(key)})" for key in differing),
+                where=str(out),
+                remedy="choose another out folder, or begin anew with force",
+            )
+    atomic.write_json(path, made)
+
+
+@dataclass
+class TrialRunner:
+    """Takes trials, and knows which are finished: ``logs``, kept in ``out`` where there is a folder."""
+
+    session: PromptSession
+    out: Path | None
+    layers: tuple[int, ...]
+    made_from: Mapping[str, Any]
+    gold: Mapping[str, Features]
+
+    def __post_init__(self) -> None:
+        self.plan = self.session.plan
+        self.logs: dict[AnswerKey, PredictionLog] = {}
+        aligners, effects = (
+            None if self.out is None else self.out / name for name in ("aligners", "effects")
+        )
+        self.learners = StateLearners(self.session, self.layers, aligners, self._made_from(NONE, "train"))
+        self.effects = EffectRecorder(self.session, self.learners, effects, self.made_from)
+
+    def _made_from(self, source: str, language: str) -> dict[str, Any]:
+        """What the answers on ``language`` with demonstrations in ``source`` depend on."""
+        shown = (
+            None if source == NONE else self.session.digest(language if source == OWN else source, "train")
+        )
+        return {**self.made_from, "demonstrations": shown}
+
+    def log(self, key: AnswerKey, identity: Mapping[str, Any] | None = None) -> PredictionLog:
+        """The finished trials of one kind; ``identity`` tells what a learner learned from, or a choice."""
+        if key not in self.logs:
+            made_from = self._made_from(key.source, key.language)
+            made_from |= {"source": key.source, "learner": key.learner, "layer": key.layer}
+            made_from |= {"queries": self.session.digest(key.language, "test")}
+            made_from |= {"aligner": identity}
+            name = re.sub(r"[^\w.+-]", "_", f"{key.learner}-{key.layer}")
+            path = None
+            if self.out is not None:
+                path = self.out / "units" / name / f"{key.source}-{key.language}.jsonl"
+            self.logs[key] = PredictionLog(path, made_from, self.gold[key.language].words)
+        return self.logs[key]
+
+    def take(self, trial: Trial) -> None:
+        """Ask the model where an answer is missing; learners answer from the same states."""
+        place, name = (trial.k, trial.draw), trial.variant.name
+        wanted = {name: predictions}
+        if self.plan.config.calibrate and not trial.variant.contextual:
+            wanted[name + CALIBRATED] = lambda scores: predictions(calibrated(scores))
+        chosen = self.session.made_from(trial.variant)
+        plain = {
+            one: self.log(AnswerKey(OUTPUT, one, trial.source, trial.language), chosen) for one in wanted
+        }
+        learners = [found for found in self._learners(trial) if place not in found[0].done]
+        if self.session.repeats(trial):
+            for log in [*plain.values(), *(found[0] for found in learners)]:
+                if place not in log.done:
+                    log.add(place, log.done[trial.k, 0])
+            return
+        moves = self.effects.wanted(trial)
+        if all(place in log.done for log in plain.values()) and not learners and not moves:
+            return
+        layers = sorted({*(layer for _, _, layer, _ in learners), *(self.layers if moves else ())} - {SCORES})
+        answers = self.session.answers(trial, self.session.queries(trial.language), layers)
+        if moves:
+            self.effects.take(trial, answers)
+        for one, log in plain.items():
+            if place not in log.done:
+                log.add(place, wanted[one](stacked(answers)))
+        for log, source, layer, learner in learners:
+            log.add(place, self.learners.answers(source, trial, layer, learner, states(answers, layer)))
+
+    def _learners(self, trial: Trial) -> list[tuple[PredictionLog, str, int, str]]:
+        """(finished trials, language of demonstrations, layer, learner) that answer ``trial`` as well.
+
+        A prompt without demonstrations is the same for every language of demonstrations, but what learners
+        learn is not: their source is.
+        """
+        plan = self.plan
+        if trial.k not in plan.align_k or trial.variant != plan.variants[0]:
+            return []
+        found = []
+        for source in [trial.source] if trial.k else plan.named:
+            if source not in plan.named or trial.language not in plan.targets_of(source):
+                continue
+            for layer in self.layers:
+                for learner in plan.config.learners:
+                    key = AnswerKey(layer_name(layer), learner.replace(":", "-"), source, trial.language)
+                    # Of all numbers of demonstrations at once: a log holds several.
+                    identity = self.learners.identity(source, -1, layer, learner)
+                    found.append((self.log(key, identity), source, layer, learner))
+        return found
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ICLEstimate:
     """What a study would take."""
 
     tests: int
@@ -110,7 +375,7 @@ class Estimate:
     seconds: float
     notices: tuple[str, ...]
 
-    def about(self, plan: Plan) -> dict[str, Any]:
+    def about(self, plan: ICLPlan) -> dict[str, Any]:
         """For people and machines."""
         return {
             "model": plan.config.model,
@@ -121,7 +386,7 @@ class Estimate:
             "validation": list(plan.validation),
             "variants": [variant.name for variant in plan.variants],
             "k": list(plan.config.k),
-            "draws": plan.config.draws,
+            "demo_draws": plan.config.demo_draws,
             "tests": self.tests,
             "queries": self.queries,
             "seconds": round(self.seconds),
@@ -129,40 +394,41 @@ class Estimate:
         }
 
 
-def estimate(plan: Plan, made: Ask, *, few: int = 2) -> Estimate:
+def estimate(session: PromptSession, *, few: int = 2) -> ICLEstimate:
     """Time ``few`` queries of the first target for every number of demonstrations, and multiply.
 
     What fitting learners takes is not in it.
     """
-    tests = plan.all_tests()
+    plan = session.plan
+    trials = plan.trials()
     language = plan.targets[0]
-    queries = made.queries(language)
+    queries = session.queries(language)
     each: dict[int, tuple[float, float]] = {}  # k -> seconds of a prompt, of a query
     for k in plan.config.k:
-        test = next(test for test in tests if test.k == k and test.language == language)
+        trial = next(trial for trial in trials if trial.k == k and trial.language == language)
         taken = []
         for count in (1, 1 + few):
             began = time.monotonic()
-            made.answers(test, queries[:count])
+            session.answers(trial, queries[:count])
             taken.append(time.monotonic() - began)
         own = max(taken[1] - taken[0], 0.0) / few
         each[k] = (max(taken[0] - own, 0.0), own)
-    asked = {code: len(made.queries(code)) for code in plan.targets}
-    seconds = sum(each[test.k][1] * asked[test.language] for test in tests)
+    asked = {code: len(session.queries(code)) for code in plan.targets}
+    seconds = sum(each[trial.k][1] * asked[trial.language] for trial in trials)
     # Targets share a prompt, unless it is in their own language or chosen for a query.
     prompts: dict[tuple[str, ...], tuple[int, int]] = {}
-    for test in tests:
-        alone = test.language if test.source == OWN or made.by_query(test.variant) else ""
-        many = asked[test.language] if test.k and made.by_query(test.variant) else 1
-        prompts[test.source, test.variant.name, str(test.k), str(test.draw), alone] = (test.k, many)
+    for trial in trials:
+        looks_at = session.looks_at(trial.variant)
+        alone = trial.language if trial.source == OWN or looks_at != "nothing" else ""
+        many = asked[trial.language] if trial.k and looks_at == "query" else 1
+        prompts[trial.source, trial.variant.name, str(trial.k), str(trial.draw), alone] = (trial.k, many)
     seconds += sum(each[k][0] * many for k, many in prompts.values())
     training = 0
-    sources = [source for source in plan.sources if source != OWN]
-    for k in plan.align_k if plan.aligns else ():
-        for source in sources if k else sources[:1]:
+    for k in plan.align_k:
+        for source in plan.named if k else plan.named[:1]:
             languages = len({*plan.trained_on(source), *plan.validation})
             sentences = languages * plan.config.align_sentences
             training += sentences
-            seconds += each[k][1] * sentences + each[k][0] * languages * plan.config.draws
-    queries_asked = sum(asked[test.language] for test in tests)
-    return Estimate(len(tests), training, queries_asked, seconds, tuple(made.notices))
+            seconds += each[k][1] * sentences + each[k][0] * languages * plan.config.demo_draws
+    queries_asked = sum(asked[trial.language] for trial in trials)
+    return ICLEstimate(len(trials), training, queries_asked, seconds, tuple(session.notices))

@@ -90,6 +90,6 @@ def template(name: str | Path) -> Template:
         return read_toml(name, Template)
     raise UsageError(
         f"no template is called {str(name)!r}",
-        where="--template",
+        option="templates",
         remedy=f"use {', '.join(TEMPLATES)}, or the path of a .toml file",
     )

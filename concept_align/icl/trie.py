@@ -88,7 +88,7 @@ def build_trie(labels: LabelSet, pieces: Sequence[Sequence[int]], model: str) ->
             what = f"is the same as {seen[label]!r}" if label else "is nothing"
             raise ModelError(
                 f"the label {name!r} {what} to the tokenizer of {model}",
-                where=f"--labels {labels.kind}",
+                option="labels",
                 remedy="use other labels: tags, symbols",
             )
         seen[label] = name

@@ -1,71 +1,128 @@
-"""Does a demonstration language's alignability with the target foretell how useful its demonstrations are?
+"""Does a demonstration language's alignability with the target predict how useful its demonstrations are?
 
 Useful is what a prompt gains: the value of a metric with k demonstrations in language d, asked of target t,
-less that without demonstrations (or with those of a reference language). Gains over (d, t) are correlated
-with alignability in three ways, :mod:`.directed`; target by target (:func:`by_target`); and :func:`choice`
-says what would be gained by taking the most alignable language, beside the mean and the best one.
+less that without demonstrations. Gains over (d, t) are correlated with alignability in three ways
+(:mod:`.dyad_correlation`), and :func:`choice` says what would be gained by taking the most alignable
+language, compared with the mean and the best one.
 
 The results are a tidy table as of ``concept-align evaluate``, in which ``source`` is the language of the
 demonstrations and ``shots`` their number k; alignability is languages x languages, as of
-:meth:`concept_align.correspondence.Alignability.matrix`.
+:meth:`concept_align.correspondence.table.Alignability.matrix`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..correspondence.table import Alignability
 from ..errors import UsageError
 from ..evaluation.results import SUMMARIES
-from ..statistics import Method, adjusted, correlate, jackknife, sign_flip
-from .directed import KINDS, Cells, cells, directed
+from ..statistics import Method, adjusted, jackknife, sign_flip
+from .dyad_correlation import KINDS, DirectedPairs, directed_pairs, dyad_correlation
+from .plan import ANY, OWN
+from .selectors.alignability import best_layer
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")
 GROUP: tuple[str, ...] = (*SETTING, "shots", "metric", "reference")
 
 
-def gains(
+@dataclass(frozen=True, eq=False)
+class UsefulnessReport:
+    """``pairs`` (source, language, alignability, gain), correlations, and what choosing by it gains."""
+
+    pairs: pd.DataFrame
+    table: pd.DataFrame
+    choice: pd.DataFrame
+    measure: str
+    layer: str
+    learner: str
+    k: int
+
+    @property
+    def in_words(self) -> str:
+        """The correlations in one line."""
+        names = {"within-targets": "within targets", "overall": "over all pairs"}
+        parts = [
+            f"{names[row['kind']]} r = {row['r']:.2f} (p = {row['p']:.3f})"
+            for row in self.table.to_dict("records")
+            if row["kind"] in names and row["r"] == row["r"]
+        ]
+        return "Spearman: " + ", ".join(parts) if parts else "too few pairs for a correlation"
+
+
+def usefulness_report(
+    frame: pd.DataFrame,
+    scores: pd.DataFrame,
+    *,
+    learner: str,
+    k: int,
+    measure: str | None = None,
+    layer: str | None = None,
+    permutations: int = 1999,
+    seed: int = 0,
+) -> UsefulnessReport:
+    """Gains of ``learner`` from ``k`` demonstrations against ``scores`` of ``concept-align alignability``.
+
+    ``measure`` is the first of the scores and ``layer`` that of its best mean unless they are named. Raises
+    UsageError where no pair has both.
+    """
+    tasks = set(map(str, frame["task"].unique()))
+    known = scores[scores["task"].isin(tasks) & (scores["against"] == "")]
+    if known.empty:
+        raise UsageError(
+            f"the scores are not of {', '.join(sorted(tasks))}",
+            option="alignability",
+            remedy="give what concept-align alignability wrote for the same task",
+        )
+    measure = measure or str(known["measure"].iloc[0])
+    layer = layer or best_layer(known, measure)
+    square = Alignability(known).matrix(measure, layer, both=True)
+    rows = frame[~frame["source"].isin([OWN, ANY]) & frame["shots"].isin([0, k])]
+    gained = demonstration_gains(rows, learners=[learner])
+    values = [
+        square.loc[a, b] if a in square.index and b in square.columns else float("nan")
+        for a, b in zip(gained["source"], gained["language"], strict=True)
+    ]
+    pairs = gained.assign(alignability=values)[["source", "language", "alignability", "gain"]].dropna()
+    table = usefulness(gained, square, permutations=permutations, seed=seed)
+    return UsefulnessReport(pairs, table, choice(gained, square, seed=seed), measure, layer, learner, k)
+
+
+def demonstration_gains(
     results: pd.DataFrame,
     *,
     metric: str = "accuracy",
-    reference: int | str = 0,
     learners: Sequence[str] | None = None,
     called: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """A row a setting, k, demonstration language and target: ``value``, ``reference_value``, ``gain``.
+    """One row per setting, k, demonstration language and target: ``value``, ``reference_value``, ``gain``.
 
-    ``reference`` is a number of demonstrations (0: none; of the same source, or of any where it has none), or
-    a language whose demonstrations, as many, are the measure. ``called`` names a learner at the reference, if
-    it is another ("aligned-pooled" without demonstrations is "probe-pooled"). Means over draws are taken.
-    Raises UsageError where there is nothing to be compared.
+    The reference has no demonstrations, of the same source, or of any where it has none; ``called`` names a
+    learner there, if it has another name ("aligned-pooled" without demonstrations is "probe-pooled"). Means
+    over draws are taken. Raises UsageError where there is nothing to be compared.
     """
     rows = results[(results["metric"] == metric) & ~results["language"].isin(SUMMARIES)]
     means = _over_draws(rows[rows["source"] != rows["language"]])
     chosen = means if learners is None else means[means["learner"].isin(list(learners))]
     keys = [*SETTING, "language"]
-    if isinstance(reference, str):
-        base = means[means["source"] == reference]
-        keys.append("shots")
-        chosen = chosen[(chosen["source"] != reference) & (chosen["shots"] != 0)]
-    else:
-        base = means[means["shots"] == reference]
-        chosen = chosen[chosen["shots"] != reference]
-    names = chosen["learner"].map(lambda name: (called or {}).get(name, name))
+    base, chosen = means[means["shots"] == 0], chosen[chosen["shots"] != 0]
+    named = chosen.assign(learner=chosen["learner"].map(lambda name: (called or {}).get(name, name)))
     own = base.set_index([*keys, "source"])["value"]
-    same = own[~own.index.duplicated()].reindex(_index(chosen.assign(learner=names), [*keys, "source"]))
-    every = base.groupby(keys)["value"].mean().reindex(_index(chosen.assign(learner=names), keys))
-    found = chosen.assign(reference=str(reference), metric=metric)
+    same = own[~own.index.duplicated()].reindex(_index(named, [*keys, "source"]))
+    every = base.groupby(keys)["value"].mean().reindex(_index(named, keys))
+    found = chosen.assign(reference="0", metric=metric)
     found["reference_value"] = np.where(same.isna(), every.to_numpy(), same.to_numpy())
     found["gain"] = found["value"] - found["reference_value"]
     found = found[found["gain"].notna()]
     if found.empty:
         raise UsageError(
-            f"no {metric} stands beside one at the reference {reference!r}",
+            f"no {metric} with demonstrations can be compared with one without",
             where="results",
             remedy=f"shots there: {_list(rows['shots'])}; sources: {_list(rows['source'])}; learners: "
-            f"{_list(rows['learner'])}; `called` names a learner that has another name at the reference",
+            f"{_list(rows['learner'])}; `called` names a learner that has another name at 0",
         )
     first = [*GROUP, "source", "language", "value", "reference_value", "gain"]
     return found[first].reset_index(drop=True)
@@ -81,7 +138,7 @@ def usefulness(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """A row a setting, k and kind of correlation (``overall``, ``within-targets``, ``both-held``).
+    """One row per setting, k and kind of correlation (``overall``, ``within-targets``, ``both-held``).
 
     Columns: the setting, ``kind``, r with low and high, p (two-sided), p_greater, its null's mean and sd, q
     (over the settings, each kind by itself), and what it is over. r > 0: the more alignable, the more useful.
@@ -89,7 +146,7 @@ def usefulness(
     rows = []
     for about, found in _groups(gained, alignability):
         for kind in KINDS:
-            part = directed(
+            part = dyad_correlation(
                 found, kind, method=method, permutations=permutations, strata=strata, confidence=confidence,
                 seed=seed,
             )  # fmt: skip
@@ -101,32 +158,8 @@ def usefulness(
     return table
 
 
-def by_target(
-    gained: pd.DataFrame,
-    alignability: pd.DataFrame,
-    *,
-    method: Method = "spearman",
-    draws: int = 1000,
-    permutations: int = 1999,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """A row a setting, k and target: the correlation over its demonstration languages (five at least)."""
-    rows = []
-    for about, found in _groups(gained, alignability):
-        x = found.square[found.demonstration, found.target]
-        for target in np.unique(found.target):
-            own = found.target == target
-            part = correlate(
-                x[own], found.y[own], method=method, draws=draws, permutations=permutations, seed=seed
-            )
-            rows.append(about | {"language": found.codes[target]} | asdict(part))
-    table = pd.DataFrame(rows)
-    table["q"] = adjusted(table["p"].to_numpy(dtype=np.float64))
-    return table
-
-
 def choice(gained: pd.DataFrame, alignability: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
-    """A row a setting and k: mean gain over targets with the most alignable demonstrations, and with others.
+    """One row per setting and k: mean gain over targets by the most alignable demonstrations and by others.
 
     ``chosen``, ``mean`` (of a demonstration language taken at random) and ``best`` (known afterwards only);
     ``value`` = chosen - mean with a jackknife interval over targets and a sign-flip p. Targets with a single
@@ -164,12 +197,12 @@ def _over_draws(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(keys)
 
 
-def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict[str, Any], Cells]]:
+def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict[str, Any], DirectedPairs]]:
     """The pairs of each setting and k. Raises UsageError where none has alignability."""
     found = []
     for key, part in gained.groupby(list(GROUP), sort=False):
         values = zip(part["source"], part["language"], part["gain"], strict=True)
-        one = cells(alignability, {(str(a), str(b)): float(gain) for a, b, gain in values})
+        one = directed_pairs(alignability, {(str(a), str(b)): float(gain) for a, b, gain in values})
         if len(one.y):
             found.append((dict(zip(GROUP, key, strict=True)), one))
     if not found:

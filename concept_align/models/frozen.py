@@ -47,7 +47,7 @@ class FrozenModel:
         self.device = input_device(module)
         self.dtype: torch.dtype = next(module.parameters()).dtype
         self.tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2  # of states that should be equal
-        self._fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
+        self.fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
         self.cutter = PieceCutter(tokenizer, name)
         config: Any = module.config
         config = config if base is module else config.get_text_config()
@@ -61,7 +61,7 @@ class FrozenModel:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Inference, with the fastest exact matrix products."""
-        with torch.inference_mode(), fast_matmul() if self._fast else nullcontext():
+        with torch.inference_mode(), fast_matmul() if self.fast else nullcontext():
             yield
 
     def _refuse_misfits(self) -> None:

@@ -9,6 +9,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import nn
 from transformers.utils import cached_file
 from transformers.utils.hub import extract_commit_hash
 
@@ -92,4 +94,13 @@ def fingerprint(files: list[Path]) -> str:
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         total.update(f"{file.name}\0{file.stat().st_size}\0{digest}\n".encode())
+    return f"sha256:{total.hexdigest()}"
+
+
+def weights_fingerprint(module: nn.Module) -> str:
+    """``sha256:`` and the hash over names, shapes, types and values of a loaded model's weights."""
+    total = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        total.update(f"{name}\0{tuple(tensor.shape)}\0{tensor.dtype}\n".encode())
+        total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return f"sha256:{total.hexdigest()}"

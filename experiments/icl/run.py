@@ -25,7 +25,7 @@ def run(*words: object) -> None:
 
 def arguments(settings: dict[str, Any], chosen: dict[str, Any], about: dict[str, Any]) -> list[object]:
     """The options of ``concept-align icl`` for one model."""
-    words: list[object] = ["--k", ",".join(map(str, settings["k"])), "--draws", settings["draws"]]
+    words: list[object] = ["--k", ",".join(map(str, settings["k"])), "--demo-draws", settings["draws"]]
     words += ["--seed", settings["seed"], "--layers", about["layers"], "--dtype", about["dtype"], "--effects"]
     for key, value in chosen.items():
         words += [f"--{key.replace('_', '-')}", value]

@@ -10,7 +10,7 @@ from concept_align.errors import ConceptAlignError, ModelError, UsageError
 from concept_align.evaluation.results import read
 from concept_align.treebanks.discover import mini_treebanks
 
-QUICK = ("--langs", "ga,tr", "--demo-langs", "en", "--k", "0,2", "--draws", "1", "--queries", "4")
+QUICK = ("--langs", "ga,tr", "--demo-langs", "en", "--k", "0,2", "--demo-draws", "1", "--queries", "4")
 ALIGN = ("--layers", "2", "--align-langs", "en,de", "--align-validation", "none", "--align-sentences", "20")
 
 
@@ -57,7 +57,7 @@ def test_a_study_writes_tables_a_page_and_figures(finished):
 
 def test_its_configuration_can_be_given_back_and_nothing_is_asked_twice(finished, tmp_path):
     folder, _ = finished
-    assert tomllib.loads((folder / "run.toml").read_text())["demo_langs"] == "en"
+    assert tomllib.loads((folder / "run.toml").read_text())["demo_langs"] == ["en"]
     units = {path: path.read_bytes() for path in (folder / "units").rglob("*.jsonl")}
     again = run("--config", folder / "run.toml", "--out", folder, "--json", "--no-figures")
     assert {row["learner"] for row in json.loads(again.stdout)["results"]} > {"icl-tags"}
@@ -78,7 +78,7 @@ def test_a_dry_run_says_what_would_be_asked_and_writes_nothing(tmp_path):
     [
         (("--labels", "numbers"), UsageError, "numbers"),
         (("--selector", "oracle"), UsageError, "unknown selector"),
-        (("--selector", "nearest-state"), UsageError, "needs states"),
+        (("--selector", "alignability"), UsageError, "chooses among languages"),
         (("--template", "haiku"), UsageError, "haiku"),
         (("--k", "one"), UsageError, "not whole numbers"),
         (("--feedback", "none"), UsageError, "feedback"),

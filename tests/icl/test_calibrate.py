@@ -3,13 +3,13 @@
 import torch
 from tiny_prompts import demonstrations, long_labels, queries, tiny_causal
 
-from concept_align.icl.calibrate import Calibrated, content_free, preference
+from concept_align.icl.calibrate import ContextualScorer, content_free, preference
 from concept_align.icl.scoring import CausalScorer
 
 
 def setting():
     scorer = CausalScorer(tiny_causal("gemma3"))
-    calibrated = Calibrated(scorer)
+    calibrated = ContextualScorer(scorer)
     some = queries()
     prompt = calibrated.prompt(
         demonstrations(), long_labels(), room=max(calibrated.room(query, long_labels()) for query in some)
@@ -19,7 +19,7 @@ def setting():
 
 def test_a_query_without_content_prefers_no_label():
     scorer, prompt, _ = setting()
-    (found,) = Calibrated(scorer, words=["N/A"]).score(prompt, [content_free("N/A")])
+    (found,) = ContextualScorer(scorer, words=["N/A"]).score(prompt, [content_free("N/A")])
     torch.testing.assert_close(found.scores, torch.zeros_like(found.scores), atol=1e-5, rtol=0)
 
 
@@ -32,7 +32,7 @@ def test_the_preference_is_the_mean_probability_over_queries_without_content():
 def test_corrected_scores_and_the_preference_sum_to_the_plain_ones():
     scorer, prompt, some = setting()
     plain = scorer.score(prompt, some, feedback="gold", layers=(2,))
-    corrected = Calibrated(scorer).score(prompt, some, feedback="gold", layers=(2,))
+    corrected = ContextualScorer(scorer).score(prompt, some, feedback="gold", layers=(2,))
     prior = preference(scorer, prompt)
     for one, two in zip(plain, corrected, strict=True):
         torch.testing.assert_close(two.scores + prior, one.scores, atol=1e-5, rtol=0)

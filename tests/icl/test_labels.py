@@ -3,8 +3,7 @@
 import pytest
 
 from concept_align.errors import UsageError
-from concept_align.icl.label_words import ENGLISH, LANGUAGES, word_classes
-from concept_align.icl.labels import label_set
+from concept_align.icl.labels import ENGLISH, LANGUAGES, label_set, word_classes
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 
 

@@ -3,9 +3,10 @@
 import fake_scorer
 import pytest
 
+from concept_align.config import from_mapping
 from concept_align.errors import LearningError, UsageError
-from concept_align.icl.plan import NONE, OWN, Variant, plan
-from concept_align.icl.settings import StudyConfig
+from concept_align.icl.config import ICLConfig
+from concept_align.icl.plan import ANY, NONE, OWN, Variant, plan
 from concept_align.treebanks.discover import mini_treebanks
 
 MINI = str(mini_treebanks())
@@ -17,11 +18,12 @@ def planned():
 
 
 def config(**options):
-    return StudyConfig("mini-decoder", MINI, **{"langs": "ga,tr,ta", "demo_langs": "en,de", **options})
+    usual = {"model": "mini-decoder", "treebanks": MINI, "langs": "ga,tr,ta", "demo_langs": "en,de"}
+    return from_mapping(ICLConfig, {**usual, **options})
 
 
 def test_prompts_without_demonstrations_are_asked_once_for_all_sources(planned):
-    tests = planned().all_tests()
+    tests = planned().trials()
     none = [test for test in tests if test.k == 0]
     assert {test.source for test in none} == {NONE}
     assert len(none) == 2 * 2  # targets, kinds of labels
@@ -60,7 +62,7 @@ def test_a_target_among_the_training_languages_is_refused():
     [
         ({"k": ()}, "impossible numbers"),
         ({"k": (1, 1)}, "impossible numbers"),
-        ({"draws": 0}, "too few"),
+        ({"demo_draws": 0}, "too few"),
         ({"task": "feature:Case"}, "labels of features"),
         ({"langs": "xx"}, "unknown language"),
         ({"demo_langs": ""}, "no language of demonstrations"),
@@ -69,6 +71,10 @@ def test_a_target_among_the_training_languages_is_refused():
         ({"layers": "2", "learners": ("proto:none",)}, "no preset"),
         ({"layers": "2", "demo_langs": "own"}, "that is no target"),
         ({"align_k": (3,)}, "not among"),
+        ({"limit": 0}, "too few"),
+        ({"demo_langs": "any"}, "no language of demonstrations"),
+        ({"selectors": "alignability"}, "chooses among languages"),
+        ({"selectors": "alignability", "demo_langs": "en,any", "alignability": "a", "layers": 2}, "in one"),
     ],
 )
 def test_what_cannot_be_is_refused(options, said):
@@ -79,3 +85,20 @@ def test_what_cannot_be_is_refused(options, said):
 def test_variants_are_named_by_what_is_not_usual():
     assert Variant("tags").name == "icl-tags"
     assert Variant("symbols", "coverage", "slash", "gold").name == "icl-symbols-coverage-slash-gold-feedback"
+
+
+def test_languages_are_chosen_by_alignability_where_any_may_be():
+    made = plan(config(demo_langs="en,de,any", selectors="random,alignability", alignability="scores"))
+    assert made.sources == ("en", "de", ANY)
+    assert made.named == ("en", "de")
+    found = {(trial.source, trial.variant.selector) for trial in made.trials() if trial.k}
+    assert found == {("en", "random"), ("de", "random"), (ANY, "random"), (ANY, "alignability")}
+
+
+def test_a_configuration_of_the_last_release_is_read_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="draws is now called demo_draws"):
+        found = config(draws=2, layers="0-2,scores", align_langs="auto")
+    assert found.demo_draws == 2
+    assert found.layers == (0, 1, 2, "scores")
+    assert found.align_langs == ("auto",)
+    assert config(layers="all").layers == ("all",)

@@ -110,7 +110,7 @@ def test_of_equal_scores_the_choice_does_not_depend_on_the_order_of_labels():
     assert trie.pieces[int(trie.best(tied))] == turned.pieces[int(turned.best(tied))]
 
 
-def test_right_labels_fed_back_are_what_later_words_see():
+def test_gold_labels_fed_back_are_what_later_words_see():
     scorer, query = CausalScorer(tiny_causal("gemma3")), made_up(1, 4, asked=1)
     other = replace(
         query, items=(replace(query.items[0], label=(query.items[0].label + 1) % 4), *query.items[1:])
@@ -188,13 +188,13 @@ def test_demonstrations_that_do_not_fit_are_dropped_and_counted():
     scorer, query, labels = CausalScorer(tiny_causal("gemma3")), made_up(9, 2), long_labels()
     demos = [made_up(1, 2), made_up(2, 40), made_up(3, 2)]
     room = scorer.room(query, labels)
-    scorer.window = room + 150
+    scorer.context_length = room + 150
     prompt = scorer.prompt(demos, labels, room=room)
     assert [kept.number for kept in prompt.sentences] == [1, 3]
     assert prompt.dropped == 1
-    assert len(prompt.ids) + room <= scorer.window
+    assert len(prompt.ids) + room <= scorer.context_length
     scorer.score(prompt, [query])
-    with pytest.raises(UsageError, match="window is"):
+    with pytest.raises(UsageError, match="context length is"):
         scorer.score(prompt, [made_up(9, 40)])
 
 
@@ -202,7 +202,7 @@ def test_the_demonstrations_that_stand_next_to_the_query_are_the_ones_that_are_k
     scorer, query, labels = CausalScorer(tiny_causal("gemma3")), made_up(9, 2), long_labels()
     demos = [made_up(number, 3) for number in range(6)]
     room = scorer.room(query, labels)
-    scorer.window = room + len(scorer.prompt(demos[3:], labels, room=room).ids) + 3
+    scorer.context_length = room + len(scorer.prompt(demos[3:], labels, room=room).ids) + 3
     prompt = scorer.prompt(demos, labels, room=room)
     assert [kept.number for kept in prompt.sentences] == [3, 4, 5]
     assert prompt.dropped == 3

@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import fake_scorer
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from concept_align.correspondence.table import COLUMNS
 from concept_align.errors import UsageError
-from concept_align.icl.asking import calibrated
-from concept_align.icl.plan import NONE, OWN, Test, Variant
-from concept_align.icl.run import run
-from concept_align.icl.selectors.fixed import Fixed
+from concept_align.icl.config import ICLConfig
+from concept_align.icl.plan import NONE, OWN, Trial, Variant, plan
+from concept_align.icl.selectors.simple import FixedSelector
+from concept_align.icl.session import calibrated
+from concept_align.icl.study import icl_study, open_session, run
+from concept_align.treebanks.discover import mini_treebanks
 
 QUICK = {"hidden": 0, "epochs": 30, "lr": 0.03, "batch": 64, "adapts": "none", "least": 1}
 
@@ -22,8 +26,8 @@ def planned():
 
 
 @pytest.fixture
-def asks():
-    return fake_scorer.make_ask
+def sessions():
+    return fake_scorer.make_session
 
 
 def means(studied):
@@ -36,10 +40,10 @@ def means(studied):
 
 @pytest.fixture(scope="module")
 def aligned(tmp_path_factory):
-    plan = fake_scorer.make_plan(layers="2", options=QUICK)
-    ask = fake_scorer.make_ask(plan)
+    plan = fake_scorer.make_plan(layers=(2,), options=QUICK)
+    session = fake_scorer.make_session(plan)
     folder = tmp_path_factory.mktemp("study")
-    return plan, ask, folder, run(plan, ask, folder, layers=(2,))
+    return plan, session, folder, run(session, folder)
 
 
 def test_demonstrations_help_under_their_own_names_and_not_under_others(aligned):
@@ -80,98 +84,100 @@ def test_comparisons_hold_demonstrations_against_none(aligned):
 
 
 def test_a_finished_study_asks_nothing_again(aligned):
-    plan, ask, folder, first = aligned
-    asked = ask.scorers["tagged"].asked
-    again = run(plan, ask, folder, layers=(2,))
-    assert ask.scorers["tagged"].asked == asked
+    _, session, folder, first = aligned
+    asked = session.scorers["tagged"].asked
+    again = run(session, folder)
+    assert session.scorers["tagged"].asked == asked
     assert means(again) == means(first)
 
 
 def test_a_torn_line_costs_its_own_test_alone(aligned):
-    plan, ask, folder, first = aligned
+    plan, session, folder, first = aligned
     (path,) = (folder / "units" / "icl-tags-output").glob("en-ga.jsonl")
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    asked = ask.scorers["tagged"].asked
-    assert means(run(plan, ask, folder, layers=(2,))) == means(first)
-    assert ask.scorers["tagged"].asked == asked + plan.config.queries
+    asked = session.scorers["tagged"].asked
+    assert means(run(session, folder)) == means(first)
+    assert session.scorers["tagged"].asked == asked + plan.config.queries
     assert path.read_bytes() == whole
 
 
-def test_another_configuration_is_refused_in_the_same_folder(aligned, asks):
+def test_another_configuration_is_refused_in_the_same_folder(aligned, sessions):
     plan, _, folder, _ = aligned
     other = replace(plan, config=replace(plan.config, queries=5))
     with pytest.raises(UsageError, match=r"another queries \(12, now 5\)"):
-        run(other, asks(other), folder)
+        run(sessions(other), folder)
 
 
-def test_effects_on_spaces_are_measured_once_where_they_are_asked_for(planned, asks, tmp_path):
+def test_effects_on_spaces_are_measured_once_where_they_are_asked_for(planned, sessions, tmp_path):
     plan = planned(
-        layers="2", options=QUICK, effects=True, sources=("en",), labels=("tags",), calibrate=False
+        layers=(2,), options=QUICK, effects=True, sources=("en",), labels=("tags",), calibrate=False
     )
-    ask = asks(plan)
-    found = run(plan, ask, tmp_path, layers=(2,)).effects
+    session = sessions(plan)
+    found = run(session, tmp_path).effects
     assert set(found.accuracy["language"]) == {"ga", "tr", "mean"}
     assert set(found.accuracy["demonstrations"]) == {"en"}
     # The planted states are the same with demonstrations and without.
     assert (found.accuracy["value"] == 0).all()
-    asked = ask.scorers["tagged"].asked
-    again = run(plan, ask, tmp_path, layers=(2,)).effects
-    assert ask.scorers["tagged"].asked == asked
+    asked = session.scorers["tagged"].asked
+    again = run(session, tmp_path).effects
+    assert session.scorers["tagged"].asked == asked
     assert again.accuracy.equals(found.accuracy)
 
 
-def test_the_order_of_languages_changes_no_answer(planned, asks, tmp_path):
+def test_the_order_of_languages_changes_no_answer(planned, sessions, tmp_path):
     one, other = planned(("ga", "tr")), planned(("tr", "ga"))
-    assert means(run(one, asks(one), tmp_path / "a")) == means(run(other, asks(other), tmp_path / "b"))
+    assert means(run(sessions(one), tmp_path / "a")) == means(run(sessions(other), tmp_path / "b"))
 
 
-def test_draws_that_cannot_differ_are_asked_once(planned, asks, tmp_path):
-    plan = planned(k=(2,), draws=3, selectors=("fixed",), labels=("tags", "shuffled"))
-    ask = replace(asks(plan), selectors={"fixed": Fixed()})
-    studied = run(plan, ask, tmp_path)
+def test_draws_that_cannot_differ_are_asked_once(planned, sessions, tmp_path):
+    plan = planned(k=(2,), demo_draws=3, selectors=("fixed",), labels=("tags", "shuffled"))
+    session = replace(sessions(plan), selectors={"fixed": FixedSelector()})
+    studied = run(session, tmp_path)
     draws = {"icl-tags-fixed": set(), "icl-shuffled-fixed": set()}
     for row in studied.evaluation.frame().itertuples():
         if row.metric == "accuracy" and row.learner in draws and row.draw >= 0 and row.language == "ga":
             draws[row.learner].add(row.draw)
     assert set(map(len, draws.values())) == {3}
-    scorer = ask.scorers["tagged"]
-    asked = len(plan.targets) * len(plan.sources) * len(ask.queries("ga"))
+    scorer = session.scorers["tagged"]
+    asked = len(plan.targets) * len(plan.sources) * len(session.queries("ga"))
     assert scorer.asked == asked * (1 + 3)  # the names that shuffled labels have are drawn
 
 
-def test_own_demonstrations_never_are_the_query(planned, asks):
+def test_own_demonstrations_never_are_the_query(planned, sessions):
     plan = planned(sources=(OWN,), k=(3,), candidates=60)
-    ask = asks(plan)
+    session = sessions(plan)
     repeated = replace(
-        ask, read=lambda language, split: fake_scorer.sentences(language, 4, 20, seed=0, words=2)
+        session, read=lambda language, split: fake_scorer.sentences(language, 4, 20, seed=0, words=2)
     )
-    test = Test(OWN, "ga", Variant("tags"), 3, 0)
+    test = Trial(OWN, "ga", Variant("tags"), 3, 0)
     queries = {one.words for one in repeated.queries("ga")}
     assert not queries & {one.words for one in repeated.demonstrations(test)}
 
 
 def test_sentences_taught_are_no_demonstrations(aligned):
-    plan, ask, folder, _ = aligned
-    from concept_align.icl.aligned import Aligned
+    plan, session, folder, _ = aligned
+    from concept_align.icl.state_learners import StateLearners
 
-    parts = Aligned(ask, (2,), folder, {})._parts("en", "en", 2)
-    shown = {one.words for test, _ in parts for one in ask.demonstrations(test)}
+    parts = StateLearners(session, (2,), folder, {})._parts("en", "en", 2)
+    shown = {one.words for test, _ in parts for one in session.demonstrations(test)}
     assert not shown & {one.words for _, part in parts for one in part}
     assert sum(len(part) for _, part in parts) == plan.config.align_sentences
-    assert {test.source for test, _ in Aligned(ask, (2,), folder, {})._parts("en", "fr", 0)} == {NONE}
+    assert {test.source for test, _ in StateLearners(session, (2,), folder, {})._parts("en", "fr", 0)} == {
+        NONE
+    }
 
 
-def test_a_prompt_longer_than_the_window_is_reported(planned, asks, tmp_path):
+def test_a_prompt_longer_than_the_context_is_reported(planned, sessions, tmp_path):
     plan = planned(labels=("tags",), k=(5,))
-    studied = run(plan, asks(plan, fake_scorer.FakeScorer(window=60)), tmp_path)
-    assert any("did not fit the model's window of 60 pieces" in notice for notice in studied.notices)
+    studied = run(sessions(plan, fake_scorer.FakeScorer(context_length=60)), tmp_path)
+    assert any("did not fit the model's context of 60 tokens" in notice for notice in studied.notices)
 
 
-def test_queries_longer_than_the_window_are_left_out_or_refused(planned, asks, tmp_path):
+def test_queries_longer_than_the_context_are_left_out_or_refused(planned, sessions, tmp_path):
     plan = planned()
     with pytest.raises(UsageError, match="no labelled sentence"):
-        run(plan, asks(plan, fake_scorer.FakeScorer(window=3)), tmp_path)
+        run(sessions(plan, fake_scorer.FakeScorer(context_length=3)), tmp_path)
 
 
 def test_calibration_takes_off_what_a_label_always_gets():
@@ -179,3 +185,75 @@ def test_calibration_takes_off_what_a_label_always_gets():
     assert (scores.argmax(1) == 0).all()
     assert calibrated(scores).argmax(1).tolist() == [0, 1, 2, 3] * 3
     assert np.allclose(calibrated(scores).mean(0).numpy(), 0, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def mini():
+    """Options of small studies of the shipped model."""
+    return {
+        "treebanks": mini_treebanks(), "langs": ["ga", "tr"], "demo_langs": ["en", "de", "any"], "k": 2,
+        "demo_draws": 1, "queries": 3, "candidates": 30, "labels": "tags", "calibrate": False,
+        "bootstrap": 100,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory):
+    """Where a table of alignability lies: German is nearest to Irish, English to Turkish."""
+    about = {"task": "upos", "layer": "2", "measure": "cka", "against": ""}
+    values = {("de", "ga"): 0.9, ("en", "ga"): 0.1, ("de", "tr"): 0.1, ("en", "tr"): 0.9}
+    rows = [about | {"source": a, "target": b, "value": value} for (a, b), value in values.items()]
+    folder = tmp_path_factory.mktemp("scores")
+    pd.DataFrame(rows).reindex(columns=COLUMNS).to_parquet(folder / "alignability.parquet")
+    return folder
+
+
+def test_every_selector_can_be_named_and_chooses_before_a_real_model(mini, scores):
+    names = ["random", "random-per-query", "fixed", "coverage", "nearest", "nearest-concept", "alignability"]
+    options = {key: value for key, value in mini.items() if key != "k"}
+    found = icl_study("mini-decoder", k=[0, 2], selectors=names, alignability=scores, **options)
+    frame = found.frame()
+    learners = {"icl-tags"} | {f"icl-tags-{name}" for name in names[1:]}
+    assert learners | {"majority"} == set(frame["learner"])
+    chosen = frame[(frame["learner"] == "icl-tags-alignability") & (frame["shots"] == 2)]
+    assert set(chosen["source"]) == {"any"}
+    assert set(found.comparisons().columns) >= {"source", "layer", "a", "b", "p_holm"}
+    assert set(found.gains().columns) >= {"source", "learner", "reference", "value"}
+
+
+def test_the_selector_alignability_takes_the_nearest_language(mini, scores):
+    config = ICLConfig("mini-decoder", str(mini["treebanks"]), langs=("ga", "tr"),
+                       demo_langs=("en", "de", "any"), k=(2,), queries=2,
+                       selectors=("alignability",), alignability=str(scores))  # fmt: skip
+    session = open_session(plan(config))
+    for target, nearest in (("ga", "de"), ("tr", "en")):
+        trial = Trial("any", target, Variant("tags", "alignability"), 2, 0)
+        shown = session.demonstrations(trial, session.queries(target)[0])
+        assert {one.language for one in shown} == {nearest}
+
+
+def test_a_loaded_model_and_a_selector_of_ones_own_give_what_their_names_give(mini, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from concept_align.models.shipped import shipped_model
+
+    folder = str(shipped_model("mini-decoder"))
+    pair = (AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
+    given = icl_study(pair, selectors={"fixed": FixedSelector()}, out=tmp_path, **mini)
+    named = icl_study("mini-decoder", selectors="fixed", **mini)
+    kept = [name for name in named.frame() if name not in ("model", "revision")]
+    assert given.frame()[kept].equals(named.frame()[kept])
+    assert given.facts["revision"].startswith("sha256:")
+    again = icl_study(pair, selectors={"fixed": FixedSelector()}, out=tmp_path, **mini)
+    assert again.frame().equals(given.frame())
+
+
+def test_states_of_another_layer_are_another_choice(mini, tmp_path):
+    options = mini | {"demo_langs": "en", "selectors": "nearest"}
+    icl_study("mini-decoder", out=tmp_path, **options)
+    (path,) = (tmp_path / "units").rglob("en-ga.jsonl")
+    before = path.read_bytes()
+    icl_study("mini-decoder", out=tmp_path, **options)
+    assert path.read_bytes() == before
+    icl_study("mini-decoder", out=tmp_path, selector_layer=0, **options)
+    assert path.read_bytes() != before

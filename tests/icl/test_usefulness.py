@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from concept_align.errors import UsageError
-from concept_align.icl.usefulness import by_target, choice, gains, usefulness
+from concept_align.icl.usefulness import choice, demonstration_gains, usefulness
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def world(alignabilities, prompted, random, codes):
 
 def test_gains_are_over_no_demonstrations_and_summaries_are_no_languages(world):
     _, results, values, zero = world
-    found = gains(results)
+    found = demonstration_gains(results)
     assert len(found) == len(values)
     for row in found.itertuples():
         assert row.gain == pytest.approx(values[row.source, row.language] - zero[row.language])
@@ -30,16 +30,7 @@ def test_what_was_asked_once_without_demonstrations_serves_all_sources(world):
     _, results, _, _ = world
     none = results[results["shots"] == 0].drop_duplicates("language").assign(source="none")
     once = pd.concat([results[results["shots"] != 0], none])
-    pd.testing.assert_frame_equal(gains(once), gains(results))
-
-
-def test_gains_may_be_over_a_language_of_demonstrations(world):
-    _, results, values, _ = world
-    found = gains(results, reference="af")
-    assert set(found["source"]) == {"ar", "bg", "ca", "cy", "de"}
-    assert set(found["shots"]) == {5}
-    for row in found.itertuples():
-        assert row.gain == pytest.approx(values[row.source, row.language] - values["af", row.language])
+    pd.testing.assert_frame_equal(demonstration_gains(once), demonstration_gains(results))
 
 
 def test_draws_are_averaged_unless_their_mean_stands_there(world):
@@ -47,24 +38,24 @@ def test_draws_are_averaged_unless_their_mean_stands_there(world):
     some = results[results["shots"] != 0]
     draws = [some.assign(draw=n, value=some["value"] + add) for n, add in ((0, 0.1), (1, -0.1))]
     rest = results[results["shots"] == 0]
-    first = gains(results)
-    pd.testing.assert_frame_equal(gains(pd.concat([rest, *draws])), first)
+    first = demonstration_gains(results)
+    pd.testing.assert_frame_equal(demonstration_gains(pd.concat([rest, *draws])), first)
     shifted = [one.assign(value=one["value"] + 5) for one in draws]
-    pd.testing.assert_frame_equal(gains(pd.concat([results, *shifted])), first)
+    pd.testing.assert_frame_equal(demonstration_gains(pd.concat([results, *shifted])), first)
 
 
 def test_a_learner_may_have_another_name_without_demonstrations(world):
     _, results, _, _ = world
     renamed = results.assign(learner=np.where(results["shots"] == 0, "probe-pooled", "aligned-pooled"))
-    with pytest.raises(UsageError, match="has another name at the reference"):
-        gains(renamed, learners=["aligned-pooled"])
-    found = gains(renamed, called={"aligned-pooled": "probe-pooled"})
-    assert (found["gain"].to_numpy() == gains(results)["gain"].to_numpy()).all()
+    with pytest.raises(UsageError, match="no accuracy with demonstrations can be compared"):
+        demonstration_gains(renamed, learners=["aligned-pooled"])
+    found = demonstration_gains(renamed, called={"aligned-pooled": "probe-pooled"})
+    assert (found["gain"].to_numpy() == demonstration_gains(results)["gain"].to_numpy()).all()
 
 
 def test_planted_usefulness_is_found_and_gone_when_gains_are_shuffled(world, random):
     square, results, _, _ = world
-    found = gains(results)
+    found = demonstration_gains(results)
     table = usefulness(found, square, permutations=199).set_index("kind")
     assert list(table.index) == ["overall", "within-targets", "both-held"]
     assert (table["r"] > 0.8).all() and (table["p"] < 0.02).all() and (table["low"] > 0.5).all()
@@ -79,24 +70,16 @@ def test_settings_have_rows_of_their_own_and_q_is_over_them(world):
     other = results.assign(
         learner="icl-words", value=results["value"].sample(frac=1, random_state=0).to_numpy()
     )
-    table = usefulness(gains(pd.concat([results, other])), square, permutations=99)
+    table = usefulness(demonstration_gains(pd.concat([results, other])), square, permutations=99)
     assert len(table) == 2 * 3
     for _, part in table.groupby("kind"):
         assert (part["q"] >= part["p"]).all()
         assert part.set_index("learner")["p"]["icl-tags"] < 0.05
 
 
-def test_every_target_has_its_own_correlation(world):
-    square, results, _, _ = world
-    table = by_target(gains(results), square, draws=99, permutations=199)
-    assert len(table) == 10 and (table["n"] == 6).all()
-    assert table["r"].mean() > 0.8
-    assert (table["q"] >= table["p"]).all()
-
-
 def test_the_most_alignable_language_gains_more_than_the_mean_and_never_more_than_the_best(world, random):
     square, results, _, _ = world
-    found = gains(results)
+    found = demonstration_gains(results)
     row = choice(found, square).iloc[0]
     assert row["mean"] + 0.03 < row["chosen"] <= row["best"]
     assert row["value"] == pytest.approx(row["chosen"] - row["mean"])
@@ -108,7 +91,7 @@ def test_the_most_alignable_language_gains_more_than_the_mean_and_never_more_tha
 
 def test_nothing_in_common_is_told_with_what_there_is(world):
     square, results, _, _ = world
-    with pytest.raises(UsageError, match="no macro_f1 stands beside"):
-        gains(results, metric="macro_f1")
+    with pytest.raises(UsageError, match="no macro_f1 with demonstrations"):
+        demonstration_gains(results, metric="macro_f1")
     with pytest.raises(UsageError, match="both a gain and alignability"):
-        usefulness(gains(results), square.iloc[:2, :2])
+        usefulness(demonstration_gains(results), square.iloc[:2, :2])

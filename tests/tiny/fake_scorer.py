@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_align.icl.asking import Ask
-from concept_align.icl.base import Feedback, Item, LabelSet, Prompt, Scored, Sentence
-from concept_align.icl.plan import Plan
-from concept_align.icl.selectors.random import Random
-from concept_align.icl.settings import StudyConfig
+from concept_align.icl.base import Feedback, Item, LabelScores, LabelSet, Prompt, Sentence
+from concept_align.icl.config import ICLConfig
+from concept_align.icl.plan import ICLPlan
+from concept_align.icl.selectors.simple import RandomSelector
+from concept_align.icl.session import PromptSession
 from concept_align.treebanks.concepts import Task
 from concept_align.treebanks.discover import TreebankFile
 
@@ -46,14 +46,14 @@ class FakeScorer:
     name, revision = "fake", "0"
     layers, dim = 2, DIM
 
-    def __init__(self, window: int = 10_000) -> None:
-        self.window = window
+    def __init__(self, context_length: int = 10_000) -> None:
+        self.context_length = context_length
         self.asked = 0  # queries
 
     def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
         kept, used = [], 0
         for one in sentences:
-            if used + 2 * len(one.words) + room > self.window:
+            if used + 2 * len(one.words) + room > self.context_length:
                 break
             kept.append(one)
             used += 2 * len(one.words)
@@ -69,14 +69,14 @@ class FakeScorer:
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
-    ) -> list[Scored]:
+    ) -> list[LabelScores]:
         seen = {one.words[item.word]: item.label for one in prompt.sentences for item in one.items}
         concepts = len(prompt.labels.concepts)
         return [self._scored(query, seen, concepts, prompt.labels, layers) for query in queries]
 
     def _scored(
         self, query: Sentence, seen: dict[str, int], concepts: int, labels: LabelSet, layers: Sequence[int]
-    ) -> Scored:
+    ) -> LabelScores:
         self.asked += 1
         scores = torch.full((len(query.items), concepts), -4.0)
         held = {layer: torch.zeros(len(query.items), DIM) for layer in layers}
@@ -91,7 +91,7 @@ class FakeScorer:
             for layer in layers:
                 held[layer][row] = torch.from_numpy(rng.normal(size=DIM) * 0.3).float()
                 held[layer][row, item.label] += layer * 1.5
-        return Scored(scores, scores.argmax(1).numpy(), held)
+        return LabelScores(scores, scores.argmax(1).numpy(), held)
 
 
 CONCEPTS = ("A", "B", "C", "D")
@@ -102,25 +102,25 @@ def label_set(kind: str, language: str, seed: int) -> LabelSet:
     return LabelSet(kind, CONCEPTS, names)
 
 
-def make_plan(targets: tuple[str, ...] = ("ga", "tr"), **options: Any) -> Plan:
+def make_plan(targets: tuple[str, ...] = ("ga", "tr"), **options: Any) -> ICLPlan:
     """A plan of made-up languages; ``options`` are the configuration's, and sources, train, validation."""
     parts = {name: options.pop(name) for name in ("sources", "train", "validation") if name in options}
     usual = {
         "k": (0, 2),
-        "draws": 2,
+        "demo_draws": 2,
         "queries": 12,
         "candidates": 40,
         "align_sentences": 30,
         "bootstrap": 100,
     }
-    config = replace(StudyConfig("fake", "nowhere"), **{**usual, **options})
+    config = replace(ICLConfig("fake", "nowhere"), **{**usual, **options})
     languages = {*targets, "en", "de", "fr", "et"}
     files = {
         (code, split): TreebankFile(f"UD_{code}", code, split, Path(code))
         for code in languages
         for split in ("train", "test")
     }
-    plan = Plan(config, Task("upos", CONCEPTS), targets, ("en", "de"), ("en", "de", "fr"), ("et",), files)
+    plan = ICLPlan(config, Task("upos", CONCEPTS), targets, ("en", "de"), ("en", "de", "fr"), ("et",), files)
     return replace(plan, **parts)
 
 
@@ -128,6 +128,6 @@ def read(language: str, split: str) -> list[Sentence]:
     return sentences(language, len(CONCEPTS), 60, seed=0 if split == "train" else 1)
 
 
-def make_ask(plan: Plan, scorer: FakeScorer | None = None) -> Ask:
-    selectors = {"random": Random(per_query=False)}
-    return Ask(plan, {"tagged": scorer or FakeScorer()}, label_set, selectors, read)
+def make_session(plan: ICLPlan, scorer: FakeScorer | None = None) -> PromptSession:
+    selectors = {"random": RandomSelector()}
+    return PromptSession(plan, {"tagged": scorer or FakeScorer()}, label_set, selectors, read)

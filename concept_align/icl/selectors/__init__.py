@@ -6,7 +6,48 @@ towards what stood near the end of the prompt (recency bias: Zhao et al. 2021, C
 task to task (Liu et al. 2022, arXiv 2101.06804; Lu et al. 2022, arXiv 2104.08786): compare selectors under
 one convention.
 
-A selector never runs a model: what it knows of states comes as :class:`.vectors.SentenceVectors`, made by
-:mod:`.means`. What it chooses for a query does not depend on other queries, and never is a sentence of the
-query's own words (treebanks repeat sentences across splits; their labels would stand in the prompt).
+What a selector chooses for a query does not depend on other queries, and never is a sentence of the query's
+own words (treebanks repeat sentences across splits; their labels would stand in the prompt).
+
+A selector of your own needs a ``select`` (:class:`..base.Selector`) and a name; a class with a class method
+``from_inputs(inputs)`` is given states and tables (:class:`.pool.SelectorInputs`):
+
+    @register_selector("shortest")
+    class ShortestSelector:
+        name = "shortest"
+        seeded = False  # all draws are the same
+
+        def select(self, query, candidates, k, *, seed):
+            return sorted(range(len(candidates)), key=lambda place: len(candidates[place].words))[:k]
+
+Packages register theirs by an entry point of the group ``concept_align.selectors``.
 """
+
+from typing import Any
+
+from ...registration import Registry
+from ..base import Selector
+from .pool import SelectorInputs
+
+SELECTORS: Registry[Any] = Registry(
+    "selector",
+    option="selectors",
+    entry_point_group="concept_align.selectors",
+    builtin={
+        "random": f"{__name__}.simple:RandomSelector",
+        "random-per-query": f"{__name__}.simple:random_per_query",
+        "fixed": f"{__name__}.simple:FixedSelector",
+        "coverage": f"{__name__}.simple:CoverageSelector",
+        "nearest": f"{__name__}.nearest:NearestSelector",
+        "nearest-concept": f"{__name__}.nearest:NearestConceptSelector",
+        "alignability": f"{__name__}.alignability:AlignabilitySelector",
+    },
+)
+register_selector = SELECTORS.register
+
+
+def create(name: str, inputs: SelectorInputs) -> Selector:
+    """The selector called ``name``, made from what it needs. UsageError for an unknown name."""
+    made = SELECTORS.get(name)
+    selector: Selector = made.from_inputs(inputs) if hasattr(made, "from_inputs") else made()
+    return selector

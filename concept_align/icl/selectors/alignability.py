@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ... import hashing
 from ...correspondence.table import Alignability
 from ...errors import UsageError
-from ..base import Selector, Sentence
-from .pool import LooksAt, asked, pool
-from .random import Random
+from ..base import LooksAt, Selector, Sentence
+from .pool import SelectorInputs, asked, pool
+from .simple import RandomSelector
 
 
 @dataclass(frozen=True, eq=False)
-class ByAlignability:
+class AlignabilitySelector:
     """The best ``languages`` among the candidates', each by ``inner``; the best language stands last.
 
     k is shared out evenly; what is left over goes to the better languages. Of equals the code that comes
@@ -27,7 +28,7 @@ class ByAlignability:
 
     name = "alignability"
     table: Mapping[tuple[str, str], float]  # either order of the two languages will do
-    inner: Selector = field(default_factory=Random)
+    inner: Selector = field(default_factory=RandomSelector)
     languages: int = 1
 
     def __post_init__(self) -> None:
@@ -35,6 +36,22 @@ class ByAlignability:
             raise UsageError(
                 f"{self.languages} languages", where=f"selector {self.name}", remedy="ask for one or more"
             )
+
+    @classmethod
+    def from_inputs(cls, inputs: SelectorInputs) -> "AlignabilitySelector":
+        """By the table's first measure, at the layer where its mean is highest."""
+        if inputs.alignability is None or inputs.alignability.empty:
+            raise UsageError(
+                f"the selector {cls.name} needs a table of alignability",
+                option="alignability",
+                remedy="give what concept-align alignability wrote for the same task",
+            )
+        scores, measure = inputs.alignability, str(inputs.alignability["measure"].iloc[0])
+        return cls(table_of(scores, measure, best_layer(scores, measure)))
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        return {"table": hashing.digest(sorted((*pair, value) for pair, value in self.table.items()))}
 
     @property
     def looks_at(self) -> LooksAt:
@@ -79,14 +96,18 @@ class ByAlignability:
         return chosen
 
 
-def table_of(
-    scores: pd.DataFrame, *, measure: str, layer: str, of: str = "value"
-) -> dict[tuple[str, str], float]:
+def best_layer(scores: pd.DataFrame, measure: str) -> str:
+    """The layer at which the mean of ``measure`` over pairs is highest."""
+    rows = scores[(scores["measure"] == measure) & (scores["against"] == "")]
+    return str(rows.groupby("layer")["value"].mean().idxmax())
+
+
+def table_of(scores: pd.DataFrame, measure: str, layer: str) -> dict[tuple[str, str], float]:
     """``{(a, b): value}`` of the tidy table of ``concept-align alignability``: one measure and layer.
 
-    ``of`` is value, excess, z or share; a measure with a direction is averaged over both.
+    A measure with a direction is averaged over both.
     """
-    square = Alignability(scores).matrix(measure, layer, of, both=True)
+    square = Alignability(scores).matrix(measure, layer, both=True)
     values = square.to_numpy(dtype=np.float64)
     codes = [str(code) for code in square.index]
     return {

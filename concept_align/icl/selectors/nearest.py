@@ -1,12 +1,168 @@
-"""The order of the nearest: what all selectors by likeness share."""
+"""Demonstrations like the query: the sentences that are nearest to it in the model's own states.
+
+States of all words share a large part, which makes all cosines alike (Ethayarajh 2019, arXiv 1909.00512), and
+its language is most of what a state says. So words are standardised before they are compared: each language
+and split by itself, labels unseen.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
+import torch
+from jaxtyping import Float, Float32, Float64
 from numpy.typing import NDArray
 
+from ...class_sums import ClassSums
+from ...errors import UsageError
+from ...spaces.classify import NearestPrototype
+from ...spaces.prototypes import ConceptSpace
+from ...spaces.standardise import StandardiserFitter
+from ..base import LooksAt, Sentence
+from .pool import SelectorInputs, asked, pool
 
-def nearest(similarity: NDArray[np.float64], there: Sequence[int], k: int) -> list[int]:
+
+@dataclass(frozen=True, eq=False)
+class SentenceStates:
+    """Standardised states of the words of the sentences that a study uses, language by language."""
+
+    inputs: SelectorInputs
+    _rows: dict[Sentence, Float32[torch.Tensor, "_ dim"]] = field(default_factory=dict)
+    _known: set[str] = field(default_factory=set)
+
+    def of(self, sentence: Sentence) -> Float32[torch.Tensor, "words dim"]:
+        """The words of ``sentence``. Raises UsageError for one that the study does not use."""
+        if sentence.language not in self._known:
+            self._read(sentence.language)
+        if sentence not in self._rows:
+            raise UsageError(
+                f"sentence {sentence.number} (from 0) has no states",
+                where=sentence.treebank,
+                remedy="choose among the candidates of the study, for its queries",
+            )
+        return self._rows[sentence]
+
+    def _read(self, language: str) -> None:
+        for sentences in self.inputs.pools(language):
+            x = self.inputs.word_states(sentences)
+            x = StandardiserFitter(x.shape[1]).update(x).finish().states(x)
+            parts = x.split([len(one.words) for one in sentences])
+            for sentence, part in zip(sentences, parts, strict=True):
+                self._rows.setdefault(sentence, part)
+        self._known.add(language)
+
+
+@dataclass(frozen=True, eq=False)
+class NearestSelector:
+    """The k candidates whose mean word state is most similar to the query's, the most similar last.
+
+        similarity(q, s) = cos(v_q, v_s),   v_s the mean state of the words of s at one layer
+
+    As in Liu et al. 2022 (What Makes Good In-Context Examples for GPT-3?, arXiv 2101.06804), who take the
+    vectors from a sentence encoder; here the language model's own states serve, and nothing else is needed.
+    """
+
+    name = "nearest"
+    looks_at: ClassVar[LooksAt] = "query"
+    seeded: ClassVar[bool] = False
+    states: SentenceStates
+
+    @classmethod
+    def from_inputs(cls, inputs: SelectorInputs) -> "NearestSelector":
+        return cls(SentenceStates(inputs))
+
+    @property
+    def made_from(self) -> dict[str, int]:
+        return {"layer": self.states.inputs.layer}
+
+    def select(
+        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+    ) -> list[int]:
+        """See :class:`..base.Selector`."""
+        of = asked(query, self.name)
+        there = pool(of, candidates, k, name=self.name)
+        vectors = [self.states.of(one).mean(0).numpy() for one in (of, *(candidates[at] for at in there))]
+        return best_last(cosines(vectors[0], np.stack(vectors[1:])), there, k) if k else []
+
+
+@dataclass(frozen=True, eq=False)
+class NearestConceptSelector:
+    """The k candidates made of the same concepts as the query, the nearest last.
+
+    With p_q and p_s what a zero-shot classifier takes the words of either sentence for, in the mean, those
+    are near whose Hellinger distance
+
+        H(p_q, p_s) = (1 - sum over k of sqrt(p_q(k) p_s(k)))^(1/2)
+
+    is small. It is between 0 and 1, and feels a rare concept that one of both lacks more than the Euclidean
+    does. The classifier's prototypes are of the candidates' labelled words; labels of queries are not looked
+    at. To choose by the retrieved structure instead of the surface is the idea of Levy et al. 2023 (arXiv
+    2212.06800), who predict what the answer will be made of and cover it.
+    """
+
+    name = "nearest-concept"
+    looks_at: ClassVar[LooksAt] = "query"
+    seeded: ClassVar[bool] = False
+    states: SentenceStates
+    _classifiers: dict[tuple[str, ...], NearestPrototype] = field(default_factory=dict)
+
+    @classmethod
+    def from_inputs(cls, inputs: SelectorInputs) -> "NearestConceptSelector":
+        return cls(SentenceStates(inputs))
+
+    @property
+    def made_from(self) -> dict[str, int]:
+        return {"layer": self.states.inputs.layer}
+
+    def select(
+        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+    ) -> list[int]:
+        """See :class:`..base.Selector`."""
+        of = asked(query, self.name)
+        there = pool(of, candidates, k, name=self.name)
+        if not k:
+            return []
+        classifier = self._classifier(tuple(sorted({one.language for one in candidates})))
+        shares = [
+            classifier.scores(self.states.of(one)).exp().mean(0).numpy()
+            for one in (of, *(candidates[place] for place in there))
+        ]
+        return best_last(-hellinger(shares[0], np.stack(shares[1:])), there, k)
+
+    def _classifier(self, languages: tuple[str, ...]) -> NearestPrototype:
+        """By the prototypes of all candidates in ``languages``."""
+        if languages not in self._classifiers:
+            inputs, fitter = self.states.inputs, None  # of all labelled words
+            for sentence in (one for code in languages for one in inputs.pools(code)[0]):
+                rows = [item.word for item in sentence.items]
+                x = self.states.of(sentence)[rows]
+                fitter = fitter or ClassSums(inputs.concepts, x.shape[1])
+                fitter.update(x, torch.tensor([item.label for item in sentence.items]))
+            assert fitter is not None
+            self._classifiers[languages] = NearestPrototype.of(ConceptSpace.of(fitter.finish()))
+        return self._classifiers[languages]
+
+
+def best_last(similarity: Float64[np.ndarray, " n"], there: Sequence[int], k: int) -> list[int]:
     """The places of the ``k`` most similar of ``there``, the best last; of equals the earlier wins."""
     order = np.argsort(-similarity, kind="stable")[:k]
     return [there[place] for place in order[::-1]]
+
+
+def cosines(query: Float[np.ndarray, " dim"], others: Float[np.ndarray, "n dim"]) -> NDArray[np.float64]:
+    """[n] cosines of ``query`` and ``others``; 0 for a vector of length 0.
+
+    Row by row (einsum, no BLAS): equal rows have equal cosines wherever they stand.
+    """
+    products = np.einsum("nd,d->n", others, query, dtype=np.float64)
+    lengths = np.sqrt(np.einsum("nd,nd->n", others, others, dtype=np.float64) * float(query @ query))
+    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+
+
+def hellinger(
+    query: Float[np.ndarray, " concepts"], others: Float[np.ndarray, "n concepts"]
+) -> NDArray[np.float64]:
+    """[n] Hellinger distances of ``query`` and ``others``, rows that sum to one."""
+    overlap = np.einsum("nk,k->n", np.sqrt(others), np.sqrt(query), dtype=np.float64)
+    return np.asarray(np.sqrt(np.clip(1 - overlap, 0, None)))

@@ -1,14 +1,31 @@
-"""What all selectors share: what may be chosen, and whether it is enough."""
+"""What all selectors share: what may be chosen, whether it is enough, and what they may be made from."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from jaxtyping import Float32
 
 from ...errors import UsageError
 from ..base import Sentence
 
-# What a choice depends on beside the candidates: of "nothing", one choice serves all queries and ``select``
-# may be given None; of "language", all queries of a language; else the "query" itself.
-LooksAt = Literal["nothing", "language", "query"]
+
+@dataclass(frozen=True, eq=False)
+class SelectorInputs:
+    """What a study offers to a selector whose class has ``from_inputs(inputs)``.
+
+    ``pools(language)`` are the sentences that the study uses of a language: candidates of its train split,
+    queries of its test split. ``word_states(sentences)`` are the model's states of their words, end to end,
+    float32 [words, dim], all of one layer; a sentence that the model cannot read has none, and raises
+    ModelError. ``alignability`` is the tidy table of ``concept-align alignability``, if one was given.
+    """
+
+    concepts: tuple[str, ...]
+    pools: Callable[[str], Sequence[Sequence[Sentence]]]
+    word_states: Callable[[Sequence[Sentence]], Float32[torch.Tensor, "words dim"]]
+    layer: int  # of the states, as it was asked for
+    alignability: pd.DataFrame | None = None
 
 
 def pool(query: Sentence | None, candidates: Sequence[Sentence], k: int, *, name: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Figures of in-context learning: demonstrations, languages, layers, and what alignability foretells."""
+"""Figures of in-context learning: demonstrations, languages, layers, and what alignability predicts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ...evaluation.results import MAJORITY, SUMMARIES
-from ...icl.found import ALIGNED, OUTPUT, PROBE
-from ...icl.run import CALIBRATED
+from ...icl.evidence import ALIGNED, OUTPUT, PROBE
+from ...icl.study import CALIBRATED
 from ..facets import across, dots, dots_height, legend, looks_of, means_of, panels
 from ..names import language_name, metric_name
 from ..style import COLOURS, GREY, INK, MARKERS, STRIPE, look, single, styled, write
@@ -17,7 +17,7 @@ from ..style import COLOURS, GREY, INK, MARKERS, STRIPE, look, single, styled, w
 
 def demonstrations_name(source: str) -> str:
     """``demonstrations in English``, ``in the target itself``."""
-    return "the target itself" if source == "own" else language_name(source)
+    return {"own": "the target itself", "any": "any of the languages"}.get(source) or language_name(source)
 
 
 def k_figure(

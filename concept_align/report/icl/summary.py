@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from ...icl.effects import MEAN, Effects
-from ...icl.found import ALIGNED, OUTPUT, PROBE, WITHOUT
-from ...icl.run import Studied
+from ...icl.evidence import ALIGNED, OUTPUT, PROBE, WITHOUT
+from ...icl.study import ICLStudy
 from ..names import language_name, metric_name, task_name
 from ..tables import TextTable, language_table, percent
 from .figures import demonstrations_name
@@ -133,7 +133,7 @@ def tables(
             yield compared
     yield answers_table(frame, "macro_f1")
     own = frame[frame["layer"] == OUTPUT]
-    # Without demonstrations their language does not matter (the commonest class aside: the first one's).
+    # Without demonstrations their language does not matter (the majority class aside: the first one's).
     without = own.drop_duplicates(["language", "shots", "draw", "learner", "metric"])
     named = [("", without, 0)]
     for source, rows in own.groupby("source", sort=False):
@@ -148,7 +148,7 @@ def _k(number: int) -> str:
     return {0: "no demonstration", 1: "1 demonstration"}.get(number, f"{number} demonstrations")
 
 
-def lead(studied: Studied) -> list[str]:
+def lead(studied: ICLStudy) -> list[str]:
     """What the study asked, in sentences."""
     plan = studied.plan
     config = plan.config
@@ -158,8 +158,8 @@ def lead(studied: Studied) -> list[str]:
     said = [
         f"{model} is asked for {task_name(plan.task.name)} of the words of {config.queries} test sentences "
         f"(at most) of {len(plan.targets)} languages, after demonstrations in {sources}, which come from "
-        f"training splits; draws of them are averaged: {config.draws}. {fed} is put behind a word before the "
-        "next one is asked for.",
+        f"training splits; draws of them are averaged: {config.demo_draws}. {fed} is put after a word before "
+        "the next one is asked for.",
         "Brackets hold 95% bootstrap intervals: over test sentences and draws for a language, over languages "
         "as well for means and differences. Tests are paired over target languages (sign-flip); Holm's "
         "correction is over the pairs of one language of demonstrations and layer.",
@@ -169,7 +169,7 @@ def lead(studied: Studied) -> list[str]:
             "`-calibrated`: each label's mean score over the queries is taken off, which looks at no label "
             "of the target, but at its words together."
         )
-    if plan.aligns:
+    if config.layers:
         said.append(
             f"`{ALIGNED}-` learners classify the states that labels are chosen from; they learned from "
             f"prompts in {', '.join(map(demonstrations_name, plan.train))} with the same demonstrations, and "
@@ -185,7 +185,7 @@ def lead(studied: Studied) -> list[str]:
 
 
 def summary(
-    studied: Studied, frame: pd.DataFrame, comparisons: pd.DataFrame, figures: Sequence[str] = ()
+    studied: ICLStudy, frame: pd.DataFrame, comparisons: pd.DataFrame, figures: Sequence[str] = ()
 ) -> str:
     """Markdown: what was asked, figures, tables."""
     parts = ["# In-context learning", *lead(studied)]

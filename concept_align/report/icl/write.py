@@ -9,13 +9,13 @@ import pandas as pd
 from ... import atomic, provenance
 from ...config import to_mapping
 from ...evaluation.results import save, save_csv
-from ...icl.found import ALIGNED
-from ...icl.run import Studied
+from ...icl.evidence import ALIGNED
+from ...icl.study import ICLStudy
 from ...treebanks.discover import TreebankFile
 from .. import page
 from .figures import demonstrations_name, gains_figure, k_figure, languages_figure, layers_figure
 from .summary import lead, summary, tables
-from .useful import foretold, write_foretold
+from .useful import write_usefulness
 
 CAPTIONS = {
     "demonstrations": "Mean over targets against the number of demonstrations; bands are 95% intervals.",
@@ -28,20 +28,13 @@ CAPTIONS = {
 }
 
 
-def results_of(studied: Studied) -> pd.DataFrame:
-    """The tidy table of a study."""
-    return studied.evaluation.frame()
-
-
-def write_study(
-    studied: Studied, folder: str | Path, *, figures: bool = True, scores: pd.DataFrame | None = None
-) -> list[str]:
+def write_study(studied: ICLStudy, folder: str | Path, *, figures: bool = True) -> list[str]:
     """Write everything into ``folder``; what could not be drawn is said in the list that is returned.
 
     ``results.csv`` and ``.parquet``, ``comparisons.csv``, ``gains.csv``, ``confusion.csv``,
     ``reliability.csv``, ``summary.md``, ``index.html``, ``icl.json`` (configuration, languages, versions)
     and, with ``figures`` and where matplotlib is installed, the figures. Equal studies give equal bytes.
-    With ``scores`` (of ``concept-align alignability``), ``usefulness.csv``: do they foretell what helps?
+    Of a study that was given alignability, ``usefulness.csv``: does it predict what helps?
     """
     folder = Path(folder)
     found = studied.evaluation
@@ -59,9 +52,8 @@ def write_study(
     elif figures:
         missing.append('no figures: they need matplotlib (pip install "concept-align[plots]")')
     drawable = figures and not missing
-    if scores is not None:
-        most, first = max(studied.plan.config.k), studied.plan.variants[0].name
-        drawn += write_foretold(foretold(frame, scores, learner=first, k=most), folder, figure=drawable)
+    if (useful := studied.usefulness()) is not None:
+        drawn += write_usefulness(useful, folder, figure=drawable)
     pictures = [path.name for path in drawn if path.suffix == ".png"]
     atomic.write_text(folder / "summary.md", summary(studied, frame, comparisons, pictures))
     page.write(_page(studied, frame, comparisons, drawn), folder / "index.html")
@@ -80,13 +72,13 @@ def write_study(
     return missing
 
 
-def _used(studied: Studied) -> dict[tuple[str, str], TreebankFile]:
+def _used(studied: ICLStudy) -> dict[tuple[str, str], TreebankFile]:
     plan = studied.plan
     codes = {*plan.targets, *plan.sources, *plan.train, *plan.validation}
     return {key: file for key, file in plan.files.items() if key[0] in codes}
 
 
-def draw(studied: Studied, frame: pd.DataFrame, gains: pd.DataFrame, folder: Path) -> Iterator[list[Path]]:
+def draw(studied: ICLStudy, frame: pd.DataFrame, gains: pd.DataFrame, folder: Path) -> Iterator[list[Path]]:
     """Every figure in the order of reading."""
     plan = studied.plan
     first, most = plan.variants[0].name, max(plan.config.k)
@@ -106,7 +98,7 @@ def draw(studied: Studied, frame: pd.DataFrame, gains: pd.DataFrame, folder: Pat
         )
 
 
-def _page(studied: Studied, frame: pd.DataFrame, comparisons: pd.DataFrame, drawn: list[Path]) -> str:
+def _page(studied: ICLStudy, frame: pd.DataFrame, comparisons: pd.DataFrame, drawn: list[Path]) -> str:
     plan = studied.plan
     svgs = [path for path in drawn if path.suffix == ".svg"]
     shown = [page.figure(path, _caption(path.stem)) for path in svgs]

@@ -4,18 +4,18 @@ import fake_scorer
 import pandas as pd
 import pytest
 
-from concept_align.icl.run import run
+from concept_align.icl.study import run
 from concept_align.report.icl.figures import usefulness_figure
 from concept_align.report.icl.summary import aligned_table, answers_table
-from concept_align.report.icl.write import results_of, write_study
+from concept_align.report.icl.write import write_study
 
 QUICK = {"hidden": 0, "epochs": 10, "lr": 0.03, "batch": 64, "adapts": "none", "least": 1}
 
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
-    plan = fake_scorer.make_plan(layers="1,2", options=QUICK, sources=("en", "own"))
-    return run(plan, fake_scorer.make_ask(plan), tmp_path_factory.mktemp("study"), layers=(1, 2))
+    plan = fake_scorer.make_plan(layers=(1, 2), options=QUICK, sources=("en", "own"))
+    return run(fake_scorer.make_session(plan), tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_equal_studies_give_equal_bytes(folder, studied, tmp_path):
 
 
 def test_tables_have_a_row_for_every_language_of_demonstrations(studied):
-    frame = results_of(studied)
+    frame = studied.frame()
     answers, aligned = answers_table(frame), aligned_table(frame)
     assert {row[0] for row in answers.rows} == {"English", "the target itself"}
     assert answers.columns[2:] == ["no demonstration", "2 demonstrations"]

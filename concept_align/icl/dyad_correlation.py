@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..seeding import stream
-from ..statistics import LEAST, Floats, Method, jackknife, p_values, random_orders, ranked
+from ..statistics import LEAST, Floats, Method, fisher_z, jackknife, p_values, random_orders, ranked
 
 Kind = Literal["overall", "within-targets", "both-held"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -35,7 +35,7 @@ Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Directed:
+class DyadCorrelation:
     """A correlation over ``pairs``; ``p`` is two-sided, ``over`` names the languages the interval is over."""
 
     r: float
@@ -53,7 +53,7 @@ class Directed:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class DirectedPairs:
     """The pairs observed: y [pairs] of (demonstration, target), and x of all languages with each other."""
 
     codes: tuple[str, ...]
@@ -74,7 +74,7 @@ class Cells:
         return np.asarray(self.square[orders[:, self.demonstration], orders[:, self.target]])
 
 
-def cells(square: pd.DataFrame, y: Mapping[tuple[str, str], float]) -> Cells:
+def directed_pairs(square: pd.DataFrame, y: Mapping[tuple[str, str], float]) -> DirectedPairs:
     """Of ``square`` x [languages, languages] and ``y`` of (demonstration, target): pairs that have both.
 
     A language that lacks x with some other cannot be renamed: those that lack most are left out one by one.
@@ -97,14 +97,14 @@ def cells(square: pd.DataFrame, y: Mapping[tuple[str, str], float]) -> Cells:
     place = {code: i for i, code in enumerate(kept)}
     pairs = sorted(pair for pair in wanted if pair[0] in place and pair[1] in place)
     at = np.array([(place[a], place[b]) for a, b in pairs], dtype=np.intp).reshape(-1, 2)
-    return Cells(
+    return DirectedPairs(
         tuple(kept), values, at[:, 0], at[:, 1], np.array([wanted[pair] for pair in pairs]),
         tuple(sorted(everyone - set(kept))),
     )  # fmt: skip
 
 
-def directed(
-    found: Cells,
+def dyad_correlation(
+    found: DirectedPairs,
     kind: Kind,
     *,
     method: Method = "spearman",
@@ -112,7 +112,7 @@ def directed(
     strata: Mapping[str, str] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
-) -> Directed:
+) -> DyadCorrelation:
     """The correlation of x and y; r is NaN where it is not defined (too few pairs, or constants).
 
     With ``strata`` (families by language) only languages of one stratum are renamed to each other.
@@ -130,7 +130,7 @@ def directed(
         null = null[~np.isnan(null)]
     p, greater, _ = p_values(r, null)
     low, high, over = _interval(r, found, kind, method, confidence)
-    return Directed(
+    return DyadCorrelation(
         r, low, high, p, greater,
         float(null.mean()) if len(null) else float("nan"), float(null.std()) if len(null) else float("nan"),
         len(found.y), len(set(found.demonstration.tolist())), len(set(found.target.tolist())), over,
@@ -139,7 +139,7 @@ def directed(
 
 
 def _statistic(
-    x: Floats, found: Cells, kind: Kind, method: Method, kept: NDArray[np.bool_] | None = None
+    x: Floats, found: DirectedPairs, kind: Kind, method: Method, kept: NDArray[np.bool_] | None = None
 ) -> Floats:
     """[draws] of ``x`` [draws, pairs], over the pairs ``kept``."""
     kept = np.ones(len(found.y), dtype=bool) if kept is None else kept
@@ -179,7 +179,7 @@ def _correlation(x: Floats, y: Floats, basis: Floats) -> Floats:
 
 
 def _interval(
-    r: float, found: Cells, kind: Kind, method: Method, confidence: float
+    r: float, found: DirectedPairs, kind: Kind, method: Method, confidence: float
 ) -> tuple[float, float, str]:
     """Bounds of r, and the kinds of languages they are over."""
     kinds = np.array(found.kinds)
@@ -194,13 +194,9 @@ def _interval(
             for i in who
         ]
         low, _ = jackknife(r, np.array(without), confidence=confidence, fisher=True)
-        squares += float(_z(r) - _z(low)) ** 2
+        squares += float(np.diff(fisher_z(np.array([low, r])))[0]) ** 2
         over.append(name)
     if not over or np.isnan(squares):
         return float("nan"), float("nan"), ""
-    ends = np.tanh(_z(r) + np.array([-1, 1]) * np.sqrt(squares))
+    ends = np.tanh(fisher_z(np.array(r)) + np.array([-1, 1]) * np.sqrt(squares))
     return float(ends[0]), float(ends[1]), ";".join(over)
-
-
-def _z(r: float) -> float:
-    return float(np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)))

@@ -1,6 +1,6 @@
-"""What was answered, as evidence: rows, paired comparisons and gains, a setting for each source and layer.
+"""Answers as evidence: rows, paired comparisons and gains, one evaluation for each source and layer.
 
-Every test of a target asks the same sentences, which are resampled alike for all: comparisons are paired.
+Every trial of a target asks the same sentences, which are resampled alike for all: comparisons are paired.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 import torch
+from jaxtyping import Float
 
+from .. import ragged
 from ..evaluation.evidence import Evidence, evidence
 from ..evaluation.predictions import LEVELS, Place, Predictions
 from ..evaluation.protocol import Protocol
@@ -18,16 +20,16 @@ from ..evaluation.results import MAJORITY
 from ..evaluation.tidy import Evaluation, Setting, tabulate
 from ..spaces.features import Features
 from .base import Sentence
-from .plan import NONE, Plan
+from .plan import NONE, ICLPlan
 
 OUTPUT = "output"  # the layer of what the model itself answers
 PROBE = "probe"
-WITHOUT = "@0"  # behind a name: without demonstrations, compared with as many as the others have
+WITHOUT = "@0"  # after a name: without demonstrations, compared at as many as the others have
 ALIGNED = "aligned"
 
 
 @dataclass(frozen=True, order=True)
-class Asked:
+class AnswerKey:
     """Whose answers: a layer (OUTPUT, or that of a learner's features), a name, demonstrations' language."""
 
     layer: str
@@ -37,18 +39,18 @@ class Asked:
 
 
 Found = dict[tuple[str, int], dict[str, Evidence]]  # (learner, demonstrations) -> target -> evidence
-Answers = Mapping[Asked, Mapping[Place, Predictions]]
+Answers = Mapping[AnswerKey, Mapping[Place, Predictions]]
 
 
-def predictions(scores: torch.Tensor) -> Predictions:
-    """The best concept of each item of [items, concepts], and its probability among the labels."""
+def predictions(scores: Float[torch.Tensor, "items concepts"]) -> Predictions:
+    """The best concept of each item, and its probability among the labels."""
     sure, codes = scores.float().softmax(1).max(1)
     confidence = np.rint(sure.numpy().astype(np.float64) * LEVELS).astype(np.uint8)
     return Predictions(codes.numpy().astype(np.int64), confidence)
 
 
-def majority(sentences: Sequence[Sentence], concepts: int) -> int:
-    """The commonest concept of ``sentences``."""
+def majority_class(sentences: Sequence[Sentence], concepts: int) -> int:
+    """The most frequent concept of ``sentences``."""
     codes = [item.label for one in sentences for item in one.items]
     return int(np.bincount(codes, minlength=concepts).argmax())
 
@@ -58,41 +60,51 @@ def labelled(
 ) -> Features:
     """The items of ``sentences`` with ``x`` [items, dim]; of no dimension where there is none."""
     y = torch.tensor([item.label for one in sentences for item in one.items], dtype=torch.int64)
-    offsets = np.concatenate([[0], np.cumsum([len(one.items) for one in sentences])]).astype(np.int64)
+    offsets = ragged.offsets_of([len(one.items) for one in sentences])
     return Features(language, concepts, torch.zeros(len(y), 0) if x is None else x, y, offsets)
 
 
 @dataclass(frozen=True, eq=False)
-class Evidences:
+class AnswerEvidence:
     """Turns answers into evidence; ``gold`` are the queries of each target, as features."""
 
-    plan: Plan
+    plan: ICLPlan
     model: str
     revision: str
     gold: Mapping[str, Features]
-    commonest: Mapping[str, int]  # language of demonstrations -> concept (OWN has none: its targets do)
+    majority: Mapping[str, int]  # language of demonstrations -> majority class (OWN has none: its targets do)
     _weights: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def protocol(self) -> Protocol:
         config = self.plan.config
         shots = tuple(sorted(config.k))
-        return Protocol(shots=shots, support_draws=config.draws, seed=config.seed, bootstrap=config.bootstrap)
+        return Protocol(
+            shots=shots, support_draws=config.demo_draws, seed=config.seed, bootstrap=config.bootstrap
+        )
 
     def evaluation(self, answers: Answers, notices: Sequence[str] = ()) -> Evaluation:
-        """Everything, a setting for every language of demonstrations and layer."""
-        found = []
-        layers = sorted({asked.layer for asked in answers} - {OUTPUT}, key=_by_number)
+        """Everything, one setting for every language of demonstrations and layer.
+
+        Of what is there, what the plan asks for: an earlier run may have had more draws.
+        """
+        config, found = self.plan.config, []
+        answers = {
+            key: {
+                (k, draw): one
+                for (k, draw), one in units.items()
+                if k in config.k and draw < self.plan.draws(k)
+            }
+            for key, units in answers.items()
+        }
+        layers = sorted({key.layer for key, units in answers.items() if units} - {OUTPUT}, key=_by_number)
+        first = self.plan.variants[0].name
         for source in self.plan.sources:
             plain = self._of(answers, OUTPUT, source)
             if not plain:
                 continue
-            first = self.plan.variants[0].name
-            found.append(
-                self._evaluation(
-                    plain | self._majority(source), {}, OUTPUT, source, _repeated(plain, [first])
-                )
-            )
+            own = plain | self._majority(source)
+            found.append(self._evaluation(own, {}, OUTPUT, source, _repeated(plain, [first])))
             beside = {key: by_language for key, by_language in plain.items() if key[0] == first}
             for layer in layers:
                 if own := self._of(answers, layer, source):
@@ -103,16 +115,16 @@ class Evidences:
     def _of(self, answers: Answers, layer: str, source: str) -> Found:
         """(learner, k) -> target -> evidence; without demonstrations, what is the same for every source."""
         found: Found = {}
-        for asked, units in sorted(answers.items()):
+        for key, units in sorted(answers.items()):
             targets = self.plan.targets_of(source)
-            if asked.layer != layer or asked.source not in (source, NONE) or asked.language not in targets:
+            if key.layer != layer or key.source not in (source, NONE) or key.language not in targets:
                 continue
             for k in sorted({k for k, _ in units}):
-                name = asked.learner
+                name = key.learner
                 if layer != OUTPUT:
                     name = f"{ALIGNED if k else PROBE}-{name}"
                 draws = [units[place] for place in sorted(units) if place[0] == k]
-                found.setdefault((name, k), {})[asked.language] = self._evidence(draws, asked.language, name)
+                found.setdefault((name, k), {})[key.language] = self._evidence(draws, key.language, name)
         return found
 
     def _evidence(self, draws: Sequence[Predictions], language: str, learner: str) -> Evidence:
@@ -124,10 +136,10 @@ class Evidences:
         return evidence(draws, gold, self._weights[language], protocol, learner=learner)
 
     def _majority(self, source: str) -> Found:
-        """The floor: the commonest concept of the sentences that demonstrations are chosen from."""
+        """The floor: the majority class of the sentences that demonstrations are chosen from."""
         by_language: dict[str, Evidence] = {}
         for language in self.plan.targets_of(source):
-            concept = self.commonest[source if source in self.commonest else language]
+            concept = self.majority[source if source in self.majority else language]
             codes = np.full(self.gold[language].words, concept, dtype=np.int64)
             by_language[language] = self._evidence([Predictions(codes, None)], language, MAJORITY)
         return {(MAJORITY, k): by_language for k in self.protocol.shots}

@@ -1,9 +1,8 @@
 """The configuration of a study of in-context learning: from a file, options, or Python."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from ..config import to_mapping
 from ..errors import UsageError
 from ..meta.learners import registry as learners
 from ..meta.learners.base import LearnerConfig
@@ -11,19 +10,11 @@ from ..types import Standardisation
 from .base import FEEDBACKS, Feedback
 
 AUTO = "auto"
-
-# What decides neither a prompt nor an answer, so that a study may go on with another value of it.
-_FREE: tuple[str, ...] = (
-    "model", "treebanks", "revision", "device", "offline", "langs", "demo_langs", "k", "draws", "selectors",
-    "labels", "templates", "feedback", "calibrate", "contextual", "layers", "learners", "options",
-    "bootstrap", "effects",
-)  # fmt: skip
-# What, beside that, decides what is learned in aligned in-context learning.
-_ALIGNS = ("align_langs", "align_validation", "align_k", "align_sentences", "standardise")
+SCORES_LAYER = "scores"  # among the layers: the labels' scores are the features
 
 
 @dataclass(frozen=True)
-class StudyConfig:
+class ICLConfig:
     """The options of a study; those that begin with ``align`` are of aligned in-context learning."""
 
     model: str
@@ -33,53 +24,62 @@ class StudyConfig:
     """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
     task: str = "upos"
     """upos or relation."""
-    langs: str = "targets"
+    langs: tuple[str, ...] = ("targets",)
     """Target languages: en,de,... or the name of a set: all, targets, family:germanic."""
-    demo_langs: str = "en"
-    """Languages of the demonstrations; own: each target's own (then k are labelled sentences of it)."""
+    demo_langs: tuple[str, ...] = ("en",)
+    """Languages of the demonstrations; own: each target's own (labelled sentences of the target, then); any:
+    all named languages' sentences together, for selectors that choose among them."""
     k: tuple[int, ...] = (0, 1, 5, 10)
     """Numbers of demonstrations."""
-    draws: int = 3
+    demo_draws: int = 3
     """Sets of demonstrations that are averaged."""
     selectors: tuple[str, ...] = ("random",)
-    """How demonstrations are chosen: random, fixed, coverage."""
+    """How demonstrations are chosen: random, random-per-query, fixed, coverage, nearest, nearest-concept,
+    alignability, or a selector of your own."""
+    selector_layer: int | None = None
+    """Layer of the states that nearest and nearest-concept compare sentences by. Without, the middle one."""
+    alignability: str | None = None
+    """What alignability wrote: does it predict whose demonstrations help? The selector of that name chooses
+    languages by it."""
     labels: tuple[str, ...] = ("tags", "shuffled")
     """What concepts are called: tags, english, language (the target's words), symbols, shuffled (a control).
     The first is compared with the others."""
     templates: tuple[str, ...] = ("tagged",)
     """tagged, slash, lines, or a .toml file."""
     feedback: Feedback = "predicted"
-    """Label put behind a word before the next one."""
+    """Label put after a word before the next one."""
     calibrate: bool = True
     """Also report accuracy with each label's mean score over the queries subtracted."""
     contextual: bool = False
     """Also subtract what labels score after the same prompt without content, before one is chosen and put
-    behind its word; takes twice the time."""
+    after its word; takes twice the time."""
     queries: int = 100
     """Test sentences of a target."""
     candidates: int = 200
     """Training sentences that demonstrations are chosen from."""
     max_words: int = 40
     """Leave out longer sentences."""
-    layers: str = ""
+    limit: int | None = None
+    """Use only the first so many sentences of each split."""
+    layers: tuple[int | Literal["all", "scores"], ...] = ()
     """Layers whose states learners read (aligned in-context learning), each by itself: 9, 3-9, all; scores:
     the labels' scores instead. Without, none is run."""
     learners: tuple[str, ...] = ("pooled",)
     """Learners of aligned in-context learning, each NAME or NAME:PRESET: pooled,shrink,proto:in-context."""
     options: dict = field(default_factory=dict)
     """Settings of all learners, over their presets."""
-    align_langs: str = AUTO
+    align_langs: tuple[str, ...] = (AUTO,)
     """Training languages of the learners; auto: five, those of the demonstrations among them."""
-    align_validation: str = AUTO
+    align_validation: tuple[str, ...] = (AUTO,)
     """Languages that choose the learners' epochs, or none; auto: one."""
     align_k: tuple[int, ...] = ()
-    """Numbers of demonstrations before the learners' states; without: 0 and the largest of --k."""
+    """Numbers of demonstrations before the learners' states. Without: 0 and the largest of k."""
     align_sentences: int = 60
     """Sentences of a training language of the learners."""
     standardise: Standardisation = "language"
     """Mean and scale that the learners' states are standardised by."""
     effects: bool = False
-    """Also report what demonstrations do to concept spaces in --layers: are concepts easier to read off, do
+    """Also report what demonstrations do to concept spaces in the layers: are concepts easier to read off, do
     they move towards the demonstrations' language?"""
     seed: int = 0
     """Seed of everything drawn at random."""
@@ -95,9 +95,10 @@ class StudyConfig:
     """Never contact the Hugging Face hub."""
 
     def decides(self) -> dict[str, Any]:
-        """What a finished test depends on, beside the model itself and the treebanks' files."""
-        values = to_mapping(self)
-        return {key: value for key, value in values.items() if key not in (*_FREE, *_ALIGNS)}
+        """What every answer depends on, besides the model itself and the treebanks' files."""
+        names = ("task", "queries", "candidates", "max_words", "seed", "dtype")
+        limited = {} if self.limit is None else {"limit": self.limit}
+        return {name: getattr(self, name) for name in names} | limited
 
     def learner(self, name: str) -> LearnerConfig:
         """The learner that ``NAME`` or ``NAME:PRESET`` names."""
@@ -105,30 +106,27 @@ class StudyConfig:
         return learners.create(kind, preset=preset or "default", task=self.task, options=self.options)
 
 
-def check(config: StudyConfig) -> None:
-    """UsageError for options that cannot be."""
+def check(config: ICLConfig) -> None:
+    """Raise UsageError, with the option, for values that are impossible."""
     wrong = [k for k in (*config.k, *config.align_k) if k < 0]
     if not config.k or wrong or len(set(config.k)) < len(config.k):
         raise UsageError(
-            f"impossible numbers of demonstrations {config.k}", where="--k", remedy="say 0,1,5,10"
+            f"impossible numbers of demonstrations {config.k}", option="k", remedy="say 0,1,5,10"
         )
     if odd := [k for k in config.align_k if k not in config.k]:
-        raise UsageError(f"{odd} are not among --k {config.k}", where="--align-k", remedy="choose among --k")
-    for name in ("draws", "queries", "candidates", "max_words", "align_sentences"):
-        if getattr(config, name) < 1:
-            raise UsageError(
-                f"{getattr(config, name)} is too few", where=f"--{name.replace('_', '-')}", remedy="say 1"
-            )
+        raise UsageError(f"{odd} are not among k {config.k}", option="align_k", remedy="choose among k")
+    for name in ("demo_draws", "queries", "candidates", "max_words", "align_sentences", "limit"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise UsageError(f"{value} is too few", option=name, remedy="say 1 or more")
     if config.feedback not in FEEDBACKS:
         raise UsageError(
-            f"unknown feedback {config.feedback!r}",
-            where="--feedback",
-            remedy=f"use {' or '.join(FEEDBACKS)}",
+            f"unknown feedback {config.feedback!r}", option="feedback", remedy=f"use {' or '.join(FEEDBACKS)}"
         )
     for name in ("labels", "selectors", "templates"):
         values = getattr(config, name)
         if not values or len(set(values)) < len(values):
-            raise UsageError(f"{values} names none, or one twice", where=f"--{name}", remedy="name each once")
+            raise UsageError(f"{values} names none, or one twice", option=name, remedy="name each once")
     if config.layers:
         for learner in config.learners:
             config.learner(learner)

@@ -1,0 +1,208 @@
+"""Trials of a plan put to a model: which sentences, which demonstrations, what it answers.
+
+Demonstrations come from training splits, queries from test splits; of a target's labels nothing is in a
+prompt but in its own demonstrations (OWN). The draws of demonstrations are the same for all targets, kinds of
+labels and templates, so that they are compared on the same prompts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float, Float32
+
+from .. import hashing
+from ..errors import UsageError
+from ..seeding import derive, stream
+from .base import LabelScores, LabelSet, Prompt, Scorer, Selector, Sentence
+from .calibrate import ContextualScorer
+from .plan import ANY, OWN, ICLPlan, Trial, Variant
+from .prompting import PromptScorer
+
+SCORES = -1  # as a layer: the scores of the labels are the features
+
+# Sentences with questions, of a language and split.
+Read = Callable[[str, str], Sequence[Sentence]]
+
+
+@dataclass(frozen=True, eq=False)
+class PromptSession:
+    """A plan with all that prompting takes: a scorer for each template, names of labels, selectors."""
+
+    plan: ICLPlan
+    scorers: Mapping[str, Scorer]  # by template
+    labels: Callable[[str, str, int], LabelSet]  # kind, language that is asked about, seed
+    selectors: dict[str, Selector]
+    read: Read
+    notices: dict[str, None] = field(default_factory=dict)
+    _kept: dict[tuple[str, str], list[Sentence]] = field(default_factory=dict)
+
+    def label_set(self, variant: Variant, language: str, draw: int) -> LabelSet:
+        """The labels of a draw: what is shuffled is shuffled anew for each."""
+        return self.labels(variant.labels, language, derive(self.plan.config.seed, "labels", draw))
+
+    def candidates(self, language: str) -> list[Sentence]:
+        """Training sentences that demonstrations are chosen from, in random order; ANY: of all sources."""
+        if language == ANY:
+            return [one for source in self.plan.named for one in self.candidates(source)]
+        return self._sentences(language, "train", self.plan.config.candidates, fits=False)
+
+    def queries(self, language: str) -> list[Sentence]:
+        """The test sentences of ``language``: the same for every trial."""
+        return self._sentences(language, "test", self.plan.config.queries, fits=True)
+
+    def _sentences(self, language: str, split: str, most: int, *, fits: bool) -> list[Sentence]:
+        if (language, split) in self._kept:
+            return self._kept[language, split]
+        config, where = self.plan.config, f"{language}, {split} split"
+        short = [
+            one for one in self.read(language, split) if one.items and len(one.words) <= config.max_words
+        ]
+        order = stream(config.seed, "sentences", language, split).permutation(len(short))
+        chosen = [short[place] for place in order[:most]]
+        if fits:
+            if long := sum(not self._fits(one) for one in chosen):
+                self.note(f"{language}: {long} queries are longer than the model's context; left out")
+            if len(short) < most:
+                self.note(f"{language}: {len(short)} test sentences, fewer than the {most} asked for")
+            chosen = [one for one in chosen if self._fits(one)]
+        if not chosen:
+            raise UsageError(
+                f"no labelled sentence of at most {config.max_words} words fits",
+                where=where,
+                remedy="raise max_words, leave the language out, or use a model with a longer context",
+            )
+        self._kept[language, split] = chosen
+        return chosen
+
+    def note(self, notice: str) -> None:
+        """Keep what a reader of the results must know, once."""
+        self.notices[notice] = None
+
+    def _fits(self, query: Sentence) -> bool:
+        for variant in self.plan.variants:
+            scorer, labels = self.scorers[variant.template], self.label_set(variant, query.language, 0)
+            alone = scorer.prompt([], labels, room=0)
+            if len(alone.ids) + scorer.room(query, labels) > scorer.context_length:
+                return False
+        return True
+
+    def demonstrations(self, trial: Trial, query: Sentence | None = None) -> list[Sentence]:
+        """The demonstrations of ``trial``, in the order they are to stand; none of them is ``query``."""
+        if not trial.k:
+            return []
+        language = trial.language if trial.source == OWN else trial.source
+        candidates = self.candidates(language)
+        if trial.source == ANY:
+            candidates = [one for one in candidates if one.language != trial.language]
+        if query is not None and self.by_query(trial.variant):
+            candidates = [one for one in candidates if one != query]
+        if trial.source == OWN:
+            # Treebanks repeat sentences across splits: their labels would stand in the prompt.
+            asked = {one.words for one in self.queries(language)}
+            candidates = [one for one in candidates if one.words not in asked]
+        if len(candidates) < trial.k:
+            raise UsageError(
+                f"{len(candidates)} training sentences for {trial.k} demonstrations",
+                where=f"{language}, train split",
+                remedy="lower k, or raise max_words or candidates",
+            )
+        seed = derive(self.plan.config.seed, "demonstrations", language, trial.draw)
+        chosen = self.selectors[trial.variant.selector].select(query, candidates, trial.k, seed=seed)
+        return [candidates[place] for place in chosen]
+
+    def looks_at(self, variant: Variant) -> str:
+        """What a choice depends on besides the candidates: "nothing", the "language", or each "query"."""
+        return str(getattr(self.selectors[variant.selector], "looks_at", "nothing"))
+
+    def by_query(self, variant: Variant) -> bool:
+        """Does each query have demonstrations of its own?"""
+        return self.looks_at(variant) == "query"
+
+    def made_from(self, variant: Variant) -> Mapping[str, Any] | None:
+        """What a choice of demonstrations depends on besides sentences, where it depends on more."""
+        return getattr(self.selectors[variant.selector], "made_from", None)
+
+    def pools(self, language: str) -> list[list[Sentence]]:
+        """The sentences that are used of a language: candidates, queries, as far as there are."""
+        plan = self.plan
+        train = {*plan.named, *plan.train, *plan.validation, *(plan.targets if OWN in plan.sources else ())}
+        found = [self.candidates(language)] if language in train else []
+        return [*found, *([self.queries(language)] if language in plan.targets else [])]
+
+    def repeats(self, trial: Trial) -> bool:
+        """Are demonstrations and labels those of the first draw?"""
+        selector = self.selectors[trial.variant.selector]
+        drawn = bool(getattr(selector, "seeded", True)) or trial.variant.labels == "shuffled"
+        return bool(trial.k and trial.draw) and not drawn
+
+    def digest(self, language: str, split: str) -> str:
+        """A hash of the sentences that are used of ``language``, words and labels."""
+        sentences = self.candidates(language) if split == "train" else self.queries(language)
+        return hashing.digest(
+            [(one.words, [(item.word, item.head, item.label) for item in one.items]) for one in sentences]
+        )
+
+    def answers(
+        self, trial: Trial, queries: Sequence[Sentence], layers: Sequence[int] = ()
+    ) -> list[LabelScores]:
+        """What the model answers to ``queries``, one after another where each has its own demonstrations."""
+        scorer: Scorer = self.scorers[trial.variant.template]
+        if trial.variant.contextual:
+            scorer = _contextual(scorer)
+        labels = self.label_set(trial.variant, trial.language, trial.draw)
+        alone = trial.k and self.by_query(trial.variant)
+        found: list[LabelScores] = []
+        for part in [[query] for query in queries] if alone else [queries]:
+            of = part[0] if trial.k and self.looks_at(trial.variant) != "nothing" else None
+            prompt = self._prompt(scorer, labels, trial, part, of)
+            found += scorer.score(prompt, part, feedback=trial.variant.feedback, layers=layers)
+        return found
+
+    def _prompt(
+        self,
+        scorer: Scorer,
+        labels: LabelSet,
+        trial: Trial,
+        queries: Sequence[Sentence],
+        query: Sentence | None,
+    ) -> Prompt:
+        room = max(scorer.room(one, labels) for one in queries)
+        prompt = scorer.prompt(self.demonstrations(trial, query), labels, room=room)
+        if prompt.dropped:
+            self.note(
+                f"{trial.source}, {trial.k} demonstrations, {labels.kind}: some did not fit the model's "
+                f"context of {scorer.context_length} tokens before the longest query; prompts have fewer"
+            )
+        return prompt
+
+
+def _contextual(scorer: Scorer) -> Scorer:
+    if not isinstance(scorer, PromptScorer):
+        raise UsageError(
+            f"{scorer.name} cannot be asked without content", option="contextual", remedy="leave it out"
+        )
+    return ContextualScorer(scorer)
+
+
+def stacked(answers: Sequence[LabelScores]) -> Float32[torch.Tensor, "items concepts"]:
+    """The scores of all queries, one after another."""
+    return torch.cat([one.scores.float().cpu() for one in answers])
+
+
+def states(answers: Sequence[LabelScores], layer: int) -> Float32[torch.Tensor, "items dim"]:
+    """The states of all queries at ``layer``; SCORES are their scores as log-probabilities."""
+    if layer == SCORES:
+        return stacked(answers).log_softmax(1)
+    return torch.cat([one.states[layer].float().cpu() for one in answers])
+
+
+def calibrated(scores: Float[torch.Tensor, "items concepts"]) -> Float[torch.Tensor, "items concepts"]:
+    """Log-probabilities with each label's mean over the items subtracted.
+
+    What a label gets whatever is asked is no answer: batch calibration (Zhou et al. 2024, arXiv 2309.17249),
+    on the queries themselves, which needs none of their labels.
+    """
+    scores = scores.log_softmax(1)
+    return scores - scores.mean(0)

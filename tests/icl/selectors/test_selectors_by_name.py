@@ -1,0 +1,62 @@
+"""Selectors by name: built in, and a user's own."""
+
+import pandas as pd
+import pytest
+import torch
+
+from concept_align.errors import UsageError
+from concept_align.icl.selectors import SELECTORS, create, register_selector
+from concept_align.icl.selectors.pool import SelectorInputs
+
+SCORES = pd.DataFrame(
+    [
+        {"model": "m", "revision": "r", "task": "upos", "space": "raw", "against": "", "layer": layer}
+        | {"measure": measure, "source": "en", "target": "de", "value": value}
+        for measure, layer, value in (("rsa", "3", 0.5), ("rsa", "4", 0.7), ("cka", "3", 0.9))
+    ]
+)
+INPUTS = SelectorInputs(("a",), lambda language: [], lambda some: torch.zeros(0, 2), 2, SCORES)
+
+
+@pytest.mark.parametrize("name", SELECTORS.names())
+def test_every_selector_is_made_by_its_name_and_says_what_it_looks_at(name):
+    selector = create(name, INPUTS)
+    assert selector.name == name.removesuffix("-per-query")
+    assert selector.looks_at in ("nothing", "language", "query")
+    assert selector.seeded in (True, False)
+
+
+def test_alignability_is_that_of_the_first_measure_at_its_best_layer():
+    assert create("alignability", INPUTS).table[("en", "de")] == 0.7
+    with pytest.raises(UsageError, match="needs a table of alignability"):
+        create("alignability", SelectorInputs(("a",), INPUTS.pools, INPUTS.word_states, 2))
+
+
+def test_an_unknown_name_is_refused_with_the_near_one():
+    with pytest.raises(UsageError, match="unknown selector 'neerest'") as found:
+        create("neerest", INPUTS)
+    assert found.value.option == "selectors"
+    assert "nearest" in found.value.remedy
+
+
+@pytest.fixture
+def registry():
+    known = dict(SELECTORS._made)
+    yield
+    SELECTORS._made.clear()
+    SELECTORS._made.update(known)
+
+
+def test_a_selector_of_the_users_own_is_known_by_its_name(registry, candidates, query):
+    @register_selector("shortest")
+    class ShortestSelector:
+        name = "shortest"
+        seeded = False
+
+        def select(self, query, candidates, k, *, seed):
+            return sorted(range(len(candidates)), key=lambda place: len(candidates[place].words))[:k]
+
+    assert "shortest" in SELECTORS.names()
+    assert create("shortest", INPUTS).select(query, candidates, 2, seed=0) == [0, 10]
+    with pytest.raises(UsageError, match="exists already"):
+        register_selector("random")(ShortestSelector)
