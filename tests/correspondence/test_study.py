@@ -18,7 +18,7 @@ from concept_align.extraction.run import extract_files
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
-from concept_align.treebanks.discover import find, mini_treebanks
+from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 
 QUICK = {"permutations": 19, "min_count": 5, "bootstrap": 4, "halves": 2}
 WIDE = 2304  # wider than what is kept in 32 bits
@@ -69,7 +69,7 @@ def test_sources_of_features_are_compared_too(mini_store):
 
 def test_models_wider_than_2048_dimensions_are_compared(tmp_path):
     """Features of that width are kept in 16 bits."""
-    files = find(mini_treebanks(), "de,en", ["train"])
+    files = find_treebanks(mini_treebanks(), "de,en", ["train"])
     extract_files(FakeModel(dim=WIDE), files, tmp_path, layers=[1], save_dtype="float32")
     store = Store.open(tmp_path)
     geometry = build_geometry(store, bootstrap=4, halves=2)
