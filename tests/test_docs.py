@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-READ = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES]
+EXPERIMENTS = sorted((ROOT / "experiments").glob("*/README.md"))
+READ = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *PAGES, *EXPERIMENTS]
 
 
 def text_of(name: str) -> str:
@@ -35,13 +36,13 @@ INSTEAD = {
     r"turned on to": "rotated onto",
     r"\brows? a (layer|score|measure|pair|word|language|number)|\ba row a\b|number a row": "one row per ...",
     r"\bbeside\b": "with, next to; context layers",
-    r"\bpieces?\b": "tokens",
+    r"(?<!-)\bpieces?\b(?!-)": "tokens",
     r"commonest (class|concept)": "majority class",
     r"leaves out\b": "is invariant to",
 }
 
 
-@pytest.mark.parametrize("page", READ, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", READ, ids=lambda page: f"{page.parent.name}-{page.stem}")
 def test_pages_use_the_terms_of_the_field(page: Path) -> None:
     # What the demo printed is quoted as it is.
     text = re.sub(r"<!-- demo -->\n```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -67,7 +67,8 @@ def main() -> None:
     if "evaluate" in steps:
         given = [word for aligner in aligners for word in ("--aligner", aligner)]
         run("evaluate", *given, "--store", store, "--shots", ",".join(map(str, settings["shots"])),
-            "--draws", settings["draws"], "--seed", settings["seed"], "--out", work / "evaluate")  # fmt: skip
+            "--support-draws", settings["draws"], "--seed", settings["seed"],
+            "--out", work / "evaluate")  # fmt: skip
         given = [
             word
             for aligner in aligners

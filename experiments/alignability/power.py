@@ -4,7 +4,7 @@ The squared distances of K prototypes split into parts that relabelling cannot m
 
     d_ij^2 = mean + a_i + a_j - 2 g_ij,    sum_i a_i = 0,    g with zero rows and diagonal,
 
-where a says which concepts lie far out, and g, the U-centred Gram matrix, who lies beside whom. So the
+where a says which concepts lie far out, and g, the U-centred Gram matrix, who lies near whom. So the
 Pearson correlation of squared distances, debiased CKA and, in spaces of far more dimensions than concepts,
 the Procrustes fit are one family: T = w r(a, b) + (1 - w) CKA(g, h), up to scale. Its w, for prototypes
 spread alike in all directions, is

@@ -46,8 +46,8 @@ def train(
     how: dict[str, Any], inputs: dict[str, str], task: str, seed: int, store: Path, folder: Path
 ) -> None:
     """One aligner."""
-    beside = ["--beside", inputs["beside"]] if inputs["beside"] else []
-    run("meta-train", "--store", store, "--task", task, "--layers", inputs["layers"], *beside,
+    context = ["--context-layers", inputs["context"]] if inputs["context"] else []
+    run("meta-train", "--store", store, "--task", task, "--layers", inputs["layers"], *context,
         "--learner", how["learner"], "--preset", how["preset"], "--seed", seed, "--out", folder)  # fmt: skip
 
 
@@ -60,8 +60,8 @@ def evaluate(aligners: dict[str, list[Path]], protocol: dict[str, Any], store: P
         for word in ("--aligner", f"{name}={folder}")
     ]
     shots, against = ",".join(map(str, protocol["shots"])), ",".join(protocol["against"])
-    run("evaluate", *given, "--store", store, "--shots", shots, "--draws", protocol["draws"], "--across",
-        "--against", against, "--out", out)  # fmt: skip
+    run("evaluate", *given, "--store", store, "--shots", shots, "--support-draws", protocol["draws"],
+        "--across", "--against", against, "--out", out)  # fmt: skip
 
 
 def main() -> None:
