@@ -1,11 +1,11 @@
-"""Attention of new pieces over a prefix that all rows share, over their own pieces, and over each other.
+"""Attention of new tokens over a prefix that all rows share, over their own tokens, and over each other.
 
 The keys and values of the prefix are held once, whatever the number of rows: all rows' queries are
-multiplied with them as one matrix. Which piece sees which is decided by positions and a table of the new
-pieces, so rows of different lengths, gaps in the cache and several continuations of one place (the
+multiplied with them as one matrix. Which token sees which is decided by positions and a table of the new
+tokens, so rows of different lengths, gaps in the cache and several continuations of one place (the
 beginnings of labels) go through the model in one pass.
 
-transformers computes attention by a function of the user's choice; ours is registered beside theirs and is
+transformers computes attention by a function of the user's choice; ours is registered next to theirs and is
 used inside :func:`reading` alone. The model itself knows of no cache.
 """
 
@@ -24,11 +24,11 @@ SCORES = 8 * 2**20  # attention weights held at once: about what stays near the 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """New pieces of every row, [rows, new] each; the first ``kept`` columns go into the cache."""
+    """New tokens of every row, [rows, new] each; the first ``kept`` columns go into the cache."""
 
     ids: torch.Tensor
     positions: torch.Tensor
-    real: torch.Tensor  # bool: whether it is a piece, or padding
+    real: torch.Tensor  # bool: whether it is a token, or padding
     sees: torch.Tensor  # bool [rows, new, new]: whether the second is seen by the first
     kept: int
 
@@ -47,7 +47,7 @@ class PrefixCache:
         self._masks: dict[tuple[str, int | None], torch.Tensor | None] = {}
 
     def begin(self, step: Step) -> None:
-        """Take in new pieces; rows beyond theirs have ended."""
+        """Take in new tokens; rows beyond theirs have ended."""
         self.rows = len(step.ids)
         self._step, self._masks = step, {}
         end = self.used + step.ids.shape[1]
@@ -55,13 +55,13 @@ class PrefixCache:
         self.real[: self.rows, self.used : end] = step.real
 
     def end(self) -> None:
-        """Keep the first of the new pieces; the others are overwritten."""
+        """Keep the first of the new tokens; the others are overwritten."""
         assert self._step is not None
         self.used += self._step.kept
         self._step, self._masks = None, {}
 
     def held(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values [heads, pieces, dim] of the only row."""
+        """Keys and values [heads, tokens, dim] of the only row."""
         keys, values = self._layers[layer]
         return keys[0, :, : self.used], values[0, :, : self.used]
 
@@ -126,13 +126,13 @@ class PrefixCache:
         return found
 
     def _prefix_start(self, window: int | None) -> int:
-        """The first piece of the prefix that any new piece sees."""
+        """The first token of the prefix that any new token sees."""
         if window is None or self.prefix is None or self._step is None:
             return 0
         return max(0, min(self.prefix.used, int(self._step.positions.min()) - window + 1))
 
     def _prefix_mask(self, window: int | None) -> torch.Tensor | None:
-        """bool [rows, new, pieces of the prefix]; None where everything is seen."""
+        """bool [rows, new, tokens of the prefix]; None where everything is seen."""
         if window is None or self.prefix is None or self._step is None:
             return None
         if ("prefix", window) not in self._masks:
@@ -148,9 +148,9 @@ def _distance(positions: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
 def _blend(
     query: torch.Tensor,  # [rows, heads, groups, new, dim]
     own: tuple[torch.Tensor, torch.Tensor],  # [rows, heads, keys, dim]
-    before: tuple[torch.Tensor, ...] | None,  # [heads, pieces, dim]
+    before: tuple[torch.Tensor, ...] | None,  # [heads, tokens, dim]
     seen: torch.Tensor,  # [rows, new, keys]
-    seen_before: torch.Tensor | None,  # [rows, new, pieces]
+    seen_before: torch.Tensor | None,  # [rows, new, tokens]
     softcap: float | None,
 ) -> torch.Tensor:
     """Attention over both, [rows, new, heads, groups, dim]: one softmax over weights that lie apart."""
@@ -163,7 +163,7 @@ def _blend(
         out = weights.to(query.dtype).flatten(2, 3) @ own[1]
         total = weights.sum(-1)
     else:
-        # [heads, rows * groups * new, dim] x [heads, dim, pieces]: the prefix is read once for all rows.
+        # [heads, rows * groups * new, dim] x [heads, dim, tokens]: the prefix is read once for all rows.
         lined = query.transpose(0, 1).reshape(heads, -1, dim)
         far = (lined @ before[0].transpose(1, 2)).view(heads, rows, groups, new, -1).transpose(0, 1)
         far = _capped(far.float(), softcap)
@@ -208,7 +208,7 @@ def _attention(
 
 @contextmanager
 def reading(module: nn.Module, cache: PrefixCache, step: Step) -> Iterator[None]:
-    """Inside, ``module`` attends by ``cache``; the new pieces of ``step`` are in it afterwards."""
+    """Inside, ``module`` attends by ``cache``; the new tokens of ``step`` are in it afterwards."""
     configs: dict[int, Any] = {
         id(part.config): part.config for part in module.modules() if hasattr(part, "config")
     }

@@ -31,7 +31,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Sentence:
+class PromptSentence:
     """A sentence of a treebank with the questions that a task asks of it, in the order of its words."""
 
     treebank: str
@@ -58,7 +58,7 @@ class Prompt:
     longest query takes).
     """
 
-    sentences: tuple[Sentence, ...]
+    sentences: tuple[PromptSentence, ...]
     labels: LabelSet
     ids: tuple[int, ...]  # the tokens, the sentence-start token included where the model has one
     places: tuple[tuple[int, int], ...]  # (place of the token before the label, label) of every item
@@ -87,18 +87,18 @@ class Scorer(Protocol):
     dim: int
     context_length: int  # tokens
 
-    def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
+    def prompt(self, sentences: Sequence[PromptSentence], labels: LabelSet, *, room: int) -> Prompt:
         """The demonstrations: as many of ``sentences``, in their order, as leave ``room`` tokens."""
         ...
 
-    def room(self, query: Sentence, labels: LabelSet) -> int:
+    def room(self, query: PromptSentence, labels: LabelSet) -> int:
         """The tokens that ``query`` takes at most, whatever labels are put into it."""
         ...
 
     def score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
@@ -126,7 +126,7 @@ class Selector(Protocol):
     name: str
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """The places in ``candidates`` of ``k`` demonstrations, in the order they are to stand."""
         ...

@@ -9,23 +9,24 @@ back, by the corrected scores.
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float32
 
-from .base import NO_HEAD, Feedback, Item, LabelScores, LabelSet, Prompt, Sentence
+from .base import NO_HEAD, Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
 from .prompting import PromptScorer
 
 CONTENT_FREE = ("N/A", "[MASK]")
 
 
-def content_free(word: str, *, relational: bool = False) -> Sentence:
+def content_free(word: str, *, relational: bool = False) -> PromptSentence:
     """A query about ``word``; of relations, about it and a second one like it as its head."""
     words = (word, word) if relational else (word,)
-    return Sentence("content-free", "", 0, words, (Item(0, 1 if relational else NO_HEAD, 0),))
+    return PromptSentence("content-free", "", 0, words, (Item(0, 1 if relational else NO_HEAD, 0),))
 
 
 def preference(
     scorer: PromptScorer, prompt: Prompt, *, words: Sequence[str] = CONTENT_FREE, relational: bool = False
-) -> torch.Tensor:
-    """float32 [labels]: log of the mean of what each label scores after queries without content."""
+) -> Float32[torch.Tensor, " labels"]:
+    """Log of the mean of what each label scores after queries without content."""
     queries = [content_free(word, relational=relational) for word in words]
     scores = torch.cat([found.scores for found in scorer.score(prompt, queries, feedback="gold")])
     return torch.logsumexp(scores.double(), dim=0).sub(torch.tensor(len(words)).log()).float()
@@ -40,7 +41,7 @@ class ContextualScorer:
         self.layers, self.dim = scorer.layers, scorer.dim
         self.context_length = scorer.context_length
 
-    def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
+    def prompt(self, sentences: Sequence[PromptSentence], labels: LabelSet, *, room: int) -> Prompt:
         """As the scorer's; room for the queries without content is left too."""
         most = max(
             self.scorer.room(content_free(word, relational=relational), labels)
@@ -49,14 +50,14 @@ class ContextualScorer:
         )
         return self.scorer.prompt(sentences, labels, room=max(room, most))
 
-    def room(self, query: Sentence, labels: LabelSet) -> int:
+    def room(self, query: PromptSentence, labels: LabelSet) -> int:
         """The tokens that ``query`` takes at most, whatever labels are put into it."""
         return self.scorer.room(query, labels)
 
     def score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from jaxtyping import Float32
+from jaxtyping import Float, Float32, Int64
 from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 from transformers.models.auto import modeling_auto
@@ -24,7 +24,7 @@ from ..models.frozen import FrozenModel
 from ..models.load import complain_of, configured_kind, opened, pretrained
 from ..models.origin import Origin, weights_fingerprint
 from ..models.states import TransformersModel
-from .base import Sentence
+from .base import PromptSentence
 
 READ = 256  # distributions over the vocabulary held at once
 
@@ -63,8 +63,8 @@ class CausalModel(FrozenModel):
                 remedy="float16 overflows in some models: use dtype bfloat16 or float32",
             )
 
-    def logits(self, states: torch.Tensor) -> torch.Tensor:
-        """float32 [n, vocabulary] from last states [n, dim]: the whole model, its base model passed by.
+    def logits(self, states: Float[torch.Tensor, "n dim"]) -> Float32[torch.Tensor, "n vocabulary"]:
+        """From last states: the whole model, its base model passed by.
 
         So whatever the model does to its logits (scales, soft caps) is done to these.
         """
@@ -72,8 +72,10 @@ class CausalModel(FrozenModel):
             found = self.module(inputs_embeds=states[None], use_cache=False).logits
         return found[0].float()
 
-    def log_probabilities(self, states: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        """float32 [n, wanted], on the CPU: log-probabilities of pieces after last states [n, dim]."""
+    def log_probabilities(
+        self, states: Float[torch.Tensor, "n dim"], wanted: Int64[torch.Tensor, " wanted"]
+    ) -> Float32[torch.Tensor, "n wanted"]:
+        """On the CPU: log-probabilities of the ``wanted`` tokens after last states."""
         wanted = wanted.to(states.device)
         parts = []
         for some in states.split(READ):
@@ -103,7 +105,7 @@ class CausalModel(FrozenModel):
         """The base model run on ``inputs``: last states [rows, new, dim], and states [places, dim] by layer.
 
         Those of ``layers`` are float32 on the CPU, of the places (``rows``, ``columns``) alone. ``cache`` is
-        what transformers keeps of the pieces before; those of ``inputs`` are added to it.
+        what transformers keeps of the tokens before; those of ``inputs`` are added to it.
         """
         kept: dict[int, torch.Tensor] = {}
 
@@ -185,7 +187,7 @@ def in_memory(module: nn.Module, tokenizer: Any) -> CausalModel:
 
 def word_states(
     model: CausalModel, layer: int
-) -> Callable[[Sequence[Sentence]], Float32[torch.Tensor, "words dim"]]:
+) -> Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]:
     """What reads the words of sentences, without a prompt, at ``layer`` (from the end where negative).
 
     Words stand with spaces between them, as in prompts. ModelError for a sentence that cannot be read.
@@ -199,7 +201,7 @@ def word_states(
             model.base, model.tokenizer, name=model.name, revision=model.revision, fast=model.fast
         )
 
-    def read(sentences: Sequence[Sentence]) -> Float32[torch.Tensor, "words dim"]:
+    def read(sentences: Sequence[PromptSentence]) -> Float32[torch.Tensor, "words dim"]:
         texts, spans = [], []
         for sentence in sentences:
             ends = np.cumsum([len(word) + 1 for word in sentence.words]) - 1

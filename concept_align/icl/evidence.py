@@ -19,7 +19,7 @@ from ..evaluation.resampling import sentence_weights
 from ..evaluation.results import MAJORITY
 from ..evaluation.tidy import Evaluation, Setting, tabulate
 from ..spaces.features import Features
-from .base import Sentence
+from .base import PromptSentence
 from .plan import NONE, ICLPlan
 
 OUTPUT = "output"  # the layer of what the model itself answers
@@ -49,16 +49,19 @@ def predictions(scores: Float[torch.Tensor, "items concepts"]) -> Predictions:
     return Predictions(codes.numpy().astype(np.int64), confidence)
 
 
-def majority_class(sentences: Sequence[Sentence], concepts: int) -> int:
+def majority_class(sentences: Sequence[PromptSentence], concepts: int) -> int:
     """The most frequent concept of ``sentences``."""
     codes = [item.label for one in sentences for item in one.items]
     return int(np.bincount(codes, minlength=concepts).argmax())
 
 
 def labelled(
-    language: str, concepts: tuple[str, ...], sentences: Sequence[Sentence], x: torch.Tensor | None = None
+    language: str,
+    concepts: tuple[str, ...],
+    sentences: Sequence[PromptSentence],
+    x: torch.Tensor | None = None,
 ) -> Features:
-    """The items of ``sentences`` with ``x`` [items, dim]; of no dimension where there is none."""
+    """The items of ``sentences`` with their states ``x``; of no dimension where there is none."""
     y = torch.tensor([item.label for one in sentences for item in one.items], dtype=torch.int64)
     offsets = ragged.offsets_of([len(one.items) for one in sentences])
     return Features(language, concepts, torch.zeros(len(y), 0) if x is None else x, y, offsets)

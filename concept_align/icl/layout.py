@@ -1,7 +1,7 @@
-"""Sentences as a scorer's pieces: a prompt is the concatenation of its parts' pieces.
+"""Sentences as a scorer's tokens: a prompt is the concatenation of its parts' tokens.
 
-A part ends where a label begins, and a label where the next part begins; each is cut into pieces on its own,
-as it is in the middle of a text. So a label has the same pieces after every word, a word the same pieces
+A part ends where a label begins, and a label where the next part begins; each is cut into tokens on its own,
+as it is in the middle of a text. So a label has the same tokens after every word, a word the same tokens
 after every label, and what is fed step by step is what would be fed at once. With tokenizers that never join
 characters across the delimiter or before a space this is also what they make of the whole text.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import ModelError
 from ..models.pieces import PieceCutter
-from .base import NO_HEAD, ROOT, Item, LabelSet, Sentence
+from .base import NO_HEAD, ROOT, Item, LabelSet, PromptSentence
 from .templates import Template
 from .trie import Trie, build_trie
 
@@ -21,7 +21,7 @@ _BEFORE = ("a", "a.", "a\n")
 
 @dataclass(frozen=True)
 class TokenisedSentence:
-    """A sentence's pieces without labels: item i's label stands after ``leads[i]``."""
+    """A sentence's tokens without labels: item i's label stands after ``leads[i]``."""
 
     leads: tuple[tuple[int, ...], ...]
     tail: tuple[int, ...]  # after the last label
@@ -31,7 +31,7 @@ class TokenisedSentence:
 
 
 class Layout:
-    """Cuts the parts of prompts written after ``template``; ``start`` are the pieces before any text."""
+    """Cuts the parts of prompts written after ``template``; ``start`` are the tokens before any text."""
 
     def __init__(self, cutter: PieceCutter, tokenizer: object, template: Template) -> None:
         self.template, self.model = template, cutter.name
@@ -43,7 +43,7 @@ class Layout:
         self._tries: dict[LabelSet, Trie] = {}
 
     def trie(self, labels: LabelSet) -> Trie:
-        """The labels' pieces, as they are cut after the template's delimiter."""
+        """The labels' tokens, as they are cut after the template's delimiter."""
         if labels not in self._tries:
             delimiters = tuple(
                 dict.fromkeys(
@@ -54,8 +54,8 @@ class Layout:
             self._tries[labels] = build_trie(labels, pieces, self.model)
         return self._tries[labels]
 
-    def lay(self, sentence: Sentence, *, first: bool) -> TokenisedSentence:
-        """The parts of ``sentence``; ``first`` if nothing but the start pieces is before it."""
+    def lay(self, sentence: PromptSentence, *, first: bool) -> TokenisedSentence:
+        """The parts of ``sentence``; ``first`` if nothing but the start tokens is before it."""
         if not sentence.words:
             raise ModelError("a sentence without words", where=_place(sentence))
         template = self.template
@@ -79,7 +79,7 @@ class Layout:
         tail = cut + (self._inside(text, _BEFORE) if text else ())
         return TokenisedSentence(tuple(leads), tail)
 
-    def _question(self, sentence: Sentence, word: str, item: Item) -> str:
+    def _question(self, sentence: PromptSentence, word: str, item: Item) -> str:
         if item.head == NO_HEAD:
             return self.template.word.format(word=word)
         head = self.template.root if item.head == ROOT else sentence.words[item.head]
@@ -89,7 +89,7 @@ class Layout:
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
     def _inside(self, text: str, before: tuple[str, ...]) -> tuple[int, ...]:
-        """The pieces of ``text`` after the first of ``before`` that it shares no piece with."""
+        """The tokens of ``text`` after the first of ``before`` that it shares no token with."""
         key = (text, before)
         if key not in self._cut:
             self._cut[key] = self._after(text, before)
@@ -106,5 +106,5 @@ class Layout:
         return tuple(self._plain(text))
 
 
-def _place(sentence: Sentence) -> str:
+def _place(sentence: PromptSentence) -> str:
     return f"{sentence.treebank}, sentence {sentence.number} (from 0)"

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 import transformers
 
-from .base import Feedback, LabelScores, Prompt, Sentence
+from .base import Feedback, LabelScores, Prompt, PromptSentence
 from .layout import TokenisedSentence
 from .prompting import Chooser, PromptScorer
 
@@ -23,7 +23,7 @@ class _OneByOne(PromptScorer):
     def _score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         laid: Sequence[TokenisedSentence],
         chooser: Chooser,
         feedback: Feedback,
@@ -52,12 +52,12 @@ class _OneByOne(PromptScorer):
     def _item(
         self, before: Any, new: list[int], chooser: Chooser, layers: tuple[int, ...]
     ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
-        """Log-probabilities [1, contexts, wanted] and states after the pieces ``new``, which are taken in."""
+        """Log-probabilities [1, contexts, wanted] and states after the tokens ``new``, which are taken in."""
 
     def _last(
         self, ids: Sequence[int], count: int, layers: tuple[int, ...], cache: Any = None
     ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
-        """Last states [count, dim] of the last pieces, and of the last one the states of ``layers``."""
+        """Last states [count, dim] of the last tokens, and of the last one the states of ``layers``."""
         row = torch.tensor([list(ids)], device=self.model.device)
         zero = torch.zeros(1, dtype=torch.int64)
         final, states = self.model.states(layers, zero, zero + len(ids) - 1, input_ids=row, cache=cache)
@@ -71,7 +71,7 @@ class _OneByOne(PromptScorer):
 
 
 class NaiveScorer(_OneByOne):
-    """The whole prompt, read anew for every label; the head is run where the label's pieces are asked."""
+    """The whole prompt, read anew for every label; the head is run where the label's tokens are asked."""
 
     def _begin(self, prompt: Prompt) -> list[int]:
         return list(prompt.ids)
@@ -90,7 +90,7 @@ class NaiveScorer(_OneByOne):
 
 
 class CachedLoop(_OneByOne):
-    """A cache that goes on word by word and is cut back after each label; single pieces are read at once."""
+    """A cache that grows word by word and is cut back after each label; single tokens are read at once."""
 
     _held: tuple[tuple[int, ...], Any] | None = None
 

@@ -8,7 +8,7 @@ import torch
 
 from ..errors import UsageError
 from ..models.faults import explained_memory
-from .base import FEEDBACKS, Feedback, LabelScores, LabelSet, Prompt, Sentence
+from .base import FEEDBACKS, Feedback, LabelScores, LabelSet, Prompt, PromptSentence
 from .causal import CausalModel
 from .layout import Layout, TokenisedSentence
 from .templates import DEFAULT, TEMPLATES, Template
@@ -24,14 +24,14 @@ class PromptScorer(ABC):
         self.layers, self.dim, self.context_length = model.layers, model.dim, model.max_pieces
         self.layout = Layout(model.cutter, model.tokenizer, template)
 
-    def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
+    def prompt(self, sentences: Sequence[PromptSentence], labels: LabelSet, *, room: int) -> Prompt:
         """Those of ``sentences`` that fit with ``room`` tokens left, in their order.
 
         Where not all fit, the last are kept: selectors put the best there, next to the query.
         """
         trie = self.layout.trie(labels)
         space = self.context_length - room - len(self.layout.start)
-        kept: list[Sentence] = []
+        kept: list[PromptSentence] = []
         for sentence in reversed(sentences):
             size = max(self._size(sentence, trie, first=first) for first in (False, True))
             if size <= space:
@@ -48,12 +48,12 @@ class PromptScorer(ABC):
             ids += [*own, *laid.tail]
         return Prompt(tuple(kept), labels, tuple(ids), tuple(places), len(sentences) - len(kept))
 
-    def _size(self, sentence: Sentence, trie: Trie, *, first: bool) -> int:
-        """The pieces of a labelled sentence."""
+    def _size(self, sentence: PromptSentence, trie: Trie, *, first: bool) -> int:
+        """The tokens of a labelled sentence."""
         laid = self.layout.lay(sentence, first=first)
         return laid.pieces() + len(laid.tail) + sum(len(trie.pieces[item.label]) for item in sentence.items)
 
-    def room(self, query: Sentence, labels: LabelSet) -> int:
+    def room(self, query: PromptSentence, labels: LabelSet) -> int:
         """The tokens that ``query`` takes at most, whatever labels are put into it."""
         laid = max(self.layout.lay(query, first=first).pieces() for first in (False, True))
         return laid + len(query.items) * self.layout.trie(labels).longest
@@ -61,7 +61,7 @@ class PromptScorer(ABC):
     def score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
@@ -69,7 +69,7 @@ class PromptScorer(ABC):
     ) -> list[LabelScores]:
         """Scores of every query after ``prompt``, as :class:`~.base.Scorer` says.
 
-        ``prior`` [labels] is taken off all scores before a label is chosen (:mod:`.calibrate`). Raises
+        ``prior`` [labels] is subtracted from all scores before a label is chosen (:mod:`.calibrate`). Raises
         UsageError for a query that the model's context does not hold after the prompt.
         """
         if feedback not in FEEDBACKS:
@@ -95,7 +95,7 @@ class PromptScorer(ABC):
     def _score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         laid: Sequence[TokenisedSentence],
         chooser: "Chooser",
         feedback: Feedback,
@@ -104,7 +104,7 @@ class PromptScorer(ABC):
 
 
 class Chooser:
-    """Scores and choices from log-probabilities of pieces."""
+    """Scores and choices from log-probabilities of tokens."""
 
     def __init__(self, trie: Trie, prior: torch.Tensor | None) -> None:
         self.trie, self.prior = trie, prior
@@ -136,9 +136,9 @@ class Chooser:
 
 
 def filled(laid: TokenisedSentence, labels: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
-    """The pieces with ``labels`` put in, and the last piece before each label.
+    """The tokens with ``labels`` put in, and the last token before each label.
 
-    The last label may be left out: then the pieces end where it is asked for.
+    The last label may be left out: then the tokens end where it is asked for.
     """
     ids: list[int] = []
     places: list[int] = []

@@ -1,7 +1,7 @@
 """Scores of labels in prompts, fast: demonstrations are read once, queries in batches, labels as one trie.
 
 With the gold labels fed back, a query goes through the model once: the beginnings of labels of several
-pieces are hung beside each place where a label is asked for, seen by nothing but themselves. With the
+tokens are attached to each place where a label is asked for, seen by nothing but themselves. With the
 model's own choices fed back, one word of every query of a batch goes through at a time.
 """
 
@@ -13,7 +13,7 @@ import torch
 from ..models.batches import batches
 from ..models.capture import close, first_tensor
 from .attention import PrefixCache, reading
-from .base import Feedback, LabelScores, Prompt, Sentence
+from .base import Feedback, LabelScores, Prompt, PromptSentence
 from .causal import CausalModel, load_causal
 from .layout import TokenisedSentence
 from .naive import CachedLoop
@@ -21,14 +21,14 @@ from .prompting import Chooser, PromptScorer, filled
 from .steps import PrefixReader, make_step, plain_step
 from .templates import DEFAULT, TEMPLATES, Template, template
 
-CHUNK = 512  # pieces of a prompt read at once
+CHUNK = 512  # tokens of a prompt read at once
 BATCH_PIECES = 2048
 
 
 class CausalScorer(PromptScorer):
     """A :class:`~.base.Scorer` over a causal model of transformers.
 
-    ``batch_pieces`` bounds rows times pieces of a batch, the beginnings of labels included. A model whose
+    ``batch_pieces`` bounds rows times tokens of a batch, the beginnings of labels included. A model whose
     attention cannot be taken over (its positions are biases, as Bloom's, or transformers is too old) is run
     one query at a time; ``notes`` says so.
     """
@@ -53,7 +53,7 @@ class CausalScorer(PromptScorer):
     def _score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         laid: Sequence[TokenisedSentence],
         chooser: Chooser,
         feedback: Feedback,
@@ -66,7 +66,7 @@ class CausalScorer(PromptScorer):
         nodes = trie.contexts - 1
         items = np.array([len(own.leads) for own in laid], dtype=np.int64)
         pieces = np.array([own.pieces() for own in laid], dtype=np.int64) + items * trie.longest
-        # What a batch holds: all pieces of its rows, and of one step the beginnings of labels.
+        # What a batch holds: all tokens of its rows, and of one step the beginnings of labels.
         lengths = pieces + (items if feedback == "gold" else 1) * nodes
         found: list[LabelScores] = [chooser.nothing(layers, self.dim) for _ in queries]
         for batch in batches(np.where(items > 0, lengths, 0), self.batch_pieces):
@@ -83,7 +83,7 @@ class CausalScorer(PromptScorer):
     def _gold(
         self,
         asked: PrefixReader,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         laid: Sequence[TokenisedSentence],
         rows: Sequence[int],
         chooser: Chooser,
@@ -97,7 +97,7 @@ class CausalScorer(PromptScorer):
     def _predicted(
         self,
         asked: PrefixReader,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         laid: Sequence[TokenisedSentence],
         rows: Sequence[int],
         chooser: Chooser,
@@ -154,7 +154,7 @@ def read_prefix(model: CausalModel, ids: Sequence[int]) -> PrefixCache:
 
 
 def _shares_prefix(model: CausalModel) -> bool:
-    """Whether reading in two parts, with other pieces and padding between, gives the model's own states."""
+    """Whether reading in two parts, with other tokens and padding between, gives the model's own states."""
     ids = model.probe_ids
     tolerance = 1e-4 if model.dtype == torch.float32 else 5e-2
     whole = first_tensor(model.base(input_ids=ids, use_cache=False)[0])[0]

@@ -10,7 +10,7 @@ from ..spaces.represent import START, select_items
 from ..treebanks.concepts import Task
 from ..treebanks.corpus import Corpus
 from ..types import MwtPolicy, RootPolicy
-from .base import NO_HEAD, ROOT, Item, Sentence
+from .base import NO_HEAD, ROOT, Item, PromptSentence
 
 
 def tagged_sentences(
@@ -21,7 +21,7 @@ def tagged_sentences(
     longest: int | None = None,
     root: RootPolicy = "start",
     mwt: MwtPolicy = "share",
-) -> list[Sentence]:
+) -> list[PromptSentence]:
     """The first ``limit`` sentences of at most ``longest`` words in which ``task`` asks anything.
 
     Words are UD syntactic words, as they are written in the FORM column. A relation is asked of the
@@ -36,7 +36,7 @@ def tagged_sentences(
         first = words.start
         heads = items.heads[own].tolist() if task.relational else [None] * int(asked[number])
         found.append(
-            Sentence(
+            PromptSentence(
                 treebank=corpus.source.treebank,
                 language=corpus.source.language,
                 number=number,

@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32
 from .. import hashing
 from ..errors import UsageError
 from ..seeding import derive, stream
-from .base import LabelScores, LabelSet, Prompt, Scorer, Selector, Sentence
+from .base import LabelScores, LabelSet, Prompt, PromptSentence, Scorer, Selector
 from .calibrate import ContextualScorer
 from .plan import ANY, OWN, ICLPlan, Trial, Variant
 from .prompting import PromptScorer
@@ -23,7 +23,7 @@ from .prompting import PromptScorer
 SCORES = -1  # as a layer: the scores of the labels are the features
 
 # Sentences with questions, of a language and split.
-Read = Callable[[str, str], Sequence[Sentence]]
+Read = Callable[[str, str], Sequence[PromptSentence]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,23 +36,23 @@ class PromptSession:
     selectors: dict[str, Selector]
     read: Read
     notices: dict[str, None] = field(default_factory=dict)
-    _kept: dict[tuple[str, str], list[Sentence]] = field(default_factory=dict)
+    _kept: dict[tuple[str, str], list[PromptSentence]] = field(default_factory=dict)
 
     def label_set(self, variant: Variant, language: str, draw: int) -> LabelSet:
         """The labels of a draw: what is shuffled is shuffled anew for each."""
         return self.labels(variant.labels, language, derive(self.plan.config.seed, "labels", draw))
 
-    def candidates(self, language: str) -> list[Sentence]:
+    def candidates(self, language: str) -> list[PromptSentence]:
         """Training sentences that demonstrations are chosen from, in random order; ANY: of all sources."""
         if language == ANY:
             return [one for source in self.plan.named for one in self.candidates(source)]
         return self._sentences(language, "train", self.plan.config.candidates, fits=False)
 
-    def queries(self, language: str) -> list[Sentence]:
+    def queries(self, language: str) -> list[PromptSentence]:
         """The test sentences of ``language``: the same for every trial."""
         return self._sentences(language, "test", self.plan.config.queries, fits=True)
 
-    def _sentences(self, language: str, split: str, most: int, *, fits: bool) -> list[Sentence]:
+    def _sentences(self, language: str, split: str, most: int, *, fits: bool) -> list[PromptSentence]:
         if (language, split) in self._kept:
             return self._kept[language, split]
         config, where = self.plan.config, f"{language}, {split} split"
@@ -80,7 +80,7 @@ class PromptSession:
         """Keep what a reader of the results must know, once."""
         self.notices[notice] = None
 
-    def _fits(self, query: Sentence) -> bool:
+    def _fits(self, query: PromptSentence) -> bool:
         for variant in self.plan.variants:
             scorer, labels = self.scorers[variant.template], self.label_set(variant, query.language, 0)
             alone = scorer.prompt([], labels, room=0)
@@ -88,7 +88,7 @@ class PromptSession:
                 return False
         return True
 
-    def demonstrations(self, trial: Trial, query: Sentence | None = None) -> list[Sentence]:
+    def demonstrations(self, trial: Trial, query: PromptSentence | None = None) -> list[PromptSentence]:
         """The demonstrations of ``trial``, in the order they are to stand; none of them is ``query``."""
         if not trial.k:
             return []
@@ -124,7 +124,7 @@ class PromptSession:
         """What a choice of demonstrations depends on besides sentences, where it depends on more."""
         return getattr(self.selectors[variant.selector], "made_from", None)
 
-    def pools(self, language: str) -> list[list[Sentence]]:
+    def pools(self, language: str) -> list[list[PromptSentence]]:
         """The sentences that are used of a language: candidates, queries, as far as there are."""
         plan = self.plan
         train = {*plan.named, *plan.train, *plan.validation, *(plan.targets if OWN in plan.sources else ())}
@@ -145,7 +145,7 @@ class PromptSession:
         )
 
     def answers(
-        self, trial: Trial, queries: Sequence[Sentence], layers: Sequence[int] = ()
+        self, trial: Trial, queries: Sequence[PromptSentence], layers: Sequence[int] = ()
     ) -> list[LabelScores]:
         """What the model answers to ``queries``, one after another where each has its own demonstrations."""
         scorer: Scorer = self.scorers[trial.variant.template]
@@ -165,8 +165,8 @@ class PromptSession:
         scorer: Scorer,
         labels: LabelSet,
         trial: Trial,
-        queries: Sequence[Sentence],
-        query: Sentence | None,
+        queries: Sequence[PromptSentence],
+        query: PromptSentence | None,
     ) -> Prompt:
         room = max(scorer.room(one, labels) for one in queries)
         prompt = scorer.prompt(self.demonstrations(trial, query), labels, room=room)

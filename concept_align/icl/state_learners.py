@@ -1,9 +1,9 @@
 """Aligned in-context learning: the states that labels are chosen from, classified by a learner.
 
-The state at the last piece before a label is the word's representation, in a prompt with demonstrations in
+The state at the last token before a label is the word's representation, in a prompt with demonstrations in
 the source language; the source's own such states give its prototypes, and those of a few training languages
-teach the learner, which is put to the targets zero-shot (Xu et al. 2023, arXiv 2310.12794, whose learner are
-f and g; here it is any). Without demonstrations the same is a probe.
+teach the learner, which is tested on the targets zero-shot (Xu et al. 2023, arXiv 2310.12794, whose
+learner are f and g; here it is any). Without demonstrations the same is a probe.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from ..seeding import derive
 from ..spaces.features import Features
 from ..spaces.standardise import Standardiser, StandardiserFitter
 from ..types import Split
-from .base import LabelScores, Sentence
+from .base import LabelScores, PromptSentence
 from .evidence import labelled, predictions
 from .plan import NONE, Trial
 from .session import SCORES, PromptSession, states
@@ -124,7 +124,7 @@ class StateLearners:
         for language in languages:
             if (language, self.layers[0]) in found:
                 continue
-            sentences: list[Sentence] = []
+            sentences: list[PromptSentence] = []
             answers: list[LabelScores] = []
             for trial, part in self._parts(source, language, k):
                 sentences += part
@@ -136,7 +136,7 @@ class StateLearners:
                 found[language, layer] = labelled(language, plan.task.concepts, sentences, x)
         return found
 
-    def _parts(self, source: str, language: str, k: int) -> list[tuple[Trial, list[Sentence]]]:
+    def _parts(self, source: str, language: str, k: int) -> list[tuple[Trial, list[PromptSentence]]]:
         """Each draw of demonstrations with its share of the language's sentences, none a demonstration."""
         plan = self.session.plan
         variant = plan.variants[0]

@@ -1,4 +1,4 @@
-"""The pieces of one pass through the model: rows, and beside each asked place the beginnings of labels."""
+"""The tokens of one pass through the model: rows, and next to each asked place the beginnings of labels."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from .attention import PrefixCache, Step, reading
 from .causal import CausalModel
 from .trie import Trie
 
-Part = tuple[list[int], list[int]]  # pieces of a row, and the places among them where a label is asked
+Part = tuple[list[int], list[int]]  # tokens of a row, and the places among them where a label is asked
 
 
 def plain_step(ids: Sequence[int], position: int, device: torch.device) -> Step:
@@ -34,7 +34,7 @@ def make_step(
 ) -> tuple[Step, tuple[torch.Tensor, torch.Tensor]]:
     """The pass over ``parts``, row by row from ``positions`` on, and where its distributions are.
 
-    Columns are the rows' pieces, padded on the right, then for each asked place all ``nodes`` (the beginnings
+    Columns are the rows' tokens, padded on the right, then for each asked place all ``nodes`` (the beginnings
     of labels, ``ancestors`` [nodes, nodes] among them). A node sees what its place sees, the nodes it goes
     on from, and itself. The places (rows, columns), [asked, 1 + nodes] each, are in the order of rows and
     of what is asked.
@@ -75,7 +75,7 @@ def make_step(
 
 
 class PrefixReader:
-    """Reads pieces after a prefix, pass after pass, and the distributions where labels are asked for."""
+    """Reads tokens after a prefix, pass after pass, and the distributions where labels are asked for."""
 
     def __init__(
         self, model: CausalModel, cache: PrefixCache, position: int, trie: Trie, layers: tuple[int, ...]

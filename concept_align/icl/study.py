@@ -28,7 +28,7 @@ from ..reading import read_json_object
 from ..spaces.features import Features
 from ..treebanks import conllu
 from . import selectors as known_selectors
-from .base import LabelSet, Selector, Sentence
+from .base import LabelSet, PromptSentence, Selector
 from .causal import CausalModel, in_memory, load_causal, word_states
 from .config import SCORES_LAYER, ICLConfig
 from .effect_recorder import EffectRecorder
@@ -181,7 +181,7 @@ def open_session(
         )
 
     @cache
-    def read(language: str, split: str) -> list[Sentence]:
+    def read(language: str, split: str) -> list[PromptSentence]:
         if (language, split) not in plan.files:
             raise UsageError(f"there is no {split} split of {language}", where=config.treebanks)
         file = plan.files[language, split]

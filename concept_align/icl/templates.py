@@ -38,7 +38,7 @@ class Template:
         _check(self.name, "word", self.word, allowed={"word"}, needed={"word"})
         _check(self.name, "relation", self.relation, allowed={"word", "head"}, needed={"word", "head"})
         _check(self.name, "unasked", self.unasked, allowed={"word"}, needed=set())
-        # The model answers where the pieces of this end, so something has to be there.
+        # The model answers where the tokens of this end, so something has to be there.
         for field in ("word", "relation"):
             if not getattr(self, field).strip():
                 raise UsageError("the text before a label is blank", where=f"template {self.name}, {field}")
@@ -69,10 +69,10 @@ TEMPLATES: dict[str, Template] = {
     for template in (
         Template("tagged"),
         Template("slash", word=" {word}/", relation=" {word}<{head}/"),
-        # A line a word: nothing a tokenizer could join with the label, at the price of more pieces.
+        # A line a word: nothing a tokenizer could join with the label, at the price of more tokens.
         Template(
             "lines",
-            before="Sentence: {words}",
+            before="PromptSentence: {words}",
             word="\n{word}:",
             relation="\n{word} < {head}:",
             unasked="\n{word}",

@@ -1,11 +1,11 @@
-"""The pieces of a label set as a trie: what labels begin with in common is evaluated once.
+"""The tokens of a label set as a trie: what labels begin with in common is evaluated once.
 
-The score of label c with pieces t_1..t_m is the mean log-probability of its pieces,
+The score of label c with tokens t_1..t_m is the mean log-probability of its tokens,
 
     s_c = (1/m) sum_j log p(t_j | context, t_1..t_{j-1}),
 
 over the whole vocabulary (Blevins et al. 2023, arXiv 2211.07830, section 2). p is needed once for each
-*node*: each beginning that goes on, the empty one (the context itself) first.
+*node*: each beginning that continues, the empty one (the context itself) first.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from jaxtyping import Float, Float32, Int64
 
 from ..errors import ModelError
 from .base import LabelSet
@@ -20,7 +21,7 @@ from .base import LabelSet
 
 @dataclass(frozen=True, eq=False)
 class Trie:
-    """``nodes`` are the beginnings that go on, without the empty one; they are in the order of their pieces.
+    """``nodes`` are the beginnings that continue, without the empty one, in the order of their tokens.
 
     Nothing but the order of ``pieces`` and of ``owner`` depends on the order of labels.
     """
@@ -46,7 +47,7 @@ class Trie:
 
     @cached_property
     def wanted(self) -> torch.Tensor:
-        """int64 [wanted]: the pieces whose probability is ever asked for."""
+        """int64 [wanted]: the tokens whose probability is ever asked for."""
         return torch.tensor(sorted({piece for label in self.pieces for piece in label}))
 
     @cached_property
@@ -66,21 +67,23 @@ class Trie:
     def _tie_order(self) -> torch.Tensor:
         return torch.tensor(sorted(range(len(self.pieces)), key=lambda label: self.pieces[label]))
 
-    def scores(self, logp: torch.Tensor) -> torch.Tensor:
-        """float32 [items, labels] from log-probabilities [items, contexts, wanted]."""
+    def scores(
+        self, logp: Float[torch.Tensor, "items contexts wanted"]
+    ) -> Float32[torch.Tensor, "items labels"]:
+        """The mean log-probability of each label's tokens."""
         contexts, columns, owners = self._readings
         found = logp[:, contexts, columns].double()
         total = torch.zeros(len(logp), len(self.pieces), dtype=torch.float64)
         total.index_add_(1, owners, found)
         return (total / torch.tensor([len(label) for label in self.pieces])).float()
 
-    def best(self, scores: torch.Tensor) -> torch.Tensor:
-        """int64 [items]: the label of the highest score; of equal ones, the first in the order of pieces."""
+    def best(self, scores: Float[torch.Tensor, "items labels"]) -> Int64[torch.Tensor, " items"]:
+        """The label of the highest score; of equal ones, the first in the order of tokens."""
         return self._tie_order[scores[:, self._tie_order].argmax(dim=1)]
 
 
 def build_trie(labels: LabelSet, pieces: Sequence[Sequence[int]], model: str) -> Trie:
-    """The trie of labels with those pieces. ModelError where a label has none, or two have the same."""
+    """The trie of labels with those tokens. ModelError where a label has none, or two have the same."""
     rows = tuple(tuple(map(int, label)) for label in pieces)
     seen: dict[tuple[int, ...], str] = {}
     for name, label in zip(labels.names, rows, strict=True):

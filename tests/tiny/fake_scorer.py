@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_align.icl.base import Feedback, Item, LabelScores, LabelSet, Prompt, Sentence
+from concept_align.icl.base import Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
 from concept_align.icl.config import ICLConfig
 from concept_align.icl.plan import ICLPlan
 from concept_align.icl.selectors.simple import RandomSelector
@@ -24,7 +24,7 @@ from concept_align.treebanks.discover import TreebankFile
 DIM = 12
 
 
-def sentences(language: str, concepts: int, count: int, *, seed: int, words: int = 8) -> list[Sentence]:
+def sentences(language: str, concepts: int, count: int, *, seed: int, words: int = 8) -> list[PromptSentence]:
     """Sentences whose words say their label: ``w<label>-<type>``, the same types in all languages."""
     rng = np.random.default_rng([seed, *language.encode()])
     found = []
@@ -32,7 +32,7 @@ def sentences(language: str, concepts: int, count: int, *, seed: int, words: int
         labels = rng.integers(0, concepts, size=words)
         forms = tuple(f"w{label}-{rng.integers(6)}" for label in labels)
         items = tuple(Item(place, -2, int(label)) for place, label in enumerate(labels))
-        found.append(Sentence(f"UD_{language}", language, number, forms, items))
+        found.append(PromptSentence(f"UD_{language}", language, number, forms, items))
     return found
 
 
@@ -50,7 +50,7 @@ class FakeScorer:
         self.context_length = context_length
         self.asked = 0  # queries
 
-    def prompt(self, sentences: Sequence[Sentence], labels: LabelSet, *, room: int) -> Prompt:
+    def prompt(self, sentences: Sequence[PromptSentence], labels: LabelSet, *, room: int) -> Prompt:
         kept, used = [], 0
         for one in sentences:
             if used + 2 * len(one.words) + room > self.context_length:
@@ -59,13 +59,13 @@ class FakeScorer:
             used += 2 * len(one.words)
         return Prompt(tuple(kept), labels, tuple(range(used)), (), len(sentences) - len(kept))
 
-    def room(self, query: Sentence, labels: LabelSet) -> int:
+    def room(self, query: PromptSentence, labels: LabelSet) -> int:
         return 2 * len(query.words)
 
     def score(
         self,
         prompt: Prompt,
-        queries: Sequence[Sentence],
+        queries: Sequence[PromptSentence],
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
@@ -75,7 +75,12 @@ class FakeScorer:
         return [self._scored(query, seen, concepts, prompt.labels, layers) for query in queries]
 
     def _scored(
-        self, query: Sentence, seen: dict[str, int], concepts: int, labels: LabelSet, layers: Sequence[int]
+        self,
+        query: PromptSentence,
+        seen: dict[str, int],
+        concepts: int,
+        labels: LabelSet,
+        layers: Sequence[int],
     ) -> LabelScores:
         self.asked += 1
         scores = torch.full((len(query.items), concepts), -4.0)
@@ -124,7 +129,7 @@ def make_plan(targets: tuple[str, ...] = ("ga", "tr"), **options: Any) -> ICLPla
     return replace(plan, **parts)
 
 
-def read(language: str, split: str) -> list[Sentence]:
+def read(language: str, split: str) -> list[PromptSentence]:
     return sentences(language, len(CONCEPTS), 60, seed=0 if split == "train" else 1)
 
 

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from tiny_models import TINY, TOKENIZERS, tiny_module
 
-from concept_align.icl.base import NO_HEAD, Item, LabelSet, Sentence
+from concept_align.icl.base import NO_HEAD, Item, LabelSet, PromptSentence
 from concept_align.icl.causal import CausalModel
 from concept_align.icl.labels import label_set
 
@@ -28,7 +28,7 @@ def short_labels() -> LabelSet:
     return label_set("symbols", CONCEPTS)
 
 
-def made_up(number: int, length: int, *, relational: bool = False, asked: float = 0.8) -> Sentence:
+def made_up(number: int, length: int, *, relational: bool = False, asked: float = 0.8) -> PromptSentence:
     """A sentence of ``length`` words; of most of them something is asked, of the first always."""
     rng = np.random.default_rng([7, number])
     words = tuple("".join(rng.choice(list("abdeй我"), size=rng.integers(1, 6))) for _ in range(length))
@@ -37,14 +37,14 @@ def made_up(number: int, length: int, *, relational: bool = False, asked: float 
         for word in range(length)
         if word == 0 or rng.random() < asked
     )
-    return Sentence("UD_X-Fake", "x", number, words, items)
+    return PromptSentence("UD_X-Fake", "x", number, words, items)
 
 
-def demonstrations(count: int = 2, *, relational: bool = False) -> list[Sentence]:
+def demonstrations(count: int = 2, *, relational: bool = False) -> list[PromptSentence]:
     return [made_up(number, 2 + number % 2, relational=relational) for number in range(count)]
 
 
-def queries(*lengths: int, relational: bool = False) -> list[Sentence]:
+def queries(*lengths: int, relational: bool = False) -> list[PromptSentence]:
     return [
         made_up(100 + number, length, relational=relational)
         for number, length in enumerate(lengths or (3, 1, 2))

@@ -13,7 +13,7 @@ import pandas as pd
 from ... import hashing
 from ...correspondence.table import Alignability
 from ...errors import UsageError
-from ..base import LooksAt, Selector, Sentence
+from ..base import LooksAt, PromptSentence, Selector
 from .pool import SelectorInputs, asked, pool
 from .simple import RandomSelector
 
@@ -71,7 +71,7 @@ class AlignabilitySelector:
         return sorted(found, key=lambda code: -found[code])
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """See :class:`..base.Selector`."""
         of = asked(query, self.name)

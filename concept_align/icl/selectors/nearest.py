@@ -19,7 +19,7 @@ from ...errors import UsageError
 from ...spaces.classify import NearestPrototype
 from ...spaces.prototypes import ConceptSpace
 from ...spaces.standardise import StandardiserFitter
-from ..base import LooksAt, Sentence
+from ..base import LooksAt, PromptSentence
 from .pool import SelectorInputs, asked, pool
 
 
@@ -28,10 +28,10 @@ class SentenceStates:
     """Standardised states of the words of the sentences that a study uses, language by language."""
 
     inputs: SelectorInputs
-    _rows: dict[Sentence, Float32[torch.Tensor, "_ dim"]] = field(default_factory=dict)
+    _rows: dict[PromptSentence, Float32[torch.Tensor, "_ dim"]] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
 
-    def of(self, sentence: Sentence) -> Float32[torch.Tensor, "words dim"]:
+    def of(self, sentence: PromptSentence) -> Float32[torch.Tensor, "words dim"]:
         """The words of ``sentence``. Raises UsageError for one that the study does not use."""
         if sentence.language not in self._known:
             self._read(sentence.language)
@@ -77,7 +77,7 @@ class NearestSelector:
         return {"layer": self.states.inputs.layer}
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """See :class:`..base.Selector`."""
         of = asked(query, self.name)
@@ -116,7 +116,7 @@ class NearestConceptSelector:
         return {"layer": self.states.inputs.layer}
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """See :class:`..base.Selector`."""
         of = asked(query, self.name)

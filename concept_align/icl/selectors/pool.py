@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float32
 
 from ...errors import UsageError
-from ..base import Sentence
+from ..base import PromptSentence
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +22,15 @@ class SelectorInputs:
     """
 
     concepts: tuple[str, ...]
-    pools: Callable[[str], Sequence[Sequence[Sentence]]]
-    word_states: Callable[[Sequence[Sentence]], Float32[torch.Tensor, "words dim"]]
+    pools: Callable[[str], Sequence[Sequence[PromptSentence]]]
+    word_states: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]
     layer: int  # of the states, as it was asked for
     alignability: pd.DataFrame | None = None
 
 
-def pool(query: Sentence | None, candidates: Sequence[Sentence], k: int, *, name: str) -> list[int]:
+def pool(
+    query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, name: str
+) -> list[int]:
     """The places of the candidates that do not have the query's words, at least ``k``.
 
     Raises UsageError where there are fewer.
@@ -51,7 +53,7 @@ def enough(found: int, k: int, *, name: str, of: str) -> None:
         )
 
 
-def asked(query: Sentence | None, name: str) -> Sentence:
+def asked(query: PromptSentence | None, name: str) -> PromptSentence:
     """The query, which this selector has to look at."""
     if query is None:
         raise UsageError(

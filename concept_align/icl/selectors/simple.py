@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from ...errors import UsageError
 from ...seeding import stream
-from ..base import LooksAt, Sentence
+from ..base import LooksAt, PromptSentence
 from .pool import asked, enough, pool
 
 
@@ -27,7 +27,7 @@ class RandomSelector:
         return "query" if self.per_query else "nothing"
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """See :class:`..base.Selector`."""
         if not self.per_query:
@@ -68,7 +68,7 @@ class FixedSelector:
             )
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """See :class:`..base.Selector`."""
         fit = [
@@ -100,7 +100,7 @@ class CoverageSelector:
     seeded: ClassVar[bool] = False
 
     def select(
-        self, query: Sentence | None, candidates: Sequence[Sentence], k: int, *, seed: int
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
     ) -> list[int]:
         """See :class:`..base.Selector`."""
         there = pool(None, candidates, k, name=self.name)
