@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import ragged
 from ..errors import LearningError
 from ..seeding import stream
 from ..spaces.features import Features
@@ -36,10 +37,8 @@ class Pool:
     def __init__(self, features: Features, *, least: int = 1) -> None:
         """``least``: a class with fewer words in the pool is not asked to be in the support."""
         self.features = features
-        lengths = np.diff(features.offsets)
-        self.sentences: NDArray[np.int64] = np.flatnonzero(lengths).astype(np.int64)
-        labels = features.y.numpy()
-        sentence_of = np.repeat(np.arange(features.sents), lengths)
+        self.sentences: NDArray[np.int64] = np.flatnonzero(ragged.lengths(features.offsets)).astype(np.int64)
+        labels, sentence_of = features.y.numpy(), ragged.sentence_of(features.offsets)
         counts = np.bincount(labels, minlength=len(features.concepts))
         # class -> sentences that have it
         self.having: dict[int, NDArray[np.int64]] = {
@@ -167,12 +166,10 @@ def query_words(
     features: Features, targets: torch.Tensor, sentences: NDArray[np.int64]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """x [at least words, dim] and ``targets`` of the given sentences; IGNORED in rows that only round up."""
-    begin, end = features.offsets[sentences], features.offsets[sentences + 1]
-    lengths = end - begin
-    ends = np.cumsum(lengths)
-    words = int(ends[-1])
+    chosen, offsets = ragged.take(features.offsets, sentences)
+    words = int(offsets[-1])
     rows = np.zeros(rounded_up(words, 64), dtype=np.int64)
-    rows[:words] = np.arange(words) + np.repeat(begin - (ends - lengths), lengths)
+    rows[:words] = chosen
     taken = torch.from_numpy(rows)
     y = targets.index_select(0, taken)
     y[words:] = IGNORED

@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from safetensors.torch import save
 
-from ... import atomic
+from ... import atomic, ragged
 from ...config import from_mapping
 from ...errors import LearningError, UsageError
 from ...progress import Progress
@@ -342,7 +341,7 @@ def _of_concepts(support: Features, allowed: torch.Tensor) -> Features | None:
         return None
     if bool(counted.all()):
         return support
-    ends = np.concatenate([[0], np.cumsum(counted.numpy())]).astype(np.int64)
+    ends = ragged.offsets_of(counted.numpy())
     return Features(
         support.language, support.concepts, support.rows(counted), support.y[counted], ends[support.offsets]
     )

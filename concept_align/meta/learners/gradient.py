@@ -206,14 +206,14 @@ class Gradient(LearnerConfig):
 
 @dataclass(frozen=True)
 class Maml(Gradient):
-    """Every choice."""
+    """MAML: the outer gradient goes through the steps."""
 
     name = "maml"
 
 
 @dataclass(frozen=True)
 class Fomaml(Gradient):
-    """First order."""
+    """First-order MAML: the outer gradient is taken where the steps lead to."""
 
     name = "fomaml"
     orders = (1,)
@@ -222,7 +222,7 @@ class Fomaml(Gradient):
 
 @dataclass(frozen=True)
 class Anil(Gradient):
-    """The head of f alone."""
+    """ANIL: steps on the head of f alone."""
 
     name = "anil"
     places = ("head",)
@@ -231,7 +231,7 @@ class Anil(Gradient):
 
 @dataclass(frozen=True)
 class MetaSgd(Gradient):
-    """``inner_lr`` is what every rate starts as; a rate may become negative."""
+    """Meta-SGD: ``inner_lr`` is what every rate starts as; a rate may become negative."""
 
     name = "meta-sgd"
     learns_rates = True

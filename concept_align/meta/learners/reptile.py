@@ -22,7 +22,7 @@ from .gradient import Gradient, Initialisation, take
 
 @dataclass(frozen=True)
 class Reptile(Gradient):
-    """First order."""
+    """Reptile: no outer gradient, a difference."""
 
     name = "reptile"
     orders = (1,)

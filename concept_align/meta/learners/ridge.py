@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from ... import ragged
 from ...spaces.features import Features
 from ..maps import distance_logits, masked
 from ..solvers import ridge
@@ -82,7 +83,7 @@ class RidgeAligner(ProbeAligner):
     def _change(self, support: Features, valid: torch.Tensor) -> torch.Tensor:
         """float64 [dim + 1, rank] D, its last row the shift."""
         x, y = support.x, support.y
-        sentence = np.repeat(np.arange(support.sents), np.diff(support.offsets))
+        sentence = ragged.sentence_of(support.offsets)
         u = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
         before, z = u[:, :-1] @ self.projection.double(), self.prototypes.double()
         targets, unit = z[y] - before, float(u.square().sum(1).mean())
