@@ -7,17 +7,18 @@ dataclass is imported when its command is called, not before: some come with tor
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperGroup
+from typer.models import ArgumentInfo
 
 from .. import aliases
-from ..config import field_docs, fitted, from_mapping, members, parse_settings, read_mapping
+from ..config import checked, field_docs, fitted, from_mapping, members, parse_settings, read_mapping
 from ..errors import UsageError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -25,56 +26,80 @@ SHORT = {
     "aligner": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
     "treebanks": "-t", "unlabelled": "-u",
 }  # fmt: skip
-
+METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
 AGAIN = "run the same command again to resume"
 
 Run = Callable[..., None]
 
 
 @dataclass(frozen=True)
-class ConfigOption:
-    """One option: its place in the configuration (``("sweep", "rank")``), and the field there."""
+class CommandOption:
+    """One option: its place in the configuration (``("sweep", "rank")``), and what stands there."""
 
     path: tuple[str, ...]
     hint: Any
-    default: Any
+    default: Any  # MISSING where one must be given
     doc: str
+    of_run: bool = False  # of the command itself (--out, --json), not of its configuration
 
     @property
     def name(self) -> str:
         return self.path[-1]
 
-    @property
-    def flag(self) -> str:
-        return "--" + self.name.replace("_", "-")
-
     def parameter(self) -> inspect.Parameter:
-        """As typer wants it in a signature."""
-        kind, metavar = _written(self.hint)
-        flags = [f"{self.flag}/--no-{self.flag[2:]}" if kind is bool else self.flag]
+        """As typer wants it in a signature; None says that it is not given."""
+        kind, metavar = self._written()
+        flag = _flag(self.name)
+        flags = [f"{flag}/--no-{flag[2:]}" if kind is bool and not self._is_switch else flag]
         if kind == list[str] and self.name.endswith("s"):
-            flags.append(self.flag[:-1])
+            flags.append(flag[:-1])
         if self.name in SHORT:
             flags.append(SHORT[self.name])
-        option = typer.Option(
-            *flags, help=f"{self.doc}{self._default()}", show_default=False, metavar=metavar
+        text = f"{self.doc}{self._default()}"
+        return _parameter(
+            self.name, kind | None, typer.Option(*flags, help=text, show_default=False, metavar=metavar)
         )
-        return _parameter(self.name, kind | None, option)
+
+    @property
+    def _is_switch(self) -> bool:
+        return self.of_run and self.default is False
+
+    def _written(self) -> tuple[Any, str | None]:
+        """How the command line writes its type: Python's, and what the help shows in the value's place."""
+        kinds = members(self.hint)
+        names = [str(name) for one in kinds if get_origin(one) is Literal for name in get_args(one)]
+        items = [
+            item for one in kinds if get_origin(one) in (tuple, list) for item in members(get_args(one)[0])
+        ]
+        if items:
+            one = METAVARS.get(items[0]) or "NAME"
+            several = one if get_origin(kinds[0]) is list or Path in items else f"{one},{one},..."
+            return list[str], "|".join([several, *names])
+        if names:
+            return str, f"[{'|'.join(names)}]"
+        return (kinds[0], METAVARS[kinds[0]]) if kinds[0] in METAVARS else (str, "TEXT")
 
     def _default(self) -> str:
-        if self.default is MISSING:
-            return " [required]"
-        if self.default is None or self.default in ("", (), {}):
-            return ""
         value = self.default
+        if value is MISSING:
+            return " [required]"
+        if value is None or value in ("", (), {}) or self._is_switch:
+            return ""
         if isinstance(value, bool):
-            text = self.name.replace("_", "-") if value else f"no-{self.name.replace('_', '-')}"
-        else:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        return f" [default: {text}]"
+            name = self.name.replace("_", "-")
+            return f" [default: {name if value else f'no-{name}'}]"
+        return f" [default: {','.join(map(str, value)) if isinstance(value, tuple) else value}]"
+
+    def read(self, given: Any) -> Any:
+        """What the command line gave: a list may be given in one, with commas between, but for paths."""
+        if not isinstance(given, list):
+            return given
+        kinds = members(self.hint)
+        whole = get_origin(kinds[0]) is list or any(get_args(one)[:1] == (Path,) for one in kinds)
+        return given if whole else ",".join(given)
 
 
-def options_of(cls: type, path: tuple[str, ...] = ()) -> Iterator[ConfigOption]:
+def options_of(cls: type, path: tuple[str, ...] = ()) -> Iterator[CommandOption]:
     """The options of a configuration; those of a dataclass in it stand among its own.
 
     A field that is a dictionary is none: its entries are given by ``--set``.
@@ -82,33 +107,56 @@ def options_of(cls: type, path: tuple[str, ...] = ()) -> Iterator[ConfigOption]:
     hints, docs = get_type_hints(cls), field_docs(cls)
     for field in fields(cls):
         hint = hints[field.name]
-        if not field.init or members(hint)[0] is dict or get_origin(members(hint)[0]) is dict:
+        if not field.init or _is_dictionary(hint):
             continue
         if is_dataclass(hint):
             yield from options_of(hint, (*path, field.name))  # type: ignore[arg-type]
         else:
-            yield ConfigOption((*path, field.name), hint, _default_of(field), docs.get(field.name, ""))
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            yield CommandOption((*path, field.name), hint, default, docs.get(field.name, ""))
+
+
+def _is_dictionary(hint: Any) -> bool:
+    return dict in (members(hint)[0], get_origin(members(hint)[0]))
 
 
 def collect(
-    cls: type, given: Mapping[str, Any], file: Path | None = None, settings: tuple[str, ...] | list[str] = ()
-) -> Any:
-    """The configuration of ``cls``: options that are not None, over those of a TOML file, under ``--set``."""
-    values: dict[str, Any] = {}
-    if file is not None:
-        values = read_mapping(file)
-        fitted(cls, values, where=str(file))
-    known = {option.name: option for option in options_of(cls)}
+    cls: type,
+    options: Sequence[CommandOption],
+    given: Mapping[str, Any],
+    file: Path | None,
+    words: Sequence[str],
+) -> tuple[Any, dict[str, Any]]:
+    """The configuration of ``cls``, and the values of the command's own options.
+
+    ``given``: values by option, None where it is not given; ``words``: those of ``--set``.
+    """
+    known = {option.name: option for option in options}
+    own = [option for option in options if option.of_run]
+    values = {} if file is None else read_mapping(file)
+    found = {
+        option.name: _own(option, values.pop(option.name), file) for option in own if option.name in values
+    }
+    fitted(cls, values, where=str(file))
     for name, value in given.items():
-        if value is not None:
-            _put(values, known[name].path, _joined(known[name].hint, value))
-    for name, value in parse_settings(settings).items():
+        if value is not None and value != []:
+            _put(values, known[name].path, known[name].read(value))
+    for name, value in parse_settings(words).items():
         _put(values, _place(cls, known, name), value)
-    there = aliases.rename(values, [field.name for field in fields(cls)])
-    for option in known.values():
-        if option.default is MISSING and len(option.path) == 1 and option.name not in there:
+    for option in own:
+        if option.name in values:
+            found[option.name] = _own(option, values.pop(option.name), None)
+        elif option.default is not MISSING:
+            found.setdefault(option.name, option.default)
+    there = {*found, *aliases.rename(values, [field.name for field in fields(cls)])}
+    for option in options:
+        if option.default is MISSING and option.path[0] not in there:
             raise UsageError("is missing", option=option.name, remedy="give it, here or in a --config file")
-    return from_mapping(cls, values)
+    return from_mapping(cls, values), found
+
+
+def _own(option: CommandOption, value: Any, file: Path | None) -> Any:
+    return checked(option.hint, value, option.name, where=None if file is None else str(file))
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -117,46 +165,20 @@ def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     values[path[-1]] = value
 
 
-def _place(cls: type, known: Mapping[str, ConfigOption], name: str) -> tuple[str, ...]:
-    """Where ``--set NAME=...`` belongs: an option, a setting (``a.b`` for one of two), or an entry."""
+def _place(cls: type, known: Mapping[str, CommandOption], name: str) -> tuple[str, ...]:
+    """Where ``--set NAME=...`` belongs: an option, by its old name too, else the one dictionary there is."""
     if "." in name:
         return tuple(name.split("."))
     if name in known:
         return known[name].path
-    free = [field.name for field in fields(cls) if get_type_hints(cls)[field.name] in (dict, dict[str, Any])]
-    old = [now for now in aliases.KEYS.get(name, ()) if now in known]
+    free = [key for key, hint in get_type_hints(cls).items() if _is_dictionary(hint)]
+    old = any(now in known for now in aliases.KEYS.get(name, ()))
     return (free[0], name) if len(free) == 1 and not old else (name,)
 
 
-def _joined(hint: Any, value: Any) -> Any:
-    """Lists of paths stay what they are; other lists may be given in one, with commas between."""
-    if not isinstance(value, list):
-        return value
-    items = [get_args(kind)[0] for kind in members(hint) if get_origin(kind) is tuple]
-    return value if Path in items else ",".join(value)
-
-
-def _written(hint: Any) -> tuple[Any, str | None]:
-    """How the command line writes a type: Python's, and what the help shows in the value's place."""
-    kinds = members(hint)
-    names = [str(name) for one in kinds if get_origin(one) is Literal for name in get_args(one)]
-    items = [item for one in kinds if get_origin(one) is tuple for item in members(get_args(one)[0])]
-    if items:
-        words = {int: "N,N,...", float: "X,X,...", Path: "PATH"}
-        return list[str], "|".join([words.get(items[0], "NAME,NAME,..."), *names])
-    if names:
-        return str, f"[{'|'.join(names)}]"
-    one = {bool: None, int: "N", float: "X", Path: "PATH"}
-    return (kinds[0], one[kinds[0]]) if kinds[0] in one else (str, "TEXT")
-
-
-def _default_of(field: Field) -> Any:
-    return field.default if field.default_factory is MISSING else field.default_factory()
-
-
-def _parameter(name: str, kind: Any, option: Any, default: Any = None) -> inspect.Parameter:
+def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
     )
 
 
@@ -210,65 +232,63 @@ def configured(name: str, config: str, *, kept: str) -> Callable[[Run], Run]:
     return decorate
 
 
-def _callback(run: Run, cls: type, name: str, kept: str) -> Run:
-    options = sorted(options_of(cls), key=lambda option: option.default is not MISSING)
-    own = list(inspect.signature(run).parameters.values())[1:]
-    taken = {parameter.name for parameter in own}
-    options = [option for option in options if option.name not in taken]
-    parameters = [option.parameter() for option in options]
-    parameters += [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-    file = typer.Option("--config", help="TOML file of options, such as the run.toml of another run.")
-    parameters.append(_parameter("config_file", Path | None, file))
-    setting = typer.Option(
-        "--set", metavar="NAME=VALUE", help="One option or setting, over all others; may be repeated."
-    )
-    parameters.append(_parameter("settings", list[str] | None, setting))
-    old = _old(name, parameters)
-    parameters += old.values()
+def _callback(run: Run, cls: type, command: str, kept: str) -> Run:
+    """What typer calls: it has the options in its signature, makes the configuration and runs."""
+    own, arguments = [], []
+    for parameter in list(inspect.signature(run).parameters.values())[1:]:
+        kind, info = get_args(parameter.annotation)
+        if isinstance(info, ArgumentInfo):
+            arguments.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        else:
+            default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+            own.append(CommandOption((parameter.name,), kind, default, info.help or "", of_run=True))
+    options = [option for option in options_of(cls) if option.name not in {one.name for one in own}]
+    options = sorted([*options, *own], key=lambda option: (option.default is not MISSING, option.of_run))
+    parameters = [*arguments, *(option.parameter() for option in options)]
+    file = typer.Option("--config", metavar="FILE", help="TOML file of options, such as a run.toml.")
+    setting = typer.Option("--set", metavar="NAME=VALUE", help="Set one option or setting, over all others.")
+    parameters += [_parameter("file", Path | None, file), _parameter("words", list[str] | None, setting)]
+    old = _old(command, parameters)
 
     def callback(**given: Any) -> None:
-        for before, parameter in old.items():
-            value = given.pop(parameter.name)
-            now = aliases.OPTIONS[name][before]
-            if value:
-                aliases.warn(before, now)
-                if given[_identifier(now)] in (None, []):
-                    given[_identifier(now)] = value
-        chosen = {
-            option.name: given[option.name] or None if given[option.name] == [] else given[option.name]
-            for option in options
-        }
+        for before, (now, parameter) in old.items():
+            if value := given.pop(parameter.name):
+                aliases.warn(before, _flag(now))
+                given[now] = given[now] or value
+        placed = {argument.name: given.pop(argument.name) for argument in arguments}
+        file, words = given.pop("file"), given.pop("words") or []
         try:
-            made = collect(cls, chosen, given["config_file"], given["settings"] or [])
-            given |= vars(made)
-            run(made, **{key: given[key] for key in taken})
+            config, found = collect(cls, options, given, file, words)
+            placed |= found
+            run(config, **placed)
         except KeyboardInterrupt:
-            stopped(kept.format_map({**given, "again": AGAIN}))
+            stopped(kept.format_map({**placed, "again": AGAIN}))
 
     callback.__doc__ = run.__doc__
+    parameters += [parameter for _, parameter in old.values()]
     callback.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     callback.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return callback
 
 
-def _old(command: str, parameters: list[inspect.Parameter]) -> dict[str, inspect.Parameter]:
-    """Options of the last release by their names then, hidden, with the types of those they are now."""
+def _old(command: str, parameters: list[inspect.Parameter]) -> dict[str, tuple[str, inspect.Parameter]]:
+    """Options of the last release, hidden: what each is called now, and its parameter."""
     now = {parameter.name: parameter for parameter in parameters}
     found = {}
     for before, after in aliases.OPTIONS.get(command, {}).items():
-        meant = now.get(_identifier(after))
-        if meant is not None and _identifier(before) not in now:
-            kind = get_args(meant.annotation)[0]
+        name = after.lstrip("-").replace("-", "_")
+        if name in now and before.lstrip("-").replace("-", "_") not in now:
+            kind = get_args(now[name].annotation)[0]
             option = typer.Option(before, hidden=True, help=f"Now {after}.")
-            found[before] = _parameter(f"old_{_identifier(before)}", kind, option)
+            found[before] = name, _parameter(f"old_{name}", kind, option)
     return found
 
 
-def _identifier(flag: str) -> str:
-    return flag.lstrip("-").replace("-", "_")
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def stopped(kept: str) -> None:
     """Say after Ctrl-C what is left and how to resume, and exit as a stopped program does."""
-    print(f"\nstopped; {kept or 'nothing is kept'}", file=sys.stderr)  # noqa: T201
+    print(f"\nstopped; {kept}", file=sys.stderr)  # noqa: T201
     raise SystemExit(130)

@@ -1,12 +1,11 @@
 """``concept-align probe``: how well each layer separates the concepts of each language."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from . import options
-from .output import emit_json, emit_table, percent, records, say
+from .from_config import configured
+from .output import emit_json, emit_table, percent, records, say, say_notices
 
 if TYPE_CHECKING:
     from ..evaluation.probing import ProbeSweep, ProbeSweepResult
@@ -15,31 +14,13 @@ if TYPE_CHECKING:
 NAME = "probe"
 
 
+@configured("probe", "evaluation.probing:ProbeSweep", kept="finished probes are kept in {out}; {again}")
 def probe(
+    config: "ProbeSweep",
     *,
     store: options.StoreFolder,
-    langs: options.Langs = "all",
-    layers: options.Layers = "all",
-    task: options.TaskName = "upos",
-    root: options.Root = "start",
-    mwt: options.Mwt = "share",
-    standardise: Annotated[
-        str,
-        typer.Option(help="Mean and scale of states from unlabelled words: language, global or none."),
-    ] = "language",
-    preset: Annotated[
-        str, typer.Option(help="Training: fast, or faithful (as published: slower, and it underfits).")
-    ] = "fast",
-    rank: Annotated[
-        int | None, typer.Option(help="Dimensions of the concept space (32; 64 for relations).")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs, in place of the preset's.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate, in place of the preset's.")] = None,
-    max_sentences: Annotated[
-        int | None, typer.Option(help="At most so many training sentences a language, drawn by the seed.")
-    ] = None,
-    seed: options.Seed = 0,
     out: options.Out = Path("runs/probe"),
+    force: options.Force = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
@@ -47,28 +28,24 @@ def probe(
 
     Prints accuracy and macro-F1 on the test split, their mean over languages, and the floor: the majority
     class. OUT/probe-TASK.csv and .parquet hold every number with its interval over test sentences,
-    OUT/units the probes. A run that was stopped goes on where it was.
+    OUT/units the probes. A run that was stopped resumes.
     """
-    from ..config import from_mapping
-    from ..evaluation.probing import ProbeSweep, run_sweep
+    import shutil
+
+    from ..evaluation.probing import run_sweep
     from ..progress import terminal
     from ..store.store import Store
 
     opened = Store.open(store)
-    values = {
-        "langs": langs, "layers": layers, "task": task, "root": root, "mwt": mwt, "standardise": standardise,
-        "preset": preset, "rank": rank, "epochs": epochs, "lr": lr, "max_sentences": max_sentences,
-        "seed": seed,
-    }  # fmt: skip
-    sweep = from_mapping(ProbeSweep, values)
     if dry_run:
-        _announce(sweep, opened, out, json)
+        _announce(config, opened, out, json)
         return
+    if force:
+        shutil.rmtree(out / "units", ignore_errors=True)
     with terminal() as progress:
-        found = run_sweep(opened, sweep, out, progress)
+        found = run_sweep(opened, config, out, progress)
     files = found.save(out)
-    for language, note in sorted(found.notes.items()):
-        say(f"{language}: {note}")
+    say_notices([f"{language}: {note}" for language, note in sorted(found.notes.items())])
     if json:
         rows = records(found.frame())
         emit_json({"results": rows, "notes": found.notes, "files": [str(file) for file in files]})

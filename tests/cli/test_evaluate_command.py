@@ -51,7 +51,7 @@ def run(here, capsys, monkeypatch):
     return call
 
 
-QUICK = ("--shots", "0,5", "--draws", "2", "--bootstrap", "100", "--no-figures")
+QUICK = ("--shots", "0,5", "--support-draws", "2", "--bootstrap", "100", "--no-figures")
 
 
 @pytest.fixture
