@@ -152,7 +152,8 @@ def test_scores_are_added_to_the_card_and_replaced_by_later_ones(folders, tmp_pa
         "--langs",
         "tr",
     ]
-    command += ["--shots", "0,1", "--draws", "2", "--bootstrap", "100", "--out", str(tmp_path / "evidence")]
+    command += ["--shots", "0,1", "--support-draws", "2", "--bootstrap", "100"]
+    command += ["--out", str(tmp_path / "evidence")]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, (result.output, result.exception)
     add_scores(tmp_path / "upos", tmp_path / "evidence" / "results.csv")
