@@ -1,9 +1,7 @@
 """``concept-align evaluate``: test saved aligners in languages they have not seen."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from . import options
 from .from_config import configured
@@ -17,19 +15,14 @@ if TYPE_CHECKING:
 
 
 @configured(
-    "evaluate", "evaluation.protocol:EvaluateConfig", kept="finished tests are kept in {out}; {again}"
+    "evaluate",
+    "evaluation.protocol:EvaluateConfig",
+    kept="finished tests are kept in {out}; {again}",
+    needs=("aligners", "store"),
 )
 def evaluate(
     config: "EvaluateConfig",
     *,
-    aligner: Annotated[
-        list[str],
-        typer.Option(
-            help="Folder that meta-train wrote, or NAME=FOLDER; repeat for more. Folders that differ in the "
-            "training seed alone (with one NAME, or without) are one learner."
-        ),
-    ],
-    store: options.StoreFolder,
     out: options.Out = Path("runs/evaluate"),
     figures: options.Figures = True,
     force: options.Force = False,
@@ -51,7 +44,7 @@ def evaluate(
     from ..report.write import write_evaluation
     from ..store import Store
 
-    plan = plan_evaluation(read_aligners(aligner), Store.open(store), config)
+    plan = plan_evaluation(read_aligners(config.aligners), Store.open(config.store), config)
     if dry_run:
         _announce(plan, out, json)
         return

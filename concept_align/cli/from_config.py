@@ -7,8 +7,8 @@ dataclass is imported when its command is called, not before: some come with tor
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -23,7 +23,7 @@ from ..errors import UsageError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SHORT = {
-    "aligner": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
+    "aligners": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
     "treebanks": "-t", "unlabelled": "-u",
 }  # fmt: skip
 METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
@@ -202,11 +202,12 @@ def made(command: Any) -> Any:
     return build() if build else command
 
 
-def configured(name: str, config: str, *, kept: str) -> Callable[[Run], Run]:
+def configured(name: str, config: str, *, kept: str, needs: Collection[str] = ()) -> Callable[[Run], Run]:
     """Make a function ``run(config, *, out, json, ...)`` the command ``name``, to give to ``app.command``.
 
     ``config`` is ``room.module:Class``. The function's own further parameters, annotated for typer, are
-    options as well. ``kept`` says what a run that is stopped leaves, with the options' names in braces.
+    options as well. ``kept`` says what a run that is stopped leaves, with the options' names in braces;
+    ``needs`` names options that must be given though the configuration has a default.
     """
 
     def decorate(run: Run) -> Run:
@@ -219,7 +220,7 @@ def configured(name: str, config: str, *, kept: str) -> Callable[[Run], Run]:
                 rich_markup_mode=None,
                 context_settings=SETTINGS,
             )
-            single.command(name)(_callback(run, cls, name, kept))
+            single.command(name)(_callback(run, cls, name, kept, needs))
             return typer.main.get_command(single)
 
         def stub() -> None:
@@ -232,7 +233,7 @@ def configured(name: str, config: str, *, kept: str) -> Callable[[Run], Run]:
     return decorate
 
 
-def _callback(run: Run, cls: type, command: str, kept: str) -> Run:
+def _callback(run: Run, cls: type, command: str, kept: str, needs: Collection[str]) -> Run:
     """What typer calls: it has the options in its signature, makes the configuration and runs."""
     own, arguments = [], []
     for parameter in list(inspect.signature(run).parameters.values())[1:]:
@@ -242,7 +243,11 @@ def _callback(run: Run, cls: type, command: str, kept: str) -> Run:
         else:
             default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
             own.append(CommandOption((parameter.name,), kind, default, info.help or "", of_run=True))
-    options = [option for option in options_of(cls) if option.name not in {one.name for one in own}]
+    options = [
+        replace(option, default=MISSING) if option.name in needs else option
+        for option in options_of(cls)
+        if option.name not in {one.name for one in own}
+    ]
     options = sorted([*options, *own], key=lambda option: (option.default is not MISSING, option.of_run))
     parameters = [*arguments, *(option.parameter() for option in options)]
     file = typer.Option("--config", metavar="FILE", help="TOML file of options, such as a run.toml.")

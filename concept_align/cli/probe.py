@@ -14,11 +14,15 @@ if TYPE_CHECKING:
 NAME = "probe"
 
 
-@configured("probe", "evaluation.probing:ProbeSweep", kept="finished probes are kept in {out}; {again}")
+@configured(
+    "probe",
+    "evaluation.probing:ProbeSweep",
+    kept="finished probes are kept in {out}; {again}",
+    needs=("store",),
+)
 def probe(
     config: "ProbeSweep",
     *,
-    store: options.StoreFolder,
     out: options.Out = Path("runs/probe"),
     force: options.Force = False,
     dry_run: options.DryRun = False,
@@ -36,7 +40,7 @@ def probe(
     from ..progress import terminal
     from ..store.store import Store
 
-    opened = Store.open(store)
+    opened = Store.open(config.store)
     if dry_run:
         _announce(config, opened, out, json)
         return
