@@ -8,13 +8,13 @@ Representations of word classes and of relations follow Xu et al. 2023 (arXiv 23
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..errors import TreebankError, UsageError
+from ..store.shards import States
 from ..treebanks.concepts import Task, labels
 from ..treebanks.corpus import Annotations
 from ..types import UNLABELLED, MwtPolicy, RootPolicy
@@ -23,15 +23,6 @@ from .standardise import Standardiser
 
 START = -1  # in Items.heads: the sentence-start state stands for the head
 CHUNK = 8192  # items gathered at once: bounds the temporary copies of wide states
-
-
-class WordsAndStart(Protocol):
-    """States of some sentences in one layer: ``words`` [words, dim], and ``start`` [sents, dim] if any."""
-
-    @property
-    def words(self) -> torch.Tensor: ...
-    @property
-    def start(self) -> torch.Tensor | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +123,7 @@ def represent(
 
 
 def represent_layers(
-    layers: Sequence[WordsAndStart],
+    layers: Sequence[States],
     annotations: Annotations,
     task: Task,
     *,

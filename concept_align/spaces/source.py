@@ -5,18 +5,23 @@ side along the dimension.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UsageError
+from ..store.keys import Recipe
+from ..store.shards import States
 from ..treebanks.concepts import Task, is_open_ended, parse_task, unseen
 from ..treebanks.corpus import Annotations
-from ..types import SPLITS, Split
+from ..types import SPLITS, Split, Standardisation
+from .arrays import TASK, ArrayStore, layers_of
 from .beside import parts
 from .features import Features
-from .represent import WordsAndStart, represent_layers, select_items
+from .represent import represent_layers, select_items
 from .spec import FeatureSpec
 from .standardise import Standardiser, fit_layers
 
@@ -24,18 +29,11 @@ CACHE_BYTES = 8 << 30
 WIDE = 2048  # wider standardised representations are kept in 16 bits, which fill half the memory
 
 
-class _Recipe(Protocol):
-    @property
-    def dim(self) -> int: ...
-    @property
-    def has_start(self) -> bool: ...
-
-
 class StateStore(Protocol):
-    """What is read of :class:`concept_align.store.Store`."""
+    """What is read of :class:`concept_align.store.Store`, or of states in memory."""
 
     @property
-    def recipe(self) -> _Recipe: ...
+    def recipe(self) -> Recipe: ...
 
     def languages(self, split: Split | None = None, layer: int | None = None) -> tuple[str, ...]: ...
 
@@ -43,7 +41,7 @@ class StateStore(Protocol):
 
     def annotations(self, treebank: str, split: Split) -> Annotations: ...
 
-    def states(self, treebank: str, split: Split, layer: int) -> WordsAndStart: ...
+    def states(self, treebank: str, split: Split, layer: int) -> States: ...
 
 
 class FeatureSource:
@@ -70,6 +68,48 @@ class FeatureSource:
                 option="root",
                 remedy="let root be exclude",
             )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: ArrayLike | torch.Tensor | Mapping[int, ArrayLike | torch.Tensor],
+        labels: Sequence[str],
+        languages: Sequence[str],
+        *,
+        splits: Sequence[Split] | None = None,
+        sentences: Sequence[int] | None = None,
+        task: str = TASK,
+        standardise: Standardisation = "language",
+        name: str = "arrays",
+    ) -> "FeatureSource":
+        """Features of states that a user has as arrays, in the place of a store.
+
+        Args:
+            x: states [words, dim], or of several layers, by number.
+            labels: the concept of each word; "" for none.
+            languages: the language of each word.
+            splits: train, dev or test of each word; by default, one sentence in five is a test sentence.
+            sentences: the sentence of each word, a number; by default, each word is one.
+            task: what the labels are; ``"upos"`` gives them the inventory of Universal Dependencies.
+            standardise: by ``"language"``, ``"global"`` or ``"none"``.
+            name: what results call the model.
+
+        Raises UsageError, naming the argument, for what does not fit.
+
+        Example:
+            >>> import concept_align as ca
+            >>> states, labels = [[0.0, 1.0], [1.0, 0.0]] * 10, ["NOUN", "VERB"] * 10
+            >>> source = ca.FeatureSource.from_arrays(states, labels, ["en"] * 10 + ["de"] * 10)
+            >>> source.languages("test"), source.concepts
+            (('de', 'en'), ('NOUN', 'VERB'))
+        """
+        store = ArrayStore(
+            layers_of(x), labels, languages, splits=splits, sentences=sentences, task=task, name=name
+        )
+        spec = FeatureSpec(task, tuple(store.layers), standardise=standardise)
+        source = cls(store, spec)
+        source.task = store.task
+        return source
 
     def with_layers(self, layers: tuple[int, ...]) -> "FeatureSource":
         """The same features of other layers; what is known of the treebanks is not read again."""
