@@ -184,7 +184,11 @@ class FeatureSource:
         values: set[str] = set()
         for split in SPLITS:
             for language in self.languages(split):
-                values |= set(parse_task(name, self._annotated(language, split)).concepts)
+                try:
+                    values |= set(parse_task(name, self._annotated(language, split)).concepts)
+                except UsageError as error:  # a column that was not kept: of which words?
+                    where = f"{self.treebank(language)} {split}"
+                    raise UsageError(error.message, where=where, remedy=error.remedy) from error
         if not values:
             raise unseen(name, self._annotations.values())
         return Task(name, tuple(sorted(values)))

@@ -79,8 +79,10 @@ def check_task(name: str) -> None:
         known = [f"{_COLUMN}{known}" + (f":{key or 'KEY'}" if known == "MISC" else "") for known in COLUMNS]
     else:
         known = ["upos", "relation", f"{_FEATURE}Case", *(f"{_COLUMN}{column}" for column in COLUMNS)]
-    near = difflib.get_close_matches(name.casefold(), [one.casefold() for one in known], n=2, cutoff=0.6)
-    meant = [one for one in known if one.casefold() in near]
+    said = {column.casefold(): f"{_COLUMN}{column}" for column in COLUMNS}
+    said |= {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), said, n=2)
+    meant = list(dict.fromkeys(said[one] for one in near))
     remedy = "use upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS, column:MISC:KEY)"
     if meant:
         remedy = f"did you mean {' or '.join(meant)}? Or {remedy}"
@@ -139,12 +141,15 @@ def value_of(pairs: str, key: str) -> str:
 def with_label(cells: list[str], task: str, label: str | None) -> None:
     """Write ``label`` (None: none) into a word's ten columns, where ``task`` has its labels."""
     place, key = cell_of(task)
-    if not key:
-        cells[place] = label or "_"
-        return
-    items = [item for item in cells[place].split("|") if item != "_" and item.partition("=")[0] != key]
-    items += [f"{key}={label}"] if label else []
-    cells[place] = "|".join(sorted(items, key=str.casefold) if FIELDS[place] == "FEATS" else items) or "_"
+    ordered = FIELDS[place] == "FEATS"
+    cells[place] = (_with_value(cells[place], key, label, ordered=ordered) if key else label) or "_"
+
+
+def _with_value(pairs: str, key: str, value: str | None, *, ordered: bool) -> str:
+    """``KEY=VALUE|KEY=VALUE`` with ``key`` set to ``value``, or without it where that is none."""
+    items = [item for item in pairs.split("|") if item not in ("", "_") and item.partition("=")[0] != key]
+    items += [f"{key}={value}"] if value else []
+    return "|".join(sorted(items, key=str.casefold) if ordered else items)
 
 
 def unseen(task: str, among: Iterable[Annotations]) -> UsageError:
@@ -173,19 +178,21 @@ Labelled = TypeVar("Labelled", bound=Annotations)
 
 
 def relabel(annotations: Labelled, task: Task, codes: Int[np.ndarray, " words"]) -> Labelled:
-    """``annotations`` where the label of every word for ``task`` is ``codes`` [words], -1 for none.
-
-    Of a feature or a column everything else is kept, but other features of the same words are not.
-    """
+    """``annotations`` where the label of every word for ``task`` is ``codes`` [words], -1 for none."""
     if task.name == "upos":
         return replace(annotations, upos=codes.astype(np.int8))
     if task.relational:
         none = np.zeros(annotations.words, np.int16)
         return replace(annotations, relations=codes.astype(np.int8), subtypes=none)
-    places = codes.astype(np.int32) + 1
     if task.name.startswith(_COLUMN):
-        column = TextColumn(places, ("", *task.concepts))
+        column = TextColumn(codes.astype(np.int32) + 1, ("", *task.concepts))
         return replace(annotations, columns={**annotations.columns, task.name.removeprefix(_COLUMN): column})
-    feature = task.name.removeprefix(_FEATURE)
-    names = ("", *(f"{feature}={concept}" for concept in task.concepts))
-    return replace(annotations, feats=places, feats_names=names)
+    both = np.stack([annotations.feats.astype(np.int64), codes.astype(np.int64)])
+    pairs, places = np.unique(both, axis=1, return_inverse=True)
+    feature, concepts = task.name.removeprefix(_FEATURE), (*task.concepts, None)  # -1 is the last
+    names = [
+        _with_value(annotations.feats_names[feats], feature, concepts[code], ordered=True)
+        for feats, code in pairs.T.tolist()
+    ]
+    feats = places.reshape(-1).astype(np.int32) + 1
+    return replace(annotations, feats=feats, feats_names=("", *names))

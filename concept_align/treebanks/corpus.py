@@ -17,11 +17,22 @@ import numpy as np
 from jaxtyping import Int8, Int16, Int32, Int64
 
 from .. import atomic
-from ..errors import place
-from ..types import Split
+from ..errors import UsageError, place
+from ..types import UNLABELLED, Split
 from . import exchange, reader
 from .annotations import Annotations, TextColumn
-from .concepts import FIELDS, RELATIONS, UPOS, value_of, with_label
+from .concepts import (
+    FIELDS,
+    RELATIONS,
+    UPOS,
+    Task,
+    check_task,
+    is_open_ended,
+    parse_task,
+    relabel,
+    value_of,
+    with_label,
+)
 
 if TYPE_CHECKING:
     import conllu
@@ -58,7 +69,7 @@ class Sentence:
     ranges: Int16[np.ndarray, " words"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Corpus(Annotations):
     """Annotations with their text: what the reader returns and a model reads.
 
@@ -178,6 +189,10 @@ class Corpus(Annotations):
         text = exchange.lists_text(sentences, labels)
         return cls.from_conllu(text, language=language, treebank=treebank, split=split)
 
+    def __repr__(self) -> str:
+        source = f"{self.source.treebank}, {self.source.language} {self.source.split}"
+        return f"<Corpus {source}: {self.sents:,} sentences, {self.words:,} words>"
+
     def sentence(self, index: int) -> Sentence:
         """Sentence ``index`` (from 0)."""
         words = self.words_of(index)
@@ -274,6 +289,30 @@ class Corpus(Annotations):
         index = FIELDS.index(column)
         values = [row[index] for s in range(self.sents) for row in self.rows(s) if row[0].isdecimal()]
         return TextColumn.of([value_of(value, key) for value in values] if key else values)
+
+    def with_labels(self, task: str, labels: Sequence[str | None]) -> "Corpus":
+        """The corpus with other ``labels`` [words] for ``task``, None for a word that has none.
+
+        Raises UsageError for another number of labels, and for one that the task does not have.
+
+        Example:
+            >>> corpus = Corpus.from_token_lists([["Ankara", "sleeps"]])
+            >>> named = corpus.with_labels("column:MISC:NER", ["PLACE", None])
+            >>> named.to_conllu().splitlines()[1].split("\\t")[-1]
+            'NER=PLACE'
+        """
+        if len(labels) != self.words:
+            raise UsageError(f"{len(labels)} labels for {self.words} words", option="labels")
+        check_task(task)
+        given = {label for label in labels if label}
+        whole = Task(task, tuple(sorted(given))) if is_open_ended(task) else parse_task(task)
+        if odd := sorted(given - {*whole.concepts}):
+            raise UsageError(
+                f"{task} has no {odd[0]!r}", option="labels", remedy=f"use {', '.join(whole.concepts)}"
+            )
+        index = {concept: code for code, concept in enumerate(whole.concepts)}
+        codes = [index[label] if label else UNLABELLED for label in labels]
+        return relabel(self, whole, np.array(codes, np.int64))
 
     def with_columns(self, names: Iterable[str]) -> "Corpus":
         """The corpus with the columns ``names`` among its ``columns``, so that ``select`` keeps them."""

@@ -12,6 +12,8 @@ from concept_align.errors import ModelError, StoreError, TreebankError, UsageErr
 from concept_align.extraction import prepare as preparing
 from concept_align.extraction.run import extract_files
 from concept_align.spaces.represent import represent
+from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
 from concept_align.treebanks import conllu
 from concept_align.treebanks.concepts import UPOS, labels, parse_task
@@ -227,6 +229,10 @@ def test_a_column_that_a_task_asks_for_is_kept_and_added_to_states_that_are_ther
     assert task.concepts == ("NN", "VB")
     assert labels(found, task).tolist() == [0, 1, -1] * 4
     assert torch.equal(store.states(EN, "train", 0).words, before)
+    features = FeatureSource(store, FeatureSpec("column:XPOS", (0,))).load("en", "train")
+    assert (features.concepts, features.y.tolist()) == (("NN", "VB"), [0, 1] * 4)
+    with pytest.raises(UsageError, match=f"{EN} train: column LEMMA was not kept"):
+        FeatureSource(store, FeatureSpec("column:LEMMA", (0,)))
     (done,) = extract_files(model, [file], out, layers=[0], tasks=("column:LEMMA",)).done
     assert store.columns(EN, "train") == ("LEMMA", "XPOS")
     (done,) = extract_files(model, [file], out, layers=[0, 1], tasks=("upos",)).done
