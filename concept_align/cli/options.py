@@ -27,9 +27,15 @@ Langs = Annotated[str, typer.Option("--langs", "-l", help="Languages: en,de,... 
 Layers = Annotated[
     str, typer.Option(help="Layers: 7, 0-12, 3,6,9, all or -1 (the last); 0 is the embeddings.")
 ]
-TaskName = Annotated[str, typer.Option("--task", help="upos, relation or feature:NAME (feature:Case).")]
+TaskName = Annotated[
+    str,
+    typer.Option("--task", help="upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS)."),
+]
 Tasks = Annotated[
-    str, typer.Option("--task", help="One or more of upos, relation, feature:NAME, with commas between.")
+    str,
+    typer.Option(
+        "--task", help="One or more of upos, relation, feature:NAME, column:NAME, with commas between."
+    ),
 ]
 Root = Annotated[str, typer.Option(help="Head of root words: start (the sentence-start state) or exclude.")]
 Mwt = Annotated[

@@ -33,7 +33,7 @@ class AlignabilityConfig:
     layers: tuple[int, ...] | Literal["all"] = "all"
     """Layers: 7, 0-12, 3,6,9, -1 (the last) or all."""
     task: tuple[str, ...] = ("upos",)
-    """Tasks: upos, relation, feature:NAME."""
+    """Tasks: upos, relation, feature:NAME, column:NAME."""
     measures: tuple[str, ...] = DEFAULT
     """The first decides which layer is looked at closely: rsa[-spearman|-pearson|-cosine]
     [/euclidean|/cosine|/mahalanobis], procrustes, cka, cca, retrieval-p1[-csls], retrieval-mrr[-csls], or one

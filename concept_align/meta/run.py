@@ -58,7 +58,7 @@ class MetaTrainConfig:
     preset: str = "default"
     """default, or faithful: as published, for learners that were."""
     task: str = "upos"
-    """upos, relation or feature:NAME (feature:Case)."""
+    """upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS)."""
     source: str = "en"
     """Source language."""
     train_langs: tuple[str, ...] = ("train",)
