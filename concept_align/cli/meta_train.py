@@ -33,7 +33,7 @@ def meta_train(
         _announce({"out": str(out), **planned.about()}, json)
         return
     with terminal() as progress:
-        outcome = run.meta_train(planned, out, force=force, progress=progress)
+        outcome = run.run_meta_training(planned, out, force=force, progress=progress)
     if json:
         emit_json({"folder": str(outcome.folder), "seconds": round(outcome.seconds, 1), **outcome.summary})
         return

@@ -14,7 +14,7 @@ from ..evaluation.protocol import EvaluateConfig
 from ..evaluation.results import save_csv
 from ..evaluation.tidy import Evaluation
 from ..extraction.run import extract_files
-from ..meta.run import MetaTrainConfig, meta_train
+from ..meta.run import MetaTrainConfig, run_meta_training
 from ..models.load import load_model
 from ..progress import Progress
 from ..store import Store
@@ -128,7 +128,7 @@ def learn(
         for learner, options in LEARNERS.items():
             config = from_mapping(MetaTrainConfig, {**values, "learner": learner, "options": dict(options)})
             folder = plan.out / "aligners" / short / task.replace(":", "-") / learner
-            scores[learner] = _validated(meta_train(config, folder, progress=within).summary)
+            scores[learner] = _validated(run_meta_training(config, folder, progress=within).summary)
             folders[learner] = folder
             within.advance(1)
         found[short, task] = Learned(folders, max(scores, key=scores.__getitem__))

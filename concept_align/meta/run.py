@@ -9,7 +9,7 @@ for byte, however often a run was interrupted.
 
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -182,6 +182,56 @@ def _select(langs: tuple[str, ...], available: Collection[str]) -> tuple[str, ..
 
 
 def meta_train(
+    store: str | Path | Store | FeatureSource,
+    *,
+    task: str | None = None,
+    layers: int | Sequence[int] | Literal["all"] | None = None,
+    learner: str = "self-train",
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+    **fields: Any,
+) -> Aligner:
+    """Learn to align concepts across languages from labels of the training languages.
+
+    Args:
+        store: states of words, or the folder that they are in; a ``FeatureSource`` stands for both and says
+            task and layers itself.
+        task: ``"upos"`` (unless told otherwise), ``"relation"``, ``"feature:NAME"`` or ``"column:NAME"``.
+        layers: 7, [6, 9], -1 (the last, unless told otherwise) or ``"all"``; several are concatenated.
+        learner: ``self-train``, ``shrink``, ``closed-form``, ``proto``, ``maml``, ``pooled``, ... or one of
+            your own (``ca.register_learner``).
+        out: the folder that keeps the aligner, its history and card; a run that was stopped there resumes,
+            a finished one is taken as it is. Without, nothing is kept.
+        settings: the learner's own, over its preset's.
+        force: replace what another run left in ``out``.
+        fields: further fields of :class:`MetaTrainConfig`: ``source``, ``train_langs``, ``validation_langs``,
+            ``target_langs``, ``context_layers``, ``preset``, ``seed``, ...
+
+    Returns:
+        The aligner.
+
+    Raises UsageError for what is unknown or not in the store, LearningError for languages in two roles and
+    where ``out`` holds another run.
+
+    Example:
+        >>> import concept_align as ca
+        >>> langs, quick = ["en", "de", "et"], {"epochs": 1, "adapts": "none"}
+        >>> store = ca.extract("mini-encoder", ca.mini_treebanks(), tmp / "store", langs=langs, layers=[3])
+        >>> aligner = ca.meta_train(store, layers=[3], learner="pooled", settings=quick)
+        >>> aligner.learner
+        'pooled'
+    """
+    given = {"task": task, "layers": layers}
+    fields |= {name: value for name, value in given.items() if value is not None}
+    made = run_meta_training(
+        store, out, settings=settings, force=force, progress=progress, learner=learner, **fields
+    )
+    return made.aligner
+
+
+def run_meta_training(
     store: str | Path | Store | FeatureSource | MetaTrainConfig | MetaTrainPlan,
     out: str | Path | None = None,
     *,
@@ -190,20 +240,7 @@ def meta_train(
     progress: Progress | None = None,
     **options: Any,
 ) -> MetaTrainResult:
-    """Learn to align concepts across languages; the aligner and all that made it are kept in ``out``.
-
-    ``store`` holds states (or is its folder); features of any origin, or a configuration, may stand for it.
-    ``settings`` are the learner's own, over its preset's, and ``options`` the fields of
-    :class:`MetaTrainConfig` by name: ``task``, ``layers``, ``learner``, ``train_langs``, ... A run that was
-    stopped resumes; one that is finished in ``out`` is taken as it is. Without ``out`` nothing is kept.
-
-    Raises UsageError for what is unknown or not in the store, LearningError for languages that are in two
-    roles, and where ``out`` holds another run's results, unless ``force`` says to replace them.
-
-    Example:
-        >>> made = meta_train("runs/store", "runs/self", task="upos", layers=[3])        # doctest: +SKIP
-        >>> made.summary["validation"]["0"]["mean"]                                      # doctest: +SKIP
-    """
+    """What :func:`meta_train` does, for a configuration or a plan too; with accuracies and the time taken."""
     planned = _planned(store, options if settings is None else {**options, "options": dict(settings)})
     progress = progress or Silent()
     if out is None:

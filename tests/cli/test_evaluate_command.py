@@ -14,7 +14,7 @@ TARGETS = ["cy", "ta"]
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A store, and two aligners trained from it; cy and ta set aside."""
-    from concept_align.meta.run import MetaTrainConfig, meta_train
+    from concept_align.meta.run import MetaTrainConfig, run_meta_training
 
     folder = tmp_path_factory.mktemp("evaluate")
     planted.write_store(folder / "store", planted.Planted(shift=0.3), ["en", "de", "fr", "et", *TARGETS])
@@ -29,7 +29,7 @@ def here(tmp_path_factory):
             root="exclude",
             options=options,
         )
-        meta_train(config, folder / learner)
+        run_meta_training(config, folder / learner)
     return folder
 
 
@@ -167,7 +167,7 @@ def test_a_broken_provenance_is_an_error_of_the_folder(run, here, out, tmp_path)
 @pytest.fixture(scope="module")
 def other_layer(here):
     """The pooled baseline again, with the words around beside each."""
-    from concept_align.meta.run import MetaTrainConfig, meta_train
+    from concept_align.meta.run import MetaTrainConfig, run_meta_training
 
     config = MetaTrainConfig.of(
         store=here / "store",
@@ -180,7 +180,7 @@ def other_layer(here):
         root="exclude",
         options={"epochs": 2},
     )
-    meta_train(config, here / "wide")
+    run_meta_training(config, here / "wide")
     return "wide"
 
 
@@ -212,7 +212,7 @@ def test_one_name_for_different_features_cannot_be_compared_across(run, out, oth
 @pytest.fixture(scope="module")
 def second_seed(here):
     """The pooled baseline trained with another seed, and with other options."""
-    from concept_align.meta.run import MetaTrainConfig, meta_train
+    from concept_align.meta.run import MetaTrainConfig, run_meta_training
 
     for name, seed, options in (("pooled-seed1", 1, {"epochs": 2}), ("longer", 1, {"epochs": 3})):
         config = MetaTrainConfig.of(
@@ -226,7 +226,7 @@ def second_seed(here):
             seed=seed,
             options=options,
         )
-        meta_train(config, here / name)
+        run_meta_training(config, here / name)
     return "pooled-seed1"
 
 

@@ -80,15 +80,15 @@ def test_a_finished_run_is_taken_as_it_is_and_another_is_refused_without_force(t
 
 
 def test_a_finished_run_is_known_again_though_its_options_were_given_as_tuples(tmp_path, planted_store):
-    from concept_align.meta.run import MetaTrainConfig, meta_train
+    from concept_align.meta.run import MetaTrainConfig, run_meta_training
 
     options = {"rank": 4, "hidden": 8, "pooled_epochs": 1, "epochs": 1, "episodes": 2, "shots": (0, 1)}
     langs = {"train_langs": "en,de,fr", "validation_langs": "et"}
     config = MetaTrainConfig.of(
         store=str(planted_store), layers="1", learner="shrink", **langs, options=options
     )
-    assert meta_train(config, tmp_path).seconds > 0
-    assert meta_train(config, tmp_path).seconds == 0
+    assert run_meta_training(config, tmp_path).seconds > 0
+    assert run_meta_training(config, tmp_path).seconds == 0
 
 
 def test_overlapping_languages_are_refused(tmp_path, config):

@@ -9,7 +9,7 @@ from concept_align.evaluation.evaluate import evaluate
 from concept_align.evaluation.probing import ProbeSweep, probe
 from concept_align.evaluation.protocol import EvaluateConfig
 from concept_align.meta.learners.base import Aligner
-from concept_align.meta.run import MetaTrainConfig, meta_train
+from concept_align.meta.run import MetaTrainConfig, run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.store import Store
 
@@ -32,7 +32,7 @@ def here(tmp_path_factory):
             root="exclude",
             options=options,
         )
-        meta_train(config, folder / learner)
+        run_meta_training(config, folder / learner)
     return folder
 
 

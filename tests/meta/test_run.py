@@ -12,7 +12,7 @@ from concept_align.errors import LearningError, UsageError
 from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
 from concept_align.meta.learners.registry import create, register_learner
 from concept_align.meta.maps import distance_logits
-from concept_align.meta.run import MetaTrainConfig, meta_train
+from concept_align.meta.run import MetaTrainConfig, meta_train, run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
@@ -31,24 +31,26 @@ def test_a_folder_a_store_and_features_give_the_same_aligner(folder, tmp_path):
     store = Store.open(folder)
     kinds = {"folder": folder, "store": store, "features": FeatureSource(store, FeatureSpec("upos", (1,)))}
     for name, given in kinds.items():
-        made = meta_train(given, tmp_path / name, **QUICK, **({} if name == "features" else {"layers": 1}))
+        made = run_meta_training(
+            given, tmp_path / name, **QUICK, **({} if name == "features" else {"layers": 1})
+        )
         assert made.folder == tmp_path / name and made.seconds > 0
     files = ("config.json", "model.safetensors", "provenance.json", "standardiser.safetensors", "run.toml")
     for name in ("store", "features"):
         for file in files:
             assert (tmp_path / name / file).read_bytes() == (tmp_path / "folder" / file).read_bytes(), file
-    assert meta_train(folder, tmp_path / "store", layers=1, **QUICK).seconds == 0
+    assert run_meta_training(folder, tmp_path / "store", layers=1, **QUICK).seconds == 0
 
 
 def test_features_say_themselves_what_they_are_made_of(folder):
     features = FeatureSource(Store.open(folder), FeatureSpec("upos", (1,)))
     with pytest.raises(UsageError, match="layers"):
-        meta_train(features, layers=1, **QUICK)
+        run_meta_training(features, layers=1, **QUICK)
 
 
 def test_without_a_folder_nothing_is_kept(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    made = meta_train(folder, layers=[1], **QUICK)
+    made = run_meta_training(folder, layers=[1], **QUICK)
     assert made.folder is None and set(made.summary["validation"]) == {"0", "10"}
     assert not list(tmp_path.iterdir())
 
@@ -108,14 +110,14 @@ def test_a_learner_of_the_user_s_own_is_known_by_its_name(nearest_mean, folder, 
     assert "nearest-mean" in LEARNERS.names()
     assert create("nearest-mean", options={"least": 5}) == nearest_mean(least=5)
     out = tmp_path / "mean"
-    made = meta_train(folder, out, layers=1, learner="nearest-mean", **LANGS)
+    made = run_meta_training(folder, out, layers=1, learner="nearest-mean", **LANGS)
     assert made.summary["validation"]["0"]["mean"] > 0.9
     read = Aligner.from_pretrained(out)
     assert isinstance(read, NearestMeanAligner) and torch.equal(read.means, made.aligner.means)
 
 
 def test_an_aligner_of_a_learner_that_is_not_registered_is_refused(folder, tmp_path, nearest_mean):
-    meta_train(folder, tmp_path / "mean", layers=1, learner="nearest-mean", **LANGS)
+    run_meta_training(folder, tmp_path / "mean", layers=1, learner="nearest-mean", **LANGS)
     known = LEARNERS._made.pop("nearest-mean")
     with pytest.raises(LearningError, match="import what registers it"):
         Aligner.from_pretrained(tmp_path / "mean")
@@ -123,7 +125,7 @@ def test_an_aligner_of_a_learner_that_is_not_registered_is_refused(folder, tmp_p
 
 
 def test_words_of_another_dimension_and_wrong_masks_are_refused(folder):
-    aligner = meta_train(folder, layers=1, **QUICK).aligner
+    aligner = meta_train(folder, layers=1, **QUICK)
     with pytest.raises(UsageError, match="unlabelled: words of 3 dimensions"):
         aligner.adapt(unlabelled=torch.zeros(2, 3))
     with pytest.raises(UsageError, match="not a mask of 17 concepts"):

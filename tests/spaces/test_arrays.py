@@ -68,9 +68,9 @@ def test_shared_prototypes_are_found_alike():
 def test_a_learner_is_trained_on_arrays(tmp_path):
     source = FeatureSource.from_arrays(*arrays())
     aligner = meta_train(
-        source, tmp_path / "run", learner="pooled", train_langs=["de", "en"], validation_langs=["none"],
-        target_langs=["fr"], options={"hidden": 0, "epochs": 30, "lr": 0.03},
-    ).aligner  # fmt: skip
+        source, out=tmp_path / "run", learner="pooled", train_langs=["de", "en"], validation_langs=["none"],
+        target_langs=["fr"], settings={"hidden": 0, "epochs": 30, "lr": 0.03},
+    )  # fmt: skip
     test = source.load("fr", "test")
     assert (aligner.adapt().predict(test.x) == test.y).double().mean() > 0.9
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from concept_align.extraction.run import extract_files
-from concept_align.meta.run import meta_train
+from concept_align.meta.run import run_meta_training
 from concept_align.models.load import load_model
 from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 
@@ -24,7 +24,7 @@ def train(store: Path, out: Path, **values: Any) -> Path:
     """An aligner from English, German and French, chosen by Estonian; Turkish is not seen."""
     options: dict[str, Any] = {"hidden": 0, "epochs": 4, "lr": 3e-3, "batch": 64, "adapts": "none"}
     config = {"learner": "pooled", "train_langs": "en,de,fr", "validation_langs": "et", "target_langs": "tr"}
-    meta_train(store, out, **{"layers": LAYER, "options": options, **config, **values})
+    run_meta_training(store, out, **{"layers": LAYER, "options": options, **config, **values})
     return out
 
 
