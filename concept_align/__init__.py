@@ -1,7 +1,126 @@
-"""concept_align: do a language model's structural concepts correspond across languages?
+"""Do a language model's structural concepts correspond across languages, and can that be put to work?
 
-Importing the package does nothing: no configuration is read, no folder made, no seed set and no device
-touched. The rooms and what each is for are described in ``docs/architecture.md``.
+    import concept_align as ca
+
+    store   = ca.extract("mini-encoder", ca.mini_treebanks(), "runs/store", layers=[1, 2, 3])
+    scores  = ca.alignability(store, task="upos", measures=["cka", "rsa"])
+    aligner = ca.meta_train(store, task="upos", layers=[3], learner="self-train", out="runs/self")
+    found   = ca.evaluate({"self": aligner}, store, shots=[0, 1, 5])
+    tagger  = ca.TextAligner.from_pretrained("runs/self")
+
+or all of it in one call: ``ca.run("mini-encoder", ca.mini_treebanks(), task="upos")``.
+
+Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe,
+alignability, build_geometry, meta_train, evaluate, icl_study, run. Things: Corpus, Store, FeatureSpec,
+FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner, Classifier, TextAligner, Protocol,
+Evaluation, ICLStudy, Run. Own learners, measures and selectors: register_learner (with LearnerConfig),
+register_measure, register_selector.
+
+Importing the package does nothing: no configuration is read, no folder made, no seed set, no device
+touched; torch is loaded by the first name that needs it. The rooms are described in
+``docs/architecture.md``.
 """
 
-__version__ = "0.2.0"
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .apply.aligner import TextAligner
+    from .correspondence.build import build_geometry
+    from .correspondence.geometry import Geometry
+    from .correspondence.measures import register_measure
+    from .correspondence.pairs import alignability
+    from .correspondence.table import Alignability
+    from .errors import ConceptAlignError
+    from .evaluation.evaluate import evaluate
+    from .evaluation.probing import probe
+    from .evaluation.protocol import Protocol
+    from .evaluation.tidy import Evaluation
+    from .extraction.run import extract
+    from .icl.selectors import register_selector
+    from .icl.study import ICLStudy, icl_study
+    from .meta.learners.base import Aligner, Classifier, LearnerConfig
+    from .meta.learners.registry import register_learner
+    from .meta.run import meta_train
+    from .models.load import load_model
+    from .models.shipped import shipped_model
+    from .pipeline import Run, run
+    from .spaces.features import Features
+    from .spaces.prototypes import ConceptSpace
+    from .spaces.source import FeatureSource
+    from .spaces.spec import FeatureSpec
+    from .store.store import Store
+    from .treebanks.conllu import read_conllu
+    from .treebanks.corpus import Corpus
+    from .treebanks.discover import find_treebanks, mini_treebanks
+    from .treebanks.fetch import fetch_treebanks
+
+# name -> where it is; imported when it is asked for (PEP 562)
+_PLACES = {
+    "extract": "extraction.run", "load_model": "models.load", "read_conllu": "treebanks.conllu",
+    "find_treebanks": "treebanks.discover", "fetch_treebanks": "treebanks.fetch",
+    "mini_treebanks": "treebanks.discover", "probe": "evaluation.probing",
+    "alignability": "correspondence.pairs", "build_geometry": "correspondence.build",
+    "meta_train": "meta.run", "evaluate": "evaluation.evaluate", "icl_study": "icl.study", "run": "pipeline",
+    "Corpus": "treebanks.corpus", "Store": "store.store", "FeatureSpec": "spaces.spec",
+    "FeatureSource": "spaces.source", "Features": "spaces.features", "ConceptSpace": "spaces.prototypes",
+    "Geometry": "correspondence.geometry", "Alignability": "correspondence.table",
+    "Aligner": "meta.learners.base", "Classifier": "meta.learners.base", "TextAligner": "apply.aligner",
+    "Protocol": "evaluation.protocol", "Evaluation": "evaluation.tidy", "ICLStudy": "icl.study",
+    "Run": "pipeline", "LearnerConfig": "meta.learners.base",
+    "register_learner": "meta.learners.registry", "register_measure": "correspondence.measures",
+    "register_selector": "icl.selectors", "shipped_model": "models.shipped",
+    "ConceptAlignError": "errors",
+}  # fmt: skip
+
+__all__ = [
+    "Alignability",
+    "Aligner",
+    "Classifier",
+    "ConceptAlignError",
+    "ConceptSpace",
+    "Corpus",
+    "Evaluation",
+    "FeatureSource",
+    "FeatureSpec",
+    "Features",
+    "Geometry",
+    "ICLStudy",
+    "LearnerConfig",
+    "Protocol",
+    "Run",
+    "Store",
+    "TextAligner",
+    "__version__",
+    "alignability",
+    "build_geometry",
+    "evaluate",
+    "extract",
+    "fetch_treebanks",
+    "find_treebanks",
+    "icl_study",
+    "load_model",
+    "meta_train",
+    "mini_treebanks",
+    "probe",
+    "read_conllu",
+    "register_learner",
+    "register_measure",
+    "register_selector",
+    "run",
+    "shipped_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    globals()[name] = value  # asked for once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

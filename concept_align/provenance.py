@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from . import __version__
+from .version import __version__
 
 
 def collect(**facts: Any) -> dict[str, Any]:

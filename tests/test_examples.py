@@ -19,5 +19,5 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def test_examples_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
-    failed, _ = doctest.testmod(module, optionflags=FLAGS)
+    failed, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path}, optionflags=FLAGS)
     assert failed == 0

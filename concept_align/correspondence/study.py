@@ -19,6 +19,7 @@ from ..cache import Kept
 from ..errors import UsageError
 from ..hashing import digest
 from ..progress import Progress
+from ..showing import Showable
 from ..store.store import Store
 from ..types import RootPolicy
 from .analyses import languages as facts
@@ -60,7 +61,7 @@ class TaskFindings:
 
 
 @dataclass(frozen=True)
-class AlignabilityStudy:
+class AlignabilityStudy(Showable):
     """Scores of all models and tasks, and what was asked of them."""
 
     plan: AlignabilityPlan
@@ -69,6 +70,12 @@ class AlignabilityStudy:
     models: pd.DataFrame  # the first store's model against the others
     across: pd.DataFrame  # scores of one model's spaces with another's
     notices: tuple[str, ...] = field(default=())
+
+    report_maker = "alignability:study_report"
+
+    def frame(self) -> pd.DataFrame:
+        """The tidy scores of all models and tasks."""
+        return self.scores
 
     @property
     def scores(self) -> pd.DataFrame:

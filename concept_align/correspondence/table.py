@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..atomic import replacing, write_json
 from ..errors import ConceptAlignError, UsageError
+from ..showing import Showable, reporter
 from ..statistics import Floats, jackknife
 
 NAME = "alignability"
@@ -68,11 +69,22 @@ LEVEL = 0.05  # of q, below which a pair counts as significant
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Alignability:
+class Alignability(Showable):
     """Scores of pairs of languages: one row per pair, layer and measure (see :class:`Score`)."""
 
     table: pd.DataFrame
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    report_maker = "alignability:alignability_report"
+
+    def report(self) -> Any:
+        """Findings, tables and figures, as a :class:`concept_align.report.builder.Report`."""
+        return reporter(self.report_maker)(self.table)
+
+    def plot_layers(self, *, path: str | Path | None = None, **options: Any) -> Any:
+        """Means against layers, with null and ceiling, a panel per measure: a Matplotlib figure."""
+        series = {str(model): rows for model, rows in self.table.groupby("model", sort=False)}
+        return self._plot("alignability_figures:sweep_figure", series, path=path, **options)
 
     def frame(self) -> pd.DataFrame:
         """The tidy table, with the columns of :class:`Score`."""

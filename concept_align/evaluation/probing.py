@@ -21,6 +21,7 @@ from ..cache import Kept
 from ..errors import UsageError
 from ..layers import resolve_layers
 from ..progress import Progress, Silent
+from ..showing import Showable, reporter
 from ..spaces.metrics import sentence_counts
 from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
 from ..spaces.source import FeatureSource
@@ -139,7 +140,7 @@ class ProbeRun:
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeSweepResult:
+class ProbeSweepResult(Showable):
     """Accuracy and macro-F1 of a probe in every layer and language.
 
     Rows have the columns of :mod:`.results`: the language is both source and target, ``learner`` is "probe"
@@ -153,9 +154,20 @@ class ProbeSweepResult:
     languages: tuple[str, ...]
     layers: tuple[int, ...]
 
+    report_maker = "probe:probe_report"
+
+    def report(self) -> Any:
+        """Findings, tables and figures, as a :class:`concept_align.report.builder.Report`."""
+        notes = [f"{code}: {note}" for code, note in sorted(self.notes.items())]
+        return reporter(self.report_maker)(self.results, notes=notes)
+
     def frame(self) -> pd.DataFrame:
         """Every number, one per row."""
         return self.results
+
+    def plot_layers(self, *, path: str | Path | None = None, **options: Any) -> Any:
+        """Accuracy against layers: a Matplotlib figure, saved to ``path`` where one is given."""
+        return self._plot("probe:layers_figure", self.results, self.sweep.task, path=path, **options)
 
     def best_layer(self, languages: Sequence[str] | None = None) -> int:
         """The layer with the best mean development accuracy over ``languages``; the lowest of equals."""

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..atomic import write_json
+from ..showing import Showable
 from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
 from .evidence import BINS, Evidence
@@ -53,7 +54,7 @@ class Setting:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation:
+class Evaluation(Showable):
     """Everything that an evaluation found, of one setting or several, as tables.
 
     Every row names its setting (model, revision, layer, task, source). Values are shares from 0 to 1; ``low``
@@ -72,6 +73,8 @@ class Evaluation:
     def __repr__(self) -> str:
         of = ", ".join(f"{one.task} at layer {one.layer} of {one.model}" for one in self.settings)
         return f"Evaluation({of}; {len(self.frame()):,} results)"
+
+    report_maker = "evaluation:evaluation_report"
 
     def frame(self) -> pd.DataFrame:
         """Every number, one per row, with the columns of :mod:`.results`."""
@@ -92,6 +95,32 @@ class Evaluation:
     def reliability(self) -> pd.DataFrame:
         """Accuracy by confidence, of learners that tell it: :data:`RELIABLE`."""
         return self.tables["reliability"]
+
+    def plot_shots(self, *, path: str | Path | None = None, **options: Any) -> Any:
+        """Accuracy against labelled sentences, a line per learner: a Matplotlib figure, saved to ``path``.
+
+        ``options``: ``metric`` ("accuracy", "macro_f1"), ``summary`` ("mean", "low-resource mean", ...),
+        ``learners``, ``title``, ``top``.
+        """
+        return self._plot("evaluation_figures:shots_figure", self.frame(), path=path, **options)
+
+    def plot_languages(self, *, shots: int = 0, path: str | Path | None = None, **options: Any) -> Any:
+        """Every target language at ``shots``, a dot with its interval per learner: a Matplotlib figure."""
+        return self._plot(
+            "evaluation_figures:languages_figure", self.frame(), shots=shots, path=path, **options
+        )
+
+    def plot_confusion(
+        self, *, learner: str, shots: int = 0, path: str | Path | None = None, **options: Any
+    ) -> Any:
+        """Which concept ``learner`` predicts for which, at ``shots``: a Matplotlib figure."""
+        place, given = "evaluation_figures:confusion_figure", {"learner": learner, "shots": shots, **options}
+        return self._plot(place, self.confusion(), path=path, **given)
+
+    def plot_reliability(self, *, shots: int = 0, path: str | Path | None = None, **options: Any) -> Any:
+        """Accuracy against confidence at ``shots``: a Matplotlib figure."""
+        place = "evaluation_figures:reliability_figure"
+        return self._plot(place, self.reliability(), shots=shots, path=path, **options)
 
     @classmethod
     def join(cls, parts: Sequence["Evaluation"], **facts: Any) -> "Evaluation":

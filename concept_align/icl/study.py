@@ -25,6 +25,7 @@ from ..evaluation.tidy import Evaluation
 from ..layers import parse_layers
 from ..progress import Progress, Silent
 from ..reading import read_json_object
+from ..showing import Showable
 from ..spaces.features import Features
 from ..treebanks import conllu
 from . import selectors as known_selectors
@@ -51,7 +52,7 @@ Selectors = Sequence[str] | Mapping[str, Selector]
 
 
 @dataclass(frozen=True, eq=False)
-class ICLStudy:
+class ICLStudy(Showable):
     """What a study found, and what decided its numbers."""
 
     plan: ICLPlan
@@ -59,6 +60,8 @@ class ICLStudy:
     notices: list[str]
     facts: Mapping[str, Any]
     effects: Effects | None = None  # of demonstrations on concept spaces
+
+    report_maker = "icl:icl_report"
 
     def frame(self) -> pd.DataFrame:
         """The tidy table: one number per row, with its interval; ``shots`` counts demonstrations."""
