@@ -33,7 +33,7 @@ def alignability(
     from ..correspondence.plan import AlignabilityPlan
     from ..correspondence.study import alignability_study
     from ..progress import terminal
-    from ..report.alignability.study import write_study
+    from ..report.alignability import write_alignability
 
     plan = AlignabilityPlan.of(config)
     if dry_run:
@@ -41,7 +41,7 @@ def alignability(
         return
     with terminal() as progress:
         studied = alignability_study(plan, out=out, progress=progress)
-    files = write_study(studied, out)
+    files = write_alignability(studied, out)
     if json:
         emit_json(_plain(studied) | {"files": [str(file) for file in files]})
         return
@@ -78,7 +78,7 @@ def _plain(studied: "AlignabilityStudy") -> dict[str, Any]:
 
 def _show(studied: "AlignabilityStudy") -> None:
     """The best layer of every model, task and measure."""
-    from ..report.alignability.words import best_table, find
+    from ..report.alignability_findings import best_table, find
 
     table = best_table(find(studied.scores, studied.controls))
     emit_table(table.title, table.columns, table.rows, right=set(range(1, len(table.columns))))

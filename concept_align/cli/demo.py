@@ -1,40 +1,19 @@
 """``concept-align demo``: everything once, on the treebanks and models that come with the package."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from . import options
-from .output import emit_json, emit_table, fitting, say
+from .from_config import configured
+from .output import emit_json, emit_table, fitting, records, say
 
 if TYPE_CHECKING:
-    from ..demo import Plan, Shown
+    from ..demo import DemoConfig, DemoPlan, DemoResult
 
 
+@configured("demo", "demo.settings:DemoConfig", kept="finished stages are kept in {out}; {again}")
 def demo(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model",
-            "-m",
-            help="Hugging Face model id, or a folder that holds a model; repeat for more. "
-            "Default: mini-encoder and mini-decoder, which come with the package.",
-        ),
-    ] = None,
-    treebanks: Annotated[
-        Path | None,
-        typer.Option(
-            "--treebanks",
-            "-t",
-            help="UD release folder. Default: 40 parallel sentences in 43 languages, which come with the "
-            "package.",
-        ),
-    ] = None,
-    langs: options.Langs = "all",
-    task: options.Tasks = "upos,relation",
-    out: options.Out = Path("demo"),
-    seed: options.Seed = 0,
+    config: "DemoConfig",
+    *,
     force: options.Force = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
@@ -43,28 +22,21 @@ def demo(
 
     By itself it takes a minute or two on a laptop's processor, and neither a network nor a GPU. OUT gets
     index.html, stores, probes, aligners, tables and figures, as the single commands write them; a demo that
-    was stopped goes on where it was.
+    was stopped resumes.
     """
     from ..demo import demo as run
-    from ..demo import plan
+    from ..demo import plan_demo
     from ..progress import terminal
 
-    planned = plan(
-        model or None,
-        treebanks,
-        out=out,
-        langs=None if langs == "all" else langs,
-        tasks=[name.strip() for name in task.split(",") if name.strip()],
-    )
     if dry_run:
-        _announce(planned, json)
+        _announce(plan_demo(config), json)
         return
     with terminal() as progress:
-        shown = run(planned, seed=seed, force=force, progress=progress)
-    _show(shown, json)
+        result = run(config, force=force, progress=progress)
+    _show(result, json)
 
 
-def _announce(plan: "Plan", json: bool) -> None:
+def _announce(plan: "DemoPlan", json: bool) -> None:
     """What a run would do."""
     from dataclasses import asdict
 
@@ -89,35 +61,34 @@ def _announce(plan: "Plan", json: bool) -> None:
     say(f"and write to {plan.out}" + ("; about 200 MB, a minute or two" if plan.mini else ""))
 
 
-def _show(shown: "Shown", json: bool) -> None:
+def _show(result: "DemoResult", json: bool) -> None:
     from ..demo import findings, next_steps, outcome_table, written
 
-    paths = written(shown.plan.out)
+    paths = written(result.plan.out)
     if json:
-        rows = shown.frame[shown.frame["draw"] == -1].astype(object)
         emit_json(
             {
-                "out": str(shown.plan.out),
-                "models": list(shown.plan.models),
+                "out": str(result.plan.out),
+                "models": list(result.plan.models),
                 "chosen": [
-                    {"model": model, "task": task, "layer": layer, "learner": shown.chosen[model, task]}
-                    for (model, task), layer in shown.layers.items()
+                    {"model": model, "task": task, "layer": layer, "learner": result.chosen[model, task]}
+                    for (model, task), layer in result.layers.items()
                 ],
-                "seconds": round(shown.seconds, 1),
-                "results": rows.where(rows.notna(), None).to_dict("records"),
-                "findings": findings(shown),
+                "seconds": round(result.seconds, 1),
+                "results": records(result.frame[result.frame["draw"] == -1]),
+                "findings": findings(result),
                 "paths": paths,
             }
         )
         return
-    table = outcome_table(shown)
+    table = outcome_table(result)
     emit_table(table.title, table.columns, fitting(table), right=set(range(4, len(table.columns))) | {2})
     say("")
-    for line in findings(shown):
+    for line in findings(result):
         say(f"- {line}")
-    say(f"\nwritten in {shown.seconds:.0f} s:")
+    say(f"\nwritten in {result.seconds:.0f} s:")
     for path, what in paths.items():
         say(f"  {path}  {what}")
     say("\nnext, another model, then real treebanks:")
-    for line in next_steps(shown):
+    for line in next_steps(result):
         say(f"  {line}")

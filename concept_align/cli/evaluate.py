@@ -41,7 +41,7 @@ def evaluate(
     from ..evaluation.aligners import read_aligners
     from ..evaluation.evaluate import plan_evaluation, run_evaluation
     from ..progress import terminal
-    from ..report.write import write_evaluation
+    from ..report.evaluation import write_evaluation
     from ..store import Store
 
     plan = plan_evaluation(read_aligners(config.aligners), Store.open(config.store), config)
@@ -53,9 +53,8 @@ def evaluate(
         shutil.rmtree(units, ignore_errors=True)
     with terminal(weights=[plan.tests(group) for group in plan.groups]) as progress:
         found = run_evaluation(plan, units=units, progress=progress)
-    missing = write_evaluation(found, out, figures=figures)
-    frame = found.frame()
-    notices = [*found.notices, *missing]
+    write_evaluation(found, out, figures=figures)
+    frame, notices = found.frame(), list(found.notices)
     if json:
         means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
         compared = records(found.comparisons())
@@ -63,11 +62,17 @@ def evaluate(
         return
     _print(frame)
     say_notices(notices)
-    say(f"{out}: summary.md, results.csv, results.parquet, comparisons.csv, gains.csv, confusion.csv")
+    say(f"{out}: index.html, summary.md, results.csv and .parquet, comparisons.csv, gains.csv, confusion.csv")
 
 
 def _print(frame: "pd.DataFrame") -> None:
-    from ..report.tables import by_setting, fewest, language_table, setting_title, summary_tables
+    from ..report.evaluation_tables import (
+        by_setting,
+        fewest,
+        language_table,
+        setting_title,
+        summary_tables,
+    )
 
     for setting, rows in by_setting(frame):
         say_title(setting_title(setting))

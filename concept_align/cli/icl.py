@@ -37,7 +37,7 @@ def icl(
     from ..icl.plan import plan
     from ..icl.study import estimate, open_session, study
     from ..progress import terminal
-    from ..report.icl.write import write_study
+    from ..report.icl import write_icl
 
     if dry_run:
         planned = plan(config)
@@ -47,9 +47,9 @@ def icl(
         return
     with terminal() as progress:
         studied = study(config, out, force=force, progress=progress)
-    missing = write_study(studied, out, figures=figures)
+    write_icl(studied, out, figures=figures)
     atomic.write_text(out / "run.toml", to_toml(config))
-    _report(studied, out, [*studied.notices, *missing], json)
+    _report(studied, out, studied.notices, json)
 
 
 def _announce(about: dict[str, Any], json: bool) -> None:
@@ -68,7 +68,7 @@ def _announce(about: dict[str, Any], json: bool) -> None:
 
 
 def _report(studied: "ICLStudy", out: Path, notices: list[str], json: bool) -> None:
-    from ..report.icl.summary import aligned_table, answers_table
+    from ..report.icl import aligned_table, answers_table
 
     frame = studied.frame()
     if json:

@@ -32,12 +32,13 @@ def probe(
 
     Prints accuracy and macro-F1 on the test split, their mean over languages, and the floor: the majority
     class. OUT/probe-TASK.csv and .parquet hold every number with its interval over test sentences,
-    OUT/units the probes. A run that was stopped resumes.
+    OUT/units the probes, OUT/index.html shows them. A run that was stopped resumes.
     """
     import shutil
 
     from ..evaluation.probing import run_sweep
     from ..progress import terminal
+    from ..report.probe import write_probes
     from ..store.store import Store
 
     opened = Store.open(config.store)
@@ -48,7 +49,7 @@ def probe(
         shutil.rmtree(out / "units", ignore_errors=True)
     with terminal() as progress:
         found = run_sweep(opened, config, out, progress)
-    files = found.save(out)
+    files = write_probes(found, out)
     say_notices([f"{language}: {note}" for language, note in sorted(found.notes.items())])
     if json:
         rows = records(found.frame())

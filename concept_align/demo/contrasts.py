@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from ..evaluation.results import MAJORITY, SUMMARIES
+from ..evaluation.results import MAJORITY
+from ..report.evaluation_tables import per_language
 from ..seeding import stream
 from ..statistics import holm, sign_flip
 from .settings import SHOTS
@@ -59,73 +59,50 @@ def contrasts(
 
     ``frame`` and ``probes`` are tidy tables with the models' short names; both hold the targets.
     """
-    found, few = [], max(SHOTS)
-    for (model, task), learner in chosen.items():
-        zero = _accuracy(frame, model, task, learner, 0)
-        floor = _accuracy(frame, model, task, MAJORITY, 0)
-        found.append(_contrast(zero, floor, FLOOR, task, model, (f"{learner}, zero-shot", "majority"), seed))
+    few = max(SHOTS)
+
+    def accuracy(place: tuple[str, str], learner: str, shots: int) -> "pd.Series[float]":
+        """Accuracy by target language; with shots of -1, of probes of their own training splits."""
+        rows = frame if shots >= 0 else probes[probes["layer"] == str(layers[place])]
+        rows = rows[(rows["model"] == place[0]) & (rows["task"] == place[1]) & (rows["learner"] == learner)]
+        return per_language(rows, "accuracy", shots).set_index("language")["value"]
+
+    found = []
+    for place, learner in chosen.items():
+        zero_shot = f"{learner}, zero-shot"
+        zero = accuracy(place, learner, 0)
+        pairs = [(FLOOR, zero, accuracy(place, MAJORITY, 0), zero_shot, "majority")]
         if learner != "source-probe":
-            alone = _accuracy(frame, model, task, "source-probe", 0)
-            names = (f"{learner}, zero-shot", "source-probe, zero-shot")
-            found.append(_contrast(zero, alone, MANY, task, model, names, seed))
-        shots = _accuracy(frame, model, task, learner, few)
-        names = (f"{learner}, {few} sentences", f"{learner}, zero-shot")
-        found.append(_contrast(shots, zero, FEW, task, model, names, seed))
-        own = _own(probes, model, task, layers[model, task])
-        names = ("own probe", f"{learner}, zero-shot")
-        found.append(_contrast(own, zero, OWN, task, model, names, seed))
+            alone = accuracy(place, "source-probe", 0)
+            pairs.append((MANY, zero, alone, zero_shot, "source-probe, zero-shot"))
+        pairs.append((FEW, accuracy(place, learner, few), zero, f"{learner}, {few} sentences", zero_shot))
+        pairs.append((OWN, accuracy(place, "probe", -1), zero, "own probe", zero_shot))
+        found += [_contrast(kind, place, a, b, names, seed) for kind, a, b, *names in pairs]
     models = list(dict.fromkeys(model for model, _ in chosen))[:2]
-    for task in dict.fromkeys(task for _, task in chosen):
-        if len(models) == 2:
-            a, b = (_accuracy(frame, model, task, chosen[model, task], 0) for model in models)
-            found.append(_contrast(a, b, MODELS, task, " − ".join(models), (models[0], models[1]), seed))
+    for task in dict.fromkeys(task for _, task in chosen) if len(models) == 2 else ():
+        a, b = (accuracy((model, task), chosen[model, task], 0) for model in models)
+        found.append(_contrast(MODELS, (" − ".join(models), task), a, b, models, seed))
     found = [one for one in found if one.n]
     adjusted = holm(np.array([one.p for one in found]))
     return [replace(one, p_holm=float(p)) for one, p in zip(found, adjusted, strict=True)]
 
 
-def _accuracy(frame: pd.DataFrame, model: str, task: str, learner: str, shots: int) -> "pd.Series[float]":
-    """Accuracy by target language."""
-    rows = frame[
-        (frame["model"] == model)
-        & (frame["task"] == task)
-        & (frame["learner"] == learner)
-        & (frame["shots"] == shots)
-        & (frame["metric"] == "accuracy")
-        & (frame["draw"] == -1)
-        & ~frame["language"].isin(SUMMARIES)
-    ]
-    return rows.set_index("language")["value"]
-
-
-def _own(probes: pd.DataFrame, model: str, task: str, layer: int) -> "pd.Series[float]":
-    """Accuracy by language of probes of the languages' own training splits."""
-    rows = probes[probes["layer"] == str(layer)]
-    return _accuracy(rows, model, task, "probe", -1)
-
-
 def _contrast(
+    kind: str,
+    place: tuple[str, str],
     a: "pd.Series[float]",
     b: "pd.Series[float]",
-    kind: str,
-    task: str,
-    model: str,
-    names: tuple[str, str],
+    names: list[str],
     seed: int,
 ) -> Contrast:
     languages = sorted(set(a.index) & set(b.index))
-    values: NDArray[np.float64] = np.asarray(a[languages] - b[languages], dtype=np.float64)
-    low, high = _interval(values, seed)
+    values = np.asarray(a[languages] - b[languages], dtype=np.float64)
+    low = high = float("nan")
+    if len(values) > 1:  # percentiles of the mean over resampled languages
+        drawn = stream(seed, "contrast").integers(0, len(values), size=(RESAMPLES, len(values)))
+        low, high = map(float, np.quantile(values[drawn].mean(1), [0.025, 0.975]))
     p = sign_flip(values, seed=seed)
     better = int((values > 0).sum())
     mean = float(values.mean()) if len(values) else float("nan")
-    return Contrast(kind, task, model, *names, len(values), mean, low, high, better, p, p)
-
-
-def _interval(values: NDArray[np.float64], seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean over resampled languages; NaN for fewer than two."""
-    if len(values) < 2:
-        return float("nan"), float("nan")
-    drawn = stream(seed, "contrast").integers(0, len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
-    return float(low), float(high)
+    (model, task), (first, second) = place, names
+    return Contrast(kind, task, model, first, second, len(values), mean, low, high, better, p, p)

@@ -1,239 +1,170 @@
 """The demo's page: what was found, figure by figure, how to read it, and what it cannot show."""
 
 import math
-from importlib.util import find_spec
-from pathlib import Path
 
 import pandas as pd
 
-from .. import __version__
-from ..report import page
-from ..report.alignability import find, pairwise, sections, sweeps
-from ..report.figures import shots_figure
-from ..report.layers import layers_figure
-from ..report.names import short_revision, task_name
-from ..report.reach import reach_figure
-from ..report.tables import TextTable, comparison_table, language_table, summary_tables
+from ..report.alignability import alignability_sections
+from ..report.alignability_findings import find
+from ..report.builder import Block, Code, Files, Picture, Report, Section, models_of
+from ..report.evaluation_figures import shots_figure
+from ..report.evaluation_tables import comparison_table, language_table, means_of, summary_tables
+from ..report.names import capital, task_name
+from ..report.probe import READING, layer_table, layers_figure, reach_figure
 from .contrasts import LEVEL
-from .explain import CANNOT, HOW, LEARNERS_SAID, WHAT
-from .shown import Shown
-from .tables import contrast_table, layer_table
-from .text import findings, next_steps, outcome_table, spread
+from .findings import contrast_table, findings, next_steps, outcome_table
+from .result import DemoResult, Place
 
 TITLE = "Concepts across languages: the demo"
-PLOTS = 'Figures need matplotlib: `pip install "concept-align[plots]"` and run the demo again.'
+WHAT = (
+    "Does a language model keep noun, subject and case marker in the same place in every language? Then what "
+    "is learned from some languages should name them in another. This page shows how far that goes, on small "
+    "treebanks, with intervals and tests."
+)
+HOW = [
+    "A task is what is named: word classes (noun, verb, … of every word) or relations (subject, object, … "
+    "between a word and its head, from the difference of their states).",
+    "A layer's states are vectors, one for each word. Layer 0 is the embeddings, layer n the output of block "
+    "n. They are standardised by unlabelled words of each language.",
+    "The floor is the majority class. A learner at the floor has learned nothing.",
+    "Own probe is a yardstick, not a ceiling: it has labelled sentences of the very language, but only a "
+    "few of them where the treebank is small.",
+    "Intervals hold 95% of bootstrap resamples: of test sentences (and of draws of labelled sentences) for "
+    "one language, of languages as well for means.",
+]
+LEARNERS_SAID = [
+    "`source-probe`: a probe of English alone, used everywhere; nothing is learned across languages.",
+    "`pooled`: one classifier of the words of all training languages; it is fine-tuned only as far as that "
+    "helped in the validation languages, which may be not at all.",
+    "`proto`: prototypes and maps in concept space, after Xu et al. (2023).",
+    "`shrink`: prototypes with a learned prior; the more labelled words a language has, the further they "
+    "move them.",
+]
+CANNOT = [
+    "Rank languages: with so few test words, a difference of some points between two of them may be chance.",
+    "Speak of other sentences: the embedded ones are short, simple and the same in all languages. Real text "
+    "is harder and more varied.",
+    "Speak of other models: those that come with the package have four small blocks and read little text.",
+    "Say why: shared structure, shared words and shared letters all help across languages. Unlabelled text "
+    "of the test languages was there, for the models and for standardising; only labels were not.",
+    "Replace native speakers: the embedded sentences were checked against real treebanks, but not by "
+    "speakers of most of the languages.",
+]
+FILES = (
+    ("evaluation/results.csv", "every number of the evaluation, one per row, with its interval"),
+    ("evaluation/contrasts.csv", "the paired tests above"),
+    ("evaluation/comparisons.csv", "every pair of learners"),
+    ("evaluation/summary.md", "all tables in one text"),
+    ("alignability/alignability.csv", "similarity of every pair of languages, layer by layer"),
+    ("probes/probes.csv", "every model, layer and language of the probes"),
+    ("figures/", "SVG and PNG"),
+    ("aligners/", "what was learned: `Aligner.from_pretrained(folder)`"),
+)
 
 
-def write_page(shown: Shown, path: Path) -> None:
-    """Draw the figures and write the page about ``shown`` to ``path``."""
-    drawn = bool(find_spec("matplotlib"))
-    folder = path.parent / "figures"
-    sections = [
-        _found(shown),
-        _layers(shown, folder, drawn=drawn),
-        *_alike(shown, folder, drawn=drawn),
-        _zero(shown, folder, drawn=drawn),
-        _few(shown, folder, drawn=drawn),
-        _trust(shown),
-        page.Section("How to read it", [page.bullets(HOW), page.bullets(LEARNERS_SAID)]),
-        page.Section("What it cannot show", [page.bullets(CANNOT)]),
-        _files(shown),
-    ]
-    page.write(page.document(TITLE, WHAT, [_facts(shown)], sections, _foot(shown)), path)
-
-
-def _facts(shown: Shown) -> str:
-    roles = shown.plan.roles
-    words, _ = spread(shown)
-    return page.facts(
-        [
-            (str(len(shown.plan.models)), "models" if len(shown.plan.models) > 1 else "model"),
+def demo_report(result: DemoResult) -> Report:
+    """The page about ``result``."""
+    roles, models = result.plan.roles, list(result.plan.models)
+    scores, controls = result.alignability.scores, result.alignability.controls
+    first = scores[scores["model"] == models[0]]
+    return Report(
+        title=TITLE,
+        lead=WHAT,
+        facts=[
+            (str(len(models)), "models" if len(models) > 1 else "model"),
             (str(len(roles.train)), "languages learned from"),
             (str(len(roles.validation)), "languages that choose epochs and learner"),
             (str(len(roles.targets)), "languages tested in, never seen"),
-            (f"{words:.0f}", "test words a language"),
-        ]
+            (f"{result.spread()[0]:.0f}", "test words per language"),
+        ],
+        tables=[outcome_table(result)],
+        findings=findings(result),
+        sections=[
+            _layers(result),
+            *alignability_sections(scores, find(scores, controls), controls, paired=first),
+            _zero_shot(result),
+            _few_shot(result),
+            _differences(result),
+            Section("How to read it", [HOW, LEARNERS_SAID]),
+            Section("What it cannot show", [CANNOT]),
+            Section("Files, and what next", [Files(FILES), "What to try next:", Code(next_steps(result))]),
+        ],
+        notes=result.notices,
+        kind="demo",
+        models=models_of(result.frame),
+        figure_folder="figures",
     )
 
 
-def _found(shown: Shown) -> page.Section:
-    note = (
-        "Brackets: 95% bootstrap intervals, over test sentences, draws of labelled sentences and languages. "
-        "The learner is the one that was best in the validation languages. Own probe: a probe of the test "
-        "language's own training split, in the same layer."
-    )
-    blocks = [page.table(outcome_table(shown), note=note), page.bullets(findings(shown))]
-    return page.Section("What was found", blocks)
+def _name(*parts: str) -> str:
+    """The stem of a figure's files."""
+    return "-".join(parts).replace(":", "-")
 
 
-def _drawings(made: list[tuple[list[Path], str]], *, drawn: bool) -> str:
-    if not drawn:
-        return page.paragraph(PLOTS)
-    return page.figures([page.figure(paths[1], caption) for paths, caption in made])
+def _settings(result: DemoResult) -> list[tuple[Place, str, pd.DataFrame]]:
+    """(model and task, title, rows of the evaluation): a task's models after each other."""
+    places = [(model, task) for task in result.plan.tasks for model in result.plan.models]
+    return [(place, f"{place[0]}, {task_name(place[1])}", result.of(result.frame, place)) for place in places]
 
 
-def _layers(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
-    made = []
-    for task in shown.plan.tasks if drawn else ():
-        chosen = {model: layer for (model, of), layer in shown.layers.items() if of == task}
-        stem = folder / f"layers-{task.replace(':', '-')}"
+def _layers(result: DemoResult) -> Section:
+    pictures, tables = [], []
+    for task in result.plan.tasks:
+        chosen = {model: layer for (model, of), layer in result.layers.items() if of == task}
         caption = (
-            f"{task_name(task).capitalize()}: mean over languages of a probe a language and layer, with 95% "
+            f"{capital(task_name(task))}: mean over languages of a probe per language and layer, with 95% "
             "intervals; the ring marks the layer that was chosen by development words."
         )
-        made.append((layers_figure(shown.probes, task, stem, chosen=chosen), caption))
-    return page.Section(
-        "Layer by layer",
-        [
-            page.paragraph(
-                "In each language and layer, a linear probe learns to tell the concepts apart from the "
-                "language's own labelled words. It says how much is in the layer, not yet whether languages "
-                "keep it in the same place."
-            ),
-            _drawings(made, drawn=drawn),
-            *(
-                page.table(layer_table(shown, task), folded=True, note="Bold: the layer chosen.")
-                for task in shown.plan.tasks
-            ),
-        ],
-    )
+        figure = layers_figure(result.probes, task, chosen=chosen)
+        pictures.append(Picture(_name("layers", task), figure, caption))
+        tables.append(layer_table(result.probes, task, chosen=chosen).folding())
+    return Section("Layer by layer", [READING, *pictures, *tables])
 
 
-def _alike(shown: Shown, folder: Path, *, drawn: bool) -> list[page.Section]:
-    """Do the languages keep the concepts in like places? Layers, and every pair of the first model."""
-    scores, controls = shown.alike.scores, shown.alike.controls
-    found = find(scores, controls)
-    made = []
-    if drawn:
-        first = scores[scores["model"] == scores["model"].iloc[0]]
-        made = sweeps(scores, controls, folder, formats=("png", "svg"))
-        made += pairwise(first, find(first, controls), folder, formats=("png", "svg"))
-    return sections(found, made)
-
-
-def _settings(shown: Shown) -> list[tuple[str, str, str, pd.DataFrame]]:
-    """(model, task, title, rows of the evaluation): a task's models beside each other."""
-    frame = shown.frame
-    return [
-        (
-            model,
-            task,
-            f"{model}, {task_name(task)}",
-            frame[(frame["model"] == model) & (frame["task"] == task)],
-        )
-        for task in shown.plan.tasks
-        for model in shown.plan.models
-    ]
-
-
-def _stem(folder: Path, kind: str, model: str, task: str) -> Path:
-    return folder / f"{kind}-{model}-{task.replace(':', '-')}"
-
-
-def _zero(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
-    made, tables = [], []
-    for model, task, title, rows in _settings(shown):
-        learner, layer = shown.chosen[model, task], shown.layers[model, task]
-        if drawn:
-            own = shown.probes[
-                (shown.probes["model"] == model)
-                & (shown.probes["task"] == task)
-                & (shown.probes["layer"] == str(layer))
-            ]
-            paths = reach_figure(rows, own, learner, _stem(folder, "zero-shot", model, task), title=title)
-            made.append((paths, f"{title}, layer {layer}. Lines are 95% intervals over test sentences."))
+def _zero_shot(result: DemoResult) -> Section:
+    pictures: list[Block] = []
+    tables: list[Block] = []
+    for place, title, rows in _settings(result):
+        figure = reach_figure(rows, result.own_probes(place), result.chosen[place], title=title)
+        caption = f"{title}, layer {result.layers[place]}. Lines are 95% intervals over test sentences."
+        pictures.append(Picture(_name("zero-shot", *place), figure, caption))
         if (shape := language_table(rows, 0)) is not None:
-            tables.append(page.table(_titled(shape, title), folded=True))
-    return page.Section(
-        "A language never seen",
-        [
-            page.paragraph(
-                "Zero-shot: the classifier has learned from other languages and has not seen a labelled word "
-                "of this one. How far does it get from the commonest class towards a probe of the language's "
-                "own labelled words?"
-            ),
-            _drawings(made, drawn=drawn),
-            *tables,
-        ],
+            tables.append(shape.titled(title).folding())
+    said = (
+        "Zero-shot: the classifier has learned from other languages and has not seen a labelled word of this "
+        "one. How far does it get from the majority class towards a probe of the language's own labelled "
+        "words?"
     )
+    return Section("A language never seen", [said, *pictures, *tables])
 
 
-def _few(shown: Shown, folder: Path, *, drawn: bool) -> page.Section:
-    made, tables = [], []
-    top = _top(shown)
-    for model, task, title, rows in _settings(shown):
-        if drawn:
-            paths = shots_figure(rows, _stem(folder, "shots", model, task), title=title, top=top)
-            layer = shown.layers[model, task]
-            made.append((paths, f"{title}, layer {layer}. Bands: 95% intervals of the mean over languages."))
+def _few_shot(result: DemoResult) -> Section:
+    # One upper end for all curves of means, in per cent, so that figures side by side can be compared.
+    top = 5 * math.ceil(20 * float(means_of(result.frame, "accuracy", "mean")["high"].max()) + 0.2)
+    pictures: list[Block] = []
+    tables: list[Block] = []
+    for place, title, rows in _settings(result):
+        figure = shots_figure(rows, title=title, top=top)
+        caption = f"{title}, layer {result.layers[place]}. Bands: 95% intervals of the mean over languages."
+        pictures.append(Picture(_name("shots", *place), figure, caption))
         for metric in ("accuracy", "macro_f1"):
-            means = summary_tables(rows, metric)[:1]
-            tables += [page.table(_titled(shape, title), folded=True) for shape in means]
-    return page.Section(
-        "A few labelled sentences",
-        [
-            page.paragraph(
-                "The same languages with one and five labelled sentences, drawn five times. What does each "
-                "learner make of them?"
-            ),
-            _drawings(made, drawn=drawn),
-            *tables,
-        ],
+            tables += [shape.titled(title).folding() for shape in summary_tables(rows, metric)[:1]]
+    said = (
+        "The same languages with one and five labelled sentences, drawn five times. What does each learner "
+        "make of them?"
     )
+    return Section("A few labelled sentences", [said, *pictures, *tables])
 
 
-def _top(shown: Shown) -> float:
-    """One upper end for all curves of means, so that figures side by side can be compared, in per cent."""
-    frame = shown.frame
-    highs = frame.loc[(frame["metric"] == "accuracy") & (frame["language"] == "mean"), "high"]
-    return 5 * math.ceil(20 * float(highs.max()) + 0.2)
-
-
-def _trust(shown: Shown) -> page.Section:
+def _differences(result: DemoResult) -> Section:
     tables = []
-    for model, task, title, rows in _settings(shown):
-        of = shown.comparisons
-        compared = comparison_table(of[(of["model"] == model) & (of["task"] == task)], rows)
-        if compared is not None:
-            tables.append(page.table(_titled(compared, title), folded=True))
-    return page.Section(
-        "Which differences can be believed",
-        [
-            page.paragraph(
-                "Paired over the test languages: in each, both sides name the same words. p says how often a "
-                "mean difference as large would come about if a coin decided, in each language, which side "
-                "is better. Holm's correction is over all rows; "
-                f"where it stays below {LEVEL:g}, p is bold."
-            ),
-            page.table(contrast_table(shown)),
-            page.paragraph("Every learner against the best of its setting, corrected within the setting:"),
-            *tables,
-        ],
+    for place, title, rows in _settings(result):
+        compared = comparison_table(result.of(result.comparisons, place), rows)
+        tables += [] if compared is None else [compared.titled(title).folding()]
+    said = (
+        "Paired over the test languages: in each, both sides name the same words. p says how often a mean "
+        "difference as large would come about if a coin decided, in each language, which side is better. "
+        f"Holm's correction is over all rows; where it stays below {LEVEL:g}, p is bold."
     )
-
-
-def _files(shown: Shown) -> page.Section:
-    links = [
-        ("evaluation/results.csv", "every number of the evaluation, one a row, with its interval"),
-        ("evaluation/contrasts.csv", "the paired tests above"),
-        ("evaluation/comparisons.csv", "every pair of learners"),
-        ("evaluation/summary.md", "all tables in one text"),
-        ("alignability/alignability.csv", "how alike every pair of languages is, layer by layer"),
-        ("probes/probes.csv", "every model, layer and language of the probes"),
-        ("figures/", "SVG and PNG"),
-        ("aligners/", "what was learned: `Aligner.from_pretrained(folder)`"),
-    ]
-    blocks = [page.files(links), page.paragraph("What to try next:"), page.code(next_steps(shown))]
-    if shown.notices:
-        blocks += [page.paragraph("To be known when reading:"), page.bullets(shown.notices)]
-    return page.Section("Files, and what next", blocks)
-
-
-def _foot(shown: Shown) -> str:
-    revisions = shown.frame.groupby("model", sort=False)["revision"].first()
-    models = ", ".join(f"{model} ({short_revision(str(revision))})" for model, revision in revisions.items())
-    return f"concept-align {__version__}. Models: {models}. Treebanks: {shown.plan.treebanks.name}."
-
-
-def _titled(shape: TextTable, title: str) -> TextTable:
-    return TextTable(f"{title}: {shape.title}", shape.columns, shape.rows, shape.best)
+    others = "Every learner against the best of its setting, corrected within the setting:"
+    return Section("Which differences can be believed", [said, contrast_table(result), others, *tables])

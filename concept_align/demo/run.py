@@ -1,10 +1,6 @@
-"""The whole line on small treebanks: extract, probe, compare, learn to align, test, one page.
+"""The whole line on small treebanks: extract, probe, compare, learn to align, test, one page."""
 
-Everything goes through the functions behind the other commands. The layer is chosen by probes on the
-development words of the languages learned from, epochs and the learner that is shown first by the validation
-languages: no choice looks at a target.
-"""
-
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -15,74 +11,42 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from ..evaluation.protocol import EvaluateConfig
+from ..correspondence.study import SHUFFLED
 from ..evaluation.results import save_csv
+from ..evaluation.tidy import Evaluation
 from ..progress import Progress
-from ..report.write import write_evaluation
-from ..store import Store
-from .alike import compare
+from ..report.evaluation import write_evaluation
 from .contrasts import Contrast, contrasts
-from .page import write_page
-from .plan import Plan, check_writable
-from .settings import DRAWS, SHOTS
-from .shown import Shown
-from .stages import choose_layers, evaluate, extract_states, learn, probe_layers
+from .page import demo_report
+from .result import DemoAlignability, DemoResult
+from .settings import DemoConfig, DemoPlan, check_writable, plan_demo
+from .stage_progress import run_together
+from .stages import ModelFindings, ModelStages
 
 PARTS = ("stores", "probes", "alignability", "aligners", "evaluation", "figures")
 PAGE = "index.html"
 
 
 def demo(
-    plan: Plan,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> Shown:
-    """Run every stage of ``plan``; what is finished in its folder is not done again.
+    config: DemoConfig | None = None, *, force: bool = False, progress: Progress | None = None
+) -> DemoResult:
+    """Run every stage; what is finished in the demo's folder is not done again.
 
-    ``force`` removes what an earlier demo left there. Raises UsageError where nothing can be written, and
-    whatever the stages raise.
+    ``force`` removes what an earlier demo left there. On the embedded treebanks several models run side by
+    side, each in a process. Raises UsageError where nothing can be written, and whatever the stages raise.
     """
     began = time.monotonic()
+    plan = plan_demo(config)
     check_writable(plan.out)
-    if force:
-        for part in PARTS:
-            shutil.rmtree(plan.out / part, ignore_errors=True)
-    stores = extract_states(plan, progress)
-    with one_thread(plan.mini):
-        shown = _rest(plan, stores, draws=draws, seed=seed, progress=progress)
-    return replace(shown, seconds=time.monotonic() - began)
-
-
-def _rest(plan: Plan, stores: dict[str, Store], *, draws: int, seed: int, progress: Progress | None) -> Shown:
-    """What comes after the states: tensors are small from here on."""
-    probes = probe_layers(plan, stores, seed=seed, progress=progress)
-    alike = compare(plan, stores, seed=seed, progress=progress)
-    save_csv(alike.scores, plan.out / "alignability" / "alignability.csv")
-    layers = choose_layers(plan, stores, probes)
-    learned = learn(plan, stores, layers, seed=seed, progress=progress)
-    config = EvaluateConfig(shots=SHOTS, support_draws=draws, seed=seed)
-    evaluation = evaluate(plan, stores, learned, config, progress)
-    missing = write_evaluation(evaluation, plan.out / "evaluation", figures=False)
-
-    names = {"model": {store.recipe.model: short for short, store in stores.items()}}
-    frame, compared, probes = (
-        table.replace(names) for table in (evaluation.frame(), evaluation.comparisons(), probes)
-    )
-    chosen = {place: one.chosen for place, one in learned.items()}
-    found = contrasts(frame, probes, layers, chosen, seed=seed)
-    save_csv(
-        pd.DataFrame(map(vars, found), columns=list(Contrast.columns())),
-        plan.out / "evaluation" / "contrasts.csv",
-    )
-    shown = Shown(
-        plan, layers, chosen, frame, probes, compared, found,
-        [*evaluation.notices, *missing], alike,
-    )  # fmt: skip
-    write_page(shown, plan.out / PAGE)
-    return shown
+    for part in PARTS if force else ():
+        shutil.rmtree(plan.out / part, ignore_errors=True)
+    jobs = [ModelStages(plan, short) for short in plan.models]
+    if plan.mini and len(jobs) > 1 and (os.cpu_count() or 1) > 1:
+        models = run_together(jobs, progress)
+    else:
+        with one_thread(plan.mini):
+            models = [job.run(progress) for job in jobs]
+    return _write(plan, models, began)
 
 
 @contextmanager
@@ -96,14 +60,46 @@ def one_thread(wanted: bool) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _write(plan: DemoPlan, models: list[ModelFindings], began: float) -> DemoResult:
+    """Tables, and the page about them."""
+    found = dict(zip(plan.models, models, strict=True))
+    names = {"model": {str(one.recipe["model"]): short for short, one in found.items()}}
+    probes = pd.concat([one.probes for one in models], ignore_index=True)
+    save_csv(probes, plan.out / "probes" / "probes.csv")
+    scores, shuffled = (
+        pd.concat([frame.assign(model=short) for short, frame in frames], ignore_index=True)
+        for frames in (
+            [(short, one.scores) for short, one in found.items()],
+            [(short, one.shuffled) for short, one in found.items()],
+        )
+    )
+    save_csv(scores, plan.out / "alignability" / "alignability.csv")
+    stores = {short: one.recipe for short, one in found.items()}
+    evaluation = replace(Evaluation.join([one.evaluation for one in models]), facts={"stores": stores})
+    folder = plan.out / "evaluation"
+    write_evaluation(evaluation, folder, figures=False)
+    frame, compared = (one.replace(names) for one in (evaluation.frame(), evaluation.comparisons()))
+    probes = probes.replace(names)
+    layers = {(short, task): layer for short, one in found.items() for task, layer in one.layers.items()}
+    chosen = {(short, task): name for short, one in found.items() for task, name in one.chosen.items()}
+    tested = contrasts(frame, probes, layers, chosen, seed=plan.config.seed)
+    save_csv(pd.DataFrame(map(vars, tested), columns=list(Contrast.columns())), folder / "contrasts.csv")
+    result = DemoResult(
+        plan, layers, chosen, frame, probes, compared, tested, list(evaluation.notices),
+        DemoAlignability(scores, {SHUFFLED: shuffled}), seconds=time.monotonic() - began,
+    )  # fmt: skip
+    demo_report(result).write(plan.out, links=[("evaluation/index.html", "evaluate: all learners")])
+    return result
+
+
 def written(folder: Path) -> dict[str, str]:
     """Path -> what is there, the page first."""
     return {
         str(folder / PAGE): "everything on one page, for a browser; no network needed",
-        str(folder / "evaluation"): "results.csv and .parquet, comparisons.csv, contrasts.csv, summary.md",
+        str(folder / "evaluation"): "index.html, results.csv and .parquet, comparisons.csv, contrasts.csv",
         str(folder / "probes" / "probes.csv"): "every model, layer and language by itself",
-        str(folder / "alignability" / "alignability.csv"): "how alike every pair of languages is, by layer",
+        str(folder / "alignability" / "alignability.csv"): "similarity of every pair of languages, by layer",
         str(folder / "figures"): "the page's figures, SVG and PNG",
         str(folder / "aligners"): "MODEL/TASK/LEARNER, for Aligner.from_pretrained(folder)",
-        str(folder / "stores"): "hidden states, for the other commands' --store",
+        str(folder / "stores"): "hidden states, for the other commands",
     }

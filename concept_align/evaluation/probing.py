@@ -171,15 +171,7 @@ class ProbeSweepResult(Showable):
 
     def best_layer(self, languages: Sequence[str] | None = None) -> int:
         """The layer with the best mean development accuracy over ``languages``; the lowest of equals."""
-        rows = self.results[self.results["metric"] == "dev_accuracy"]
-        if languages is not None:
-            rows = rows[rows["language"].isin(languages)]
-        means = {int(str(layer)): float(part["value"].mean()) for layer, part in rows.groupby("layer")}
-        if not means:
-            raise UsageError(
-                "no language has a dev split", option="languages", remedy="choose a layer yourself"
-            )
-        return max(sorted(means), key=means.__getitem__)
+        return best_layer(self.results, languages)
 
     def save(self, folder: str | Path) -> list[Path]:
         """``probe-TASK.csv``, ``.parquet`` and ``.json``."""
@@ -191,6 +183,20 @@ class ProbeSweepResult(Showable):
         del plan["store"]  # a place, which decides nothing
         write_json(files[-1], {"plan": plan, "provenance": provenance.collect()})
         return files
+
+
+def best_layer(results: pd.DataFrame, languages: Sequence[str] | None = None) -> int:
+    """The layer with the best mean development accuracy over ``languages`` (or all); the lowest of equals.
+
+    ``results`` are rows of one model and task. UsageError where no probe had a dev split.
+    """
+    rows = results[results["metric"] == "dev_accuracy"]
+    if languages is not None:
+        rows = rows[rows["language"].isin(languages)]
+    means = {int(str(layer)): float(part["value"].mean()) for layer, part in rows.groupby("layer")}
+    if not means:
+        raise UsageError("no language has a dev split", option="languages", remedy="choose a layer yourself")
+    return max(sorted(means), key=means.__getitem__)
 
 
 def probe(

@@ -1,16 +1,19 @@
 """One look for every figure: colours that the colour-blind can tell apart, markers that nobody mixes up.
 
-Figures are drawn without pyplot's global state, and written so that equal data give equal bytes.
+Figures are drawn without pyplot's global state, and saved so that equal data give equal bytes.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from .. import atomic
-from ..errors import ConceptAlignError
 
 # Okabe and Ito's palette without its yellow, which is too light for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#7F5539")
@@ -18,6 +21,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 GREY = "#8A8A8A"
 INK = "#333333"
 STRIPE = "#F5F5F5"
+WHITE_EDGE: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -51,25 +55,22 @@ _NO_METADATA: dict[str, dict[str, None]] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Matplotlib in our style inside the block, as it was outside.
-
-    Raises ConceptAlignError where matplotlib is not installed.
-    """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ConceptAlignError(
-            "figures need matplotlib, which is not installed",
-            remedy='pip install "concept-align[plots]"',
-        ) from error
+    """Matplotlib in our style inside the block (or, as a decorator, the function), as it was outside."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         yield
 
 
+class Chart(Figure):
+    """A matplotlib figure that a notebook shows by itself, without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return rendered(self, "png", dpi=110)
+
+
 def look(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Colour and marker by name, the same whatever else is plotted beside it in the same order."""
+    """Colour and marker by name, the same whatever else is plotted with it in the same order."""
     return {
         name: {
             "color": COLOURS[place % len(COLOURS)],
@@ -79,25 +80,55 @@ def look(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def single(width: float = 4.4, height: float = 3.2) -> tuple[Any, Any]:
-    """A figure of ``width`` by ``height`` inches with one pair of axes."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
+def empty(width: float, height: float, *, layout: Literal["constrained"] | None = "constrained") -> Chart:
+    """A figure of ``width`` by ``height`` inches without axes."""
+    figure = Chart(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
+    return figure
+
+
+def single(width: float = 4.4, height: float = 3.2) -> tuple[Chart, Any]:
+    """A figure of ``width`` by ``height`` inches with one pair of axes."""
+    figure = empty(width, height)
     return figure, figure.subplots()
 
 
-def write(figure: Any, stem: str | Path, *, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
-    """``stem.png`` and so on, each whole or not at all; no dates or versions go in."""
-    written = []
-    for suffix in formats:
-        buffer = BytesIO()
+def panels(
+    facets: int, width: float, height: float, *, sharey: bool = True, columns: int | None = None
+) -> tuple[Chart, list[Any]]:
+    """A figure with ``facets`` pairs of axes, each of ``width`` by ``height`` inches."""
+    columns = columns or across(facets)
+    down = -(-facets // columns)
+    figure = empty(width * columns, height * down)
+    axes = list(figure.subplots(down, columns, squeeze=False, sharey=sharey).flat)
+    for axis in axes[facets:]:
+        axis.remove()
+    return figure, axes[:facets]
+
+
+def across(facets: int) -> int:
+    """How many facets in a row: three at most, and full rows if there are any."""
+    return facets if facets <= 3 else next((n for n in (3, 2) if facets % n == 0), 3)
+
+
+def rendered(figure: Figure, suffix: str, **options: Any) -> bytes:
+    """``figure`` as ``png``, ``svg`` or ``pdf``, without dates and versions."""
+    buffer = BytesIO()
+    with styled():
         figure.savefig(
-            buffer, format=suffix, metadata=_NO_METADATA[suffix], bbox_inches="tight", facecolor="white"
+            buffer,
+            format=suffix,
+            metadata=_NO_METADATA[suffix],
+            bbox_inches="tight",
+            facecolor="white",
+            **options,
         )
-        path = Path(f"{stem}.{suffix}")
-        atomic.write_bytes(path, buffer.getvalue())
-        written.append(path)
-    return written
+    return buffer.getvalue()
+
+
+def save(figure: Figure, stem: str | Path, *, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+    """Write ``stem.png`` and so on, each whole or not at all; equal figures give equal bytes."""
+    paths = [Path(f"{stem}.{suffix}") for suffix in formats]
+    for path, suffix in zip(paths, formats, strict=True):
+        atomic.write_bytes(path, rendered(figure, suffix))
+    return paths

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from concept_align.evaluation.results import SUMMARIES, save_csv
-from concept_align.report.figures import languages_figure, shots_figure
+from concept_align.report.evaluation_figures import languages_figure, shots_figure
+from concept_align.report.style import save
 
 COLUMNS = [
     "model", "layer", "task", "source", "language", "shots", "draw",
@@ -27,11 +28,11 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
         frame["model"] = settings["model"]
 
     middle = str(settings["layers"][len(settings["layers"]) // 2])
-    shots_figure(targets, folder / "shots")
+    save(shots_figure(targets), folder / "shots")
     ceiling = own[(own["learner"] == OWN) & own["language"].isin(targets["language"])]
     # One source for all, for the figure puts what differs into facets.
     dots = pd.concat([targets[targets["shots"] == 0], ceiling.assign(shots=0, source=settings["source"])])
-    languages_figure(dots[dots["layer"] == middle], folder / "languages-0-shot")
+    save(languages_figure(dots[dots["layer"] == middle]), folder / "languages-0-shot")
 
     frame = pd.concat([targets, english, own], ignore_index=True)
     # Single draws are kept for accuracy only; their means and intervals for both metrics.

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from concept_align.report.style import GREY, look, styled, write
+from concept_align.report.style import GREY, look, save, styled
 
 Floats = NDArray[np.float64]
 
@@ -38,7 +38,7 @@ def draw(table: pd.DataFrame, stem: Path) -> list[Path]:
             for name, style in styles.items()
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(NAMES))
-        return write(figure, stem)
+        return save(figure, stem)
 
 
 def _percent(rows: pd.DataFrame) -> tuple[Floats, Floats, Floats]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from concept_align.evaluation.results import ALL_SHOTS, MAJORITY
 from concept_align.report.names import shots_name, task_name
-from concept_align.report.style import INK, STRIPE, look, single, styled, write
+from concept_align.report.style import INK, STRIPE, look, save, single, styled
 
 FIGURE = "every-learner"
 
@@ -41,4 +41,4 @@ def learners_figure(results: pd.DataFrame, stem: Path) -> list[Path]:
         axis.set_xlabel("mean accuracy over target languages, %")
         axis.set_title(task_name(str(results["task"].iloc[0])).capitalize())
         figure.legend(loc="outside lower center", ncols=len(shots) + len(whole))
-        return write(figure, stem, formats=("png",))
+        return save(figure, stem, formats=("png",))

@@ -1,8 +1,7 @@
-import pandas as pd
 import pytest
 
-from concept_align.demo.plan import assign_roles, check_writable, plan
-from concept_align.demo.stages import best_layer, middle_layers
+from concept_align.demo.settings import DemoConfig, assign_roles, check_writable, plan_demo
+from concept_align.demo.stages import middle_layers
 from concept_align.errors import UsageError
 from concept_align.treebanks import registry
 
@@ -25,7 +24,7 @@ def test_too_few_languages_are_refused(present):
 
 
 def test_only_files_of_languages_with_a_role_are_taken(tmp_path):
-    planned = plan(out=tmp_path, langs="en,de,et,tr")
+    planned = plan_demo(DemoConfig(out=tmp_path, langs=("en", "de", "et", "tr")))
     assert {file.language for file in planned.files} == {"en", "de", "et", "tr"}
     assert planned.mini
 
@@ -34,9 +33,12 @@ def test_models_get_short_names_that_differ(tmp_path):
     for place in ("a", "b"):
         (tmp_path / place / "model").mkdir(parents=True)
     models = ["org/some-model", str(tmp_path / "a" / "model")]
-    assert list(plan(models, out=tmp_path).models) == ["org-some-model", "model"]
+    assert list(plan_demo(DemoConfig(model=tuple(models), out=tmp_path)).models) == [
+        "org-some-model",
+        "model",
+    ]
     with pytest.raises(UsageError, match="two models would be called model"):
-        plan([str(tmp_path / place / "model") for place in ("a", "b")], out=tmp_path)
+        plan_demo(DemoConfig(model=tuple(str(tmp_path / place / "model") for place in ("a", "b"))))
 
 
 def test_a_folder_is_made_and_one_that_cannot_be_is_named(tmp_path):
@@ -45,21 +47,6 @@ def test_a_folder_is_made_and_one_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write there"):
         check_writable(tmp_path / "file")
-
-
-def test_the_layer_is_chosen_on_development_words_of_the_given_languages_alone():
-    rows = pd.DataFrame(
-        [
-            ("4", "en", "dev_accuracy", 0.9),
-            ("8", "en", "dev_accuracy", 0.5),
-            ("4", "tr", "dev_accuracy", 0.1),
-            ("8", "tr", "dev_accuracy", 0.9),
-            ("8", "en", "accuracy", 1.0),
-        ],
-        columns=["layer", "language", "metric", "value"],
-    )
-    assert best_layer(rows, ("en",)) == 4
-    assert best_layer(rows, ("tr",)) == 8
 
 
 def test_middle_layers_exist_in_any_model():

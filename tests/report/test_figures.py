@@ -1,22 +1,17 @@
 import re
-import sys
 
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from concept_align.errors import ConceptAlignError
 from concept_align.evaluation.results import combine
-from concept_align.report import figures
-from concept_align.report.facets import across
-from concept_align.report.figures import languages_figure, shots_figure
-from concept_align.report.style import COLOURS, look
-
-matplotlib = pytest.importorskip("matplotlib", reason="figures are an extra: concept-align[plots]")
+from concept_align.report.evaluation_figures import languages_figure, shots_figure
+from concept_align.report.style import COLOURS, across, look, rendered, save
 
 
 def pixels(path):
-    from matplotlib.image import imread
-
     return imread(path)[:, :, :3]
 
 
@@ -28,7 +23,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("figure", [shots_figure, languages_figure])
 def test_a_figure_is_written_and_shows_every_learner_in_its_colour(made, tmp_path, figure):
-    png, svg = figure(made.frame, tmp_path / "figure")
+    png, svg = save(figure(made.frame), tmp_path / "figure")
     image = pixels(png)
     assert min(image.shape[:2]) > 300
     for style in look(["proto", "shrink"]).values():
@@ -39,23 +34,23 @@ def test_a_figure_is_written_and_shows_every_learner_in_its_colour(made, tmp_pat
 
 @pytest.mark.parametrize("figure", [shots_figure, languages_figure])
 def test_equal_data_give_equal_bytes(made, tmp_path, figure):
-    first = [path.read_bytes() for path in figure(made.frame, tmp_path / "a")]
-    second = [path.read_bytes() for path in figure(made.frame, tmp_path / "b")]
+    first, second = (
+        [path.read_bytes() for path in save(figure(made.frame), tmp_path / name)] for name in ("a", "b")
+    )
     assert first == second
     assert not re.search(rb"\d{4}-\d{2}-\d{2}T", first[1])
 
 
 def test_layers_and_tasks_are_facets(made, tmp_path):
     frame = combine([made.make(task, layer).frame() for task in ("upos", "relation") for layer in "79"])
-    alone, _ = shots_figure(made.frame, tmp_path / "one")
-    several, _ = shots_figure(frame, tmp_path / "four")
+    alone, _ = save(shots_figure(made.frame), tmp_path / "one")
+    several, _ = save(shots_figure(frame), tmp_path / "four")
     assert pixels(several).size > 2 * pixels(alone).size
 
 
-def test_a_title_and_an_upper_end_change_the_figure_of_one_setting(made, tmp_path):
-    plain, _ = shots_figure(made.frame, tmp_path / "plain")
-    titled, _ = shots_figure(made.frame, tmp_path / "titled", title="model, words", top=90)
-    assert plain.read_bytes() != titled.read_bytes()
+def test_a_title_and_an_upper_end_change_the_figure_of_one_setting(made):
+    (axis,) = shots_figure(made.frame, title="model, words", top=90).axes
+    assert axis.get_title(loc="left") == "model, words" and axis.get_ylim() == (0, 90)
 
 
 @pytest.mark.parametrize(("facets", "columns"), [(1, 1), (2, 2), (3, 3), (4, 2), (5, 3), (6, 3), (8, 2)])
@@ -78,38 +73,28 @@ def test_colours_stand_out_from_white():
 
 def test_the_style_ends_with_the_figure(made, tmp_path):
     before = dict(matplotlib.rcParams)
-    shots_figure(made.frame, tmp_path / "figure")
+    save(shots_figure(made.frame), tmp_path / "figure")
     assert dict(matplotlib.rcParams) == before
 
 
-def test_nothing_to_draw_is_an_error(made, tmp_path):
+def test_nothing_to_draw_is_an_error(made):
     with pytest.raises(ConceptAlignError, match="no results"):
-        languages_figure(made.frame, tmp_path / "figure", shots=99)
+        languages_figure(made.frame, shots=99)
 
 
-def test_without_matplotlib_the_extra_is_named(made, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ConceptAlignError, match=r"concept-align\[plots\]"):
-        shots_figure(made.frame, tmp_path / "figure")
+def test_a_notebook_shows_a_figure_by_itself(made):
+    assert shots_figure(made.frame)._repr_png_().startswith(b"\x89PNG")
+    assert rendered(shots_figure(made.frame), "pdf").startswith(b"%PDF")
 
 
-def drawn(monkeypatch, frame, **options):
-    """The axis of a figure of one setting."""
-    monkeypatch.setattr(figures, "write", lambda figure, stem: figure)
-    (axis,) = shots_figure(frame, "unused", **options).axes
-    return axis
-
-
-def test_a_majority_class_far_below_is_told_in_words_and_does_not_press_the_learners_together(
-    made, monkeypatch
-):
-    axis = drawn(monkeypatch, made.frame)
+def test_a_majority_class_far_below_is_told_in_words_and_does_not_press_the_learners_together(made):
+    (axis,) = shots_figure(made.frame).axes
     (said,) = [text.get_text() for text in axis.texts]
     assert said.startswith("majority class") and axis.get_ylim()[0] > 30
 
 
-def test_a_majority_class_near_by_or_on_an_axis_from_zero_is_drawn(made, monkeypatch):
+def test_a_majority_class_near_by_or_on_an_axis_from_zero_is_drawn(made):
     near = made.make(learners={"shrink": 0.7, "proto": 0.65, "majority": 0.6})
     for frame, options in ((near.frame(), {}), (made.frame, {"title": "model", "top": 90})):
-        axis = drawn(monkeypatch, frame, **options)
+        (axis,) = shots_figure(frame, **options).axes
         assert not axis.texts and len(axis.lines) == 3

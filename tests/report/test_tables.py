@@ -1,9 +1,7 @@
-import math
-
 import pytest
 
+from concept_align.report.evaluation_tables import comparison_table, language_table, summary_tables
 from concept_align.report.names import language_name, shots_name, task_name
-from concept_align.report.tables import comparison_table, language_table, percent, summary_tables
 
 
 def test_codes_are_named_and_unknown_codes_stay():
@@ -11,11 +9,6 @@ def test_codes_are_named_and_unknown_codes_stay():
     assert language_name("xx") == "xx"
     assert task_name("feature:Case") == "Case"
     assert shots_name(1) == "1 sentence"
-
-
-def test_percentages_carry_their_interval_where_there_is_one():
-    assert percent(0.7131, 0.69, 0.7349) == "71.3 [69.0, 73.5]"
-    assert percent(0.5, math.nan, math.nan) == "50.0"
 
 
 def test_there_is_a_table_for_every_summary_with_the_majority_last(made):

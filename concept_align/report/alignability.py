@@ -1,0 +1,298 @@
+"""The report of a study of alignability, and its folder: tables, a page and figures."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+
+from ..atomic import replacing, write_json
+from ..correspondence.study import AlignabilityStudy, Question, TaskFindings
+from ..correspondence.table import Alignability, means
+from ..evaluation.results import save_csv
+from .alignability_figures import concepts_figure, overlay_figure, points_of, sweep_figure, transfer_figure
+from .alignability_findings import (
+    CANNOT,
+    HOW,
+    Controls,
+    SettingFindings,
+    answers,
+    best_table,
+    find,
+    layer_table,
+    sentences,
+)
+from .builder import Block, Files, Picture, Report, Section, models_of
+from .matrix_figures import dendrogram_figure, heatmap_figure
+from .names import capital, language_name, measure_name, model_name, space_name, task_name
+from .score_matrix import language_tree, layer_numbers, matrix, settings
+
+FORMATS: tuple[str, ...] = ("png", "svg", "pdf")
+FIGURES = "figures"
+TITLE = "Do concepts correspond across languages?"
+LEAD = (
+    "In each language, every concept has a prototype: the mean of the words that it labels. Whether the "
+    "prototypes of two languages have similar relations to each other is measured pair by pair, and compared "
+    "with chance."
+)
+_GROUP: tuple[str, ...] = ("task", "space", "measure", "against")
+
+
+def slug(*parts: str) -> str:
+    """``heatmap-gemma-3-270m-upos-raw-rsa`` for a file's name."""
+    return "-".join(re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-") for part in parts if part)
+
+
+def alignability_report(
+    scores: pd.DataFrame,
+    *,
+    controls: Controls | None = None,
+    measures: Sequence[str] | None = None,
+    others: Sequence[Picture] = (),
+    answered: Mapping[str, pd.DataFrame] | None = None,
+    notes: Sequence[str] = (),
+    files: Sequence[tuple[str, str]] = (),
+) -> Report:
+    """The report of tidy ``scores`` of one or more models, tasks, spaces and measures.
+
+    ``controls`` are tables of the same form by what they are ("untrained model"). Matrices and trees are
+    drawn for ``measures``, by default the first; ``others`` are figures of concepts, maps and transfer,
+    ``answered`` the frames of further questions (:data:`.alignability_findings.ANSWERS`).
+    """
+    found = find(scores, controls)
+    most = max((one.best.pairs for one in found if one.best), default=0)
+    counts = [
+        (len(models_of(scores)), "models"),
+        (len({*scores["source"], *scores["target"]}), "languages compared"),
+        (most, "pairs with a value, at most"),
+        (scores["layer"].nunique(), "layers"),
+        (scores["measure"].nunique(), "measures"),
+    ]
+    return Report(
+        title=TITLE,
+        lead=LEAD,
+        facts=[(f"{n:,}", what.removesuffix("s") if n == 1 else what) for n, what in counts],
+        sections=[
+            *alignability_sections(scores, found, controls or {}, measures),
+            Section("Concepts and transfer", others),
+            Section("Further questions", answers(answered or {})),
+            Section("How to read it", [list(HOW)]),
+            Section("What it cannot show", [list(CANNOT)]),
+            Section("Files", [Files(files)] if files else []),
+        ],
+        notes=notes,
+        kind="alignability",
+        models=models_of(scores),
+        figure_folder=FIGURES,
+    )
+
+
+def alignability_sections(
+    scores: pd.DataFrame,
+    found: Sequence[SettingFindings],
+    controls: Controls,
+    measures: Sequence[str] | None = None,
+    *,
+    paired: pd.DataFrame | None = None,
+) -> list[Section]:
+    """What was found, layer by layer, and pair by pair: of the rows ``paired``, where not of all.
+
+    In words, the first measure of each model, task and space is spoken of.
+    """
+    first: dict[tuple[str, ...], SettingFindings] = {}
+    for one in found:
+        first.setdefault(one.parts[:-1], one)
+    layers = [layer_table(one) for one in found if len(one.layers) > 1]
+    said: list[Block] = [sentences(one) for one in first.values()]
+    pairs = scores if paired is None else paired
+    drawn = pairwise(pairs, find(pairs, controls), measures)
+    made = [
+        Section("Similarity of concept spaces across languages", [best_table(found), *said]),
+        Section("Alignability, layer by layer", [*sweeps(scores, controls), *layers] if layers else []),
+        Section("Alignability, pair by pair", drawn),
+    ]
+    return [section for section in made if section.blocks]
+
+
+def sweeps(scores: pd.DataFrame, controls: Controls) -> list[Picture]:
+    """A figure per task, space and measure scored in several layers: models and controls together."""
+    known = scores[["model", "revision"]].astype(str).drop_duplicates()
+    short = known["model"].map(model_name)
+    # Revisions only where a model has several.
+    names = {
+        (model, revision): name if (short == name).sum() == 1 else model_name(model, revision)
+        for model, revision, name in zip(known["model"], known["revision"], short, strict=True)
+    }
+    made = []
+    for key, rows in scores.groupby(list(_GROUP), sort=False):
+        series = {
+            names[str(model), str(revision)]: part
+            for (model, revision), part in rows.groupby(["model", "revision"], sort=False)
+            if layer_numbers(part)["layer"].nunique() > 1 and part["value"].notna().any()
+        }
+        if not series:
+            continue
+        others = {}
+        for label, control in controls.items():
+            same = control[(control[list(_GROUP)].astype(str) == list(map(str, key))).all(axis=1)]
+            of = list(same.groupby(["model", "revision"], sort=False))
+            for (model, revision), part in of:
+                name = names.get((str(model), str(revision)), model_name(str(model)))
+                if len(layer_numbers(part)):
+                    others[f"{label}, {name}" if len(of) > 1 else label] = part
+        task, space, measure, against = map(str, key)
+        caption = (
+            f"{task_name(task)}, {space_name(space)}, {measure_name(measure)}: mean over pairs of languages "
+            "by layer. Bands are 95% intervals over languages; grey is the null of a single pair, mean and "
+            "two standard deviations under permuted labels."
+        )
+        figure = sweep_figure(series | others, controls=list(others))
+        made.append(Picture(slug("layers", task, space, measure, against), figure, capital(caption)))
+    return made
+
+
+def pairwise(
+    scores: pd.DataFrame, found: Sequence[SettingFindings], measures: Sequence[str] | None = None
+) -> list[Picture]:
+    """Matrix and tree of each setting in its best layer, for ``measures`` (by default the first there is)."""
+    chosen = list(measures) if measures is not None else [str(scores["measure"].iloc[0])]
+    made = []
+    for (about, rows), one in zip(settings(scores), found, strict=True):
+        if about["measure"] not in chosen or one.best is None:
+            continue
+        grid = matrix(rows[rows["layer"].astype(str) == one.best.layer])
+        where = f"{model_name(about['model'])}, layer {one.best.layer}"
+        where += f", columns {about['against']}" if about["against"] else ""
+        name = slug(model_name(about["model"], about["revision"]), *(about[column] for column in _GROUP))
+        said: dict[str, Any] = {column: about[column] for column in ("measure", "task", "space")} | {
+            "where": where
+        }
+        marks = {"ceiling": one.best.ceiling, "null": one.best.null_mean}
+        marks = {label: value for label, value in marks.items() if not pd.isna(value)}
+        caption = (
+            f"{task_name(about['task'])}, {space_name(about['space'])}, {where}: "
+            f"{measure_name(about['measure'])} of every pair, similar languages side by side."
+        )
+        figure = heatmap_figure(grid, marks=marks, **said)
+        made.append(Picture(f"pairs-{name}", figure, capital(caption), wide=len(grid.languages) > 24))
+        if len(language_tree(grid).leaves) > 2:
+            caption = f"{one.title}, layer {one.best.layer}: the same scores as a tree, by average linkage."
+            made.append(Picture(f"tree-{name}", dendrogram_figure(grid, **said), caption))
+    return made
+
+
+def write_alignability(
+    studied: AlignabilityStudy,
+    folder: str | Path,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> list[Path]:
+    """Write everything to ``folder``: ``alignability.csv`` and ``.parquet`` (a row per score), ``means.csv``,
+    a table per question, ``summary.md``, ``index.html``, ``figures/``. What was written, the page first.
+    """
+    folder = Path(folder)
+    files = list(Alignability(studied.scores, {}).save(folder))
+    about = {f"{one.model}, {one.task}": dict(one.scores.provenance) for one in studied.findings}
+    write_json(folder / "alignability.json", {"scores": about, **(facts or {})})
+    frames = {name: studied.table(name) for name in get_args(Question)}
+    frames |= {"models": studied.models, "across": studied.across, "controls": _controls(studied)}
+    for name, frame in frames.items():
+        if len(frame):
+            save_csv(frame, folder / f"{name}.csv")
+            files.append(folder / f"{name}.csv")
+    if len(studied.across):
+        with replacing(folder / "across.parquet") as file:
+            studied.across.to_parquet(file, index=False)
+    report = study_report(studied, files=[(file.name, "") for file in files])
+    summary, page, *figures = report.write(folder, formats=formats)
+    return [page, summary, *figures, *files]
+
+
+def study_report(studied: AlignabilityStudy, *, files: Sequence[tuple[str, str]] = ()) -> Report:
+    """The report of a study: scores and controls, and everything that was asked of them."""
+    frames = {name: studied.table(name) for name in get_args(Question)} | {"models": studied.models}
+    return alignability_report(
+        studied.scores,
+        controls=studied.controls,
+        others=[picture for one in studied.findings for picture in _pictures(one, studied)],
+        answered=frames,
+        notes=studied.notices,
+        files=files,
+    )
+
+
+def _controls(studied: AlignabilityStudy) -> pd.DataFrame:
+    """The means of every control by layer."""
+    frames = []
+    for name, frame in studied.controls.items():
+        mean = means(frame)
+        mean.insert(0, "control", name)
+        frames.append(mean)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _pictures(one: TaskFindings, studied: AlignabilityStudy) -> list[Picture]:
+    """Concepts, map and transfer of one model and task."""
+    drawn = []
+    name = slug(model_name(one.model), one.task)
+    where = f"{model_name(one.model)}, layer {one.layer}"
+    if len(one.concepts):
+        figure = concepts_figure(
+            one.concepts,
+            task=one.task,
+            below=where,
+            axis_label="correlation of distances to the other concepts",
+        )
+        caption = (
+            f"{task_name(one.task)}, {where}: for each concept, the correlation (Spearman) between two "
+            "languages of its distances to all others, mean over pairs with its interval over languages; "
+            "grey is the null under relabelled concepts."
+        )
+        drawn.append(Picture(f"concepts-{name}", figure, capital(caption)))
+    if one.overlay is not None:
+        title = capital(f"{task_name(one.task)}: prototypes after Procrustes rotation")
+        figure = overlay_figure(
+            *points_of(one.overlay.points), shares=one.overlay.shown, title=title, below=where
+        )
+        names = ", ".join(language_name(code) for code in one.overlay.languages)
+        caption = (
+            f"{task_name(one.task)}, {where}: the prototypes of {names}, after Procrustes rotation to their "
+            f"mean. {100 * one.overlay.agreement:.0f}% of their variance is shared (relabelled concepts: "
+            f"{100 * one.overlay.null_mean:.0f}%)."
+        )
+        drawn.append(Picture(f"map-{name}", figure, capital(caption)))
+    if len(one.transfer):
+        drawn.append(_transfer(one, studied, f"transfer-{name}"))
+    return drawn
+
+
+def _transfer(one: TaskFindings, studied: AlignabilityStudy, name: str) -> Picture:
+    """The first measure against zero-shot accuracy, at the layer of the study where there is one."""
+    results, source = studied.plan.results, studied.plan.config.source
+    assert results is not None
+    measure = one.scores.measures[0]
+    rows = one.transfer[(one.transfer["measure"] == measure) & (one.transfer["kind"] == "pearson")]
+    own = rows[rows["layer"].astype(str) == one.layer]
+    row = (own if len(own) else rows).iloc[0]
+    alike = one.scores.matrix(measure, str(row["layer"])).loc[source].drop(source)
+    results = results[results["draw"] == -1]
+    for column, value in (
+        ("learner", row["learner"]), ("metric", row["metric"]), ("shots", row["shots"]), ("task", one.task),
+        ("layer", row["results_layer"]),
+    ):  # fmt: skip
+        results = results[results[column].astype(str) == str(value)]
+    chosen = results[results["language"].isin(one.scores.languages)].set_index("language")["value"]
+    figure = transfer_figure(
+        alike.astype(float).to_dict(),
+        chosen.astype(float).to_dict(),
+        measure=measure_name(measure),
+        source=source,
+        below=f"{model_name(one.model)}, layer {row['layer']}, {row['learner']}",
+    )
+    caption = (
+        f"{task_name(one.task)}: {measure_name(measure)} with {language_name(source)} against zero-shot "
+        f"accuracy of {row['learner']}, a point per language."
+    )
+    return Picture(name, figure, capital(caption))

@@ -1,0 +1,192 @@
+"""The report of an evaluation, and its folder: tables for machines, a page and figures for people."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..evaluation.results import MAJORITY, SETTING
+from ..evaluation.tidy import Evaluation
+from .builder import Block, Files, Picture, Report, Section, models_of
+from .drawing import facets_of
+from .evaluation_figures import (
+    concept_gains_figure,
+    confusion_figure,
+    language_gains_figure,
+    languages_figure,
+    reliability_figure,
+    shots_figure,
+    spread_figure,
+)
+from .evaluation_tables import (
+    by_setting,
+    fewest,
+    means_of,
+    of_setting,
+    setting_tables,
+    setting_title,
+)
+from .names import language_name, short_revision, shots_name
+from .tables import percent
+
+_FEW = 10  # beside the fewest shots, gains are drawn at the number nearest to this
+FILES = (
+    ("results.csv", "every number, one per row, with its interval (also `results.parquet`)"),
+    ("comparisons.csv", "every paired test"),
+    ("gains.csv", "differences by language and by concept"),
+    ("confusion.csv", "which concept is called what"),
+    ("reliability.csv", "how far confidences can be believed"),
+    ("evaluation.json", "options, aligners and versions"),
+)
+
+
+def evaluation_report(evaluation: Evaluation, *, figures: bool = True) -> Report:
+    """The report of an evaluation, of one setting or several; ``figures`` asks for the figures too."""
+    results = evaluation.frame()
+    low = {one.key: one.low_resource for one in evaluation.settings}
+    drawn = list(_pictures(evaluation)) if figures else []
+    sections = [Section("Figures", drawn)]
+    for setting, rows in by_setting(results):
+        poor = ", ".join(language_name(code) for code in low[setting])
+        of = [of_setting(frame, setting) for frame in (evaluation.comparisons(), evaluation.gains())]
+        first, *others = setting_tables(rows, *of)
+        sections.append(
+            Section(
+                setting_title(setting),
+                [
+                    f"Low-resource targets, the third with the fewest labelled training words: {poor}.",
+                    first,
+                    *(table.folding() for table in others),
+                ],
+            )
+        )
+    sections.append(Section("How to read it", _reading(evaluation)))
+    sections.append(Section("Files", [Files(FILES)]))
+    return Report(
+        title="Evaluation",
+        lead="Saved aligners, tested zero- and few-shot in languages that they have not seen.",
+        facts=[
+            (str(results.loc[results["learner"] != MAJORITY, "learner"].nunique()), "learners"),
+            (str(max(means_of(results, "accuracy", "mean")["n"], default=0)), "target languages"),
+            (str(evaluation.protocol.support_draws), "draws of labelled sentences"),
+        ],
+        findings=list(findings(results)),
+        sections=sections,
+        notes=evaluation.notices,
+        kind="evaluate",
+        models=models_of(results),
+    )
+
+
+def findings(results: pd.DataFrame) -> Iterator[str]:
+    """Of each setting and number of shots, the best learner and whether the next one differs from it."""
+    for setting, rows in by_setting(results):
+        means = means_of(rows, "accuracy", "mean")
+        said = []
+        for shots, at in means[(means["learner"] != MAJORITY) & (means["shots"] >= 0)].groupby("shots"):
+            best = at.sort_values("value", kind="stable").iloc[-1]
+            value = percent(best["value"], best["low"], best["high"])
+            said.append(f"{shots_name(int(str(shots)))} {best['learner']} {value}")
+        floor = means.loc[means["learner"] == MAJORITY, "value"]
+        below = f"; majority class {percent(float(floor.iloc[0]))}" if len(floor) else ""
+        if said:
+            yield f"{setting_title(setting)}: best mean accuracy, %: {'; '.join(said)}{below}."
+
+
+def _reading(evaluation: Evaluation) -> list[Block]:
+    protocol = evaluation.protocol
+    every = {name: number for one in evaluation.settings for name, number in one.seeds.items()}
+    seeds = {name: number for name, number in every.items() if number > 1}
+    over = "test sentences, draws and training seeds" if seeds else "test sentences and draws"
+    said = [
+        f"Shots are labelled sentences of the target language; {protocol.support_draws} draws of them are "
+        f"averaged. Brackets hold {100 * protocol.confidence:.0f}% bootstrap intervals: over {over} for a "
+        "language, over languages as well for means and differences.",
+        "Tests are paired over languages: sign-flip and Wilcoxon's signed ranks; Holm's correction is over "
+        "all pairs of learners compared and numbers of shots.",
+        "Bold is the best learner of a column. Low-resource targets are the third with the fewest labelled "
+        "training words; macro-F1 is the mean over concepts, so that rare ones count as much as frequent "
+        "ones.",
+    ]
+    if seeds:
+        named = ", ".join(f"{name} {number}" for name, number in sorted(seeds.items()))
+        said.append(f"Training seeds that are averaged: {named}.")
+    return [said]
+
+
+def write_evaluation(evaluation: Evaluation, folder: str | Path, *, figures: bool = True) -> list[Path]:
+    """Write everything into ``folder``; the paths of summary, page and figures.
+
+    ``results.csv``, ``results.parquet``, ``comparisons.csv``, ``gains.csv``, ``confusion.csv``,
+    ``reliability.csv``, ``evaluation.json`` (options and facts), ``summary.md``, ``index.html`` and, with
+    ``figures``, the figures. Equal evaluations give equal bytes.
+    """
+    evaluation.save(folder)
+    return evaluation_report(evaluation, figures=figures).write(folder)
+
+
+def _pictures(evaluation: Evaluation) -> Iterator[Picture]:
+    """Every figure that the tables allow, in the order of reading."""
+    frame, gains, reliability = evaluation.frame(), evaluation.gains(), evaluation.reliability()
+    shots = fewest(frame)
+    tested = frame[(frame["shots"] >= 0) & (frame["learner"] != MAJORITY)]
+    look: dict[str, Any] = {"learners": sorted(map(str, tested["learner"].unique()))}
+    at = f"{shots}-shot"
+    if frame.loc[frame["shots"] >= 0, "shots"].nunique() > 1:
+        said = (
+            "Mean accuracy over target languages by labelled sentences; bands are intervals over languages."
+        )
+        yield Picture("shots", shots_figure(frame, **look), said)
+        said = "Who is left behind: low-resource mean, worst language and spread over target languages."
+        yield Picture("spread", spread_figure(frame, **look), said, wide=True)
+    said = f"Accuracy of every target language, {shots_name(shots)}; lines are intervals."
+    yield Picture(f"languages-{at}", languages_figure(frame, shots=shots, **look), said)
+    references = list(dict.fromkeys(map(str, gains["reference"])))
+    for reference in references[:1]:
+        numbers = sorted(map(int, gains["shots"].unique()))
+        for number in sorted({numbers[0], min(numbers, key=lambda one: abs(one - _FEW))}):
+            options: dict[str, Any] = {"reference": reference, "shots": number, **look}
+            said = f"Gain over {reference}, {shots_name(number)}, of every "
+            figure = language_gains_figure(gains, **options)
+            yield Picture(
+                f"gains-languages-{number}-shot", figure, said + "target language: accuracy, points."
+            )
+            figure = concept_gains_figure(gains, **options)
+            yield Picture(f"gains-concepts-{number}-shot", figure, said + "concept: F1, points.")
+    if (reliability["shots"] == shots).any():
+        figure = reliability_figure(reliability, shots=shots, **look)
+        said = "Accuracy by confidence; below the diagonal a learner is surer than it is correct."
+        yield Picture(f"reliability-{at}", figure, said, wide=True)
+    yield from _confusions(evaluation, shots, references[0] if references else None)
+
+
+def _confusions(evaluation: Evaluation, shots: int, reference: str | None) -> Iterator[Picture]:
+    """For every setting, the confusions of the learner with the best mean."""
+    confusion = evaluation.confusion()
+    if confusion.empty:
+        return
+    several = [column for column in SETTING if confusion[column].nunique() > 1]
+    facets = facets_of(confusion)
+    for (setting, rows), (title, _) in zip(by_setting(confusion), facets, strict=True):
+        means = means_of(of_setting(evaluation.frame(), setting), "accuracy", "mean")
+        means = means[(means["shots"] == shots) & (means["learner"] != MAJORITY)]
+        if means.empty:
+            continue
+        best = str(means.sort_values("value", kind="stable")["learner"].iloc[-1])
+        told = [_told(*pair) for pair in zip(SETTING, setting, strict=True) if pair[0] in several]
+        name = re.sub(r"[^a-zA-Z0-9+-]+", "-", "-".join(["confusion", *told, f"{shots}-shot"]))
+        other = reference if reference != best else None
+        figure = confusion_figure(rows, learner=best, shots=shots, reference=other, title=title)
+        said = f"{title}, {shots_name(shots)}: what {best} calls the words of each concept"
+        yield Picture(
+            name, figure, said + (f", and its difference from {other}." if other else "."), wide=True
+        )
+
+
+def _told(column: str, value: str) -> str:
+    """A part of a file's name."""
+    return {"model": Path(value).name, "revision": short_revision(value), "layer": f"layer-{value}"}.get(
+        column, value
+    )

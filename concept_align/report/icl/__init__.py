@@ -1,1 +1,0 @@
-"""What a study of in-context learning found, in tables, figures and a page."""

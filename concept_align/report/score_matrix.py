@@ -1,0 +1,168 @@
+"""Scores of alignability as a matrix of languages, and the order in which similar languages are adjacent.
+
+A table of scores has the columns of ``alignability.csv``: model, revision, layer, task, space, measure,
+source, target, value, low, high, null_mean, null_sd, z, p, q, ceiling, n, left_out, dim, against, note.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Int
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+
+from ..correspondence.table import Alignability
+from ..errors import ConceptAlignError, UsageError
+
+SETTING: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "against")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMatrix:
+    """The scores of one layer: rows are sources, columns targets; NaN where there is no value."""
+
+    languages: tuple[str, ...]
+    values: Float[np.ndarray, "langs langs"]
+    q: Float[np.ndarray, "langs langs"]
+    notes: tuple[str, ...] = ()  # why there is no value, each reason once
+
+    @property
+    def empty(self) -> tuple[str, ...]:
+        """Languages without a single value with another one."""
+        others = np.where(np.eye(len(self.languages), dtype=bool), np.nan, self.values)
+        there = np.isfinite(others) | np.isfinite(others.T)
+        return tuple(code for code, row in zip(self.languages, there, strict=True) if not row.any())
+
+    def ordered(self, order: Sequence[int]) -> "ScoreMatrix":
+        """The same with languages in ``order``."""
+        at = np.ix_(order, order)
+        names = tuple(self.languages[place] for place in order)
+        return ScoreMatrix(names, self.values[at], self.q[at], self.notes)
+
+
+def one_setting(scores: pd.DataFrame, columns: Sequence[str] = SETTING) -> dict[str, str]:
+    """What the rows of ``scores`` have in common.
+
+    Raises UsageError, with what differs, for rows of several settings; ConceptAlignError for none.
+    """
+    if scores.empty:
+        raise ConceptAlignError("no scores to draw", remedy="compare the languages first")
+    for column in columns:
+        if scores[column].nunique() > 1:
+            several = ", ".join(sorted(map(str, scores[column].unique()))[:4])
+            raise UsageError(
+                f"the scores are of several settings: {column} is {several}",
+                remedy=f"choose one: scores[scores[{column!r}] == ...]",
+            )
+    return {column: str(scores[column].iloc[0]) for column in columns}
+
+
+def settings(scores: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    """Every setting of a table with its rows, in the order in which they appear."""
+    return [
+        (dict(zip(SETTING, map(str, key), strict=True)), rows)
+        for key, rows in scores.groupby(list(SETTING), sort=False, dropna=False)
+    ]
+
+
+def layer_numbers(scores: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose layer is a single one, with ``layer`` as a number, in its order."""
+    rows = scores[scores["layer"].astype(str).str.fullmatch(r"\d+")].copy()
+    rows["layer"] = rows["layer"].astype(int)
+    return rows.sort_values("layer", kind="stable")
+
+
+def matrix(scores: pd.DataFrame) -> ScoreMatrix:
+    """The scores of one layer of one setting, for all languages that are in them.
+
+    A pair that was compared in one direction only has the same value in both, unless two models were
+    compared.
+    """
+    setting = one_setting(scores, (*SETTING, "layer"))
+    whole = Alignability(scores)
+    names = list(whole.languages)
+    values, q = (
+        whole.matrix(setting["measure"], setting["layer"], column).reindex(index=names, columns=names)
+        for column in ("value", "q")
+    )
+    notes = scores.loc[scores["value"].isna(), "note"].fillna("").astype(str)
+    kept = tuple(dict.fromkeys(note for note in notes if note))
+    return ScoreMatrix(tuple(names), values.to_numpy(np.float64), q.to_numpy(np.float64), kept)
+
+
+@dataclass(frozen=True)
+class TreeLink:
+    """Two sides of the tree that join at ``height``: where they are, and the heights they come from."""
+
+    sides: tuple[float, float]
+    starts: tuple[float, float]
+    height: float
+    members: tuple[int, ...]  # places in the matrix of all languages below
+
+    @property
+    def path(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """The bracket to be drawn: places along the languages, and heights."""
+        (a, b), (low, other) = self.sides, self.starts
+        return (a, a, b, b), (low, self.height, self.height, other)
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageTree:
+    """A tree over some languages, and the order in which all are shown.
+
+    ``linkage`` [leaves - 1, 4] is scipy's, of the languages ``leaves``. ``order`` are places in the matrix,
+    with languages that have no value, and so no place in the tree, last.
+    """
+
+    order: tuple[int, ...]
+    leaves: tuple[int, ...]  # leaf i of the linkage -> place in the matrix
+    linkage: Float[np.ndarray, "links 4"]
+
+    def links(self) -> list[TreeLink]:
+        """Every link of the tree, the closest first; a language is at its place in ``order``."""
+        at = {place: step for step, place in enumerate(self.order)}
+        # Place, height, members.
+        nodes: list[tuple[float, float, tuple[int, ...]]]
+        nodes = [(float(at[place]), 0.0, (place,)) for place in self.leaves]
+        made = []
+        for one, other, height, _ in self.linkage.tolist():
+            (a, low, first), (b, high, second) = nodes[int(one)], nodes[int(other)]
+            made.append(TreeLink((a, b), (low, high), height, first + second))
+            nodes.append(((a + b) / 2, height, first + second))
+        return made
+
+
+def distances(
+    grid: ScoreMatrix,
+) -> tuple[Int[np.ndarray, "kept"], Float[np.ndarray, "kept kept"]]:
+    """Places of the languages that have a value, and [kept, kept] 1 - score of each two of them.
+
+    Scores of both directions are averaged. Where two languages were not compared, their distance is the mean
+    of both languages' mean distances to the others: it takes no side in the order.
+    """
+    kept = np.array([at for at, name in enumerate(grid.languages) if name not in grid.empty], np.int64)
+    values = grid.values[np.ix_(kept, kept)]
+    both = np.stack([values, values.T])
+    known = np.isfinite(both)
+    count = known.sum(0)
+    mean = np.where(known, both, 0).sum(0) / np.maximum(count, 1)
+    apart = np.where(count > 0, np.maximum(1 - mean, 0), np.nan)
+    np.fill_diagonal(apart, np.nan)
+    known = np.isfinite(apart)
+    of = np.where(known, apart, 0).sum(1) / np.maximum(known.sum(1), 1)
+    apart = np.where(known, apart, (of[:, None] + of[None, :]) / 2)
+    np.fill_diagonal(apart, 0)
+    return kept, apart
+
+
+def language_tree(grid: ScoreMatrix) -> LanguageTree:
+    """The languages by average linkage (UPGMA) on 1 - score, neighbours as similar as the tree allows."""
+    kept, apart = distances(grid)
+    rest = tuple(at for at in range(len(grid.languages)) if at not in set(kept.tolist()))
+    if len(kept) < 2:
+        return LanguageTree((*kept.tolist(), *rest), tuple(kept.tolist()), np.empty((0, 4)))
+    links = linkage(squareform(apart, checks=False), method="average", optimal_ordering=True)
+    order = tuple(int(kept[leaf]) for leaf in leaves_list(links))
+    return LanguageTree((*order, *rest), tuple(kept.tolist()), links)
