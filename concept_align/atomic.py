@@ -22,7 +22,7 @@ def _explain(error: OSError, path: Path) -> ConceptAlignError:
         return ConceptAlignError(
             f"no space left while writing ({error.strerror})",
             where=str(path),
-            remedy="free space or choose another --out; what was finished is kept, run again to go on",
+            remedy="free space or choose another out folder; what was finished is kept, run again to resume",
         )
     return ConceptAlignError(
         f"cannot write: {error.strerror}", where=str(path), remedy="check the path and its rights"

@@ -90,8 +90,13 @@ def checked(hint: Any, value: Any, name: str, *, where: str | None = None) -> An
     """
     found = _fitted(hint, value, name, where)
     if found is _MISFIT:
+        names = [str(one) for kind in members(hint) if get_origin(kind) is Literal for one in get_args(kind)]
+        near = difflib.get_close_matches(str(value), names, n=1)
         raise UsageError(
-            f"{value!r} is not {describe(hint)}", option=name, where=where, remedy="correct the value"
+            f"{value!r} is not {describe(hint)}",
+            option=name,
+            where=where,
+            remedy=f"did you mean {near[0]!r}?" if near else "correct the value",
         )
     return found
 

@@ -53,7 +53,7 @@ class TextAligner:
             raise LearningError(
                 "the folder does not hold the mean and scale that all languages are standardised by",
                 where=str(trained.folder),
-                remedy="run meta-train again, with --force",
+                remedy="run meta-train again, with force",
             )
 
     @classmethod

@@ -99,18 +99,9 @@ class ProbeSweep:
 
     def layers_in(self, store: Store) -> tuple[int, ...]:
         """The layers that are asked for. UsageError for those that the store has no states of."""
-        shards = [shard for shard in store.contents() if shard.complete and shard.kind == "states"]
-        held = sorted({shard.layer for shard in shards if shard.layer is not None})
         every = self.layers == "all"
-        chosen = tuple(held) if every else resolve_layers(self.layers, store.recipe.layers)
-        if not held or (missing := set(chosen) - set(held)):
-            what = f"layer {', '.join(map(str, sorted(missing)))}" if held else "any layer"
-            raise UsageError(
-                f"the store has no states of {what}",
-                where=str(store.folder),
-                remedy=f"layers there: {', '.join(map(str, held)) or 'none'}; extract makes more",
-            )
-        return chosen
+        chosen = None if every else resolve_layers(self.layers, store.recipe.layers)
+        return store.layers_with_states(chosen)
 
     def languages_in(self, store: Store) -> tuple[str, ...]:
         """The languages that are asked for, of those with a train split in the store."""

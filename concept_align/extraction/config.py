@@ -41,7 +41,7 @@ class ExtractConfig:
     sink: Literal["states", "statistics"] = "states"
     """Keep states of words, or class statistics only."""
     tasks: tuple[str, ...] = ("upos", "relation")
-    """What statistics and --max-words-per-concept are about: upos, relation, feature:NAME (feature:Case) or
+    """What statistics and max_words_per_concept are about: upos, relation, feature:NAME (feature:Case) or
     column:NAME (column:XPOS)."""
     root: RootPolicy = "start"
     """Head of root words, for statistics: start (the sentence-start state) or exclude."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 from ..errors import UsageError
+from ..registration import suggest
 from ..seeding import stream
 from .base import LabelSet
 
@@ -88,9 +89,7 @@ def label_set(kind: str, concepts: Sequence[str], *, language: str | None = None
     elif kind == "shuffled":
         names = _shuffled(concepts, seed)
     else:
-        raise UsageError(
-            f"no labels are called {kind!r}", option="labels", remedy=f"use {', '.join(LABEL_KINDS)}"
-        )
+        raise UsageError(f"no labels are called {kind!r}", option="labels", remedy=suggest(kind, LABEL_KINDS))
     return LabelSet(kind, concepts, names)
 
 

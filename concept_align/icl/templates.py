@@ -14,6 +14,7 @@ from string import Formatter
 
 from ..config import read_toml
 from ..errors import UsageError
+from ..registration import suggest
 
 
 @dataclass(frozen=True)
@@ -91,5 +92,5 @@ def template(name: str | Path) -> Template:
     raise UsageError(
         f"no template is called {str(name)!r}",
         option="templates",
-        remedy=f"use {', '.join(TEMPLATES)}, or the path of a .toml file",
+        remedy=f"{suggest(str(name), TEMPLATES)} (or give the path of a .toml file)",
     )

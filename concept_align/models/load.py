@@ -194,7 +194,7 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if half else torch.float32
     if dtype not in _DTYPES:
         raise ModelError(
-            f"there is no dtype {dtype!r}", where="--dtype", remedy="use auto, float32, bfloat16 or float16"
+            f"there is no dtype {dtype!r}", option="dtype", remedy="use auto, float32, bfloat16 or float16"
         )
     return _DTYPES[dtype]
 

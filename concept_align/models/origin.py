@@ -5,6 +5,7 @@ The hash of local files is a sha256 over name, size and sha256 of each file that
 same name and size are another revision.
 """
 
+import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +40,13 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
     path = shipped_model(name) if name in NAMES else Path(name).expanduser()
     if not path.exists():
         if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or "\\" in name:
-            raise ModelError(
-                "there is no such file or folder", where=name, remedy="check the path of --model"
-            )
+            raise ModelError("there is no such file or folder", where=name, remedy="check the model's path")
+        if near := difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8):
+            raise ModelError("there is no such model", where=name, remedy=f"did you mean {near[0]!r}?")
         return _on_hub(name, revision, offline)
     if revision is not None:
         raise UsageError(
-            "a local model has no revisions", where=name, remedy="leave --revision out: its files are hashed"
+            "a local model has no revisions", where=name, remedy="leave revision out: its files are hashed"
         )
     if path.is_file():
         if path.suffix != ".gguf":
@@ -71,7 +72,7 @@ def _on_hub(name: str, revision: str | None, offline: bool) -> Origin:
     commit = extract_commit_hash(file, None)
     if commit is None:
         raise ModelError(
-            "its commit cannot be told", where=name, remedy="pass --revision, or give a folder that holds it"
+            "its commit cannot be told", where=name, remedy="name a revision, or give a folder that holds it"
         )
     return Origin(name, None, commit, commit, offline)
 

@@ -234,7 +234,7 @@ def fit_probe(
             raise LearningError(
                 f"the probe diverged in epoch {epoch}",
                 where=f"language {train.language}",
-                remedy="lower the learning rate or use --standardise language",
+                remedy="lower the learning rate, or standardise by language",
             )
         if known is not None:
             z = prototypes @ projection + centre @ projection

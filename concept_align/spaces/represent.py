@@ -116,7 +116,7 @@ def represent(
     if task.relational and root == "start" and start is None:
         raise UsageError(
             "the model has no sentence-start piece to stand for the head of roots",
-            remedy="use --root exclude",
+            remedy="let root be exclude",
         )
     items = select_items(annotations, task, root=root, mwt=mwt)
     return Represented(_gather(words, start, items, task), torch.from_numpy(items.y), items.offsets)

@@ -4,12 +4,13 @@ Nothing is believed for being there: every read asks the shard's completion mark
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import atomic, provenance
 from ..class_sums import Statistics
-from ..errors import StoreError
+from ..errors import StoreError, UsageError
 from ..progress import Progress
 from ..treebanks.corpus import Annotations
 from ..types import MwtPolicy, RootPolicy, Split
@@ -82,7 +83,7 @@ class Store:
                 raise StoreError(
                     "made by another recipe: " + "; ".join(there.recipe.differences(recipe)),
                     where=str(folder),
-                    remedy="choose another --out, or the options that made this one",
+                    remedy="choose another out folder, or the options that made this one",
                 )
         if write:
             facts = provenance.collect()
@@ -182,6 +183,20 @@ class Store:
         """Class statistics of ``task``. StoreError where they were not extracted under these policies."""
         name = statistics_name(split, layer, task, root, mwt)
         return read_statistics(self._usable(treebank, split, name, f"statistics of {task}, layer {layer}"))
+
+    def layers_with_states(self, layers: Sequence[int] | None = None) -> tuple[int, ...]:
+        """``layers``, or all that there are whole states of. UsageError where there are none of one."""
+        shards = [shard for shard in self.contents() if shard.complete and shard.kind == "states"]
+        held = sorted({shard.layer for shard in shards if shard.layer is not None})
+        chosen = held if layers is None else layers
+        if not held or (missing := set(chosen) - set(held)):
+            what = f"layer {', '.join(map(str, sorted(missing)))}" if held else "any layer"
+            raise UsageError(
+                f"the store has no states of {what}",
+                where=str(self.folder),
+                remedy=f"layers there: {', '.join(map(str, held)) or 'none'}; extract makes more",
+            )
+        return tuple(chosen)
 
     def marker(self, treebank: str, name: str, *, alone: bool = False) -> Marker | None:
         """The marker of a shard that can be used, else None; ``alone``: whatever the annotations are."""

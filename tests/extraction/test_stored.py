@@ -145,7 +145,7 @@ def test_statistics_and_states_share_a_store_and_resume(files, tmp_path):
     )
     assert model.calls == 26
     assert store.verify() == []
-    with pytest.raises(StoreError, match="--sink statistics"):
+    with pytest.raises(StoreError, match="sink"):
         store.statistics(EN, "train", 1, "relation", root="start", mwt="share")
 
 

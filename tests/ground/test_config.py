@@ -135,6 +135,11 @@ def test_text_that_names_no_layers_is_refused(text):
     assert str(caught.value).startswith("layers: ")
 
 
+def test_a_name_that_is_nearly_one_of_the_choices_is_recognised():
+    with pytest.raises(UsageError, match="did you mean 'all'"):
+        config.from_mapping(Told, {"layers": "alll"})
+
+
 def test_an_old_key_means_the_new_one_and_warns():
     with pytest.warns(DeprecationWarning, match="draws is now called support_draws"):
         assert config.from_mapping(Told, {"draws": 3}).support_draws == 3

@@ -139,7 +139,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path):
 def test_devices_the_machine_does_not_have_are_refused(device):
     with pytest.raises(ModelError) as error:
         choose_device(device)
-    assert error.value.where == "--device"
+    assert error.value.option == "device"
 
 
 class RepositoryNotFoundError(OSError): ...
@@ -161,7 +161,7 @@ class GatedRepoError(OSError): ...
         (
             OSError("main2 is not a valid git identifier (branch name, tag name or commit id)"),
             "revision",
-            "--revision",
+            "check the revision",
         ),
         (OSError("We couldn't connect to the hub to load the files"), "cannot be reached", "while online"),
         (ImportError("this tokenizer needs sentencepiece"), "sentencepiece", "pip install"),

@@ -226,7 +226,7 @@ def test_running_out_of_memory_says_what_to_lower(model_of, sentences_of, monkey
     monkeypatch.setattr(model._capture, "run", exhausted)
     with pytest.raises(ModelError, match="out of memory") as error:
         gather(model, sentences_of(model), [1])
-    assert "--batch-pieces" in error.value.remedy
+    assert "batch_tokens" in error.value.remedy
 
 
 def test_a_bug_keeps_its_traceback(model_of, sentences_of, monkeypatch):

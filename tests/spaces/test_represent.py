@@ -54,7 +54,7 @@ def test_the_sentence_start_stands_for_the_head_of_its_own_sentences_root(two, s
 
 
 def test_roots_without_a_start_state_are_refused_with_the_remedy(two, states):
-    with pytest.raises(UsageError, match="--root exclude"):
+    with pytest.raises(UsageError, match="let root be exclude"):
         represent(states[0], None, two, RELATION, root="start", mwt="share")
     assert len(represent(states[0], None, two, RELATION, root="exclude", mwt="share").y) == 3
     assert len(represent(states[0], None, two, UPOS_TASK, root="start", mwt="share").y) == 5

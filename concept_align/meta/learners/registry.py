@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from ...config import from_mapping
 from ...errors import UsageError
+from ...registration import suggest
 from .base import LEARNERS, LearnerConfig
 
 C = TypeVar("C", bound=type[LearnerConfig])
@@ -48,6 +49,6 @@ def create(
     presets = kind.presets(task)
     if preset not in presets:
         raise UsageError(
-            f"{name} has no preset {preset!r}", option="preset", remedy=f"use {', '.join(sorted(presets))}"
+            f"{name} has no preset {preset!r}", option="preset", remedy=suggest(preset, sorted(presets))
         )
     return from_mapping(kind, {**presets[preset], **(options or {})}, where="[options]")
