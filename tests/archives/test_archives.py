@@ -76,3 +76,44 @@ def test_tables_have_the_columns_they_had():
     results = pd.read_parquet(ARCHIVE / "evidence" / "results.parquet")
     columns = "model revision layer task source language shots draw learner metric value low high n"
     assert list(results.columns) == columns.split()
+
+
+def test_scores_are_read_as_they_were_written():
+    from concept_align.correspondence.table import Alignability
+
+    scores = Alignability.load(ARCHIVE / "pairs")
+    written = pd.read_csv(ARCHIVE / "pairs" / "alignability.csv", keep_default_na=False, na_values=[""])
+    assert scores.measures == ("cka", "rsa") and len(scores.frame()) == len(written)
+    assert scores.matrix("cka", layer=3).loc["de", "en"] == pytest.approx(
+        written.query("measure == 'cka' and source == 'en' and target == 'de'")["value"].item()
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_configuration_of_a_study_of_prompts_is_read():
+    from concept_align.icl.config import ICLConfig
+
+    config = read_toml(ARCHIVE / "prompts" / "run.toml", ICLConfig)
+    assert (config.k, config.demo_draws, config.langs) == ((0, 1), 1, ("tr",))
+    assert config.layers in ((2,), "2")
+
+
+def test_an_evaluation_takes_finished_tests_from_where_they_were(tmp_path, store):
+    """The predictions that 0.1.0 kept are read, not made again, and give the numbers that it gave."""
+    import shutil
+
+    from concept_align.evaluation.evaluate import evaluate
+
+    shutil.copytree(ARCHIVE / "evidence" / "units", tmp_path / "units")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")}
+    found = evaluate(
+        {name: ARCHIVE / "aligners" / name for name in ("shrink", "pooled")},
+        store, langs=["tr"], shots=[0, 2], support_draws=2, bootstrap=100, out=tmp_path,
+    )  # fmt: skip
+    old = pd.read_csv(ARCHIVE / "evidence" / "results.csv")
+    keys = ["language", "shots", "draw", "learner", "metric"]
+    both = old.merge(found.frame(), on=keys, suffixes=("", "_now"))
+    assert len(both) == len(old)
+    assert (both["value"] - both["value_now"]).abs().max() < 1e-9
+    assert (both["low"] - both["low_now"]).abs().max() < 1e-9
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.jsonl")} == before
