@@ -28,7 +28,7 @@ def icl(
     Demonstrations are labelled training sentences; each test sentence follows, word by word, and the labels
     are scored where they would stand. With --layers, learners are taught to read the states there, in five
     languages, and tested in the targets (aligned in-context learning). OUT gets results.csv and .parquet (one
-    number a row, with intervals), comparisons.csv (paired tests), summary.md, index.html and figures.
+    number per row, with intervals), comparisons.csv (paired tests), summary.md, index.html and figures.
     Finished tests are kept in OUT/units: a run that was stopped resumes, and further targets, languages,
     numbers of demonstrations, draws or kinds of labels cost only themselves.
     """

@@ -1,6 +1,7 @@
 """The configuration of a study of in-context learning: from a file, options, or Python."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import UsageError
@@ -20,7 +21,7 @@ class ICLConfig:
     model: str
     """A decoder with its head: mini-decoder (shipped), a Hugging Face model id, or a folder that holds a
     model (safetensors or GGUF)."""
-    treebanks: str
+    treebanks: Path
     """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
     task: str = "upos"
     """upos or relation."""
@@ -38,7 +39,7 @@ class ICLConfig:
     alignability, or a selector of your own."""
     selector_layer: int | None = None
     """Layer of the states that nearest and nearest-concept compare sentences by. Without, the middle one."""
-    alignability: str | None = None
+    alignability: Path | None = None
     """What alignability wrote: does it predict whose demonstrations help? The selector of that name chooses
     languages by it."""
     labels: tuple[str, ...] = ("tags", "shuffled")

@@ -161,7 +161,7 @@ def plan(config: ICLConfig) -> ICLPlan:
     return ICLPlan(config, task, targets, sources, train, validation, files)
 
 
-def _found(folder: str, split: str) -> list[TreebankFile]:
+def _found(folder: str | Path, split: str) -> list[TreebankFile]:
     return find_treebanks(Path(folder), "all" if Path(folder).is_dir() else None, [split])
 
 

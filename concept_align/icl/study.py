@@ -120,16 +120,13 @@ def icl_study(
     given = dict(selectors) if isinstance(selectors, Mapping) else {}
     values = {
         "model": str(model) if loaded is None else loaded.name,
-        "treebanks": treebanks,
+        "treebanks": Path(treebanks),
         "task": task,
         "langs": langs,
         "demo_langs": demo_langs,
         "k": k,
         "selectors": list(given) or selectors,
         **settings,
-    }
-    values = {
-        key: str(one) if isinstance(one, Path) else one for key, one in values.items() if one is not None
     }
     return study(
         from_mapping(ICLConfig, values), out, model=loaded, selectors=given, force=force, progress=progress
@@ -186,7 +183,7 @@ def open_session(
     @cache
     def read(language: str, split: str) -> list[PromptSentence]:
         if (language, split) not in plan.files:
-            raise UsageError(f"there is no {split} split of {language}", where=config.treebanks)
+            raise UsageError(f"there is no {split} split of {language}", where=str(config.treebanks))
         file = plan.files[language, split]
         corpus = conllu.read(
             file.path, language=file.language, treebank=file.treebank, split=file.split, progress=progress

@@ -118,7 +118,7 @@ def make_plan(targets: tuple[str, ...] = ("ga", "tr"), **options: Any) -> ICLPla
         "align_sentences": 30,
         "bootstrap": 100,
     }
-    config = replace(ICLConfig("fake", "nowhere"), **{**usual, **options})
+    config = replace(ICLConfig("fake", Path("nowhere")), **{**usual, **options})
     languages = {*targets, "en", "de", "fr", "et"}
     files = {
         (code, split): TreebankFile(f"UD_{code}", code, split, Path(code))
