@@ -81,10 +81,29 @@ class Alignability(Showable):
         """Findings, tables and figures, as a :class:`concept_align.report.builder.Report`."""
         return reporter(self.report_maker)(self.table)
 
-    def plot_layers(self, *, path: str | Path | None = None, **options: Any) -> Any:
-        """Means against layers, with null and ceiling, a panel per measure: a Matplotlib figure."""
-        series = {str(model): rows for model, rows in self.table.groupby("model", sort=False)}
+    def plot_layers(
+        self, measure: str | None = None, *, path: str | Path | None = None, **options: Any
+    ) -> Any:
+        """The mean of ``measure`` (default: the first) by layer, with null and ceiling: a Matplotlib
+        figure."""
+        rows = self.table[self.table["measure"] == (measure or self.measures[0])]
+        series = {str(model): part for model, part in rows.groupby("model", sort=False)}
         return self._plot("alignability_figures:sweep_figure", series, path=path, **options)
+
+    def plot_pairs(
+        self,
+        measure: str | None = None,
+        layer: str | int | None = None,
+        *,
+        path: str | Path | None = None,
+        **options: Any,
+    ) -> Any:
+        """Every pair by ``measure`` (default: the first) in ``layer`` (default: its best), similar
+        languages side by side: a Matplotlib figure."""
+        measure = measure or self.measures[0]
+        layer = str(layer if layer is not None else self.best_layer(measure))
+        chosen = (self.table["measure"] == measure) & (self.table["layer"].astype(str) == layer)
+        return self._plot("alignability:pairs_figure", self.table[chosen], path=path, **options)
 
     def frame(self) -> pd.DataFrame:
         """The tidy table, with the columns of :class:`Score`."""

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..atomic import write_json
-from ..showing import Showable
+from ..showing import Showable, reporter
 from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
 from .evidence import BINS, Evidence
@@ -95,6 +95,14 @@ class Evaluation(Showable):
     def reliability(self) -> pd.DataFrame:
         """Accuracy by confidence, of learners that tell it: :data:`RELIABLE`."""
         return self.tables["reliability"]
+
+    def report(self, *, figures: bool = True) -> Any:
+        """Findings, tables and figures, as a :class:`concept_align.report.builder.Report`."""
+        return reporter(self.report_maker)(self, figures=figures)
+
+    def _repr_html_(self) -> str:
+        shown: str = self.report(figures=False)._repr_html_()
+        return shown
 
     def plot_shots(self, *, path: str | Path | None = None, **options: Any) -> Any:
         """Accuracy against labelled sentences, a line per learner: a Matplotlib figure, saved to ``path``.

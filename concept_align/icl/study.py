@@ -25,7 +25,7 @@ from ..evaluation.tidy import Evaluation
 from ..layers import parse_layers
 from ..progress import Progress, Silent
 from ..reading import read_json_object
-from ..showing import Showable
+from ..showing import Showable, reporter
 from ..spaces.features import Features
 from ..treebanks import conllu
 from . import selectors as known_selectors
@@ -62,6 +62,14 @@ class ICLStudy(Showable):
     effects: Effects | None = None  # of demonstrations on concept spaces
 
     report_maker = "icl:icl_report"
+
+    def report(self, *, figures: bool = True) -> Any:
+        """Findings, tables and figures, as a :class:`concept_align.report.builder.Report`."""
+        return reporter(self.report_maker)(self, figures=figures)
+
+    def _repr_html_(self) -> str:
+        shown: str = self.report(figures=False)._repr_html_()
+        return shown
 
     def frame(self) -> pd.DataFrame:
         """The tidy table: one number per row, with its interval; ``shots`` counts demonstrations."""

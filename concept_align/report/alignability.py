@@ -26,7 +26,8 @@ from .alignability_findings import (
 from .builder import Block, Files, Picture, Report, Section, models_of
 from .matrix_figures import dendrogram_figure, heatmap_figure
 from .names import capital, language_name, measure_name, model_name, space_name, task_name
-from .score_matrix import language_tree, layer_numbers, matrix, settings
+from .score_matrix import language_tree, layer_numbers, matrix, one_setting, settings
+from .style import Chart
 
 FORMATS: tuple[str, ...] = ("png", "svg", "pdf")
 FIGURES = "figures"
@@ -150,6 +151,14 @@ def sweeps(scores: pd.DataFrame, controls: Controls) -> list[Picture]:
         figure = sweep_figure(series | others, controls=list(others))
         made.append(Picture(slug("layers", task, space, measure, against), figure, capital(caption)))
     return made
+
+
+def pairs_figure(rows: pd.DataFrame, **options: Any) -> Chart:
+    """The matrix of the scores ``rows``, which are of one setting and layer."""
+    about = one_setting(rows)
+    where = f"{model_name(about['model'])}, layer {rows['layer'].iloc[0]}"
+    measure, task, space = (about[column] for column in ("measure", "task", "space"))
+    return heatmap_figure(matrix(rows), measure=measure, task=task, space=space, where=where, **options)
 
 
 def pairwise(

@@ -51,6 +51,12 @@ class Store:
         self.folder, self.recipe = folder, recipe
         self.fingerprint = recipe.fingerprint()
 
+    def __repr__(self) -> str:
+        of, languages = self.recipe, len(self.languages())
+        return (
+            f"<Store {self.folder}: {of.model}, {languages} languages, {of.pooling} pooling, {of.save_dtype}>"
+        )
+
     @classmethod
     def open(cls, folder: str | Path) -> "Store":
         """The store in ``folder``; StoreError where there is none."""
