@@ -21,15 +21,19 @@ def alignability(
     config: "AlignabilityConfig",
     *,
     out: options.Out = Path("runs/alignability"),
+    force: options.Force = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Compare the concept spaces of all pairs of languages, layer by layer, with null and ceiling.
+    """Compare the concept spaces of all pairs of languages.
 
-    OUT/index.html shows what was found; OUT/alignability.csv and .parquet hold every score with its interval,
-    its null and its ceiling, the other tables what was asked of them: which concepts correspond, families,
-    predictors, transfer, models. A run that was stopped resumes.
+    That is done layer by layer, with a null, intervals and a ceiling. OUT/index.html shows what was found;
+    OUT/alignability.csv and .parquet hold every score with its interval, its null and its ceiling, the other
+    tables what was asked of them: which concepts correspond, families, predictors, transfer, models. A run
+    that was stopped resumes.
     """
+    import shutil
+
     from ..correspondence.plan import AlignabilityPlan
     from ..correspondence.study import alignability_study
     from ..progress import terminal
@@ -39,6 +43,8 @@ def alignability(
     if dry_run:
         _announce(plan, out, json)
         return
+    for kept in ("spaces", "probes", "scores") if force else ():
+        shutil.rmtree(out / kept, ignore_errors=True)
     with terminal() as progress:
         studied = alignability_study(plan, out=out, progress=progress)
     files = write_alignability(studied, out)

@@ -51,11 +51,12 @@ def classify(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write. Default: stdout.")] = None,
     json: options.Json = False,
 ) -> None:
-    """Classify the words of a text: word classes of any, relations of CoNLL-U with heads.
+    """Classify the words of a text.
 
-    Prints CoNLL-U, with UPOS (or DEPREL, or the feature) filled in and the probability in MISC. If INPUT had
-    labels, accuracy is reported on stderr. Words of plain text are runs of letters, marks and digits, with
-    apostrophes, hyphens and points between them; other signs are words by themselves.
+    Word classes of any text, relations of CoNLL-U with heads. Prints CoNLL-U, with UPOS (or DEPREL, or the
+    feature) filled in and the probability in MISC. If INPUT had labels, accuracy is reported on stderr. Words
+    of plain text are runs of letters, marks and digits, with apostrophes, hyphens and points between them;
+    other signs are words by themselves.
     """
     from ..apply import TextAligner
     from ..apply.aligner import task_of

@@ -18,11 +18,12 @@ def demo(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """The whole line once: extract, probe, learn to align, test in languages not seen, and a page about it.
+    """Do everything once, on what comes with the package.
 
-    By itself it takes a minute or two on a laptop's processor, and neither a network nor a GPU. OUT gets
-    index.html, stores, probes, aligners, tables and figures, as the single commands write them; a demo that
-    was stopped resumes.
+    The whole line: extract, probe, learn to align, test in languages not seen, and a page about it. By itself
+    it takes a minute or two on a laptop's processor, and neither a network nor a GPU. OUT gets index.html,
+    stores, probes, aligners, tables and figures, as the single commands write them; a demo that was stopped
+    resumes.
     """
     from ..demo import demo as run
     from ..demo import plan_demo

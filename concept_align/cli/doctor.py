@@ -12,7 +12,7 @@ PACKAGES = (
 
 
 def doctor(json: options.Json = False) -> None:
-    """Show versions, devices and optional parts, and what to install for those that are missing."""
+    """Show versions, devices and optional parts."""
     report = examine()
     if json:
         emit_json(report)

@@ -29,12 +29,13 @@ def evaluate(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Test saved aligners zero- and few-shot in languages they have not seen.
+    """Test saved aligners in languages they have not seen.
 
-    Aligners of several layers and tasks may be given together. OUT gets results.csv and .parquet (one number
-    a row, with intervals), comparisons.csv (paired tests), gains.csv (by language and by concept),
-    confusion.csv, reliability.csv, summary.md and figures. Finished tests are kept in OUT/units: a run that
-    was stopped resumes, and further aligners, seeds, shots or languages cost only themselves.
+    They are tested zero-shot and few-shot. Aligners of several layers and tasks may be given together. OUT
+    gets results.csv and .parquet (one number per row, with intervals), comparisons.csv (paired tests),
+    gains.csv (by language and by concept), confusion.csv, reliability.csv, summary.md and figures. Finished
+    tests are kept in OUT/units: a run that was stopped resumes, and further aligners, seeds, shots or
+    languages cost only themselves.
     """
     import shutil
 

@@ -28,9 +28,10 @@ def extract(
     force: options.Force = False,
     json: options.Json = False,
 ) -> None:
-    """Run a frozen model over treebanks and store the states of their words, layer by layer.
+    """Run a model over treebanks and store the states of words.
 
-    A run that was stopped resumes. The table at the end says what was left out and why.
+    The model is frozen; states are stored layer by layer, or, with --sink statistics, sums by class only. A
+    run that was stopped resumes. The table at the end says what was left out and why.
     """
     from ..treebanks import discover
     from ..treebanks.concepts import check_task

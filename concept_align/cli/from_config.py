@@ -139,7 +139,7 @@ def collect(
     }
     fitted(cls, values, where=str(file))
     for name, value in given.items():
-        if value is not None and value != []:
+        if _is_given(value):
             _put(values, known[name].path, known[name].read(value))
     for name, value in parse_settings(words).items():
         _put(values, _place(cls, known, name), value)
@@ -257,9 +257,10 @@ def _callback(run: Run, cls: type, command: str, kept: str, needs: Collection[st
 
     def callback(**given: Any) -> None:
         for before, (now, parameter) in old.items():
-            if value := given.pop(parameter.name):
+            value = given.pop(parameter.name)
+            if _is_given(value):
                 aliases.warn(before, _flag(now))
-                given[now] = given[now] or value
+                given[now] = given[now] if _is_given(given[now]) else value
         placed = {argument.name: given.pop(argument.name) for argument in arguments}
         file, words = given.pop("file"), given.pop("words") or []
         try:
@@ -287,6 +288,10 @@ def _old(command: str, parameters: list[inspect.Parameter]) -> dict[str, tuple[s
             option = typer.Option(before, hidden=True, help=f"Now {after}.")
             found[before] = name, _parameter(f"old_{name}", kind, option)
     return found
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value != []
 
 
 def _flag(name: str) -> str:

@@ -23,14 +23,15 @@ def icl(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Ask a decoder for the concepts of words, after demonstrations in other languages.
+    """Learn concepts in context, across languages.
 
-    Demonstrations are labelled training sentences; each test sentence follows, word by word, and the labels
-    are scored where they would stand. With --layers, learners are taught to read the states there, in five
-    languages, and tested in the targets (aligned in-context learning). OUT gets results.csv and .parquet (one
-    number per row, with intervals), comparisons.csv (paired tests), summary.md, index.html and figures.
-    Finished tests are kept in OUT/units: a run that was stopped resumes, and further targets, languages,
-    numbers of demonstrations, draws or kinds of labels cost only themselves.
+    A decoder is asked for the concepts of words after demonstrations in other languages. Demonstrations are
+    labelled training sentences; each test sentence follows, word by word, and the labels are scored where
+    they would stand. With --layers, learners are taught to read the states there, in five languages, and
+    tested in the targets (aligned in-context learning). OUT gets results.csv and .parquet (one number per
+    row, with intervals), comparisons.csv (paired tests), summary.md, index.html and figures. Finished tests
+    are kept in OUT/units: a run that was stopped resumes, and further targets, languages, numbers of
+    demonstrations, draws or kinds of labels cost only themselves.
     """
     from .. import atomic
     from ..config import to_toml

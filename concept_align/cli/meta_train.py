@@ -20,7 +20,7 @@ def meta_train(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Learn to align concepts across the training languages of a store.
+    """Learn to align concepts across training languages.
 
     OUT gets the aligner, its training history and a card. A learner has settings of its own: --set epochs=5,
     --set adapts=head, --set shots=[1,10]; --dry-run shows all that there are. A run that was stopped resumes.

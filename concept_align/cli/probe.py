@@ -28,7 +28,7 @@ def probe(
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
-    """Train a linear probe for each language and layer of a store and test it.
+    """Train and test a linear probe for each language and layer.
 
     Prints accuracy and macro-F1 on the test split, their mean over languages, and the floor: the majority
     class. OUT/probe-TASK.csv and .parquet hold every number with its interval over test sentences,

@@ -10,7 +10,7 @@ from .from_config import SETTINGS
 from .output import emit_json, emit_table, line_width, say
 
 app = typer.Typer(
-    help="Universal Dependencies treebanks: list, fetch, verify, stats.",
+    help="List, fetch, verify and count UD treebanks.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings=SETTINGS,
