@@ -21,9 +21,8 @@ from torch import nn
 from torch.nn import functional
 
 from concept_align.matmul import fast_matmul
-from concept_align.meta.engines import regression
 from concept_align.meta.engines.base import InnerLoop, Order
-from concept_align.meta.engines.fast import Fast
+from concept_align.meta.engines.fast import Fast, regression_losses
 from concept_align.meta.engines.learn2learn import maml
 from concept_align.meta.episodes import EpisodeBatch, Words
 from concept_align.meta.maps import AlignmentModel, Encoder, distance_logits
@@ -76,7 +75,7 @@ class Ours:
     def loss(self) -> torch.Tensor:
         """The mean over tasks."""
         if self.of_map:
-            found = regression.losses(self.model, self.episodes, self.support, self.query, self.inner, RATE)
+            found = regression_losses(self.model, self.episodes, self.support, self.query, self.inner, RATE)
         else:
             found = Fast().losses(self.model, self.episodes, self.inner, RATE)
         return found.mean()

@@ -5,7 +5,7 @@ import torch
 from torch.func import functional_call
 from torch.nn import functional
 
-from concept_align.meta.engines import network, rows
+from concept_align.meta.engines import fast, rows
 from concept_align.meta.engines.base import InnerLoop
 from concept_align.meta.engines.fast import Fast
 from concept_align.meta.episodes import EpisodeBatch
@@ -76,7 +76,7 @@ def test_any_number_of_steps(loops, steps, order):
 def test_how_tasks_are_grouped_does_not_matter(loops, monkeypatch, order, waste):
     model, inner = loops.model(), InnerLoop("all of f", 3, order)
     _, expected = loops.meta(Fast(), model, loops.ragged(), inner, 0.1)
-    monkeypatch.setattr(network, "groups", lambda sizes, most: rows.groups(sizes, most=10**6, waste=waste))
+    monkeypatch.setattr(fast, "groups", lambda sizes, most: rows.groups(sizes, most=10**6, waste=waste))
     assert (
         loops.norm_of_difference(loops.meta(Fast(), model, loops.ragged(), inner, 0.1)[1], expected) <= 1e-12
     )
@@ -95,10 +95,10 @@ def test_groups_are_of_similar_length_and_hold_each_task_once():
 def test_the_form_of_the_first_layer_is_the_one_with_fewer_multiplications(loops):
     f = loops.model().f  # 7 -> 6
     few, many = (torch.zeros(1, words, 7, dtype=torch.float64) for words in (9, 40))
-    assert isinstance(network.first_layer(f, few, 0.1, 4), network.Gram)
-    assert isinstance(network.first_layer(f, many, 0.1, 4), network.Direct)
-    each = {name: torch.ones(1) for name in network.NAMES}
-    assert isinstance(network.first_layer(f, few, each, 4), network.Direct)
+    assert fast.FirstLayer(f, few, 0.1, 4).gram
+    assert not fast.FirstLayer(f, many, 0.1, 4).gram
+    each = {name: torch.ones(1) for name in fast.NAMES}
+    assert not fast.FirstLayer(f, few, each, 4).gram
 
 
 def test_inner_loops_run_without_dropout(loops):
@@ -110,7 +110,7 @@ def test_inner_loops_run_without_dropout(loops):
 @pytest.mark.parametrize("words", [5, 160, 161, 500])
 def test_inner_products_by_blocks_are_those_at_once(words):
     x = torch.randn(2, words, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(network.inner_products(x), x @ x.mT + 1, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(fast.inner_products(x), x @ x.mT + 1, rtol=1e-13, atol=1e-13)
 
 
 def test_order_1_leaves_no_graph_of_the_support_words(loops):
