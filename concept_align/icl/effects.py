@@ -45,7 +45,7 @@ from ..correspondence.scoring import compare_all
 from ..errors import LearningError, UsageError
 from ..evaluation.resampling import MetricResamples, resample_metrics, sentence_weights
 from ..evaluation.results import METRICS
-from ..meta.learners.logistic import fit_logistic
+from ..meta.solvers import fit_logistic
 from ..seeding import stream
 from ..spaces.classify import NearestPrototype
 from ..spaces.features import Features

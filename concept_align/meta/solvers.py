@@ -1,4 +1,4 @@
-"""What is solved rather than descended to: ridge regression, and the orthogonal map nearest to a matrix.
+"""What is solved to its end: ridge and logistic regression, and the orthogonal map nearest to a matrix.
 
     ridge    argmin_W ||U W - T||^2 + r ||W||^2 = (U'U + r I)^-1 U'T = U'(U U' + r I)^-1 T
     rigid    argmin_{R'R = I, a} sum_k w_k ||R p_k + a - z_k||^2 + turn ||R - I||^2 + move ||a||^2
@@ -6,13 +6,14 @@
 The second form of ridge (Woodbury) is cheaper where words are fewer than features. Of ``rigid``, all terms
 quadratic in R are constant, so R is the polar factor of M + turn I, M = sum_k w_k z_k p_k' less its part
 along the means (Schoenemann 1966, Psychometrika 31; the penalties add turn I, and shrink the means' part).
-Leading dimensions are tasks throughout, and gradients go through both solutions.
+Leading dimensions are tasks, and gradients go through both solutions.
 """
 
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from torch.nn import functional
 
 
 def ridge(
@@ -94,3 +95,45 @@ def rigid(
     apart = goals - points @ rotation.transpose(-1, -2)
     shift = (weights.unsqueeze(-1) * apart).sum(-2) / (weights.sum(-1) + move).unsqueeze(-1)
     return rotation, shift
+
+
+def fit_logistic(
+    x: Float[torch.Tensor, "words dim"],
+    y: Int[torch.Tensor, " words"],
+    offset: Float[torch.Tensor, " concepts"],
+    *,
+    strength: float,
+    start: Float[torch.Tensor, "dim+1 concepts"] | None = None,
+    iterations: int = 100,
+) -> Float[torch.Tensor, "dim+1 concepts"]:
+    """Multinomial logistic regression with a Gaussian prior: W, and b in its last row.
+
+        argmin_{W, b} -sum_i log softmax(x_i W + b + offset)_{y_i} + strength / 2 (||W||^2 + ||b||^2)
+
+    The sum, not the mean: the strength is the precision of the prior, the same whatever the number of words.
+    ``offset`` is -inf where not valid; ``y`` are valid concepts. L-BFGS on all words at once from
+    ``start`` (zeros without one): nothing is drawn at random.
+    """
+    weights = x.new_zeros(x.shape[1] + 1, len(offset)) if start is None else start.clone()
+    if not len(y):
+        return weights
+    weights.requires_grad_(True)
+    lbfgs = torch.optim.LBFGS(
+        [weights],
+        max_iter=iterations,
+        tolerance_grad=1e-5,
+        tolerance_change=1e-7,
+        line_search_fn="strong_wolfe",
+    )
+
+    def objective() -> torch.Tensor:
+        lbfgs.zero_grad(set_to_none=True)
+        logits = torch.addmm(weights[-1] + offset, x, weights[:-1])
+        # Divided by the number of words: the optimiser's tolerances are of that size.
+        loss = functional.cross_entropy(logits, y) + strength / 2 / len(y) * weights.square().sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        lbfgs.step(objective)
+    return weights.detach()

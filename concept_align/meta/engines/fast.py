@@ -196,9 +196,8 @@ class FirstLayer:
         self.weight, self.bias = f.get_parameter("linears.0.weight"), f.get_parameter("linears.0.bias")
         (hidden, dim), words, again = self.weight.shape, x.shape[1], steps - 1
         self.x, self.rates = x, [rate(rates, name) for name in NAMES]
-        self.rate = rates if isinstance(rates, float) else None
         cheaper = words * (dim + again * hidden) <= 2 * again * dim * hidden
-        self.gram = cheaper and self.rate is not None
+        self.rate = rates if isinstance(rates, float) and cheaper else None  # of Gram form; None: direct
         self.inner: torch.Tensor | None = None
         self.total: torch.Tensor | None = None  # sum of delta
         self.support = self.query(x)  # [tasks, words, hidden]: X W_t^T + b_t
@@ -208,7 +207,7 @@ class FirstLayer:
         self.total = delta if self.total is None else self.total + delta
         if last:
             return
-        if not self.gram or self.rate is None:
+        if self.rate is None:
             self.support = self._by_weights(self.x)
             return
         if self.inner is None:
@@ -223,7 +222,7 @@ class FirstLayer:
         (hidden, dim), words = self.weight.shape, x.shape[1]
         if self.total is None:
             return functional.linear(x, self.weight, self.bias)
-        if not self.gram or self.rate is None or words * (dim + hidden) > dim * hidden:
+        if self.rate is None or words * (dim + hidden) > dim * hidden:
             return self._by_weights(x)
         with torch.no_grad():
             inner = (x @ self.x.mT).add_(1)
@@ -281,7 +280,7 @@ def _losses_of_all(
 
 def _descend_network(
     model: AlignmentModel, readout: Readout, words: Words, steps: int
-) -> tuple["FirstLayer", torch.Tensor]:
+) -> tuple[FirstLayer, torch.Tensor]:
     """The first layer and the sums G of the readout after the steps."""
     sums = readout.nothing(words.tasks)
     if not len(words.y):

@@ -95,10 +95,10 @@ def test_groups_are_of_similar_length_and_hold_each_task_once():
 def test_the_form_of_the_first_layer_is_the_one_with_fewer_multiplications(loops):
     f = loops.model().f  # 7 -> 6
     few, many = (torch.zeros(1, words, 7, dtype=torch.float64) for words in (9, 40))
-    assert fast.FirstLayer(f, few, 0.1, 4).gram
-    assert not fast.FirstLayer(f, many, 0.1, 4).gram
+    assert fast.FirstLayer(f, few, 0.1, 4).rate == 0.1
+    assert fast.FirstLayer(f, many, 0.1, 4).rate is None
     each = {name: torch.ones(1) for name in fast.NAMES}
-    assert not fast.FirstLayer(f, few, each, 4).gram
+    assert fast.FirstLayer(f, few, each, 4).rate is None
 
 
 def test_inner_loops_run_without_dropout(loops):

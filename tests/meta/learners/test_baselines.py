@@ -9,12 +9,22 @@ import torch
 
 from concept_align.meta.episodes import Pool
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.logistic import fit_logistic, log_frequencies
-from concept_align.meta.learners.oracle import Oracle, OracleAligner
-from concept_align.meta.learners.procrustes import ProcrustesAligner, similarity
-from concept_align.meta.learners.ridge import RidgeAligner, _blocks, _spectrum, left_out
-from concept_align.meta.learners.target_only import TargetOnlyAligner
-from concept_align.meta.solvers import ridge
+from concept_align.meta.learners.source_probe import (
+    ProcrustesAligner,
+    RidgeAligner,
+    _blocks,
+    _spectrum,
+    left_out,
+    similarity,
+)
+from concept_align.meta.learners.target import (
+    Oracle,
+    OracleAligner,
+    TargetOnly,
+    TargetOnlyAligner,
+    log_frequencies,
+)
+from concept_align.meta.solvers import fit_logistic, ridge
 from concept_align.spaces.features import Features
 
 CONCEPTS = ("a", "b", "c", "d", "e", "f")
@@ -188,7 +198,7 @@ def test_target_only_knows_nothing_of_other_languages(fitted, shared, apart):
     support, x = some(shared.load("zz", "train"), 10), shared.load("zz", "test").x
     first = fitted("target-only", shared)
     frequencies = log_frequencies(shared.load("en", "train"))
-    second = TargetOnlyAligner(frequencies, first.strength)
+    second = TargetOnlyAligner(TargetOnly(), frequencies, first.strength)
     assert torch.equal(first.adapt(support).scores(x), second.adapt(support).scores(x))
 
 

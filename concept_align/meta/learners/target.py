@@ -1,8 +1,12 @@
-"""The upper bound: a classifier of the target language trained on all its labelled training words.
+"""Baselines of one language alone: its own words are all that is learned from. Without any, the source
+language's frequencies of concepts, q, are what is predicted.
 
-The family is that of ``pooled``: one hidden layer, or logistic regression (:mod:`.logistic`), whichever is
-better on the validation languages when trained on their training words alone. It ``wants`` everything: who
-adapts it gives it the whole training split, whatever the number of shots.
+    target-only   p(k | x) = softmax_k(x'w_k + b_k + log q_k) of the support words, which overrule q
+    oracle        the upper bound: that, or one hidden layer, of all labelled training words
+
+The strength of the prior on w and b, and which of the two the oracle is, are chosen once on the validation
+languages. What a learner gains over target-only is what the other languages are worth. The oracle ``wants``
+everything: who adapts it gives it the whole training split, whatever the number of shots.
 """
 
 import math
@@ -16,28 +20,29 @@ from torch.nn import functional
 from ...progress import Progress, Silent
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..data import require, torch_stream
+from ..data import Validation, require, torch_stream
 from ..maps import Dropout, Encoder, masked
+from ..solvers import fit_logistic
 from ..train import Optimisation, save_history
 from .base import Aligner, Classifier, LearnerConfig, TrainingData
-from .logistic import fit_logistic, log_frequencies
 
 
-class OracleAligner(Aligner):
-    """What to train, and the source's frequencies of concepts for a language without a labelled word."""
+def log_frequencies(features: Features) -> torch.Tensor:
+    """float32 [concepts]: log frequency of each concept, one word more than counted."""
+    return (features.counts() + 1.0).log().log_softmax(0)
 
-    learner = "oracle"
-    wants = "everything"
+
+class OwnWordsAligner(Aligner):
+    """Frequencies, and what to train: nothing of any language's words."""
 
     def __init__(self, config: Any, log_frequency: torch.Tensor, strength: float | None) -> None:
-        """``strength`` of logistic regression; None: the hidden layer. ``log_frequency`` [concepts]."""
+        """``log_frequency`` [concepts]: log q, all finite; ``strength`` of logistic regression."""
         self.config, self.log_frequency, self.strength = config, log_frequency, strength
         self.known = torch.ones(len(log_frequency), dtype=torch.bool)
 
     def _adapt(
         self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
     ) -> Classifier:
-        """``seed`` decides the start, the batches and the dropout of the hidden layer."""
         offset = self.log_frequency
         if support is None:
             return Classifier(lambda x: offset.expand(len(x), -1), valid)
@@ -47,17 +52,40 @@ class OracleAligner(Aligner):
         return Classifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
 
     def _network(self, support: Features, valid: torch.Tensor, seed: int) -> Encoder:
+        raise NotImplementedError
+
+    def settings(self) -> dict[str, Any]:
+        return {"config": self.config.config(), "strength": self.strength}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return {"log_frequency": self.log_frequency}
+
+    @classmethod
+    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
+        return cls(config, tensors["log_frequency"], settings["strength"])
+
+
+class TargetOnlyAligner(OwnWordsAligner):
+    """Logistic regression: a convex problem, the seed changes nothing."""
+
+    learner = "target-only"
+
+    def settings(self) -> dict[str, Any]:
+        return {"strength": self.strength}
+
+
+class OracleAligner(OwnWordsAligner):
+    """Logistic regression, or where the strength is None one hidden layer."""
+
+    learner = "oracle"
+    wants = "everything"
+
+    def _network(self, support: Features, valid: torch.Tensor, seed: int) -> Encoder:
         config, y = self.config, support.y
-        model = Encoder(
-            support.dim,
-            len(valid),
-            hidden=config.hidden,
-            dropout=config.dropout,
-            generator=torch_stream(seed, "oracle", "init"),
-        )
-        adam = torch.optim.AdamW(
-            model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-        )
+        shape = {"hidden": config.hidden, "dropout": config.dropout}
+        model = Encoder(support.dim, len(valid), **shape, generator=torch_stream(seed, "oracle", "init"))
+        decay = config.weight_decay
+        adam = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=decay, fused=True)
         # A small treebank has few batches an epoch.
         epochs = max(config.epochs, math.ceil(config.least_steps / math.ceil(len(y) / config.batch)))
         plan = Optimisation(epochs, config.lr)
@@ -76,15 +104,32 @@ class OracleAligner(Aligner):
                     adam.step()
         return model.eval().requires_grad_(False)
 
-    def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "strength": self.strength}
 
-    def tensors(self) -> dict[str, torch.Tensor]:
-        return {"log_frequency": self.log_frequency}
+@dataclass(frozen=True)
+class TargetOnly(LearnerConfig):
+    """The baseline's options."""
 
-    @classmethod
-    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        return cls(config, tensors["log_frequency"], settings["strength"])
+    name = "target-only"
+    aligner = TargetOnlyAligner
+    strengths: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0)  # to choose from
+    validation_shots: tuple[int, ...] = (1, 10, 50)
+
+    def fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> TargetOnlyAligner:
+        """Choose the strength that is best on the mean over languages and numbers of shots."""
+        log_frequency = log_frequencies(data.load(data.source, "train"))
+        everything = torch.ones(len(log_frequency), dtype=torch.bool)
+        validation = Validation(data, least=1, seed=derive(seed, "validation"), known=everything)
+        bar, records = (progress or Silent()).bar("strengths", len(self.strengths)), []
+        for strength in self.strengths:
+            aligner = TargetOnlyAligner(self, log_frequency, strength)
+            found = validation.accuracies(aligner, self.validation_shots)
+            records.append({"strength": strength, **found})
+            bar.advance()
+        save_history(folder, {"strength": records})
+        best = max(records, key=lambda record: record["mean accuracy"])
+        return TargetOnlyAligner(self, log_frequency, best["strength"])
 
 
 @dataclass(frozen=True)
