@@ -11,6 +11,7 @@ The model is Gemma 3 270M with --gemma (from its package, see README.md), what -
 mini-decoder, whose context does not hold all ten demonstrations.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,8 +61,10 @@ def main() -> None:
     from concept_align.icl.labels import label_set
     from concept_align.icl.naive import CachedLoop, NaiveScorer
     from concept_align.icl.scoring import CausalScorer
-    from concept_align.models.gguf import packaged_model
     from concept_align.treebanks.concepts import UPOS
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
+    from gemma270m import packaged_model
 
     name = str(packaged_model()) if options.gemma else options.model
     model = load_causal(name, device=options.device, dtype="float32")

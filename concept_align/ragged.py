@@ -28,6 +28,10 @@ def take(offsets: Offsets, sentences: ArrayLike) -> tuple[NDArray[np.int64], Off
     (array([2, 3, 4, 0, 1]), array([0, 3, 5]))
     """
     chosen = np.asarray(sentences, dtype=np.int64)
-    begin, count = offsets[chosen], offsets[chosen + 1] - offsets[chosen]
+    return runs(offsets[chosen], offsets[chosen + 1] - offsets[chosen])
+
+
+def runs(begin: NDArray[np.int64], count: NDArray[np.int64]) -> tuple[NDArray[np.int64], Offsets]:
+    """``begin[i], begin[i] + 1, ...``, ``count[i]`` of them, one run after the other, and their offsets."""
     own = offsets_of(count)
     return np.arange(own[-1], dtype=np.int64) + np.repeat(begin - own[:-1], count), own

@@ -143,7 +143,7 @@ class TextAligner:
             root=how.root,
             mwt=how.mwt,
             standardiser=standardiser,
-            beside=[how.layers.index(layer) for layer in how.context_layers],
+            context=[how.layers.index(layer) for layer in how.context_layers],
         )
         return Features(held.corpus.source.language, self.concepts, found.x, found.y, found.offsets)
 

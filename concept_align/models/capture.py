@@ -77,7 +77,7 @@ class Capture:
             found = kept.get(layer)
             if found is None or found.shape[:2] != ids.shape:
                 shape = "nothing" if found is None else f"states of shape {tuple(found.shape)}"
-                raise ModelError(f"layer {layer} gave {shape} for {tuple(ids.shape)} pieces")
+                raise ModelError(f"layer {layer} gave {shape} for {tuple(ids.shape)} tokens")
         return {layer: kept[layer] for layer in layers}
 
     @contextmanager

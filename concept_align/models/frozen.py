@@ -17,10 +17,10 @@ from ..types import FinalNorm
 from .capture import all_hidden_states, find_capture
 from .faults import explained_memory
 from .pieces import PieceCutter
-from .shape import embeddings, input_device, pad_id, window
 
 _PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
 _PROBE_PIECES = 12
+_UNLIMITED = 1_000_000
 
 
 class FrozenModel:
@@ -67,20 +67,19 @@ class FrozenModel:
     def _refuse_misfits(self) -> None:
         """transformers makes an empty tokenizer where the files of one are missing, and says nothing."""
         if not self._embeddings:
-            raise ModelError(
-                f"{self.architecture} does not read text", where=self.name, remedy="use a text model"
-            )
+            what = f"{self.architecture} does not read text"
+            raise ModelError(what, where=self.name, remedy="use a text model")
         if self.cutter.vocabulary < self._embeddings // 10:
             raise ModelError(
-                f"its tokenizer knows {self.cutter.vocabulary} pieces, the model {self._embeddings}",
+                f"its tokenizer knows {self.cutter.vocabulary} tokens, the model {self._embeddings}",
                 where=self.name,
                 remedy="the tokenizer's files (tokenizer.json) are missing or another's: fetch them again",
             )
 
-    def _refuse_unknown_pieces(self, largest: int) -> None:
+    def _refuse_unknown_tokens(self, largest: int) -> None:
         if largest >= self._embeddings:
             raise ModelError(
-                f"the tokenizer gives piece {largest}, the model has {self._embeddings}",
+                f"the tokenizer gives token {largest}, the model has {self._embeddings}",
                 where=self.name,
                 remedy="the tokenizer belongs to another model: fetch both again",
             )
@@ -88,7 +87,7 @@ class FrozenModel:
     def _probe(self) -> None:
         """Find out layers and width, on ``probe_ids`` [1, tokens]."""
         row = self.cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
-        self._refuse_unknown_pieces(max(row))
+        self._refuse_unknown_tokens(max(row))
         self.probe_ids = torch.tensor([row], device=self.device)
         ones = torch.ones_like(self.probe_ids)
         try:
@@ -109,3 +108,49 @@ class FrozenModel:
 
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
         """What a kind of model is checked for beyond that, with the probe's ``states`` [1, tokens, dim]."""
+
+
+# --- what a model or its configuration says of itself, under the names each of them uses ---
+
+
+def input_device(module: nn.Module) -> torch.device:
+    """Where ids go in; weights that accelerate keeps elsewhere are run on its first device."""
+    weight = next(module.parameters())
+    if weight.device.type != "meta":
+        return weight.device
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def embeddings(module: nn.Module) -> int:
+    """How many tokens the model has embeddings for; 0 where it embeds something else."""
+    layer: Any = module.get_input_embeddings()  # type: ignore[operator]
+    weight = getattr(layer, "weight", None)
+    return int(weight.shape[0]) if isinstance(weight, torch.Tensor) and weight.ndim == 2 else 0
+
+
+def pad_id(config: Any, tokenizer: Any) -> int:
+    """The model's own padding id (XLM-R counts positions by it), else any: the mask hides it."""
+    for number in (getattr(config, "pad_token_id", None), tokenizer.pad_token_id):
+        if isinstance(number, int) and 0 <= number < getattr(config, "vocab_size", number + 1):
+            return number
+    return 0
+
+
+def window(config: Any, tokenizer: Any = None) -> int:
+    """How many tokens the model reads at once; a million where positions are relative and unbounded."""
+    limits = [_UNLIMITED]
+    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length"):
+        limit = getattr(config, name, None)
+        if isinstance(limit, int) and limit > 0:
+            # RoBERTa's positions begin after the padding id.
+            offset = (config.pad_token_id or 0) + 1 if _positions_after_padding(config) else 0
+            limits.append(limit - offset)
+    limit = getattr(tokenizer, "model_max_length", None)
+    if isinstance(limit, int) and limit > 0:
+        limits.append(limit)
+    return min(limits)
+
+
+def _positions_after_padding(config: Any) -> bool:
+    names = ("roberta", "camembert", "xmod", "longformer", "mpnet")
+    return any(name in str(config.model_type) for name in names)

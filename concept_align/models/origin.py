@@ -16,6 +16,7 @@ from transformers.utils import cached_file
 from transformers.utils.hub import extract_commit_hash
 
 from ..errors import ModelError, UsageError
+from ..hashing import sha256_file
 from .shipped import NAMES, shipped_model
 
 _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
@@ -45,14 +46,12 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
             raise ModelError("there is no such model", where=name, remedy=f"did you mean {near[0]!r}?")
         return _on_hub(name, revision, offline)
     if revision is not None:
-        raise UsageError(
-            "a local model has no revisions", where=name, remedy="leave revision out: its files are hashed"
-        )
+        remedy = "leave revision out: its files are hashed"
+        raise UsageError("a local model has no revisions", where=name, remedy=remedy)
     if path.is_file():
         if path.suffix != ".gguf":
-            raise ModelError(
-                "a model is a folder or a .gguf file", where=name, remedy="give the folder that holds it"
-            )
+            remedy = "give the folder that holds it"
+            raise ModelError("a model is a folder or a .gguf file", where=name, remedy=remedy)
         return Origin(str(path.parent), path.name, None, fingerprint([path]), True)
     if (path / "config.json").is_file():
         return Origin(str(path), None, None, fingerprint(_deciding(path)), True)
@@ -71,9 +70,8 @@ def _on_hub(name: str, revision: str | None, offline: bool) -> Origin:
     file = cached_file(name, "config.json", revision=revision, local_files_only=offline)
     commit = extract_commit_hash(file, None)
     if commit is None:
-        raise ModelError(
-            "its commit cannot be told", where=name, remedy="name a revision, or give a folder that holds it"
-        )
+        remedy = "name a revision, or give a folder that holds it"
+        raise ModelError("its commit cannot be told", where=name, remedy=remedy)
     return Origin(name, None, commit, commit, offline)
 
 
@@ -92,16 +90,14 @@ def fingerprint(files: list[Path]) -> str:
     """``sha256:`` and the hash over name, size and content of ``files``; about 1 GB/s."""
     total = hashlib.sha256()
     for file in files:
-        with file.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
-        total.update(f"{file.name}\0{file.stat().st_size}\0{digest}\n".encode())
+        total.update(f"{file.name}\0{file.stat().st_size}\0{sha256_file(file)}\n".encode())
     return f"sha256:{total.hexdigest()}"
 
 
 def weights_fingerprint(module: nn.Module) -> str:
-    """``sha256:`` and the hash over names, shapes, types and values of a loaded model's weights."""
+    """``weights:`` and the SHA-256 over names, shapes, types and values of a loaded model's weights."""
     total = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         total.update(f"{name}\0{tuple(tensor.shape)}\0{tensor.dtype}\n".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return f"sha256:{total.hexdigest()}"
+    return f"weights:{total.hexdigest()}"

@@ -17,8 +17,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 from numpy.typing import NDArray
 
+from .. import ragged
 from ..errors import ModelError
 from .protocol import Pieces
 
@@ -57,7 +59,7 @@ class PieceCutter:
         """The pieces of a text, special ones included."""
         return list(self._backend.encode(text).ids)
 
-    def cut(self, text: str, spans: NDArray[np.int32]) -> Pieces:
+    def cut(self, text: str, spans: Int[np.ndarray, "words 2"]) -> Pieces:
         """The pieces of one sentence; ModelError naming the word where one gets no piece."""
         (found,) = self.cut_many([text], [spans])
         if isinstance(found, ModelError):
@@ -77,21 +79,15 @@ class PieceCutter:
     def _chunk(self, texts: list[str], spans: Sequence[NDArray[np.int32]]) -> list[Pieces | ModelError]:
         encodings = self._backend.encode_batch(texts)
         rows = [encoding.ids for encoding in encodings]
-        first_piece = _starts([len(row) for row in rows])
-        first_word = _starts([len(words) for words in spans])
+        first_piece = ragged.offsets_of([len(row) for row in rows])
+        first_word = ragged.offsets_of([len(words) for words in spans])
         # Each text has its own stretch of one long line, so one search serves all of them.
-        line = _starts([len(text) + 1 for text in texts])
+        line = ragged.offsets_of([len(text) + 1 for text in texts])
         ids = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(first_piece[-1]))
-        special = np.fromiter(
-            chain.from_iterable(encoding.special_tokens_mask for encoding in encodings),
-            dtype=bool,
-            count=len(ids),
-        )
-        offsets = np.fromiter(
-            chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings)),
-            dtype=np.int64,
-            count=2 * len(ids),
-        ).reshape(-1, 2)
+        masks = chain.from_iterable(encoding.special_tokens_mask for encoding in encodings)
+        special = np.fromiter(masks, dtype=bool, count=len(ids))
+        bounds = chain.from_iterable(chain.from_iterable(encoding.offsets for encoding in encodings))
+        offsets = np.fromiter(bounds, dtype=np.int64, count=2 * len(ids)).reshape(-1, 2)
         covers = ~special & (offsets[:, 1] > offsets[:, 0])
         offsets += np.repeat(line[:-1], np.diff(first_piece))[:, None]
         words = np.concatenate([np.asarray(w, dtype=np.int64).reshape(-1, 2) for w in spans])
@@ -109,14 +105,8 @@ class PieceCutter:
                 found.append(self._uncovered(text, spans[i], int(np.flatnonzero(begin[own] < 0)[0])))
                 continue
             at = first_piece[i]
-            found.append(
-                Pieces(
-                    ids[at : first_piece[i + 1]],
-                    (begin[own] - at).astype(np.int32),
-                    (end[own] - at).astype(np.int32),
-                    0 if self.has_start else -1,
-                )
-            )
+            low, high = ((bound[own] - at).astype(np.int32) for bound in (begin, end))
+            found.append(Pieces(ids[at : first_piece[i + 1]], low, high, 0 if self.has_start else -1))
         return found
 
     def _uncovered(self, text: str, spans: NDArray[np.int32], word: int) -> ModelError:
@@ -124,14 +114,10 @@ class PieceCutter:
         form = text[begin:end]
         points = " ".join(f"U+{ord(character):04X}" for character in form[:8])
         return ModelError(
-            f"word {word + 1} {form!r} ({points or 'empty'}) gets no piece from the tokenizer of {self.name}",
+            f"word {word + 1} {form!r} ({points or 'empty'}) gets no token from the tokenizer of {self.name}",
             where=f"characters {begin}:{end} of {text[:60]!r}",
             remedy="leave the sentence out (extract does, and counts it) or mend the text",
         )
-
-
-def _starts(lengths: Sequence[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _overlaps(
@@ -139,7 +125,7 @@ def _overlaps(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and one past the last candidate piece that overlaps each word; -1 where none does.
 
-    Running extremes make the search right even if a normaliser reordered marks: the first piece that ends
+    Running extremes make the search correct even if a normaliser reordered marks: the first piece that ends
     after the word's begin, the last that begins before its end.
     """
     places = np.flatnonzero(candidates)

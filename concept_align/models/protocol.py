@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float, Int, Int32, Int64
 
 from ..errors import ModelError
 from ..types import FinalNorm, ModelKind, Pooling
@@ -27,9 +27,9 @@ class Pieces:
     -1 where the model has none.
     """
 
-    ids: NDArray[np.int32]  # [pieces], special pieces included
-    begin: NDArray[np.int32]  # [words]
-    end: NDArray[np.int32]  # [words]
+    ids: Int32[np.ndarray, " tokens"]  # special ones included
+    begin: Int32[np.ndarray, " words"]
+    end: Int32[np.ndarray, " words"]
     start: int
 
 
@@ -37,10 +37,10 @@ class Pieces:
 class WordStates:
     """States of the words of some consecutive sentences, in the order they were asked for."""
 
-    sentences: NDArray[np.int64]  # [sents]: their places in the sequence that was given
-    offsets: NDArray[np.int64]  # [sents + 1]
-    words: dict[int, torch.Tensor]  # layer -> [words, dim]
-    start: dict[int, torch.Tensor]  # layer -> [sents, dim]; empty where the model has no start piece
+    sentences: Int64[np.ndarray, " sents"]  # their places in the sequence that was given
+    offsets: Int64[np.ndarray, " bounds"]  # [sents + 1]
+    words: dict[int, Float[torch.Tensor, "words dim"]]  # by layer
+    start: dict[int, Float[torch.Tensor, "sents dim"]]  # by layer; empty where there is no start token
 
 
 class LanguageModel(Protocol):
@@ -59,12 +59,12 @@ class LanguageModel(Protocol):
     dtype: torch.dtype
     device: torch.device
 
-    def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
+    def pieces(self, text: str, spans: Int[np.ndarray, "words 2"]) -> Pieces:
         """The pieces of one sentence; ModelError naming the word where one gets no piece."""
         ...
 
     def pieces_many(
-        self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]
+        self, texts: Sequence[str], spans: Sequence[Int[np.ndarray, "words 2"]]
     ) -> list[Pieces | ModelError]:
         """The pieces of many sentences at once; in place of a sentence that cannot be cut, its error."""
         ...

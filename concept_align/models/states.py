@@ -1,4 +1,4 @@
-"""A transformers model behind the protocol: sentences to pieces, pieces to word states."""
+"""A transformers model behind the protocol: sentences to tokens, tokens to word states."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from .. import ragged
 from ..errors import ModelError, UsageError
 from ..types import POOLINGS, ModelKind, Pooling
 from .batches import batches, windows
@@ -65,9 +66,8 @@ class TransformersModel(FrozenModel):
         if self._capture.blocks is None:
             self.notes += (f"{self.architecture}: blocks not found, every layer is computed each time",)
         if self._reads_padding:
-            self.notes += (
-                f"{self.architecture}: padding changes states, so batches hold equal lengths only",
-            )
+            note = f"{self.architecture}: padding changes states, so batches hold equal lengths only"
+            self.notes += (note,)
 
     def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
         """The pieces of one sentence; ModelError naming the word where one gets no piece."""
@@ -107,14 +107,12 @@ class TransformersModel(FrozenModel):
         if unknown or not layers:
             raise UsageError(f"no layer {unknown} in {self.name}", remedy=f"its layers are 0-{self.layers}")
         if pooling not in POOLINGS or batch_pieces < 1:
-            raise UsageError(f"pooling {pooling!r} with {batch_pieces} pieces a batch is impossible")
+            raise UsageError(f"pooling {pooling!r} with {batch_pieces} tokens a batch is impossible")
         for place, sentence in enumerate(sentences):
             if len(sentence.ids) > self.max_pieces:
-                raise ModelError(
-                    f"sentence {place} has {len(sentence.ids)} pieces, the model's window {self.max_pieces}",
-                    where=self.name,
-                    remedy="leave longer sentences out",
-                )
+                what = f"sentence {place} has {len(sentence.ids)} tokens"
+                what += f", the model's context length is {self.max_pieces}"
+                raise ModelError(what, where=self.name, remedy="leave longer sentences out")
 
     @torch.inference_mode()
     def _window(
@@ -125,8 +123,7 @@ class TransformersModel(FrozenModel):
         pooling: Pooling,
         batch_pieces: int,
     ) -> WordStates:
-        offsets = np.zeros(len(sentences) + 1, dtype=np.int64)
-        np.cumsum([len(sentence.begin) for sentence in sentences], out=offsets[1:])
+        offsets = ragged.offsets_of([len(sentence.begin) for sentence in sentences])
         # On a GPU the window stays there until it is whole, so that batches need not wait for copies.
         words = {layer: self._empty(int(offsets[-1])) for layer in layers}
         start = {layer: self._empty(len(sentences)) for layer in layers if self.has_start}
@@ -136,8 +133,7 @@ class TransformersModel(FrozenModel):
                 batch = [sentences[row] for row in rows]
                 ids, mask = self._padded(batch)
                 index = word_index(batch, ids.shape[1], pooling)
-                places = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
-                at = torch.from_numpy(np.concatenate(places)).to(self.device)
+                at = torch.from_numpy(ragged.take(offsets, rows)[0]).to(self.device)
                 first = torch.from_numpy(rows).to(self.device)
                 for layer, states in self._capture.run(ids, mask, layers).items():
                     words[layer][at] = pool(states, index).to(self.device)
@@ -148,24 +144,18 @@ class TransformersModel(FrozenModel):
         distinct = len({int(p.ids[p.begin[0]]) for p in sentences if len(p.begin)}) > 3
         for layer, states in words.items():
             refuse_broken(layer, states, distinct, self.name)
-        return WordStates(
-            np.arange(span.start, span.stop, dtype=np.int64),
-            offsets,
-            {layer: states.cpu() for layer, states in words.items()},
-            {layer: states.cpu() for layer, states in start.items()},
-        )
+        kept = ({layer: states.cpu() for layer, states in of.items()} for of in (words, start))
+        return WordStates(np.arange(span.start, span.stop, dtype=np.int64), offsets, *kept)
 
     def _empty(self, rows: int) -> torch.Tensor:
         return torch.empty(rows, self.dim, dtype=torch.float32, device=self.device)
 
     def _padded(self, batch: Sequence[Pieces]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Piece ids and attention mask [rows, longest], padded on the right."""
+        """Token ids and attention mask [rows, longest], padded on the right."""
         lengths = np.array([len(sentence.ids) for sentence in batch])
         mask = np.arange(lengths.max()) < lengths[:, None]
         ids = np.full(mask.shape, self.pad, dtype=np.int64)
         ids[mask] = np.concatenate([sentence.ids for sentence in batch])
-        self._refuse_unknown_pieces(int(ids.max()))
-        return (
-            torch.from_numpy(ids).to(self.device),
-            torch.from_numpy(mask.astype(np.int64)).to(self.device),
-        )
+        self._refuse_unknown_tokens(int(ids.max()))
+        found = torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+        return found[0].to(self.device), found[1].to(self.device)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from .. import ragged
 from ..errors import LearningError
 
 Codes = torch.Tensor | NDArray[np.int64] | ArrayLike
@@ -45,17 +46,6 @@ class Counts:
         return _ratio(total, present.sum(-1))
 
 
-@dataclass(frozen=True, eq=False)
-class ConceptScores:
-    """Each concept by itself; NaN where a number has nothing to be a share of."""
-
-    concepts: tuple[str, ...]
-    precision: NDArray[np.float64]  # [concepts]
-    recall: NDArray[np.float64]  # [concepts]
-    f1: NDArray[np.float64]  # [concepts]
-    gold: NDArray[np.int64]  # [concepts]: words
-
-
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
     below = np.asarray(below, dtype=np.float64)
     return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
@@ -72,7 +62,7 @@ def sentence_counts(predicted: Codes, gold: Codes, concepts: int, offsets: NDArr
     """Counts of each sentence, [sents, concepts], for ``predicted`` and ``gold`` [words]."""
     guess, truth = _codes(predicted, gold)
     sents = len(offsets) - 1
-    place = np.repeat(np.arange(sents), np.diff(offsets)) * concepts
+    place = ragged.sentence_of(offsets) * concepts
 
     def table(rows: NDArray[np.bool_] | slice, codes: NDArray[np.int64]) -> NDArray[np.float64]:
         flat = np.bincount(place[rows] + codes[rows], minlength=sents * concepts)
@@ -96,18 +86,6 @@ def accuracy(predicted: Codes, gold: Codes) -> float:
 def macro_f1(predicted: Codes, gold: Codes, concepts: int) -> float:
     """Mean F1 over the concepts with gold words; NaN without words."""
     return float(counts(predicted, gold, concepts).macro_f1())
-
-
-def per_concept(predicted: Codes, gold: Codes, concepts: tuple[str, ...]) -> ConceptScores:
-    """Precision, recall and F1 of each concept."""
-    found = counts(predicted, gold, len(concepts))
-    return ConceptScores(
-        concepts,
-        _ratio(found.right, found.predicted),
-        _ratio(found.right, found.gold),
-        found.f1(),
-        found.gold.astype(np.int64),
-    )
 
 
 def confusion(predicted: Codes, gold: Codes, concepts: int) -> NDArray[np.int64]:

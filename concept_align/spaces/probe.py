@@ -14,13 +14,14 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float32, Int64
 from numpy.typing import NDArray
 
-from .. import seeding
+from .. import ragged, seeding
 from ..errors import LearningError, UsageError
 from ..progress import Progress, Silent
 from ..tensors import load_tensors, save_tensors
-from .classify import CHUNK, middle, similarities
+from .classify import middle, nearest_concept, similarities
 from .features import Features
 from .prototypes import ConceptSpace, fit_prototypes
 from .standardise import Standardiser
@@ -69,7 +70,7 @@ def probe_config(preset: str = "faithful", *, relational: bool = False, **change
 class Probe:
     """A trained probe; a classifier of words represented and standardised as its training words were."""
 
-    projection: torch.Tensor  # float32 [dim, rank]
+    projection: Float32[torch.Tensor, "dim rank"]
     space: ConceptSpace  # of rank dimensions: z_k = B'c_k, with the counts of training words
     config: ProbeConfig
     seed: int
@@ -79,21 +80,21 @@ class Probe:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def valid(self) -> torch.Tensor:
-        """bool [concepts]: what may be predicted."""
+    def valid(self) -> Bool[torch.Tensor, " concepts"]:
+        """What may be predicted."""
         return self.space.valid(self.config.min_count)
 
-    def project(self, x: torch.Tensor) -> torch.Tensor:
-        """[words, rank] B'x."""
+    def project(self, x: Float[torch.Tensor, "words dim"]) -> Float32[torch.Tensor, "words rank"]:
+        """B'x."""
         return x.float() @ self.projection
 
-    def scores(self, x: torch.Tensor) -> torch.Tensor:
-        """float32 [words, concepts] log-probabilities; -inf for a concept that may not be predicted."""
+    def scores(self, x: Float[torch.Tensor, "words dim"]) -> Float32[torch.Tensor, "words concepts"]:
+        """Log-probabilities; -inf for a concept that may not be predicted."""
         return torch.log_softmax(similarities(self.project(x), self.space.prototypes, self.valid), dim=1)
 
-    def predict(self, x: torch.Tensor) -> torch.Tensor:
-        """int64 [words] the best concept of each word."""
-        return nearest(x, self.projection, self.space.prototypes, self.valid)
+    def predict(self, x: Float[torch.Tensor, "words dim"]) -> Int64[torch.Tensor, " words"]:
+        """The best concept of each word."""
+        return nearest_concept(x, self.space.prototypes, self.valid, self.projection)
 
     def save(self, folder: str | Path) -> None:
         """Write ``probe.safetensors`` and ``probe.json`` to ``folder``."""
@@ -109,10 +110,8 @@ class Probe:
         }
         if self.standardiser is not None:
             tensors |= {"mean": self.standardiser.mean, "scale": self.standardiser.scale}
-            about["standardiser"] = {
-                "words": self.standardiser.words,
-                "provenance": dict(self.standardiser.provenance),
-            }
+            made = {"words": self.standardiser.words, "provenance": dict(self.standardiser.provenance)}
+            about["standardiser"] = made
         save_tensors(folder, NAME, tensors, about)
 
     @classmethod
@@ -123,31 +122,22 @@ class Probe:
         if kept := about.get("standardiser"):
             standardiser = Standardiser(tensors["mean"], tensors["scale"], kept["words"], kept["provenance"])
         space = ConceptSpace(tuple(about["concepts"]), tensors["counts"], tensors["z"], about["space"])
-        return cls(
-            tensors["projection"],
-            space,
-            ProbeConfig(**about["config"]),
-            about["seed"],
-            about["epoch"],
-            tuple(about["dev_accuracy"]),
-            standardiser,
-            about["provenance"],
-        )
-
-
-def nearest(x: torch.Tensor, projection: torch.Tensor, z: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """int64 [words]: the concept whose projected prototype is nearest, in chunks of words."""
-    parts = [similarities(part.float() @ projection, z, valid).argmax(1) for part in x.split(CHUNK)]
-    return torch.cat(parts) if parts else torch.zeros(0, dtype=torch.int64)
+        trained = (about["seed"], about["epoch"], tuple(about["dev_accuracy"]))
+        config = ProbeConfig(**about["config"])
+        return cls(tensors["projection"], space, config, *trained, standardiser, about["provenance"])
 
 
 def loss_and_gradient(
-    projection: torch.Tensor, x: torch.Tensor, y: torch.Tensor, prototypes: torch.Tensor, valid: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean negative log-likelihood of ``x`` [words, dim], ``y`` [words], and dL/dB [dim, rank].
+    projection: Float[torch.Tensor, "dim rank"],
+    x: Float[torch.Tensor, "words dim"],
+    y: Int64[torch.Tensor, " words"],
+    prototypes: Float[torch.Tensor, "concepts dim"],
+    valid: Bool[torch.Tensor, " concepts"],
+) -> tuple[Float[torch.Tensor, ""], Float[torch.Tensor, "dim rank"]]:
+    """The mean negative log-likelihood of the words, and dL/dB.
 
     With Z = XB, W = CB and G = (P - Y) / words:  dL/dW = 2 (G'Z - diag(G'1) W),  dL/dB = 2 X'GW + C' dL/dW.
-    Rows of ``prototypes`` [concepts, dim] that are not ``valid`` are zero.
+    Rows of ``prototypes`` that are not ``valid`` are zero.
     """
     z, w = x @ projection, prototypes @ projection
     scores = (2 * z @ w.T - w.square().sum(1)).masked_fill_(~valid, -torch.inf)
@@ -182,9 +172,8 @@ def _batches(
 ) -> tuple[torch.Tensor, NDArray[np.int64]]:
     """Rows of the sentences in a random order, and where each batch of ``size`` sentences ends."""
     order = generator.permutation(len(offsets) - 1)
-    begin, lengths = offsets[order], np.diff(offsets)[order]
-    ends = np.cumsum(lengths)
-    rows = np.arange(ends[-1]) + np.repeat(begin - (ends - lengths), lengths)
+    rows, own = ragged.take(offsets, order)
+    ends = own[1:]
     return torch.from_numpy(rows), np.unique(np.append(ends[size - 1 :: size], ends[-1]))
 
 
@@ -234,11 +223,11 @@ def fit_probe(
             raise LearningError(
                 f"the probe diverged in epoch {epoch}",
                 where=f"language {train.language}",
-                remedy="lower the learning rate, or standardise by language",
+                remedy="lower the learning rate, or let standardise be language",
             )
         if known is not None:
             z = prototypes @ projection + centre @ projection
-            right = nearest(known.x, projection, z, valid) == known.y
+            right = nearest_concept(known.x, z, valid, projection) == known.y
             history.append(float(right.double().mean()))
             if history[-1] > best[0]:
                 best = (history[-1], epoch, projection.clone())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool, Float, Float32, Int64
 
 from ..class_sums import ClassSums, Statistics
 from ..tensors import load_tensors, save_tensors
@@ -18,8 +19,8 @@ class ConceptSpace:
     """Prototypes of concepts. A concept without words has count 0 and a row of NaN: never a made-up place."""
 
     concepts: tuple[str, ...]
-    counts: torch.Tensor  # int64 [concepts]
-    prototypes: torch.Tensor  # float32 [concepts, dim]
+    counts: Int64[torch.Tensor, " concepts"]
+    prototypes: Float32[torch.Tensor, "concepts dim"]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -32,18 +33,18 @@ class ConceptSpace:
     def dim(self) -> int:
         return int(self.prototypes.shape[1])
 
-    def valid(self, min_count: int = 1) -> torch.Tensor:
-        """bool [concepts]: those with at least ``min_count`` words (and never those with none)."""
+    def valid(self, min_count: int = 1) -> Bool[torch.Tensor, " concepts"]:
+        """The concepts with at least ``min_count`` words (and never those with none)."""
         return self.counts >= max(min_count, 1)
 
-    def filled(self, value: float = 0.0) -> torch.Tensor:
-        """float32 [concepts, dim] with ``value`` in the rows of absent concepts, for masked arithmetic."""
+    def filled(self, value: float = 0.0) -> Float32[torch.Tensor, "concepts dim"]:
+        """The prototypes with ``value`` in the rows of absent concepts, for masked arithmetic."""
         return torch.where((self.counts > 0)[:, None], self.prototypes, torch.tensor(value))
 
     def projected(
-        self, projection: torch.Tensor, provenance: Mapping[str, Any] | None = None
+        self, projection: Float32[torch.Tensor, "dim rank"], provenance: Mapping[str, Any] | None = None
     ) -> "ConceptSpace":
-        """The space {B'c_k} for ``projection`` B [dim, rank]."""
+        """The space {B'c_k} for ``projection`` B."""
         return ConceptSpace(
             self.concepts, self.counts, self.prototypes @ projection, provenance or dict(self.provenance)
         )
@@ -62,11 +63,11 @@ class ConceptSpace:
 
 
 def fit_prototypes(
-    x: torch.Tensor,
-    y: torch.Tensor,
+    x: Float[torch.Tensor, "words dim"],
+    y: Int64[torch.Tensor, " words"],
     concepts: tuple[str, ...],
     *,
     provenance: Mapping[str, Any] | None = None,
 ) -> ConceptSpace:
-    """The concept space of ``x`` [words, dim] (any float dtype), ``y`` int64 [words]."""
+    """The concept space of words ``x`` (any float dtype) of concepts ``y``."""
     return ConceptSpace.of(ClassSums(concepts, int(x.shape[1])).update(x, y).finish(), provenance)

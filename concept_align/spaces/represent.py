@@ -4,6 +4,13 @@ A word class (or a feature) is asked of a word: x_i = h_i. A relation is asked o
 x_i = h_head - h_i; the head of a root is the sentence-start state, or roots are left out. Which words are
 items is decided by the annotations alone, so padding, other sentences and unlabelled words are never read.
 Representations of word classes and of relations follow Xu et al. 2023 (arXiv 2310.12794), section 3.
+
+Context may be put next to them: the states around a word, or the dependent of a relation. A decoder's state
+of a word has not seen what follows; the state of the next word has. And a difference of head and dependent is
+the same for all pairs of words that lie equally far apart; the dependent tells them apart.
+
+    word class    x_i = [h_i; h_(i-1); h_(i+1)]        0, the mean, past either end of the sentence
+    relation      x_i = [h_head - h_i; h_i]
 """
 
 from collections.abc import Sequence
@@ -11,14 +18,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32, Int64
 from numpy.typing import NDArray
 
+from .. import ragged
 from ..errors import TreebankError, UsageError
 from ..store.shards import States
 from ..treebanks.concepts import Task, labels
 from ..treebanks.corpus import Annotations
 from ..types import UNLABELLED, MwtPolicy, RootPolicy
-from .beside import beside_items
 from .standardise import Standardiser
 
 START = -1  # in Items.heads: the sentence-start state stands for the head
@@ -40,8 +48,8 @@ class Items:
 class Represented:
     """The items of some sentences; every sentence keeps its place, also one without items."""
 
-    x: torch.Tensor  # float32 [items, dim]
-    y: torch.Tensor  # int64 [items]
+    x: Float32[torch.Tensor, "items dim"]
+    y: Int64[torch.Tensor, " items"]
     offsets: NDArray[np.int64]  # [sents + 1]
 
 
@@ -52,14 +60,14 @@ def select_items(annotations: Annotations, task: Task, *, root: RootPolicy, mwt:
     relation whose head is left out is left out too. Raises TreebankError for a head outside its sentence.
     """
     codes = labels(annotations, task)
-    sentences = np.repeat(np.arange(annotations.sents, dtype=np.int64), np.diff(annotations.offsets))
+    sentences = ragged.sentence_of(annotations.offsets)
     kept = _kept_words(annotations.ranges, mwt)
     keep = kept & (codes != UNLABELLED)
     heads = np.zeros(0, np.int64)
     if task.relational:
         numbers = annotations.heads.astype(np.int64)
         first = annotations.offsets[sentences]
-        if (wrong := numbers > np.diff(annotations.offsets)[sentences]).any():
+        if (wrong := numbers > ragged.lengths(annotations.offsets)[sentences]).any():
             word = int(np.flatnonzero(wrong)[0])
             raise TreebankError(
                 f"word {word - first[word] + 1} has head {numbers[word]}, past the end of its sentence",
@@ -70,15 +78,9 @@ def select_items(annotations: Annotations, task: Task, *, root: RootPolicy, mwt:
         head_kept = kept[np.maximum(heads, 0)]  # START reads word 0 here, and is decided on the next line
         keep &= np.where(numbers > 0, head_kept, (numbers == 0) & (root == "start"))
     rows = np.flatnonzero(keep).astype(np.int64)
-    counts = np.bincount(sentences[rows], minlength=annotations.sents)
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Items(
-        rows,
-        heads[rows] if task.relational else heads,
-        sentences[rows],
-        codes[rows].astype(np.int64),
-        offsets,
-    )
+    offsets = ragged.offsets_of(np.bincount(sentences[rows], minlength=annotations.sents))
+    heads = heads[rows] if task.relational else heads
+    return Items(rows, heads, sentences[rows], codes[rows].astype(np.int64), offsets)
 
 
 def _kept_words(ranges: NDArray[np.int16], mwt: MwtPolicy) -> NDArray[np.bool_]:
@@ -91,35 +93,28 @@ def _kept_words(ranges: NDArray[np.int16], mwt: MwtPolicy) -> NDArray[np.bool_]:
     raise UsageError(f"unknown multiword-token policy {mwt!r}", remedy="use share, first or skip")
 
 
+def context_parts(task: Task) -> int:
+    """How many states of each context layer are put next to an item of ``task``."""
+    return 1 if task.relational else 2
+
+
 def represent(
-    words: torch.Tensor,
-    start: torch.Tensor | None,
+    words: Float[torch.Tensor, "words dim"],
+    start: Float[torch.Tensor, "sents dim"] | None,
     annotations: Annotations,
     task: Task,
     *,
     root: RootPolicy,
     mwt: MwtPolicy,
 ) -> Represented:
-    """Represent the items of ``annotations`` by ``words`` [words, dim] and ``start`` [sents, dim].
+    """Represent the items of ``annotations`` by states of words and of the sentences' starts.
 
     States may have any float dtype and be memory-mapped; the arithmetic is float32. Works for a whole split
     and, with ``annotations.select(...)``, for one batch of it at a time. Raises UsageError when roots need a
     sentence-start state and there is none.
     """
-    if root not in ("start", "exclude"):
-        raise UsageError(f"unknown root policy {root!r}", remedy="use start or exclude")
-    if len(words) != annotations.words:
-        raise UsageError(
-            f"{len(words)} states for {annotations.words} words",
-            remedy="give the states and the annotations of the same sentences",
-        )
-    if task.relational and root == "start" and start is None:
-        raise UsageError(
-            "the model has no sentence-start piece to stand for the head of roots",
-            remedy="let root be exclude",
-        )
-    items = select_items(annotations, task, root=root, mwt=mwt)
-    return Represented(_gather(words, start, items, task), torch.from_numpy(items.y), items.offsets)
+    states = States(words, start, annotations.offsets, 0)
+    return represent_layers([states], annotations, task, root=root, mwt=mwt, standardiser=None)
 
 
 def represent_layers(
@@ -130,48 +125,80 @@ def represent_layers(
     root: RootPolicy,
     mwt: MwtPolicy,
     standardiser: Standardiser | None,
-    beside: Sequence[int] = (),
+    context: Sequence[int] = (),
 ) -> Represented:
     """The items as :func:`represent` gives them, of several layers side by side, standardised.
 
-    ``beside`` are places in ``layers``: those layers' states of what stands beside an item
-    (:mod:`.beside`) come after.
+    ``context`` are places in ``layers``: those layers' states of the context come after, standardised too.
     """
-    parts = [
-        represent(states.words, states.start, annotations, task, root=root, mwt=mwt) for states in layers
-    ]
-    x = parts[0].x if len(parts) == 1 else torch.cat([part.x for part in parts], dim=1)
+    if root not in ("start", "exclude"):
+        raise UsageError(f"unknown root policy {root!r}", option="root", remedy="use start or exclude")
+    for states in layers:
+        if len(states.words) != annotations.words:
+            raise UsageError(
+                f"{len(states.words)} states for {annotations.words} words",
+                remedy="give the states and the annotations of the same sentences",
+            )
+        if task.relational and root == "start" and states.start is None:
+            raise UsageError(
+                "the model has no sentence-start token to stand for the head of roots",
+                option="root",
+                remedy="let root be exclude",
+            )
+    items = select_items(annotations, task, root=root, mwt=mwt)
+    parts = [_gather(states, items, task) for states in layers]
+    x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    del parts
     if standardiser is not None:
         # In place: x is ours alone and may be gigabytes. Of a difference, the mean is gone already.
         x = x if task.relational else x.sub_(standardiser.mean)
         x.div_(standardiser.scale)
-    if beside:
-        rows = select_items(annotations, task, root=root, mwt=mwt).rows
-        further = []
-        for place in beside:
-            words = layers[place].words
-            dims = slice(place * words.shape[1], (place + 1) * words.shape[1])
-            mean = None if standardiser is None else standardiser.mean[dims]
-            scale = None if standardiser is None else standardiser.scale[dims]
-            further.append(beside_items(words, annotations, rows, task, mean=mean, scale=scale))
+    if context:
+        rows = [items.rows] if task.relational else _around(annotations, items.rows)
+        further = [_context(layers, place, of, standardiser) for place in context for of in rows]
         x = torch.cat([x, *further], dim=1)
-    return Represented(x, parts[0].y, parts[0].offsets)
+    return Represented(x, torch.from_numpy(items.y), items.offsets)
 
 
-def _gather(words: torch.Tensor, start: torch.Tensor | None, items: Items, task: Task) -> torch.Tensor:
+def _gather(states: States, items: Items, task: Task) -> torch.Tensor:
+    words, start = states.words, states.start
     x = torch.empty(len(items.rows), words.shape[1], dtype=torch.float32)
     rows, heads = torch.from_numpy(items.rows), torch.from_numpy(items.heads)
     sentences = torch.from_numpy(items.sentences)
     for begin in range(0, len(rows), CHUNK):
-        piece = slice(begin, begin + CHUNK)
-        state = words[rows[piece]].float()
+        chunk = slice(begin, begin + CHUNK)
+        state = words[rows[chunk]].float()
         if not task.relational:
-            x[piece] = state
+            x[chunk] = state
             continue
         # START reads row 0, overwritten at once: a -1 would silently be the last word of another sentence.
-        head = words[heads[piece].clamp(min=0)].float()
-        at_start = torch.nonzero(heads[piece] == START)[:, 0]
+        head = words[heads[chunk].clamp(min=0)].float()
+        at_start = torch.nonzero(heads[chunk] == START)[:, 0]
         if len(at_start) and start is not None:
-            head[at_start] = start[sentences[piece][at_start]].float()
-        torch.sub(head, state, out=x[piece])
+            head[at_start] = start[sentences[chunk][at_start]].float()
+        torch.sub(head, state, out=x[chunk])
+    return x
+
+
+def _around(annotations: Annotations, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rows of the words before and after; -1 past an end of the sentence."""
+    sentence = ragged.sentence_of(annotations.offsets)[rows]
+    first, last = annotations.offsets[sentence], annotations.offsets[sentence + 1] - 1
+    return [np.where(rows > first, rows - 1, -1), np.where(rows < last, rows + 1, -1)]
+
+
+def _context(
+    layers: Sequence[States], place: int, rows: NDArray[np.int64], standardiser: Standardiser | None
+) -> torch.Tensor:
+    """float32 [items, dim] standardised states of the layer at ``place`` at ``rows``; 0 where a row is -1."""
+    words = layers[place].words
+    dims = slice(place * words.shape[1], (place + 1) * words.shape[1])
+    x, at = torch.empty(len(rows), words.shape[1], dtype=torch.float32), torch.from_numpy(rows)
+    for begin in range(0, len(rows), CHUNK):
+        chunk = slice(begin, begin + CHUNK)
+        state = words[at[chunk].clamp(min=0)].float()
+        if standardiser is not None:
+            state = state.sub_(standardiser.mean[dims]).div_(standardiser.scale[dims])
+        state[at[chunk] < 0] = 0
+        x[chunk] = state
     return x

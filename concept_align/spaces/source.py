@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from jaxtyping import Int64
+from numpy.typing import ArrayLike
 
 from ..errors import UsageError
 from ..store.keys import Recipe
@@ -19,9 +20,8 @@ from ..treebanks.concepts import Task, is_open_ended, parse_task, unseen
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, Split, Standardisation
 from .arrays import TASK, ArrayStore, layers_of
-from .beside import parts
 from .features import Features
-from .represent import represent_layers, select_items
+from .represent import context_parts, represent_layers, select_items
 from .spec import FeatureSpec
 from .standardise import Standardiser, fit_layers
 
@@ -123,7 +123,9 @@ class FeatureSource:
 
     @property
     def dim(self) -> int:
-        return self.store.recipe.dim * (len(self.layers) + parts(self.task) * len(self.spec.context_layers))
+        return self.store.recipe.dim * (
+            len(self.layers) + context_parts(self.task) * len(self.spec.context_layers)
+        )
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -160,7 +162,9 @@ class FeatureSource:
             self._cache.popitem(last=False)
         return features
 
-    def gold(self, language: str, split: Split) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def gold(
+        self, language: str, split: Split
+    ) -> tuple[Int64[np.ndarray, " words"], Int64[np.ndarray, " bounds"]]:
         """Labels ``y`` [words] and ``offsets`` [sents + 1] as ``load`` has them, without reading states."""
         annotations = self._annotated(language, split)
         items = select_items(annotations, self.task, root=self.spec.root, mwt=self.spec.mwt)
@@ -214,7 +218,7 @@ class FeatureSource:
             root=self.spec.root,
             mwt=self.spec.mwt,
             standardiser=standardiser,
-            beside=[self.layers.index(layer) for layer in self.spec.context_layers],
+            context=[self.layers.index(layer) for layer in self.spec.context_layers],
         )
         # Standardised numbers of 16-bit states lose nothing worth keeping, and wide ones fill the memory.
         wide = found.x.shape[1] > WIDE and self.spec.standardise != "none"
@@ -227,14 +231,9 @@ class FeatureSource:
         if self.spec.standardise == "language" and language not in self._present["train"]:
             split = "test"
             self.notes[language] = "standardised by its own unlabelled test words: it has no train split"
-        about = {
-            "kind": self.spec.standardise,
-            "languages": list(of),
-            "split": split,
-            "layers": list(self.layers),
-        }
+        about = {"kind": self.spec.standardise, "languages": list(of), "split": split}
         states = [
             [self.store.states(self.treebank(name), split, layer).words for name in of]
             for layer in self.layers
         ]
-        return fit_layers(states, about)
+        return fit_layers(states, about | {"layers": list(self.layers)})

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 import torch
+from jaxtyping import Float, Float32
 
 from ..errors import LearningError
 from ..types import Standardisation
@@ -24,18 +25,14 @@ FLOOR = 1e-6
 class Standardiser:
     """Mean and scale of each dimension, and what they were taken from."""
 
-    mean: torch.Tensor  # float32 [dim]
-    scale: torch.Tensor  # float32 [dim], positive
+    mean: Float32[torch.Tensor, " dim"]
+    scale: Float32[torch.Tensor, " dim"]  # positive
     words: int
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def states(self, x: torch.Tensor) -> torch.Tensor:
-        """[words, dim] standardised states of words."""
+    def states(self, x: Float[torch.Tensor, "words dim"]) -> Float[torch.Tensor, "words dim"]:
+        """Standardised states of words."""
         return (x - self.mean) / self.scale
-
-    def differences(self, x: torch.Tensor) -> torch.Tensor:
-        """[words, dim] the difference of standardised states, given the difference of raw ones."""
-        return x / self.scale
 
 
 class StandardiserFitter:
@@ -47,8 +44,8 @@ class StandardiserFitter:
         self.sums = torch.zeros(dim, dtype=torch.float64)
         self.squares = torch.zeros(dim, dtype=torch.float64)
 
-    def update(self, states: torch.Tensor, chunk: int = 16384) -> "StandardiserFitter":
-        """Add the states [words, dim] of words, of any float dtype."""
+    def update(self, states: Float[torch.Tensor, "words dim"], chunk: int = 16384) -> "StandardiserFitter":
+        """Add the states of words, of any float dtype."""
         for begin in range(0, len(states), chunk):
             part = states[begin : begin + chunk].double()
             if self.shift is None:
@@ -57,18 +54,6 @@ class StandardiserFitter:
             self.sums += part.sum(0)
             self.squares += part.square().sum(0)
         self.words += len(states)
-        return self
-
-    def merge(self, other: "StandardiserFitter") -> "StandardiserFitter":
-        """Add what ``other`` has seen."""
-        if other.shift is None:
-            return self
-        if self.shift is None:
-            self.shift = other.shift
-        move = other.shift - self.shift
-        self.squares += other.squares + 2 * move * other.sums + other.words * move.square()
-        self.sums += other.sums + other.words * move
-        self.words += other.words
         return self
 
     def finish(self, provenance: Mapping[str, Any] | None = None) -> Standardiser:
@@ -101,9 +86,8 @@ def typical(standardisers: Sequence[Standardiser], about: Mapping[str, Any]) -> 
     (those within a language: that their means differ makes none of them wider)."""
     mean = torch.stack([one.mean.double() for one in standardisers]).mean(0)
     variance = torch.stack([one.scale.double().square() for one in standardisers]).mean(0)
-    return Standardiser(
-        mean.float(), variance.sqrt().float(), sum(one.words for one in standardisers), dict(about)
-    )
+    words = sum(one.words for one in standardisers)
+    return Standardiser(mean.float(), variance.sqrt().float(), words, dict(about))
 
 
 def shrunk(own: Standardiser, expected: Standardiser, enough: int) -> Standardiser:

@@ -40,7 +40,8 @@ def main() -> None:
     work, steps = options.work, options.only or ["extract", "probe", "train", "evaluate", "tables"]
     store = work / "store"
     if "extract" in steps:
-        from concept_align.models.gguf import packaged_model
+        sys.path.insert(0, str(HERE.parent))
+        from gemma270m import packaged_model
 
         layers = ",".join(map(str, settings["layers"]))
         run("extract", "--model", packaged_model(), "--treebanks", options.treebanks,

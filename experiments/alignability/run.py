@@ -46,7 +46,9 @@ def untrained(model: str | Path, folder: Path) -> Path:
 
 def extract(work: Path, treebanks: Path) -> None:
     """All layers of every model and of its untrained control, over the train sentences."""
-    from concept_align.models.gguf import packaged_model
+    sys.path.insert(0, str(HERE.parent))
+    from gemma270m import packaged_model
+
     from concept_align.models.shipped import shipped_model
 
     cut(treebanks, work / "treebanks", SENTENCES)

@@ -27,7 +27,8 @@ def run(*words: object) -> None:
 
 def extract(model: str, about: dict[str, Any], treebanks: Path, langs: str, store: Path) -> None:
     """The states of ``model`` over all languages."""
-    from concept_align.models.gguf import packaged_model
+    sys.path.insert(0, str(HERE.parent))
+    from gemma270m import packaged_model
 
     layers = ",".join(map(str, about["layers"]))
     name = packaged_model() if model.startswith("gemma") else model

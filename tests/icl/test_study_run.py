@@ -243,7 +243,7 @@ def test_a_loaded_model_and_a_selector_of_ones_own_give_what_their_names_give(mi
     named = icl_study("mini-decoder", selectors="fixed", **mini)
     kept = [name for name in named.frame() if name not in ("model", "revision")]
     assert given.frame()[kept].equals(named.frame()[kept])
-    assert given.facts["revision"].startswith("sha256:")
+    assert given.facts["revision"].startswith("weights:")
     again = icl_study(pair, selectors={"fixed": FixedSelector()}, out=tmp_path, **mini)
     assert again.frame().equals(given.frame())
 

