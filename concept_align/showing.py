@@ -8,9 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .atomic import write_text
+from .atomic import write_bytes, write_text
+from .errors import UsageError
 
 REPORTS = "concept_align.report."
+FORMATS = ("png", "svg", "pdf")
 
 
 def reporter(place: str) -> Any:
@@ -49,6 +51,10 @@ class Showable:
         """The Matplotlib figure that ``place`` draws; saved to ``path`` where one is given."""
         figure = reporter(place)(*given, **options)
         if path is not None:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path)
+            suffix = Path(path).suffix.removeprefix(".").lower()
+            if suffix not in FORMATS:
+                raise UsageError(
+                    f"{path} is no figure's name", option="path", remedy=f"end it in .{', .'.join(FORMATS)}"
+                )
+            write_bytes(path, reporter("style:rendered")(figure, suffix))
         return figure

@@ -49,6 +49,8 @@ def test_figures_are_figures_and_are_saved_where_asked(found, scores, tmp_path):
     ]
     assert all(isinstance(figure, matplotlib.figure.Figure) for figure in drawn)
     assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ca.ConceptAlignError, match="end it in"):
+        found.plot_shots(path=tmp_path / "figure.csv")
 
 
 def test_a_sweep_of_probes_shows_itself(store):
