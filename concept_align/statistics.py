@@ -95,6 +95,11 @@ def p_values(value: float, null: Floats) -> tuple[float, float, float]:
     return both, upper, lower
 
 
+def mean_and_sd(null: Floats) -> tuple[float, float]:
+    """Of the ``null`` [draws]; NaN without a draw."""
+    return (float(null.mean()), float(null.std())) if len(null) else (float("nan"), float("nan"))
+
+
 def jackknife(
     value: float, without: Floats, *, confidence: float = 0.95, fisher: bool = False
 ) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
-from ...statistics import Floats, Method, adjusted, jackknife, mean_over_pairs, p_values, ranked
+from ...statistics import Floats, Method, adjusted, jackknife, mean_and_sd, mean_over_pairs, p_values, ranked
 from ..geometry import Geometry
 
 COLUMNS: tuple[str, ...] = (
@@ -61,14 +61,10 @@ def concept_scores(
         keys = stream(seed, "concepts", "row").random((permutations, *known.shape), dtype=np.float32)
         values, null = row_correlations(products, known, keys, method, metric)
         means, without = mean_over_pairs(values)
+        about = {"layer": layer, "kind": "row", "measure": f"{method} of {metric} distances"}
         for k, concept in enumerate(geometry.concepts):
-            row = {
-                "concept": concept,
-                "layer": layer,
-                "kind": "row",
-                "measure": f"{method} of {metric} distances",
-            }
-            found.append(row | _summary(values[k], float(means[k]), without[k], null[:, k]))
+            own = _summary(values[k], float(means[k]), without[k], null[:, k])
+            found.append({"concept": concept, **about, **own})
     frame = pd.DataFrame(found, columns=list(COLUMNS))
     frame["q"] = adjusted(frame["p"].to_numpy(dtype=np.float64))
     return frame
@@ -78,11 +74,9 @@ def _summary(values: Floats, mean: float, without: Floats, null: Floats) -> dict
     """Of one concept: values [L, L], their mean, that without each language [L], and the null [draws]."""
     has = ~np.isnan(values).all(axis=1)
     low, high = jackknife(mean, without[has])
-    known = len(null) > 0 and not np.isnan(mean)
+    null_mean, null_sd = mean_and_sd(null[:0] if np.isnan(mean) else null)
     return {
-        "value": mean, "low": low, "high": high,
-        "null_mean": float(null.mean()) if known else float("nan"),
-        "null_sd": float(null.std()) if known else float("nan"),
+        "value": mean, "low": low, "high": high, "null_mean": null_mean, "null_sd": null_sd,
         "p": p_values(mean, null)[1], "n": int(has.sum()), "pairs": int((~np.isnan(values)).sum()) // 2,
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
-from ...statistics import LEAST, Floats, jackknife, p_values, random_orders
+from ...statistics import LEAST, Floats, jackknife, mean_and_sd, p_values, random_orders
 from .mantel import complete
 
 CHUNK = 512  # permutations at once
@@ -51,10 +51,8 @@ def contrast(
     left_out = tuple(sorted({*left_out, *(code for code in scores.index if code not in labels)}))
     n = len(languages)
     if n < LEAST:
-        raise UsageError(
-            f"{n} languages have a label and scores with all others",
-            remedy=f"at least {LEAST} are needed",
-        )
+        message = f"{n} languages have a label and scores with all others"
+        raise UsageError(message, remedy=f"at least {LEAST} are needed")
     names = np.array([labels[code] for code in languages], dtype=object)
     same = (names[:, None] == names[None, :]) & ~np.eye(n, dtype=bool)
     other = ~same & ~np.eye(n, dtype=bool)
@@ -63,19 +61,11 @@ def contrast(
     difference = within - between
     null = _null(filled, same, random_orders(n, permutations, stream(seed, "contrast", n)))
     null = null if not np.isnan(difference) else np.empty(0)
-    kept = [np.delete(np.arange(n), i) for i in range(n)]
-    without = np.array([
-        _mean(filled[np.ix_(k, k)], same[np.ix_(k, k)]) - _mean(filled[np.ix_(k, k)], other[np.ix_(k, k)])
-        for k in kept
-    ])  # fmt: skip
-    low, high = jackknife(difference, without)
+    kept = [np.ix_(k, k) for k in (np.delete(np.arange(n), i) for i in range(n))]
+    without = np.array([_mean(filled[k], same[k]) - _mean(filled[k], other[k]) for k in kept])
     return GroupContrast(
-        difference=difference, low=low, high=high, p=p_values(difference, null)[1],
-        null_mean=float(null.mean()) if len(null) else float("nan"),
-        null_sd=float(null.std()) if len(null) else float("nan"),
-        within=within, between=between, n=n,
-        pairs_within=int(same.sum()) // 2, pairs_between=int(other.sum()) // 2,
-        left_out=left_out, permutations=permutations,
+        difference, *jackknife(difference, without), p_values(difference, null)[1], *mean_and_sd(null),
+        within, between, n, int(same.sum()) // 2, int(other.sum()) // 2, left_out, permutations,
     )  # fmt: skip
 
 

@@ -3,12 +3,11 @@
 A table is languages x languages, symmetric, 0 on the diagonal, NaN where a language is not known.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...treebanks import registry
@@ -29,17 +28,27 @@ def code(name: str) -> str:
 
 def family(languages: Sequence[str]) -> pd.DataFrame:
     """1 where two languages are of different families, 0 where they are of one."""
-    return different(languages, _fact("family"))
+    return different(languages, "family")
 
 
 def branch(languages: Sequence[str]) -> pd.DataFrame:
     """1 where two languages are of different branches, 0 where they are of one (Germanic, Slavic, ...)."""
-    return different(languages, _fact("branch"))
+    return different(languages, "branch")
 
 
 def script(languages: Sequence[str]) -> pd.DataFrame:
     """1 where the word forms are in different scripts, 0 where they are in one."""
-    return different(languages, _fact("script"))
+    return different(languages, "script")
+
+
+def different(languages: Sequence[str], fact: str) -> pd.DataFrame:
+    """1 where the ``fact`` of two languages differs, 0 where it does not; NaN where one is not known."""
+    names = pd.Series(labels(languages, fact), dtype=object).reindex(list(languages))
+    known = names.notna().to_numpy()
+    texts = names.to_numpy()
+    pairs = np.where(np.outer(known, known), texts[:, None] != texts[None, :], np.nan)
+    np.fill_diagonal(pairs, 0.0)
+    return pd.DataFrame(pairs, index=list(languages), columns=list(languages))
 
 
 def size(languages: Sequence[str], words: Mapping[str, int]) -> pd.DataFrame:
@@ -62,16 +71,6 @@ def families(languages: Sequence[str]) -> dict[str, str]:
     return labels(languages, "family")
 
 
-def different(languages: Sequence[str], label: Callable[[str], str | None]) -> pd.DataFrame:
-    """1 where two languages have different labels, 0 where they have one, NaN where one has none (None)."""
-    labels = [label(name) for name in languages]
-    lacking = np.array([text is None for text in labels])
-    texts = np.array([text or "" for text in labels], dtype=object)
-    pairs = (texts[:, None] != texts[None, :]).astype(np.float64)
-    pairs[lacking] = pairs[:, lacking] = np.nan
-    return _table(pairs, languages)
-
-
 def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
     """Kilometres between languages, by the haversine formula; NaN for a language without a place.
 
@@ -91,16 +90,3 @@ def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, flo
     halves = halves + np.outer(np.cos(latitude), np.cos(latitude)) * across
     distance = 2 * RADIUS * np.arcsin(np.sqrt(np.clip(halves, 0, 1)))
     return pd.DataFrame(distance, index=list(languages), columns=list(languages))
-
-
-def _fact(name: str) -> Callable[[str], str | None]:
-    def fact(language: str) -> str | None:
-        entry = known(language)
-        return None if entry is None else str(getattr(entry, name))
-
-    return fact
-
-
-def _table(pairs: NDArray[np.float64], languages: Sequence[str]) -> pd.DataFrame:
-    np.fill_diagonal(pairs, 0.0)
-    return pd.DataFrame(pairs, index=list(languages), columns=list(languages))

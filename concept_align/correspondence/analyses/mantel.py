@@ -15,7 +15,7 @@ constant 23 times, and that which renames languages within families only (``stra
 last; it asks whether the relation holds given who belongs to which family.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ from ...statistics import (
     Floats,
     Method,
     jackknife,
+    mean_and_sd,
     moved_partial,
     p_values,
     partial,
@@ -86,29 +87,25 @@ def mantel(
             remedy=f"at least {LEAST} are needed: give more languages or leave out a table",
         )
     within = [strata.get(code, code) for code in languages] if strata else ()
-    rows, columns = triangle(n)
+    rows, columns = np.triu_indices(n, 1)
     (rest_x, rest_y), basis = residuals(ranked(values[:, rows, columns], method))
     r = float(rest_x @ rest_y)
     orders = random_orders(n, permutations, stream(seed, "mantel", n), within)
     null = _null(rest_x, rest_y, basis, orders) if not np.isnan(r) else np.empty(0)
     kept = np.array([np.delete(np.arange(n), i) for i in range(n)])
-    rows, columns = triangle(n - 1)
+    rows, columns = np.triu_indices(n - 1, 1)
     without = partial(ranked(np.moveaxis(values[:, kept[:, rows], kept[:, columns]], 0, 1), method))
-    low, high = jackknife(r, without, confidence=confidence, fisher=True)
-    p, greater, less = p_values(r, null)
+    bounds = jackknife(r, without, confidence=confidence, fisher=True)
     return MantelTest(
-        r=r, low=low, high=high, p=p, p_greater=greater, p_less=less,
-        null_mean=float(null.mean()) if len(null) else float("nan"),
-        null_sd=float(null.std()) if len(null) else float("nan"),
-        n=n, pairs=n * (n - 1) // 2, left_out=left_out, method=method, controls=tuple(held),
-        permutations=permutations,
+        r, *bounds, *p_values(r, null), *mean_and_sd(null),
+        n, n * (n - 1) // 2, left_out, method, tuple(held), permutations,
     )  # fmt: skip
 
 
 def _null(x: Floats, y: Floats, basis: Floats, orders: NDArray[np.intp]) -> Floats:
     """r [draws] with the languages of x's residuals [pairs] renamed by ``orders`` [draws, n]."""
     n = orders.shape[1]
-    rows, columns = triangle(n)
+    rows, columns = np.triu_indices(n, 1)
     square = np.zeros((n, n))
     square[rows, columns] = square[columns, rows] = x
     null = np.empty(len(orders))
@@ -130,7 +127,7 @@ def complete(*tables: pd.DataFrame) -> tuple[tuple[str, ...], Floats, tuple[str,
         _check(given, f"table {at + 1} of {len(tables)}")
     everyone = sorted({str(code) for given in tables for code in given.index})
     shared = [code for code in everyone if all(code in given.index for given in tables)]
-    values = np.stack([_at(given, shared) for given in tables])
+    values = np.stack([given.loc[shared, shared].to_numpy(dtype=np.float64) for given in tables])
     lacking = np.asarray(np.isnan(values).any(axis=0)) & ~np.eye(len(shared), dtype=bool)
     kept = np.arange(len(shared))
     while lacking[np.ix_(kept, kept)].any():
@@ -138,12 +135,6 @@ def complete(*tables: pd.DataFrame) -> tuple[tuple[str, ...], Floats, tuple[str,
     names = tuple(shared[i] for i in kept)
     left_out = tuple(code for code in everyone if code not in names)
     return names, values[:, kept[:, None], kept], left_out
-
-
-def _at(given: pd.DataFrame, codes: Sequence[str]) -> Floats:
-    place = {str(code): i for i, code in enumerate(given.index)}
-    kept = np.array([place[code] for code in codes], dtype=np.intp)
-    return np.asarray(given.to_numpy(dtype=np.float64)[kept[:, None], kept])
 
 
 def _check(given: pd.DataFrame, where: str) -> None:
@@ -160,8 +151,3 @@ def _check(given: pd.DataFrame, where: str) -> None:
             where=where,
             remedy="take the mean of both directions, as `Alignability.matrix(..., both=True)` does",
         )
-
-
-def triangle(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the n (n - 1) / 2 pairs above the diagonal."""
-    return np.triu_indices(n, 1)

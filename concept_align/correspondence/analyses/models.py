@@ -83,7 +83,8 @@ def compare_models(
     """
     rows = []
     for measure in measures or [name for name in first.measures if name in second.measures]:
-        ours, theirs = (_layers(scores.table, measure) for scores in (first, second))
+        tables = (scores.table[scores.table["measure"] == measure] for scores in (first, second))
+        ours, theirs = (table["layer"].astype(str).unique() for table in tables)
         left = [first.matrix(measure, layer, of, both=True) for layer in ours]
         right = [second.matrix(measure, layer, of, both=True) for layer in theirs]
         found, i, j = paired(left, right)
@@ -97,15 +98,7 @@ def compare_models(
             "left_out": ";".join(found.left_out),
         })  # fmt: skip
     if not rows:
-        raise UsageError(
-            "the two tables share no measure",
-            remedy="score both with the same measures",
-        )
-    found_rows = pd.DataFrame(rows)
-    at = list(found_rows.columns).index("p") + 1
-    found_rows.insert(at, "q", adjusted(found_rows["p"].to_numpy(dtype=np.float64)))
-    return found_rows
-
-
-def _layers(scores: pd.DataFrame, measure: str) -> list[str]:
-    return list(dict.fromkeys(map(str, scores[scores["measure"] == measure]["layer"])))
+        raise UsageError("the two tables share no measure", remedy="score both with the same measures")
+    table = pd.DataFrame(rows)
+    table.insert(list(table.columns).index("p") + 1, "q", adjusted(table["p"].to_numpy(dtype=np.float64)))
+    return table

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ...errors import UsageError
 from ...seeding import stream
-from ...statistics import Floats, p_values
+from ...statistics import Floats, mean_and_sd, p_values
 from ..geometry import Geometry
 
 LEAST_CONCEPTS = 3
@@ -85,8 +85,7 @@ def overlay(
     axes, shown = _plane(mean[0])
     points, consensus, share = _tables(part, rotated[0], mean[0], axes)
     return Overlay(
-        points, consensus, _kept(part.gram[0], dims), shown, share, agreement,
-        float(null.mean()) if len(null) else float("nan"), float(null.std()) if len(null) else float("nan"),
+        points, consensus, _kept(part.gram[0], dims), shown, share, agreement, *mean_and_sd(null),
         p_values(agreement, null)[1], part.layers[0], part.languages,
         tuple(name for name in geometry.concepts if name not in concepts),
     )  # fmt: skip
@@ -98,14 +97,12 @@ def _tables(
     """Points and mean in the plane of ``axes`` [p, 2], and the share of the points' variance there."""
     shift = np.linalg.norm(rotated - mean, axis=-1)  # [L, K]
     flat, middle = rotated @ axes, mean @ axes
-    points = pd.DataFrame(
-        [
-            (language, concept, *map(float, flat[i, k]), float(shift[i, k]), int(part.counts[i, k]))
-            for i, language in enumerate(part.languages)
-            for k, concept in enumerate(part.concepts)
-        ],
-        columns=["language", "concept", "x", "y", "shift", "count"],
-    )
+    points = pd.DataFrame({
+        "language": np.repeat(part.languages, len(part.concepts)),
+        "concept": np.tile(part.concepts, len(part.languages)),
+        "x": flat[..., 0].ravel(), "y": flat[..., 1].ravel(),
+        "shift": shift.ravel(), "count": part.counts.ravel(),
+    })  # fmt: skip
     consensus = pd.DataFrame({
         "concept": part.concepts, "x": middle[:, 0], "y": middle[:, 1],
         "spread": np.sqrt((shift**2).mean(axis=0)),

@@ -6,7 +6,6 @@ alike in much, and holding "same family" constant does not undo that; ``p_within
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ COLUMNS: tuple[str, ...] = (
     "partial_r", "partial_low", "partial_high", "partial_p", "partial_q", "partial_n", "controls",
     "method", "permutations", "left_out", "note",
 )  # fmt: skip
+_OF_TEST = ("r", "low", "high", "p", "n")
 
 
 def predictors(
@@ -41,13 +41,10 @@ def predictors(
     over the predictors, simple and partial apart. A predictor that cannot be tested has NaN and a note.
     """
     rows = []
+    options: dict[str, Any] = {"method": method, "permutations": permutations, "seed": seed}
+    among = [name for name in (distances if controls is None else controls) if name in distances]
     for name, table in distances.items():
-        held = {
-            other: distances[other]
-            for other in (distances if controls is None else controls)
-            if other in distances and other != name
-        }
-        options: dict[str, Any] = {"method": method, "permutations": permutations, "seed": seed}
+        held = {other: distances[other] for other in among if other != name}
         alone, note = _tested(table, scores, {}, options)
         partial, note = _tested(table, scores, held, options) if held and not note else (None, note)
         row = _row(name, alone, partial, note)
@@ -74,13 +71,11 @@ def _tested(
 
 
 def _row(name: str, alone: MantelTest | None, partial: MantelTest | None, note: str) -> dict[str, object]:
-    row: dict[str, object] = {"predictor": name, "note": note, "p_within": float("nan")}
-    for found, prefix in ((alone, ""), (partial, "partial_")):
-        for key in ("r", "low", "high", "p"):
-            row[prefix + key] = float("nan") if found is None else getattr(found, key)
-        row[prefix + "n"] = 0 if found is None else found.n
+    row: dict[str, object] = {"predictor": name, "note": note, "n": 0, "partial_n": 0, "controls": ""}
     if alone is not None:
-        row |= {key: asdict(alone)[key] for key in ("pairs", "method", "permutations")}
+        row |= {key: getattr(alone, key) for key in (*_OF_TEST, "pairs", "method", "permutations")}
         row["left_out"] = ";".join(alone.left_out)
-    row["controls"] = ";".join(partial.controls) if partial is not None else ""
+    if partial is not None:
+        row |= {f"partial_{key}": getattr(partial, key) for key in _OF_TEST}
+        row["controls"] = ";".join(partial.controls)
     return row

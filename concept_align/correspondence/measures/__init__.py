@@ -12,9 +12,8 @@ from typing import cast, get_args
 
 from ...errors import UsageError
 from .base import Invariance, Measure, MeasureScores, Scale
-from .cca import CCA
-from .cka import CKA
 from .custom import MEASURES, GramFunction, GramMeasure, register_measure
+from .kernels import CCA, CKA
 from .procrustes import ProcrustesFit
 from .retrieval import Metric, Retrieval
 from .rsa import RSA, Correlation, Distance

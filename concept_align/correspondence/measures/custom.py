@@ -5,11 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 
 from ...hashing import digest
 from ...registration import Registry
-from .base import FEWEST, Invariance, Measure, MeasureScores, Scale, differs, too_few
+from .base import (
+    FEWEST,
+    Grams,
+    Invariance,
+    Measure,
+    MeasureScores,
+    Orders,
+    Pairs,
+    Scale,
+    Targets,
+    differs,
+)
 
 GramFunction = Callable[[torch.Tensor, torch.Tensor], Any]
 
@@ -19,7 +29,7 @@ MEASURES: Registry[Measure] = Registry(
 
 
 @dataclass(frozen=True, eq=False)
-class GramMeasure:
+class GramMeasure(Measure):
     """A measure made of ``function(a, b)``, the score of two Gram matrices; see :func:`register_measure`."""
 
     name: str
@@ -29,7 +39,6 @@ class GramMeasure:
     least: int = FEWEST
     scale: Scale = "correlation"
     invariances: frozenset[Invariance] = frozenset({"rotation", "reflection"})
-    whitened: bool = False
 
     def __repr__(self) -> str:
         return f"GramMeasure({self.name!r})"
@@ -42,17 +51,7 @@ class GramMeasure:
         values = [repr(one) for one in getattr(code, "co_consts", ()) if not hasattr(one, "co_code")]
         return digest([self.name, self.symmetric, self.batched, self.least, self.scale, facts, values])
 
-    def refuse(self, concepts: int, dims: tuple[int, int]) -> str | None:
-        return too_few(concepts, self.least)
-
-    def compare(
-        self,
-        a: Float[torch.Tensor, "layers sources concepts concepts"],
-        b: Float[torch.Tensor, "layers targets concepts concepts"],
-        pairs: Int[torch.Tensor, "pairs 2"],
-        permutations: Int[torch.Tensor, "draws concepts"],
-    ) -> MeasureScores:
-        """See :class:`Measure`."""
+    def compare(self, a: Grams, b: Targets, pairs: Pairs, permutations: Orders) -> MeasureScores:
         left, right = a[:, pairs[:, 0]].double(), b[:, pairs[:, 1]].double()
         there = differs(left) & differs(right)
         values = self._scores(left, right).masked_fill(~there, torch.nan)

@@ -20,12 +20,11 @@ local scaling (CSLS; Conneau et al. 2018, section 2.3), by which what is near to
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
-from jaxtyping import Float, Int
 
-from .base import FEWEST, Invariance, MeasureScores, Scale, centred, differs, too_few
+from .base import Prepared, TargetwiseMeasure, centred
 
 Metric = Literal["p1", "mrr"]
 
@@ -38,55 +37,29 @@ TOGETHER, WORKING = 64, 4 << 20
 
 
 @dataclass(frozen=True)
-class Retrieval:
+class Retrieval(TargetwiseMeasure):
     """Two spaces are alike if a map learned from some concepts finds the others."""
 
     metric: Metric = "p1"
     csls: bool = False
     ridge: float = RIDGE
-    whitened: ClassVar[bool] = False
-    scale: ClassVar[Scale] = "share"
-    symmetric: ClassVar[bool] = False
-    least: ClassVar[int] = FEWEST
-    invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"rotation", "reflection", "translation", "scale"}
-    )
+    scale = "share"
+    symmetric = False
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         return f"retrieval-{self.metric}{'-csls' if self.csls else ''}"
 
-    def refuse(self, concepts: int, dims: tuple[int, int]) -> str | None:
-        return too_few(concepts, self.least)
+    def prepared(self, a: torch.Tensor, b: torch.Tensor, same: bool) -> tuple[Prepared, torch.Tensor]:
+        hat = hats(a, self.ridge)
+        return (leave_one_out(hat), leave_two_out(hat)), unit_trace(b)
 
-    def compare(
-        self,
-        a: Float[torch.Tensor, "layers sources concepts concepts"],
-        b: Float[torch.Tensor, "layers targets concepts concepts"],
-        pairs: Int[torch.Tensor, "pairs 2"],
-        permutations: Int[torch.Tensor, "draws concepts"],
-    ) -> MeasureScores:
-        """See :class:`Measure`."""
-        layers, draws, concepts = len(a), len(permutations), a.shape[-1]
-        permutations = permutations.to(a.device)
-        itself = torch.arange(concepts, device=a.device)[None]
-        values = torch.empty(layers, len(pairs), dtype=torch.float64, device=a.device)
-        null = torch.empty(draws, layers, len(pairs), device=a.device)
-        for layer in range(layers):
-            hat, right = hats(a[layer], self.ridge), unit_trace(b[layer])
-            single, double = leave_one_out(hat), leave_two_out(hat)
-            for other in pairs[:, 1].unique().tolist():
-                mine = (pairs[:, 1] == other).nonzero().flatten()
-                chosen = single[pairs[mine, 0]], double[pairs[mine, 0]]
-                values[layer, mine] = self._scores(*chosen, right[other], itself)[0]
-                if draws:
-                    one, two = (maps.float() for maps in chosen)
-                    scores = self._scores(one, two, right[other].float(), permutations)
-                    null[:, layer, mine] = scores.float()
-            there = differs(a[layer])[pairs[:, 0]] & differs(b[layer])[pairs[:, 1]]
-            values[layer, ~there] = torch.nan
-            null[:, layer, ~there] = torch.nan
-        return MeasureScores(values, null)
+    def values(self, left: Prepared, right: torch.Tensor) -> torch.Tensor:
+        itself = torch.arange(len(right), device=right.device)[None]
+        return self._scores(left[0], left[1], right, itself)[0]
+
+    def null(self, left: Prepared, right: torch.Tensor, permutations: torch.Tensor) -> torch.Tensor:
+        return self._scores(left[0].float(), left[1].float(), right.float(), permutations).float()
 
     def _scores(
         self, single: torch.Tensor, maps: torch.Tensor, gram: torch.Tensor, permutations: torch.Tensor

@@ -12,7 +12,7 @@ from typing import Literal
 
 import torch
 
-from .base import Invariance
+from .base import Invariance, Measure
 from .triangle import Triangle, unit, upper
 
 Correlation = Literal["spearman", "pearson", "cosine"]
@@ -27,21 +27,19 @@ class RSA(Triangle):
     distance: Distance = "euclidean"
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         correlation = "" if self.correlation == "spearman" else f"-{self.correlation}"
         distance = "" if self.distance == "euclidean" else f"/{self.distance}"
         return f"rsa{correlation}{distance}"
 
     @property
-    def whitened(self) -> bool:
+    def whitened(self) -> bool:  # type: ignore[override]
         return self.distance == "mahalanobis"
 
     @property
     def invariances(self) -> frozenset[Invariance]:  # type: ignore[override]
         """Angles are seen from the origin: they change when the space is moved."""
-        if self.distance == "cosine":
-            return frozenset({"rotation", "reflection", "scale"})
-        return frozenset({"rotation", "reflection", "translation", "scale"})
+        return Measure.invariances - ({"translation"} if self.distance == "cosine" else set())
 
     def vectors(self, gram: torch.Tensor) -> torch.Tensor:
         distances = cosine_distances(gram) if self.distance == "cosine" else euclidean_distances(gram)

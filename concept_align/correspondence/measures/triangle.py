@@ -8,13 +8,12 @@ relabellings are one gather and one matrix product:
     null[p, a, b] = sum over entries t of a[t] * b[place[p, t]]
 """
 
-from abc import ABC, abstractmethod
-from typing import ClassVar
+from abc import abstractmethod
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from .base import FEWEST, Invariance, MeasureScores, Scale, differs, too_few
+from .base import Grams, Measure, MeasureScores, Orders, Pairs, Targets, differs
 
 # Bytes gathered at once: what stays in a core's cache until it is multiplied.
 GATHERED = 1 << 20
@@ -47,16 +46,10 @@ def unit(vectors: torch.Tensor, *, centre: bool = False) -> torch.Tensor:
     return torch.where(norm > 1e-12 * size, vectors / norm, torch.nan)
 
 
-class Triangle(ABC):
+class Triangle(Measure):
     """A measure whose score is the dot product of two vectors of entries."""
 
-    invariances: ClassVar[frozenset[Invariance]] = frozenset(
-        {"rotation", "reflection", "translation", "scale"}
-    )
-    scale: ClassVar[Scale] = "correlation"
-    symmetric: ClassVar[bool] = True
-    least: ClassVar[int] = FEWEST
-    diagonal: ClassVar[bool] = False  # whether the diagonal's entries count
+    diagonal = False  # whether the diagonal's entries count
 
     @abstractmethod
     def vectors(
@@ -64,17 +57,7 @@ class Triangle(ABC):
     ) -> Float[torch.Tensor, "langs entries"]:
         """The entries compared, at unit norm; float64 as ``gram``."""
 
-    def refuse(self, concepts: int, dims: tuple[int, int]) -> str | None:
-        return too_few(concepts, self.least)
-
-    def compare(
-        self,
-        a: Float[torch.Tensor, "layers sources concepts concepts"],
-        b: Float[torch.Tensor, "layers targets concepts concepts"],
-        pairs: Int[torch.Tensor, "pairs 2"],
-        permutations: Int[torch.Tensor, "draws concepts"],
-    ) -> MeasureScores:
-        """See :class:`Measure`."""
+    def compare(self, a: Grams, b: Targets, pairs: Pairs, permutations: Orders) -> MeasureScores:
         layers, draws = len(a), len(permutations)
         place = places(permutations.cpu(), self.diagonal).to(a.device)
         values = torch.empty(layers, len(pairs), dtype=torch.float64, device=a.device)
