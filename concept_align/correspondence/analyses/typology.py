@@ -48,69 +48,55 @@ ISO_639_3: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class FeatureRows:
-    """Cells as text; ``lines[i]`` is where the row of ``languages[i]`` stands in the file."""
-
-    languages: tuple[str, ...]
-    features: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]  # [languages][features]
-    lines: tuple[int, ...]
-
-
 Lines = list[tuple[int, list[str]]]  # line of the file, cells
 
 
-def read_rows(path: str | Path) -> FeatureRows:
-    """The table in ``path``, tab-separated if its first line has a tab. Raises UsageError."""
+def read_rows(path: str | Path) -> tuple[pd.DataFrame, list[int]]:
+    """Cells as text [languages, features], tab-separated if the first line has a tab; and their lines.
+
+    Raises UsageError.
+    """
     header, lines = _lines(path)
     if all(column in header for column in LONG):
         return _long(path, header, lines)
     if len(header) < 2:
         remedy = "give a language and at least one feature in each row, separated by commas or tabs"
-        raise UsageError("one column only", where=place(path, 1), remedy=remedy)
+        raise _broken(path, 1, "one column only", remedy)
     for at, feature in enumerate(header[1:], 2):
         if not feature or feature in header[1 : at - 1]:
             what = f"feature {feature!r} stands twice" if feature else "a feature without a name"
-            raise UsageError(f"{what}, in column {at}", where=place(path, 1), remedy="name each feature once")
+            raise _broken(path, 1, f"{what}, in column {at}", "name each feature once")
     seen: dict[str, int] = {}
     for line, (language, *_) in lines:
         if not language or language in seen:
-            first = f"language {language!r} stands twice, first in line {seen.get(language)}"
-            raise UsageError(
-                first if language else "a row without a language",
-                where=place(path, line),
-                remedy="keep one row per language, which column 1 names",
-            )
+            twice = f"language {language!r} stands twice, first in line {seen.get(language)}"
+            what = twice if language else "a row without a language"
+            raise _broken(path, line, what, "keep one row per language, which column 1 names")
         seen[language] = line
-    cells = tuple(tuple(cells[1:]) for _, cells in lines)
-    return FeatureRows(tuple(seen), tuple(header[1:]), cells, tuple(seen.values()))
+    rows = [cells[1:] for _, cells in lines]
+    return pd.DataFrame(rows, index=list(seen), columns=header[1:], dtype=object), list(seen.values())
 
 
-def _long(path: str | Path, header: list[str], lines: Lines) -> FeatureRows:
-    language, feature, value = (header.index(column) for column in LONG)
-    cells: dict[tuple[str, str], str] = {}
+def _long(path: str | Path, header: list[str], lines: Lines) -> tuple[pd.DataFrame, list[int]]:
+    places = [header.index(column) for column in LONG]
+    cells: dict[str, dict[str, str]] = {}
     first: dict[str, int] = {}
     for line, row in lines:
-        key = row[language], row[feature]
-        if not all(key):
-            raise UsageError(
-                "a value without a language or feature", where=place(path, line), remedy="complete the row"
-            )
-        first.setdefault(key[0], line)
+        language, feature, value = (row[at] for at in places)
+        if not language or not feature:
+            raise _broken(path, line, "a value without a language or feature", "complete the row")
+        first.setdefault(language, line)
+        own = cells.setdefault(feature, {})
         # A language may have several values of a feature: none of them is then its value.
-        cells[key] = row[value] if cells.setdefault(key, row[value]) == row[value] else ""
-    features = tuple(dict.fromkeys(name for _, name in cells))
-    rows = tuple(tuple(cells.get((name, of), "") for of in features) for name in first)
-    return FeatureRows(tuple(first), features, rows, tuple(first.values()))
+        own[language] = value if own.setdefault(language, value) == value else ""
+    return pd.DataFrame(cells, index=list(first), dtype=object).fillna(""), list(first.values())
 
 
 def _lines(path: str | Path) -> tuple[list[str], Lines]:
     """The header, and all other lines that are not empty."""
     text = read_text(path, error=UsageError, remedy="give a CSV or TSV file in UTF-8").removeprefix("\ufeff")
-    reader = csv.reader(
-        text.splitlines(keepends=True), delimiter="\t" if "\t" in text.split("\n", 1)[0] else ","
-    )
+    separator = "\t" if "\t" in text.split("\n", 1)[0] else ","
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=separator)
     every = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
     lines = [(line, cells) for line, cells in every if any(cells)]
     if len(lines) < 2:
@@ -118,33 +104,27 @@ def _lines(path: str | Path) -> tuple[list[str], Lines]:
     header = lines[0][1]
     for line, cells in lines[1:]:
         if len(cells) != len(header):
-            raise UsageError(
-                f"{len(cells)} cells where the header has {len(header)}",
-                where=place(path, line),
-                remedy="give each row as many cells as the header; put cells with separators into quotes",
-            )
+            remedy = "give each row as many cells as the header; put cells with separators into quotes"
+            raise _broken(path, line, f"{len(cells)} cells where the header has {len(header)}", remedy)
     return header, lines[1:]
+
+
+def _broken(path: str | Path, line: int, what: str, remedy: str) -> UsageError:
+    return UsageError(what, where=place(path, line), remedy=remedy)
 
 
 def cldf_codes(path: str | Path) -> dict[str, str]:
     """The registry's language codes by Language_ID, from CLDF's ``languages.csv`` and its ISO 639-3."""
     header, lines = _lines(path)
     if not {"ID", "ISO639P3code"} <= set(header):
-        raise UsageError(
-            "there are no columns ID and ISO639P3code",
-            where=place(path, 1),
-            remedy="give CLDF's languages.csv",
-        )
-    by_iso = {iso: code for code, names in ISO_639_3.items() for iso in reversed(names)}
-    rank = {iso: at for names in ISO_639_3.values() for at, iso in enumerate(names)}
-    found: dict[str, tuple[int, str]] = {}  # code: (rank, Language_ID)
+        raise _broken(path, 1, "there are no columns ID and ISO639P3code", "give CLDF's languages.csv")
+    known = {iso: (code, at) for code, names in ISO_639_3.items() for at, iso in enumerate(names)}
+    found: dict[str, tuple[int, str]] = {}  # code: (rank, Language_ID), the first of the best rank
     for _, cells in lines:
         row = dict(zip(header, cells, strict=True))
-        iso = row["ISO639P3code"]
-        code = by_iso.get(iso, iso)
-        here = (rank.get(iso, 0), row["ID"])
-        if code and (code not in found or here[0] < found[code][0]):
-            found[code] = here
+        code, rank = known.get(row["ISO639P3code"], (row["ISO639P3code"], 0))
+        if code and (code not in found or rank < found[code][0]):
+            found[code] = rank, row["ID"]
     return {name: code for code, (_, name) in found.items()}
 
 
@@ -156,22 +136,17 @@ def read_places(path: str | Path) -> dict[str, tuple[float, float]]:
     header, lines = _lines(path)
     titles = [column.casefold() for column in header]
     if not {"latitude", "longitude"} <= set(titles):
-        raise UsageError(
-            "there are no columns Latitude and Longitude",
-            where=place(path, 1),
-            remedy="give a table of language, latitude, longitude, in degrees",
-        )
+        remedy = "give a table of language, latitude, longitude, in degrees"
+        raise _broken(path, 1, "there are no columns Latitude and Longitude", remedy)
     codes = cldf_codes(path) if {"ID", "ISO639P3code"} <= set(header) else {}
     found = {}
     for line, cells in lines:
-        texts = [cells[titles.index(name)] for name in ("latitude", "longitude")]
+        north, east = (cells[titles.index(name)] for name in ("latitude", "longitude"))
         try:
-            if all(texts):
-                found[codes.get(cells[0], cells[0])] = (float(texts[0]), float(texts[1]))
+            if north and east:
+                found[codes.get(cells[0], cells[0])] = (float(north), float(east))
         except ValueError:
-            raise UsageError(
-                f"({', '.join(texts)}) are not two numbers", where=place(path, line), remedy="give degrees"
-            ) from None
+            raise _broken(path, line, f"({north}, {east}) are not two numbers", "give degrees") from None
     return found
 
 
@@ -199,28 +174,33 @@ def read_typology(
     ``codes`` are language codes by the table's names of languages; for CLDF's ``values.csv`` they are taken
     from ``languages.csv`` beside it.
     """
-    rows, beside = read_rows(path), Path(path).with_name("languages.csv")
+    (rows, lines), beside = read_rows(path), Path(path).with_name("languages.csv")
     if codes is None:
         codes = cldf_codes(beside) if Path(path).name == "values.csv" and beside.is_file() else {}
-    for feature in numeric:
-        if feature not in rows.features:
-            raise UsageError(
-                f"there is no feature {feature!r} to take as numbers",
-                where=str(path),
-                remedy=f"features there: {', '.join(rows.features[:20])}",
-            )
-    columns, kinds = {}, set()
-    for at, feature in enumerate(rows.features):
-        texts = [None if text in MISSING else text for text in (cells[at] for cells in rows.cells)]
+    if unknown := [feature for feature in numeric if feature not in rows]:
+        raise UsageError(
+            f"there is no feature {unknown[0]!r} to take as numbers",
+            where=str(path),
+            remedy=f"features there: {', '.join(rows.columns[:20])}",
+        )
+    rows = rows.mask(rows.isin(MISSING), None)
+    kinds = set()
+    for at, feature in enumerate(rows):
+        texts = list(rows[feature])
         numbers = _numbers(texts)
         if feature in numeric and numbers is None:
-            raise _not_a_number(rows, texts, at, path)
-        whole = numbers is not None and all(n is None or n == round(n) for n in numbers)
-        if numbers is not None and (feature in numeric or not whole):
-            kinds.add(feature)
-        columns[feature] = pd.Series(texts if numbers is None else numbers, dtype=object)
-    values = pd.DataFrame(columns).set_axis(list(rows.languages), axis=0)
-    return Typology(Path(path).stem, values, frozenset(kinds), codes)
+            bad = next((i for i, text in enumerate(texts) if text and _numbers([text]) is None), None)
+            what, where = f"feature {feature!r} has no values", str(path)
+            if bad is not None:
+                what = f"{texts[bad]!r} is not a number, in column {at + 2} ({feature})"
+                where = place(path, lines[bad])
+            remedy = "correct it, write ? for a missing value, or leave the feature out of numeric"
+            raise UsageError(what, where=where, remedy=remedy)
+        if numbers is not None:
+            rows[feature] = pd.Series(numbers, index=rows.index, dtype=object)
+            if feature in numeric or any(n is not None and n != round(n) for n in numbers):
+                kinds.add(feature)
+    return Typology(Path(path).stem, rows, frozenset(kinds), codes)
 
 
 def distances_by(table: Typology, languages: Sequence[str], *, least: int | None = None) -> pd.DataFrame:
@@ -241,11 +221,10 @@ def distances_by(table: Typology, languages: Sequence[str], *, least: int | None
     least = min(LEAST_FEATURES, features) if least is None else least
     total = np.zeros((len(rows), len(rows)))
     shared = np.zeros_like(total)
-    for feature in table.values.columns:
-        column = table.values[feature]
-        known = np.array([column[row] is not None for row in rows.values()])
-        both = np.outer(known, known)
-        total += np.where(both, _apart(column, list(rows.values()), feature in table.numeric), 0.0)
+    for feature, column in table.values.items():
+        own = column.loc[list(rows.values())]
+        both = np.outer(own.notna(), own.notna())
+        total += np.where(both, _apart(own, column if feature in table.numeric else None), 0.0)
         shared += both
     with np.errstate(invalid="ignore", divide="ignore"):
         apart = np.where(shared >= max(least, 1), total / shared, np.nan)
@@ -254,15 +233,14 @@ def distances_by(table: Typology, languages: Sequence[str], *, least: int | None
     return found.reindex(index=list(languages), columns=list(languages))
 
 
-def _apart(column: pd.Series, rows: list[str], numeric: bool) -> np.ndarray:
-    """[rows, rows] of 0 to 1; the range of a number is that of the whole table, not of the rows chosen."""
-    if not numeric:
-        texts = np.array([str(column[row]) for row in rows])
+def _apart(own: pd.Series, numbers: pd.Series | None) -> np.ndarray:
+    """[rows, rows] of 0 to 1; the range of ``numbers`` is that of the whole table, not of the rows chosen."""
+    if numbers is None:
+        texts = own.astype(str).to_numpy(dtype=object)
         return (texts[:, None] != texts[None, :]).astype(np.float64)
-    every = np.array([np.nan if value is None else value for value in column], dtype=np.float64)
-    span = np.nanmax(every) - np.nanmin(every)
-    numbers = np.array([np.nan if column[row] is None else column[row] for row in rows], dtype=np.float64)
-    return np.abs(np.subtract.outer(numbers, numbers)) / (span if span > 0 else 1.0)
+    values = own.to_numpy(dtype=np.float64)
+    span = numbers.astype(float).max() - numbers.astype(float).min()
+    return np.abs(np.subtract.outer(values, values)) / (span if span > 0 else 1.0)
 
 
 def _numbers(texts: Sequence[str | None]) -> list[float | None] | None:
@@ -273,17 +251,6 @@ def _numbers(texts: Sequence[str | None]) -> list[float | None] | None:
         return None
     given = [number for number in numbers if number is not None]
     return numbers if given and all(np.isfinite(given)) else None
-
-
-def _not_a_number(rows: FeatureRows, texts: Sequence[str | None], at: int, path: str | Path) -> UsageError:
-    bad = next((i for i, text in enumerate(texts) if text is not None and _numbers([text]) is None), None)
-    if bad is None:
-        what, where = f"feature {rows.features[at]!r} has no values", str(path)
-    else:
-        what = f"{texts[bad]!r} is not a number, in column {at + 2} ({rows.features[at]})"
-        where = place(path, rows.lines[bad])
-    remedy = "correct it, write ? for a missing value, or leave the feature out of numeric"
-    return UsageError(what, where=where, remedy=remedy)
 
 
 def identified(code: str, there: Container[str]) -> str | None:

@@ -96,9 +96,9 @@ def test_text_in_a_feature_of_numbers_is_named(tmp_path):
 
 def test_the_long_form_of_cldf_is_read_as_the_wide_one(tmp_path):
     values = "ID,Language_ID,Parameter_ID,Value\n1,g1,A,1\n2,g1,B,2\n3,g2,A,1\n4,g2,B,3\n5,g2,B,2\n6,g3,A,2\n"
-    rows = read_rows(write(tmp_path, values))
-    assert (rows.languages, rows.features) == (("g1", "g2", "g3"), ("A", "B"))
-    assert rows.cells == (("1", "2"), ("1", ""), ("2", ""))
+    rows, lines = read_rows(write(tmp_path, values))
+    assert (list(rows.index), list(rows.columns), lines) == (["g1", "g2", "g3"], ["A", "B"], [2, 4, 7])
+    assert rows.to_numpy().tolist() == [["1", "2"], ["1", ""], ["2", ""]]
     languages = "ID,Name,ISO639P3code,Latitude,Longitude\ng1,German,deu,52,10\ng2,Norwegian,nor,60,5\n"
     languages += "g3,Nynorsk,nno,,\ng4,Unwritten,,1,2\n"
     path = write(tmp_path, languages, "languages.csv")
