@@ -1,6 +1,7 @@
 """A geometry from stored states, or from any source of features: one language and layer at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from .. import seeding
 from ..cache import Kept
 from ..errors import StoreError, UsageError
 from ..hashing import as_json, digest
 from ..progress import Progress, Silent
+from ..ragged import sentence_of
+from ..seeding import derive, stream
 from ..spaces.features import Features
 from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
 from ..spaces.source import FeatureSource
@@ -23,12 +25,10 @@ from ..store.store import Store
 from ..tensors import load_tensors, save_tensors
 from ..types import SPLITS, MwtPolicy, RootPolicy, Split, Standardisation
 from .from_statistics import build_from_statistics
-from .geometry import Geometry, languages_of
+from .geometry import Geometry, Layers, languages_of, layers_of
 from .moments import MomentStack, SpaceMoments, bootstrap_weights, half_weights, space_moments
 from .whitening import whitening
 
-Layer = int | tuple[int, ...]
-Layers = Layer | Sequence[Layer] | Literal["all"]
 Space = Literal["raw", "probe"]
 Unit = Literal["sentences", "words"]
 SCHEMA = 1
@@ -77,14 +77,10 @@ class SpaceSampling:
     def words_of(self, features: Features, split: Split) -> Features:
         """The words of ``features`` that are used, with the labels they are taken to have."""
         if self.max_sentences is not None and self.max_sentences < features.sents:
-            order = seeding.stream(self.seed, "probe-sentences", features.language).permutation(
-                features.sents
-            )
-            features = features.of_sentences(np.sort(order[: self.max_sentences]))
+            drawn = stream(self.seed, "probe-sentences", features.language).permutation(features.sents)
+            features = features.of_sentences(np.sort(drawn[: self.max_sentences]))
         if self.shuffled:
-            order = seeding.stream(self.seed, "shuffled", features.language, split).permutation(
-                features.words
-            )
+            order = stream(self.seed, "shuffled", features.language, split).permutation(features.words)
             features = replace(features, y=features.y[torch.from_numpy(order)])
         return features
 
@@ -121,21 +117,14 @@ def build_geometry(
     >>> geometry = ca.build_geometry("runs/store", task="upos", layers=[6, 10])  # doctest: +SKIP
     """
     chosen = SpaceSampling(**sampling)
+    policies: dict[str, Any] = {"root": root, "mwt": mwt, "standardise": standardise}
     if isinstance(source, Store) and not source_has_states(source):
-        return build_from_statistics(
-            source,
-            task=task,
-            layers=layers,
-            langs=langs,
-            root=root,
-            mwt=mwt,
-            standardise=standardise,
-            min_words=chosen.min_words,
-        )
+        few = chosen.min_words
+        return build_from_statistics(source, task=task, layers=layers, langs=langs, min_words=few, **policies)
     if isinstance(source, Store):
-        numbers = layers_of(layers, _held(source), source.recipe.layers)
-        spec = FeatureSpec(task, numbers[0], root=root, mwt=mwt, standardise=standardise)
-        source = FeatureSource(source, spec, cache_bytes=0)  # nothing is loaded twice
+        numbers = layers_of(layers, layers_held(source, "train"), source.recipe.layers)
+        # Nothing is loaded twice.
+        source = FeatureSource(source, FeatureSpec(task, numbers[0], **policies), cache_bytes=0)
     elif isinstance(source, FeatureSource):
         numbers = [source.layers] if layers == "all" else layers_of(layers, source.layers, max(source.layers))
     else:
@@ -185,7 +174,13 @@ def build_geometry(
 
 def source_has_states(store: Store) -> bool:
     """Whether any states are stored, or class statistics alone."""
-    return any(shard.complete and shard.kind == "states" for shard in store.contents())
+    return bool(layers_held(store))
+
+
+def layers_held(store: Store, split: Split | None = None) -> list[int]:
+    """Layers with states of any language."""
+    shards = [shard for shard in store.contents() if shard.complete and shard.kind == "states"]
+    return sorted({one.layer for one in shards if one.layer is not None and split in (None, one.split)})
 
 
 def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> dict[str, Any]:
@@ -217,57 +212,67 @@ def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> 
     }
 
 
-def own_probe(
-    source: FeatureSource,
-    train: Features,
-    dev: Features | None,
-    chosen: SpaceSampling,
-    folder: str | Path | None = None,
-) -> Probe:
-    """The language's own linear probe, for its concept space {B'c_k}; trained once and kept in ``folder``.
-
-    ``train`` is capped and shuffled already, as ``chosen`` says. The folder has the layout, and the probes
-    the description, of ``concept-align probe``: what a layer sweep has trained with the same options is used
-    as it is.
-    """
+def probe_made_from(source: FeatureSource, language: str, chosen: SpaceSampling) -> dict[str, Any]:
+    """All that decides the language's own probe."""
     assert chosen.probe is not None
-    place, about = None, None
-    if folder is not None:
-        about = made_from(source, train.language, SPLITS)
-        about |= {"config": asdict(chosen.probe), "max_sentences": chosen.max_sentences, "seed": chosen.seed}
-        about |= {"shuffled": True} if chosen.shuffled else {}
-        layer = "+".join(f"{layer:02d}" for layer in source.layers)
-        name = f"{source.task.name.replace(':', '-')}.layer-{layer}"
-        place = Path(folder) / "units" / (f"{name}.shuffled" if chosen.shuffled else name) / train.language
-        if (known := _read_probe(place, about)) is not None:
-            return known
-    probe = fit_probe(
+    about = made_from(source, language, SPLITS) | {"config": asdict(chosen.probe)}
+    about |= {"max_sentences": chosen.max_sentences, "seed": chosen.seed}
+    return about | ({"shuffled": True} if chosen.shuffled else {})
+
+
+def probe_folder(folder: str | Path, source: FeatureSource, *, shuffled: bool = False) -> Path:
+    """Where the probes of a task and layer are kept, in a folder for each language."""
+    layer = "+".join(f"{layer:02d}" for layer in source.layers)
+    name = f"{source.task.name.replace(':', '-')}.layer-{layer}"
+    return Path(folder) / "units" / (f"{name}.shuffled" if shuffled else name)
+
+
+def fit_own_probe(
+    source: FeatureSource, train: Features, chosen: SpaceSampling, about: dict[str, Any] | None
+) -> Probe:
+    """A linear probe of one language, trained on ``train`` as :meth:`SpaceSampling.words_of` gives it."""
+    assert chosen.probe is not None
+    language, dev = train.language, None
+    if language in source.languages("dev"):
+        every = replace(chosen, max_sentences=None)
+        dev = every.words_of(source.load(language, "dev"), "dev")
+    return fit_probe(
         train,
         dev,
         chosen.probe,
-        seed=seeding.derive(chosen.seed, "probe", train.language),
-        standardiser=source.standardiser(train.language),
+        seed=derive(chosen.seed, "probe", language),
+        standardiser=source.standardiser(language),
         provenance=about,
     )
-    if place is not None:
-        probe.save(place)
+
+
+def own_probe(
+    source: FeatureSource, train: Features, chosen: SpaceSampling, folder: str | Path | None
+) -> Probe:
+    """The language's own probe, for its concept space {B'c_k}; trained once and kept in ``folder``.
+
+    The folder has the layout, and the probes the description, of ``concept-align probe``: what a layer sweep
+    has trained with the same options is used as it is.
+    """
+    if folder is None:
+        return fit_own_probe(source, train, chosen, None)
+    about = probe_made_from(source, train.language, chosen)
+    place = probe_folder(folder, source, shuffled=chosen.shuffled) / train.language
+    with suppress(StoreError):
+        known = Probe.load(place)
+        if dict(known.provenance) == as_json(about):
+            return known
+    probe = fit_own_probe(source, train, chosen, about)
+    probe.save(place)
     return probe
-
-
-def _read_probe(place: Path, about: Mapping[str, Any]) -> Probe | None:
-    try:
-        probe = Probe.load(place)
-    except StoreError:
-        return None
-    return probe if dict(probe.provenance) == as_json(about) else None
 
 
 def _kept(folder: str | Path | None) -> Kept[SpaceMoments]:
     """The moments of a layer and language, in a folder each."""
 
     def save(place: Path, found: SpaceMoments) -> None:
-        arrays = {key: array for key, array in vars(found).items() if array is not None}
-        save_tensors(place, "moments", {key: torch.from_numpy(one.copy()) for key, one in arrays.items()}, {})
+        arrays = {key: torch.from_numpy(one.copy()) for key, one in vars(found).items() if one is not None}
+        save_tensors(place, "moments", arrays, {})
 
     def load(place: Path) -> SpaceMoments:
         tensors, _ = load_tensors(place, "moments")
@@ -298,45 +303,20 @@ def _made(
     train = chosen.words_of(source.load(language, "train"), "train")
     projection = None
     if chosen.probe is not None:
-        every, dev = replace(chosen, max_sentences=None), None
-        if language in source.languages("dev"):
-            dev = every.words_of(source.load(language, "dev"), "dev")
-        projection = own_probe(source, train, dev, chosen, probes).projection
+        projection = own_probe(source, train, chosen, probes).projection
     if chosen.whiten:
         projection = whitening(train, projection)
     by_words = chosen.unit == "words"
     units = train.words if by_words else train.sents
-    weights = torch.cat(
-        [
-            half_weights(units, chosen.halves, chosen.seed, language),
-            bootstrap_weights(units, chosen.bootstrap, chosen.seed, language),
-        ]
-    )
+    halves = half_weights(units, chosen.halves, chosen.seed, language)
+    drawn = bootstrap_weights(units, chosen.bootstrap, chosen.seed, language)
     return space_moments(
         train,
-        weights=weights,
+        weights=torch.cat([halves, drawn]),
         halves=chosen.halves,
-        unit=None if by_words else np.repeat(np.arange(train.sents), np.diff(train.offsets)),
+        unit=None if by_words else sentence_of(train.offsets),
         projection=projection,
         min_words=chosen.min_words,
         # The large means of states as they are would leave float32 no digits for what prototypes differ in.
         dtype=torch.float64 if source.spec.standardise == "none" else torch.float32,
     )
-
-
-def layers_of(layers: Layers, held: Sequence[int], last: int) -> list[tuple[int, ...]]:
-    """The layers asked for, each a tuple of those side by side; negative ones count from the ``last``."""
-    if isinstance(layers, str):
-        layers = list(held)
-    elif isinstance(layers, int | tuple):
-        layers = [layers]
-    if not layers:
-        raise UsageError("no layer to build from", option="layers", remedy="name one")
-    rows = [layer if isinstance(layer, tuple) else (layer,) for layer in layers]
-    return [tuple(last + 1 + layer if layer < 0 else layer for layer in row) for row in rows]
-
-
-def _held(store: Store) -> list[int]:
-    """Layers with states of any language's train split."""
-    shards = (shard for shard in store.contents() if shard.complete and shard.kind == "states")
-    return sorted({shard.layer for shard in shards if shard.layer is not None and shard.split == "train"})

@@ -1,7 +1,6 @@
 """A geometry from a store that holds class statistics alone: no replicates, and errors unknown."""
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from ..errors import UsageError
 from ..spaces.standardise import FLOOR
 from ..store.store import Store
 from ..types import MwtPolicy, RootPolicy, Standardisation
-from .geometry import Geometry, languages_of
+from .geometry import Geometry, Layers, languages_of, layers_of
 from .moments import MomentStack, SpaceMoments
 
 NOTE = "from class statistics: no intervals, ceilings or errors of prototypes"
@@ -21,7 +20,7 @@ def build_from_statistics(
     store: Store,
     *,
     task: str = "upos",
-    layers: int | Sequence[int | tuple[int, ...]] | Literal["all"] = "all",
+    layers: Layers = "all",
     langs: str | Iterable[str] = "all",
     root: RootPolicy = "start",
     mwt: MwtPolicy = "share",
@@ -39,7 +38,11 @@ def build_from_statistics(
         if shard.complete and shard.kind == "statistics" and shard.split == "train" and shard.task == task
     ]
     stored = sorted({shard.layer for shard in held if shard.layer is not None})
-    numbers = _single(stored if isinstance(layers, str) else layers, store.recipe.layers)
+    rows = layers_of(layers, stored, store.recipe.layers) if stored else []
+    if any(len(row) > 1 for row in rows):
+        message = "class statistics cannot stand side by side"
+        raise UsageError(message, option="layers", remedy="name single layers")
+    numbers = [layer for row in rows for layer in row]
     at = [{shard.language for shard in held if shard.layer == layer} for layer in numbers]
     there = set.intersection(*at) if at else set()
     names = languages_of(langs, there, f"train statistics of {task}")
@@ -94,15 +97,3 @@ def _mean_and_scale(
     scale = (statistics.second.diagonal() / words - mean.square()).clamp(min=0).sqrt()
     flat = scale <= FLOOR * scale.median().clamp(min=torch.finfo(torch.float64).tiny)
     return mean, torch.where(flat, torch.ones_like(scale), scale)
-
-
-def _single(layers: int | Sequence[int | tuple[int, ...]], last: int) -> list[int]:
-    """Layers one by one; negative ones count from the ``last``."""
-    found = []
-    for layer in [layers] if isinstance(layers, int) else layers:
-        if isinstance(layer, tuple):
-            raise UsageError(
-                "class statistics cannot stand side by side", option="layers", remedy="name single layers"
-            )
-        found.append(last + 1 + layer if layer < 0 else layer)
-    return found

@@ -7,19 +7,21 @@ Distances, angles, the best rotation onto another space and its fit follow from 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..errors import LearningError, UsageError
+from ..statistics import Floats
 from ..tensors import load_tensors, save_tensors
 from ..treebanks.registry import select
 
 NAME = "geometry"
 
-Floats = NDArray[np.float64]
+Layer = int | tuple[int, ...]
+Layers = Layer | Sequence[Layer] | Literal["all"]
 AnyFloats = NDArray[np.float32] | NDArray[np.float64]
 
 
@@ -158,12 +160,8 @@ class Geometry:
 
     def save(self, folder: str | Path, name: str = NAME) -> None:
         """Write ``NAME.safetensors`` and ``NAME.json`` to ``folder``."""
-        arrays = {key: getattr(self, key) for key in _ARRAYS}
-        tensors = {
-            key: torch.from_numpy(np.ascontiguousarray(array))
-            for key, array in arrays.items()
-            if array is not None
-        }
+        arrays = ((key, getattr(self, key)) for key in _ARRAYS)
+        tensors = {key: torch.from_numpy(np.ascontiguousarray(one)) for key, one in arrays if one is not None}
         about = {key: getattr(self, key) for key in _TEXT} | {key: list(getattr(self, key)) for key in _LISTS}
         save_tensors(folder, name, tensors, {**about, "provenance": dict(self.provenance)})
 
@@ -194,6 +192,18 @@ def languages_of(langs: str | Iterable[str], held: Iterable[str], what: str) -> 
     if wanted == ("all",):
         return there
     return wanted if set(wanted) <= set(there) else select(wanted, there)
+
+
+def layers_of(layers: Layers, held: Sequence[int], last: int) -> list[tuple[int, ...]]:
+    """The layers asked for, each a tuple of those side by side; negative ones count from the ``last``."""
+    if isinstance(layers, str):
+        layers = list(held)
+    elif isinstance(layers, int | tuple):
+        layers = [layers]
+    if not layers:
+        raise UsageError("no layer to build from", option="layers", remedy="name one")
+    rows = [layer if isinstance(layer, tuple) else (layer,) for layer in layers]
+    return [tuple(last + 1 + layer if layer < 0 else layer for layer in row) for row in rows]
 
 
 def places(names: Sequence[str], wanted: Iterable[str] | None, what: str) -> list[int]:

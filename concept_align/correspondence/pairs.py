@@ -12,8 +12,8 @@ from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..statistics import adjusted
 from ..store.store import Store
-from .build import Layers, build_geometry
-from .geometry import Geometry, languages_of, places
+from .build import build_geometry
+from .geometry import Geometry, Layers, languages_of, places
 from .measures import Measure, resolve_measures
 from .scoring import ComparedSide, PairGroup, PairScores, Place, score_group
 from .table import Alignability, framed

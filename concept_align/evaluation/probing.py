@@ -15,28 +15,32 @@ import pandas as pd
 import torch
 from jaxtyping import Int64
 
-from .. import provenance, seeding
+from .. import provenance
 from ..atomic import write_json
 from ..cache import Kept
+from ..correspondence.build import (
+    SpaceSampling,
+    fit_own_probe,
+    probe_folder,
+    probe_made_from,
+)
 from ..errors import UsageError
 from ..layers import resolve_layers
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
 from ..spaces.metrics import sentence_counts
-from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
+from ..spaces.probe import Probe, ProbeConfig, probe_config
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..store import Store
-from ..store.keys import layer_name
 from ..tensors import load_tensors, save_tensors
 from ..treebanks.registry import select
-from ..types import SPLITS, MwtPolicy, RootPolicy, Split, Standardisation
+from ..types import MwtPolicy, RootPolicy, Split, Standardisation
 from .protocol import Protocol
 from .resampling import MetricResamples, draw_weights, resample_metrics, sentence_weights
 from .results import ALL_SHOTS, COLUMNS, MAJORITY, METRICS, save
 from .summary import low_resource, summarise
 
-SCHEMA = 1
 PROBE = "probe"
 TESTED = "tested"  # the file of a probe's predictions
 
@@ -252,7 +256,7 @@ def run_sweep(
         }  # fmt: skip
         found: dict[str, dict[str, dict[str, MetricResamples]]] = {}
         for language in languages:
-            run = probe_run(store, source, sweep, language, folder)
+            run = probe_run(source, sweep, language, folder)
             bar.note(f"layer {layer} {language}")
             bar.advance()
             found[language] = _resampled(source, sweep, language, run)
@@ -271,50 +275,20 @@ def usable_languages(store: Store, layers: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(sorted(set.intersection(*held))) if held else ()
 
 
-def probe_run(
-    store: Store, source: FeatureSource, sweep: ProbeSweep, language: str, folder: Path | None
-) -> ProbeRun:
+def probe_run(source: FeatureSource, sweep: ProbeSweep, language: str, folder: Path | None) -> ProbeRun:
     """The finished probe in ``folder``, or a new one, kept there."""
-    made_from = _made_from(store, source, sweep, language)
-    name = f"{sweep.task.replace(':', '-')}.layer-{source.layers[0]:02d}"
-    place = None if folder is None else folder / "units" / name
+    chosen = SpaceSampling(
+        space="probe", probe=sweep.training, max_sentences=sweep.max_sentences, seed=sweep.seed
+    )
+    about = probe_made_from(source, language, chosen)
 
     def make() -> ProbeRun:
-        train = source.load(language, "train")
-        if sweep.max_sentences is not None and sweep.max_sentences < train.sents:
-            order = seeding.stream(sweep.seed, "probe-sentences", language).permutation(train.sents)
-            train = train.of_sentences(np.sort(order[: sweep.max_sentences]))
-        fitted = fit_probe(
-            train,
-            source.load(language, "dev") if language in source.languages("dev") else None,
-            sweep.training,
-            seed=seeding.derive(sweep.seed, "probe", language),
-            standardiser=source.standardiser(language),
-            provenance=made_from,
-        )
+        train = chosen.words_of(source.load(language, "train"), "train")
+        fitted = fit_own_probe(source, train, chosen, about)
         return ProbeRun(fitted, fitted.predict(source.load(language, "test").x).numpy())
 
-    kept = Kept(place, lambda at, run: run.save(at), ProbeRun.load)
-    return kept.get(language, made_from, make)
-
-
-def _made_from(store: Store, source: FeatureSource, sweep: ProbeSweep, language: str) -> dict[str, Any]:
-    """All that decides a probe's predictions: an equal description gives equal predictions."""
-    treebank = source.treebank(language)
-    markers = {split: store.marker(treebank, layer_name(split, source.layers[0])) for split in SPLITS}
-    return {
-        "schema": SCHEMA,
-        "model": store.recipe.model,
-        "recipe": store.fingerprint,
-        "treebank": treebank,
-        "states": {split: marker.sha256 for split, marker in markers.items() if marker},
-        "annotations": {split: marker.source_sha256 for split, marker in markers.items() if marker},
-        "features": source.describe(),
-        "concepts": list(source.concepts),
-        "config": asdict(sweep.training),
-        "max_sentences": sweep.max_sentences,
-        "seed": sweep.seed,
-    }
+    place = None if folder is None else probe_folder(folder, source)
+    return Kept(place, lambda at, run: run.save(at), ProbeRun.load).get(language, about, make)
 
 
 def _resampled(

@@ -282,7 +282,7 @@ def test_the_probes_of_a_layer_sweep_are_used(mini_store, tmp_path, monkeypatch)
     sweep = ProbeSweep(langs=("en",), layers=(4,), rank=4, epochs=1, max_sentences=10, seed=3)
     source = FeatureSource(store, FeatureSpec("upos", (4,)))
     monkeypatch.setattr(source, "load", lambda *key, load=source.load: load(key[0], "train"))  # no test split
-    probe_run(store, source, sweep, "en", tmp_path)
+    probe_run(source, sweep, "en", tmp_path)
     monkeypatch.setattr("concept_align.correspondence.build.fit_probe", None)
     options = {"space": "probe", "probe": config, "probes": tmp_path, "seed": 3, "max_sentences": 10}
     assert build_geometry(store, layers=[4], langs=["en"], **options, **FEW).dims == (4,)
