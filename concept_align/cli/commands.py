@@ -21,7 +21,7 @@ from . import (
     store,
     treebanks,
 )
-from .from_config import SETTINGS, Commands
+from .from_config import SETTINGS, Commands, Stopped
 from .output import say
 
 app = typer.Typer(
@@ -73,6 +73,10 @@ def run() -> None:
             warnings.filterwarnings("once", ".* is now called ", DeprecationWarning)
             warnings.showwarning = showing  # type: ignore[assignment]
             app()
+    except SystemExit as end:
+        if end.code == 130 and not isinstance(end, Stopped):  # typer had Ctrl-C before a command did
+            say("\nstopped before anything was done")
+        raise
     except ConceptAlignError as error:
         say("error: " + error.told(lambda name: "--" + name.replace("_", "-")))
         sys.exit(error.exit_code)

@@ -85,7 +85,7 @@ def test_a_dry_run_says_disk_and_time_and_writes_nothing(run, release, tmp_path)
         (["--sink", "x"], "--sink: 'x' is not 'states' or 'statistics'"),
         (["--root", "x"], "'start' or 'exclude'"),
         (["--splits", "x"], "--splits: 'x' is not 'train' or 'dev' or 'test'"),
-        (["--tasks", "uppos"], "did you mean upos?"),
+        (["--tasks", "uppos"], "did you mean upos"),
         (["--limit", "0"], "--limit"),
         (["--langs", "fr"], "fr"),
         (["--save-dtype", "int8"], "--save-dtype"),

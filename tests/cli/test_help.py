@@ -97,6 +97,19 @@ def test_ctrl_c_is_answered_from_the_first_moment(monkeypatch, capsys):
     assert "stopped" in capsys.readouterr().err
 
 
+def test_ctrl_c_while_options_are_read_is_answered(monkeypatch, capsys):
+    from concept_align.cli import commands
+
+    def read():
+        raise SystemExit(130)  # as typer ends then
+
+    monkeypatch.setattr(commands, "app", read)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 130
+    assert "stopped before anything was done" in capsys.readouterr().err
+
+
 def test_a_missing_option_may_come_from_a_file(tmp_path, capsys, monkeypatch):
     file = tmp_path / "run.toml"
     file.write_text('treebanks = "nowhere"\nmodel = "mini-decoder"\n')
