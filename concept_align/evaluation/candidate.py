@@ -23,7 +23,7 @@ from .results import ALL_SHOTS
 class Predicts(Interface):
     """A classifier; with ``scores`` (log-probabilities), its confidences are known too."""
 
-    def predict(self, x: torch.Tensor) -> torch.Tensor: ...
+    def codes(self, x: torch.Tensor) -> torch.Tensor: ...
 
 
 class Adapts(Interface):
@@ -45,7 +45,7 @@ class OneConcept:
 
     concept: int
 
-    def predict(self, x: torch.Tensor) -> torch.Tensor:
+    def codes(self, x: torch.Tensor) -> torch.Tensor:
         return torch.full((x.shape[0],), self.concept, dtype=torch.int64)
 
 
@@ -258,7 +258,7 @@ class Candidate:
         )
         with torch.no_grad():
             if not hasattr(classifier, "scores"):
-                return _checked(classifier.predict(target.test_x), None, target.test, self.name)
+                return _checked(classifier.codes(target.test_x), None, target.test, self.name)
             best, codes = classifier.scores(target.test_x).max(1)
             return _checked(codes, best.exp(), target.test, self.name)
 

@@ -153,7 +153,7 @@ class Validation:
         """Mean over languages of the accuracy of ``classifier(language)``."""
         found = []
         for language, query in self.queries.items():
-            predicted = classifier(language).predict(query.x)
+            predicted = classifier(language).codes(query.x)
             found.append(float((predicted == query.y).double().mean()))
         return sum(found) / len(found)
 

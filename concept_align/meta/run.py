@@ -310,7 +310,7 @@ def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
         unlabelled = validation.load(language, "train").x if aligner.transductive else None
         for shots, languages in by_shots.items():
             support = validation.support(language, shots) if shots else None
-            predicted = aligner.adapt(support, unlabelled=unlabelled, seed=seed).predict(query.x)
+            predicted = aligner.adapt(support, unlabelled=unlabelled, seed=seed).codes(query.x)
             languages[language] = float((predicted == query.y).double().mean())
     return {
         str(shots): {"mean": sum(languages.values()) / len(languages), "languages": languages}

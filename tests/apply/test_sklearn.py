@@ -55,7 +55,7 @@ def test_predictions_are_those_of_the_aligner(learned):
     classifier = learned.adapt(x, y, groups=sentences)
     plain = learned.aligner_.adapt(features_of(x, y, sentences, concepts, "tr"))
     np.testing.assert_array_equal(
-        classifier.predict(x), learned.classes_[plain.predict(features_of(x, y, sentences, concepts, "").x)]
+        classifier.predict(x), learned.classes_[plain.codes(features_of(x, y, sentences, concepts, "").x)]
     )
     probabilities = classifier.predict_proba(x)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)

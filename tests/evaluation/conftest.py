@@ -30,7 +30,7 @@ class Nearest:
         if support is not None:
             for code in support.y.unique():
                 centres[code] = (centres[code] + support.x[support.y == code].mean(0)) / 2
-        return SimpleNamespace(predict=lambda x: self._predict(x, centres, valid))
+        return SimpleNamespace(codes=lambda x: self._predict(x, centres, valid))
 
     @staticmethod
     def _predict(x, centres, valid):

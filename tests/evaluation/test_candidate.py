@@ -25,7 +25,7 @@ class Recorder:
         self.given.append((support, unlabelled, seed))
         return SimpleNamespace(
             scores=lambda x: (-torch.cdist(x, self.centres)).log_softmax(1),
-            predict=lambda x: pytest.fail("scores say it already"),
+            codes=lambda x: pytest.fail("scores say it already"),
         )
 
 
@@ -151,7 +151,7 @@ def test_confidences_survive_the_disk(toy, tmp_path):
 def test_scores_that_are_no_log_probabilities_are_refused(toy, wrong):
     class Broken:
         def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
-            return SimpleNamespace(scores=lambda x: torch.full((len(x), 4), wrong), predict=None)
+            return SimpleNamespace(scores=lambda x: torch.full((len(x), 4), wrong), codes=None)
 
     with pytest.raises(LearningError, match="log-probabilities"):
         run(toy, [("broken", Broken())], ["t0"])

@@ -37,7 +37,7 @@ def test_zero_shot_accuracy_is_that_of_the_predictions(toy):
     frame = frame_of(run(toy))
     for language in toy.languages:
         test = toy.load(language, "test")
-        expected = accuracy(toy.Nearest(toy.centres).adapt().predict(test.x), test.y)
+        expected = accuracy(toy.Nearest(toy.centres).adapt().codes(test.x), test.y)
         row = pick(frame, learner="nearest", language=language, shots=0, metric="accuracy", draw=-1)
         assert row["value"] == pytest.approx(expected)
         assert row["low"] < expected < row["high"]
@@ -210,7 +210,7 @@ def test_predictions_that_are_no_concepts_are_refused_by_name(toy, codes):
         def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
             return self
 
-        def predict(self, x):
+        def codes(self, x):
             return codes if codes is not None else torch.full((len(x),), 4)
 
     with pytest.raises(LearningError, match="broken"):

@@ -1,5 +1,6 @@
 """Runs from Python: what may stand for a store, old files, and a learner of the user's own."""
 
+import json
 from dataclasses import dataclass
 
 import planted as languages
@@ -16,6 +17,7 @@ from concept_align.meta.run import MetaTrainConfig, meta_train, run_meta_trainin
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
+from concept_align.treebanks.concepts import UPOS
 
 LANGS = {"train_langs": ["en", "de", "fr"], "validation_langs": "et", "target_langs": "tr"}
 QUICK = {"learner": "pooled", "settings": {"hidden": 8, "epochs": 1, "adapts": "none"}, **LANGS}
@@ -97,7 +99,7 @@ def nearest_mean():
         aligner = NearestMeanAligner
         least: int = 10
 
-        def fit(self, data, *, seed, folder=None, progress=None):
+        def _fit(self, data, *, seed, folder=None, progress=None):
             source = data.load(data.source, "train")
             means, counts = mean_by_class(source.x, source.y, len(data.concepts))
             return NearestMeanAligner(means, counts >= self.least)
@@ -130,3 +132,19 @@ def test_words_of_another_dimension_and_wrong_masks_are_refused(folder):
         aligner.adapt(unlabelled=torch.zeros(2, 3))
     with pytest.raises(UsageError, match="not a mask of 17 concepts"):
         aligner.adapt(valid=torch.ones(3, dtype=torch.bool))
+
+
+def test_an_aligner_that_was_saved_without_its_concepts_takes_them_from_its_provenance(folder, tmp_path):
+    out = tmp_path / "old"
+    aligner = meta_train(folder, out=out, layers=1, learner="source-probe", **LANGS)
+    config = json.loads((out / "config.json").read_text())
+    assert tuple(config.pop("concepts")) == aligner.concepts == UPOS
+    (out / "config.json").write_text(json.dumps(config))
+    read = Aligner.from_pretrained(out)
+    assert read.concepts == UPOS
+    assert set(read.adapt().predict(torch.zeros(2, read.dim))) <= set(UPOS)
+    (out / "provenance.json").unlink()
+    nameless = Aligner.from_pretrained(out).adapt()
+    with pytest.raises(LearningError, match="does not know its concepts"):
+        nameless.predict(torch.zeros(2, read.dim))
+    assert nameless.codes(torch.zeros(2, read.dim)).dtype == torch.int64

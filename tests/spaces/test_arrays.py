@@ -72,7 +72,7 @@ def test_a_learner_is_trained_on_arrays(tmp_path):
         target_langs=["fr"], settings={"hidden": 0, "epochs": 30, "lr": 0.03},
     )  # fmt: skip
     test = source.load("fr", "test")
-    assert (aligner.adapt().predict(test.x) == test.y).double().mean() > 0.9
+    assert (aligner.adapt().codes(test.x) == test.y).double().mean() > 0.9
 
 
 @pytest.mark.parametrize(

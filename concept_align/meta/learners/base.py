@@ -6,7 +6,7 @@ be saved; an aligner ``adapt``s to a language, given a support set or none, into
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -22,6 +22,7 @@ from ...reading import read_json_object
 from ...registration import Registry
 from ...spaces.features import Features
 from ...tensors import read_safetensors
+from ...treebanks.concepts import parse_task
 from ...types import Split
 from ..checkpoint import under
 from ..maps import masked
@@ -50,11 +51,13 @@ class TrainingData:
 class Classifier:
     """Concepts of words of one language, by scores [words, concepts] of words [words, dim].
 
-    ``logits`` may leave out a constant of each word. LearningError where no concept is ``valid``.
+    ``logits`` are log-probabilities up to a constant of each word; ``concepts`` are the names, where they are
+    known. LearningError where no concept is ``valid``.
     """
 
     logits: Callable[[torch.Tensor], torch.Tensor]
     valid: Bool[torch.Tensor, " concepts"]
+    concepts: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not bool(self.valid.any()):
@@ -70,9 +73,19 @@ class Classifier:
         parts = [masked(self.logits(part.float()), self.valid).log_softmax(1) for part in x.split(CHUNK)]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
 
-    def predict(self, x: Float[torch.Tensor, "words dim"]) -> Int[torch.Tensor, " words"]:
-        """The best concept of each word."""
+    def codes(self, x: Float[torch.Tensor, "words dim"]) -> Int[torch.Tensor, " words"]:
+        """int64 places of the best concepts among all."""
         return self.scores(x).argmax(1)
+
+    def predict(self, x: Float[torch.Tensor, "words dim"]) -> list[str]:
+        """The name of each word's best concept; LearningError where the names are not known."""
+        if self.concepts is None:
+            raise LearningError(
+                "the aligner does not know its concepts' names",
+                where="predict",
+                remedy="take codes(x), places in the inventory it was trained with; or train it again",
+            )
+        return [self.concepts[code] for code in self.codes(x).tolist()]
 
 
 class Aligner(ABC):
@@ -84,11 +97,13 @@ class Aligner(ABC):
     Example:
         >>> aligner = Aligner.from_pretrained("runs/self-train")             # doctest: +SKIP
         >>> classifier = aligner.adapt(features.of_sentences(range(10)))     # doctest: +SKIP
-        >>> classifier.predict(features.x)                                   # doctest: +SKIP
+        >>> classifier.predict(features.x)[:3]                               # doctest: +SKIP
+        ['DET', 'ADJ', 'NOUN']
     """
 
     learner: str  # its name in the registry
     known: Bool[torch.Tensor, " concepts"]  # what it can predict
+    concepts: tuple[str, ...] | None = None  # their names; None where nothing tells them
     folder: Path | None = None  # where it was read from or saved to
     # Whether ``adapt`` looks at unlabelled words; who adapts need not load them where it does not.
     transductive: bool = False
@@ -135,7 +150,7 @@ class Aligner(ABC):
         known = self._known(support)
         allowed = known if valid is None else known & valid.to(known.device)
         labelled = None if support is None else _of_concepts(support, allowed)
-        return self._adapt(labelled, allowed, unlabelled, seed)
+        return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
 
     @abstractmethod
     def _adapt(
@@ -167,6 +182,8 @@ class Aligner(ABC):
         tensors = {name: value.detach().contiguous() for name, value in self.tensors().items()}
         atomic.write_bytes(folder / "model.safetensors", save(tensors))
         config = {"schema": SCHEMA, "learner": self.learner, "settings": self.settings()}
+        if self.concepts is not None:
+            config["concepts"] = list(self.concepts)
         atomic.write_json(folder / "config.json", config)
         self.folder = folder
 
@@ -200,7 +217,7 @@ class Aligner(ABC):
             raise LearningError(
                 f"the aligner cannot be read: {error}", where=str(path), remedy=again
             ) from error
-        found.folder = Path(folder)
+        found.folder, found.concepts = Path(folder), _concepts(Path(folder), saved)
         return found
 
 
@@ -280,11 +297,19 @@ class LearnerConfig(ABC):
         found = asdict(self)
         return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
 
-    @abstractmethod
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> Aligner:
         """Train. With ``folder``, checkpoints go there and an interrupted fit resumes exactly."""
+        aligner = self._fit(data, seed=seed, folder=folder, progress=progress)
+        aligner.concepts = tuple(data.concepts)
+        return aligner
+
+    @abstractmethod
+    def _fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> Aligner:
+        """Train, as :meth:`fit` is asked to."""
 
 
 _HERE = __name__.rpartition(".")[0]
@@ -331,6 +356,18 @@ def read_config(folder: str | Path) -> dict[str, Any]:
             f"schema {config['schema']} is not {SCHEMA}", where=str(path), remedy="run meta-train again"
         )
     return config
+
+
+def _concepts(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The names that a saved aligner's configuration holds; of one saved by 0.1, those of the task that its
+    provenance names; None where neither tells."""
+    if "concepts" in config:
+        return tuple(config["concepts"])
+    try:
+        features = read_json_object(folder / "provenance.json", error=LearningError, remedy="")["features"]
+        return tuple(features.get("concepts") or parse_task(features["task"]).concepts)
+    except (LearningError, UsageError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _of_concepts(support: Features, allowed: torch.Tensor) -> Features | None:

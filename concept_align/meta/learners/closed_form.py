@@ -238,7 +238,7 @@ class ClosedForm(LearnerConfig):
             return RidgeModel(encoder, concepts)
         return ProcrustesModel(encoder, rank, concepts, generator)
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ClosedFormAligner:
         """All stages, each with its own checkpoints."""

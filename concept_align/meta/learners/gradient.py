@@ -185,7 +185,7 @@ class Gradient(LearnerConfig):
         inner = InnerLoop(self.adapts, self.steps, self.order)
         return (engine.losses(start.model, episodes, inner, start.rates()) * weights).mean()
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> GradientAligner:
         """On pooled words, then on episodes, each with its own checkpoints; then the number of steps."""

@@ -86,7 +86,7 @@ class Pooled(LearnerConfig):
         generator = torch_stream(seed, "pooled", "init")
         return Encoder(dim, concepts, hidden=self.hidden, dropout=self.dropout, generator=generator)
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> PooledAligner:
         """Train on all words, then choose the number of steps that adapting takes."""

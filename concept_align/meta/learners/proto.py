@@ -218,7 +218,7 @@ class Proto(LearnerConfig):
             generator=torch_stream(seed, "proto", stage, "init"),
         )
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ProtoAligner:
         """Train the source probe, then both models."""

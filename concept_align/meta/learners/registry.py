@@ -24,7 +24,7 @@ def register_learner(name: str) -> Callable[[C], C]:
         ...     aligner = NearestMeanAligner
         ...     least: int = 10
         ...
-        ...     def fit(self, data, *, seed, folder=None, progress=None):
+        ...     def _fit(self, data, *, seed, folder=None, progress=None):
         ...         return NearestMeanAligner(...)
     """
 

@@ -241,7 +241,7 @@ class SelfTrain(LearnerConfig):
         shape: dict[str, Any] = {"hidden": self.hidden, "dropout": self.dropout, "generator": random}
         return Ensemble(Encoder(dim, concepts, **shape) for _ in range(self.members))
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> SelfTrainAligner:
         """Train the start: all that is learned before a new language comes."""

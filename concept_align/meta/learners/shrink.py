@@ -196,7 +196,7 @@ class Shrink(LearnerConfig):
         encoder = Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
         return ShrinkModel(encoder, self.rank, concepts, generator)
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ShrinkAligner:
         """Both stages, each with its own checkpoints."""

@@ -222,7 +222,7 @@ class ProbeBaseline(LearnerConfig):
             "default": {"rank": rank, "preset": "fast"},
         }
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ProbeAligner:
         """Train the probe; seconds, so without checkpoints."""

@@ -114,7 +114,7 @@ class TargetOnly(LearnerConfig):
     strengths: tuple[float, ...] = (0.1, 1.0, 10.0, 100.0)  # to choose from
     validation_shots: tuple[int, ...] = (1, 10, 50)
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> TargetOnlyAligner:
         """Choose the strength that is best on the mean over languages and numbers of shots."""
@@ -153,7 +153,7 @@ class Oracle(LearnerConfig):
         """``default`` has the f of the paper."""
         return {"default": {"hidden": 384 if task == "relation" else 256}}
 
-    def fit(
+    def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> OracleAligner:
         """Choose between the hidden layer and the strengths of logistic regression."""
@@ -169,7 +169,7 @@ class Oracle(LearnerConfig):
                 classifier = aligner.adapt(
                     data.load(language, "train"), seed=derive(seed, "oracle", language)
                 )
-                right.append(float((classifier.predict(dev.x) == dev.y).double().mean()))
+                right.append(float((classifier.codes(dev.x) == dev.y).double().mean()))
                 bar.advance()
             means[strength] = sum(right) / len(right)
             records.append({"strength": strength, "mean accuracy": means[strength]})

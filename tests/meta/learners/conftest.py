@@ -88,6 +88,6 @@ def accuracy() -> Callable[..., float]:
         if shots:
             draw = Pool(train).draw(np.random.default_rng(0), shots=shots, queries=0)
             support = train.of_sentences(draw.support)
-        return float((aligner.adapt(support).predict(test.x) == test.y).double().mean())
+        return float((aligner.adapt(support).codes(test.x) == test.y).double().mean())
 
     return measure

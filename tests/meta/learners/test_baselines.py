@@ -80,8 +80,8 @@ def test_procrustes_reads_a_turned_language_as_the_source():
     aligner = ProcrustesAligner(projection, prototypes, torch.ones(6, dtype=torch.bool))
     y = torch.arange(6).repeat(4)
     x = (2 * prototypes.double() @ turn(8) + 5)[y]
-    assert not torch.equal(aligner.adapt().predict(x), y)
-    assert torch.equal(aligner.adapt(words(x, y)).predict(x), y)
+    assert not torch.equal(aligner.adapt().codes(x), y)
+    assert torch.equal(aligner.adapt(words(x, y)).codes(x), y)
 
 
 def test_support_of_other_concepts_alone_leaves_the_source_probe(fitted, apart):
@@ -144,8 +144,8 @@ def test_ridge_undoes_a_planted_linear_map():
     home = prototypes[y] + 0.2 * torch.randn(400, 5, generator=generator)
     x = home @ torch.randn(5, 5, generator=generator) + 1
     features = words(x, y)
-    before = float((aligner.adapt().predict(x) == y).double().mean())
-    after = float((aligner.adapt(some(features, 30)).predict(x) == y).double().mean())
+    before = float((aligner.adapt().codes(x) == y).double().mean())
+    after = float((aligner.adapt(some(features, 30)).codes(x) == y).double().mean())
     assert before < 0.6
     assert after > 0.95
 
@@ -157,8 +157,8 @@ def test_ridge_leaves_the_source_probe_where_labels_are_noise(fitted, shared):
     drawn = torch.randint(0, 6, (support.words,), generator=torch.Generator().manual_seed(0))
     noise = dataclasses.replace(support, y=drawn)
     aligner = fitted("ridge", shared)
-    changed = (aligner.adapt(noise).predict(test.x) != aligner.adapt().predict(test.x)).double().mean()
-    true = (aligner.adapt(support).predict(test.x) == test.y).double().mean()
+    changed = (aligner.adapt(noise).codes(test.x) != aligner.adapt().codes(test.x)).double().mean()
+    true = (aligner.adapt(support).codes(test.x) == test.y).double().mean()
     assert float(true) > 0.93
     assert float(changed) < 0.9  # there is less to learn from noise than to forget
 
@@ -190,7 +190,7 @@ def test_without_a_word_of_the_language_the_sources_frequencies_are_predicted(na
     source, x = shared.load("en", "train"), shared.load("zz", "test").x
     classifier = fitted(name, shared).adapt()
     torch.testing.assert_close(classifier.scores(x), log_frequencies(source).expand(len(x), -1))
-    assert bool((classifier.predict(x) == int(source.counts().argmax())).all())
+    assert bool((classifier.codes(x) == int(source.counts().argmax())).all())
 
 
 def test_target_only_knows_nothing_of_other_languages(fitted, shared, apart):
@@ -222,7 +222,7 @@ def test_the_oracle_wants_everything_and_others_a_support_set():
 def test_the_oracle_learns_a_language_from_all_its_words(strength, apart):
     train, test = apart.load("zz", "train"), apart.load("zz", "test")
     aligner = OracleAligner(Oracle(hidden=32, least_steps=200), log_frequencies(train), strength)
-    right = float((aligner.adapt(train).predict(test.x) == test.y).double().mean())
+    right = float((aligner.adapt(train).codes(test.x) == test.y).double().mean())
     assert right > 0.97
 
 

@@ -50,7 +50,10 @@ def test_a_saved_aligner_scores_as_before(name, fitted, apart, tmp_path):
     aligner.save_pretrained(tmp_path)
     read = Aligner.from_pretrained(tmp_path)
     assert read.learner == name
+    assert read.concepts == aligner.concepts == apart.concepts
     test = apart.load("zz", "test")
+    classifier = read.adapt(test)
+    assert classifier.predict(test.x) == [apart.concepts[code] for code in classifier.codes(test.x)]
     for support in (None, apart.load("zz", "train").of_sentences(np.arange(10))):
         before = aligner.adapt(support, seed=3).scores(test.x)
         assert torch.equal(before, read.adapt(support, seed=3).scores(test.x))
@@ -66,7 +69,7 @@ def test_scores_are_log_probabilities_and_invalid_concepts_have_none(name, fitte
         assert scores.dtype == torch.float32
         assert bool((scores[:, ~valid] == -torch.inf).all())
         torch.testing.assert_close(scores.exp().sum(1), torch.ones(len(scores)))
-        assert torch.equal(scores.argmax(1), classifier.predict(apart.load("zz", "test").x))
+        assert torch.equal(scores.argmax(1), classifier.codes(apart.load("zz", "test").x))
 
 
 def test_adapting_twice_gives_the_same_and_leaves_the_aligner_as_it_was(name, fitted, apart):

@@ -94,7 +94,7 @@ def test_the_adaptor_undoes_a_planted_affine_map(shared, fitted):
 
     def accuracy(shots):
         classifier = aligner.adapt(train.of_sentences(np.arange(shots)))
-        return float((classifier.predict(test.x) == test.y).double().mean())
+        return float((classifier.codes(test.x) == test.y).double().mean())
 
     unadapted = (aligner.few_f(test.x)[:, None] - aligner.prototypes).square().sum(-1).argmin(1)
     assert float((unadapted == test.y).double().mean()) < 0.6
@@ -106,7 +106,7 @@ def test_validation_counts_words_of_invalid_concepts_as_errors(shared):
         def __init__(self, y):
             self.y = y
 
-        def predict(self, x):
+        def codes(self, x):
             return torch.where(self.y == 0, 1, self.y)
 
     validation = Validation(shared, least=10, seed=0)

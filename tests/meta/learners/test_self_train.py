@@ -21,7 +21,7 @@ from concept_align.spaces.features import Features
 
 
 def right(classifier, test):
-    return float((classifier.predict(test.x) == test.y).double().mean())
+    return float((classifier.codes(test.x) == test.y).double().mean())
 
 
 def moved(features, shift):
@@ -173,7 +173,7 @@ def test_a_start_that_tells_all_support_words_right_stays_as_it_is(fitted, share
     aligner, train = fitted("self-train", shared), shared.load("zz", "train")
     one = dataclasses.replace(aligner.config, members=1)
     single = SelfTrainAligner(one, Ensemble([aligner.model.member(0)]), aligner.known)
-    told = single.adapt().predict(train.x)
+    told = single.adapt().codes(train.x)
     itself = Features(train.language, train.concepts, train.x, told, train.offsets)
     test = shared.load("zz", "test").x
     assert torch.equal(single.adapt(itself).scores(test), single.adapt().scores(test))
