@@ -25,6 +25,7 @@ from .tables import TextTable
 
 PAGE, SUMMARY = "index.html", "summary.md"
 FORMATS = ("png", "svg")
+LARGE = 300_000  # bytes of a drawing from which on a page holds its pixels
 NOTES = "To be known when reading"
 _BOUNDS = re.compile(r"^(?P<value>\S+) (?P<bounds>\[.*\])$")
 _NUMBER = re.compile(r"^(–|[<+−-]?\s*[\d.,]+( (of|±|to) [\d.,]+)?)$")
@@ -43,19 +44,24 @@ class Picture:
 
     @cached_property
     def svg(self) -> bytes:
-        """The drawing, as it is on the page and in the file."""
         return rendered(self.figure, "svg")
+
+    @cached_property
+    def png(self) -> bytes:
+        return rendered(self.figure, "png")
 
     @property
     def source(self) -> str:
-        """The drawing as a URL that holds it."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.svg).decode("ascii")
+        """The figure as a URL that holds it: the drawing, or pixels of a very large one."""
+        kind, data = ("svg+xml", self.svg) if len(self.svg) < LARGE else ("png", self.png)
+        return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
     def save(self, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
         """Write the figure into ``folder``, in all ``formats``."""
+        known = {"svg": lambda: self.svg, "png": lambda: self.png}
         paths = [folder / f"{self.name}.{suffix}" for suffix in formats]
         for path, suffix in zip(paths, formats, strict=True):
-            atomic.write_bytes(path, self.svg if suffix == "svg" else rendered(self.figure, suffix))
+            atomic.write_bytes(path, known[suffix]() if suffix in known else rendered(self.figure, suffix))
         return paths
 
 

@@ -21,7 +21,9 @@ FLOOR = "majority class"
 
 def facets_of(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """One part per setting, titled by what differs between them (task and layer always)."""
-    several = [column for column in SETTING if frame[column].nunique() > 1]
+    several = {column for column in SETTING if frame[column].nunique() > 1}
+    if (frame.groupby("model")["revision"].nunique() <= 1).all():
+        several.discard("revision")  # each model's name says which
     parts = []
     for setting, part in by_setting(frame):
         model, revision, layer, task, source = setting

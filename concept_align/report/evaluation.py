@@ -133,16 +133,16 @@ def _pictures(evaluation: Evaluation) -> Iterator[Picture]:
     shots = fewest(frame)
     tested = frame[(frame["shots"] >= 0) & (frame["learner"] != MAJORITY)]
     look: dict[str, Any] = {"learners": sorted(map(str, tested["learner"].unique()))}
-    at = f"{shots}-shot"
+    at, wide = f"{shots}-shot", len(evaluation.settings) > 1
     if frame.loc[frame["shots"] >= 0, "shots"].nunique() > 1:
         said = (
             "Mean accuracy over target languages by labelled sentences; bands are intervals over languages."
         )
-        yield Picture("shots", shots_figure(frame, **look), said)
+        yield Picture("shots", shots_figure(frame, **look), said, wide)
         said = "Who is left behind: low-resource mean, worst language and spread over target languages."
-        yield Picture("spread", spread_figure(frame, **look), said, wide=True)
+        yield Picture("spread", spread_figure(frame, **look), said, True)
     said = f"Accuracy of every target language, {shots_name(shots)}; lines are intervals."
-    yield Picture(f"languages-{at}", languages_figure(frame, shots=shots, **look), said)
+    yield Picture(f"languages-{at}", languages_figure(frame, shots=shots, **look), said, wide)
     references = list(dict.fromkeys(map(str, gains["reference"])))
     for reference in references[:1]:
         numbers = sorted(map(int, gains["shots"].unique()))
@@ -151,14 +151,14 @@ def _pictures(evaluation: Evaluation) -> Iterator[Picture]:
             said = f"Gain over {reference}, {shots_name(number)}, of every "
             figure = language_gains_figure(gains, **options)
             yield Picture(
-                f"gains-languages-{number}-shot", figure, said + "target language: accuracy, points."
+                f"gains-languages-{number}-shot", figure, said + "target language: accuracy, points.", wide
             )
             figure = concept_gains_figure(gains, **options)
-            yield Picture(f"gains-concepts-{number}-shot", figure, said + "concept: F1, points.")
+            yield Picture(f"gains-concepts-{number}-shot", figure, said + "concept: F1, points.", wide)
     if (reliability["shots"] == shots).any():
         figure = reliability_figure(reliability, shots=shots, **look)
         said = "Accuracy by confidence; below the diagonal a learner is surer than it is correct."
-        yield Picture(f"reliability-{at}", figure, said, wide=True)
+        yield Picture(f"reliability-{at}", figure, said, wide)
     yield from _confusions(evaluation, shots, references[0] if references else None)
 
 

@@ -239,9 +239,9 @@ def reliability_figure(
             middle = 50 * (bins["bin_low"] + bins["bin_high"])
             shares = 100 * bins["share"]
             lower.plot(middle, shares, color=style["color"], linewidth=1.2, drawstyle="steps-mid")
-        upper.set(title=f"{title}, {shots_name(shots)}", xlim=(0, 100), ylim=(0, 100))
+        upper.set(title=title, xlim=(0, 100), ylim=(0, 100))
         upper.tick_params(labelbottom=False)
-        lower.set(xlim=(0, 100), xlabel="confidence, %")
+        lower.set(xlim=(0, 100), xlabel=f"confidence, %, {shots_name(shots)}")
         lower.set_ylim(bottom=0)
         if place % columns == 0:
             upper.set_ylabel("accuracy, %")

@@ -199,14 +199,15 @@ def _pictures(studied: ICLStudy, useful: UsefulnessReport | None) -> Iterator[Pi
     """Every figure in the order of reading."""
     config, frame = studied.plan.config, studied.evaluation.frame()
     first, most = studied.plan.variants[0].name, max(config.k)
+    wide = len(studied.plan.sources) > 1
     if len(config.k) > 1:
-        yield Picture("demonstrations", k_figure(frame), CAPTIONS["demonstrations"], wide=True)
+        yield Picture("demonstrations", k_figure(frame), CAPTIONS["demonstrations"], wide)
     if most and 0 in config.k:
         yield Picture(
             "gains", gains_figure(studied.evaluation.gains(), learner=first, k=most), CAPTIONS["gains"]
         )
     if frame["layer"].str.isdigit().any():
-        yield Picture("layers", layers_figure(frame, plain=first), CAPTIONS["layers"], wide=True)
+        yield Picture("layers", layers_figure(frame, plain=first), CAPTIONS["layers"], wide)
     read = means_of(frame[frame["learner"].str.startswith(f"{ALIGNED}-")], "accuracy", "mean")
     for source, rows in read.groupby("source", sort=False):
         best = rows.sort_values("value", ascending=False, kind="stable").iloc[0]

@@ -63,7 +63,13 @@ def styled() -> Iterator[None]:
 
 
 class Chart(Figure):
-    """A matplotlib figure that a notebook shows by itself, without pyplot."""
+    """A matplotlib figure that is saved in our style, and that a notebook shows by itself, without pyplot."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """As matplotlib's; cut to what is drawn, on white, unless ``options`` say otherwise."""
+        with styled():
+            super().savefig(fname, **{"bbox_inches": "tight", "facecolor": "white", **options})
+        self.set_layout_engine("none")  # laid out once for all forms
 
     def _repr_png_(self) -> bytes:
         return rendered(self, "png", dpi=110)
@@ -111,22 +117,14 @@ def across(facets: int) -> int:
     return facets if facets <= 3 else next((n for n in (3, 2) if facets % n == 0), 3)
 
 
-def rendered(figure: Figure, suffix: str, **options: Any) -> bytes:
+def rendered(figure: Chart, suffix: str, **options: Any) -> bytes:
     """``figure`` as ``png``, ``svg`` or ``pdf``, without dates and versions."""
     buffer = BytesIO()
-    with styled():
-        figure.savefig(
-            buffer,
-            format=suffix,
-            metadata=_NO_METADATA[suffix],
-            bbox_inches="tight",
-            facecolor="white",
-            **options,
-        )
+    figure.savefig(buffer, format=suffix, metadata=_NO_METADATA[suffix], **options)
     return buffer.getvalue()
 
 
-def save(figure: Figure, stem: str | Path, *, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+def save(figure: Chart, stem: str | Path, *, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
     """Write ``stem.png`` and so on, each whole or not at all; equal figures give equal bytes."""
     paths = [Path(f"{stem}.{suffix}") for suffix in formats]
     for path, suffix in zip(paths, formats, strict=True):
