@@ -20,8 +20,8 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
 
+from concept_align.treebanks import registry
 from concept_align.treebanks.concepts import RELATIONS, UPOS
-from concept_align.treebanks.registry_data import LANGUAGES
 
 # Equal ids are translations of each other, so a meaning must be in the same split everywhere.
 SPLITS = {"train": range(1, 25), "dev": range(25, 31), "test": range(31, 41)}
@@ -229,9 +229,11 @@ def read_sentence(sent_id: str, tokens: list[str], *, unspaced: bool) -> tuple[S
 def read(text: str, file: str) -> Treebank:
     """Parse one source file, called ``file`` (``eu.txt``); nothing is raised, see ``problems``."""
     code = file.removesuffix(".txt")
-    name = f"UD_{LANGUAGES[code][0].replace(' ', '_')}-Mini" if code in LANGUAGES else "UD_?-Mini"
+    name = (
+        f"UD_{registry.language(code).name.replace(' ', '_')}-Mini" if code in registry.CODES else "UD_?-Mini"
+    )
     bank = Treebank(name, code)
-    if code not in LANGUAGES:
+    if code not in registry.CODES:
         bank.problems.append(f"{file}: {code!r} is no language code of the registry")
     lines = [line for line in text.lstrip("\ufeff").splitlines() if not line.startswith("#")]
     header = next((line for line in lines if line.strip()), "").split()

@@ -1,20 +1,31 @@
 """Which treebanks there are, of which language, family, script and licence, and in which named set.
 
-The 43 treebanks and their division are those of Xu et al. 2023 (arXiv 2310.12794); the low-resource
-languages those of UDapter (Üstün et al. 2020, arXiv 2004.14327); the facts and their sources stand in
-:mod:`concept_align.treebanks.registry_data`. Treebanks that are not in the registry can be used all the
-same: see :mod:`concept_align.treebanks.discover`.
+The 43 treebanks and their division are those of Xu et al. 2023 (arXiv 2310.12794). The 30 low-resource
+languages are the zero-shot languages published with the code of UDapter (Üstün et al. 2020, arXiv
+2004.14327: ``languages/oov-langs.txt``), which names languages only: their treebanks here are those of UD
+2.5 and, of two, the one that later releases kept growing or that is freely licensed. PUD are parallel
+treebanks: the same 1,000 sentences (Zeman et al. 2017), where an equal ``sent_id`` means translation.
+Treebanks that are not in the registry can be used all the same: see
+:mod:`concept_align.treebanks.discover`.
+
+The facts are in ``registry.csv``. Family and branch are as on universaldependencies.org, in lower case
+with hyphens, with more usual names where a branch is only a compass point (oghuz, kipchak); a language
+whose family has one branch here repeats the family. Scripts (ISO 15924) are those of the word forms in the
+treebank, not always the language's usual one: Serbian SET is in Latin letters. Licences are those of the
+treebank's LICENSE.txt or README, empty where neither could be read; what counts is the LICENSE.txt of the
+release in use.
 
 Named sets are tuples of language codes, but for ``PUD``, whose members are treebanks.
 """
 
+import csv
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import UsageError
-from . import registry_data as data
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,15 @@ class Language:
     treebank: str
 
 
+with Path(__file__).with_name("registry.csv").open(encoding="utf-8", newline="") as _file:
+    _ROWS = list(csv.DictReader(_file))
+
 TARGETS: tuple[str, ...] = (
     "af", "cy", "el", "eu", "ga", "hu", "hy", "ko", "lt", "mr", "sr", "ta", "te", "tr", "ur", "vi", "zh",
 )  # fmt: skip
-META_TRAIN: tuple[str, ...] = tuple(row[0] for row in data.CORE if row[0] not in TARGETS)
+META_TRAIN: tuple[str, ...] = tuple(
+    row["code"] for row in _ROWS if row["set"] == "core" and row["code"] not in TARGETS
+)
 # The published validation list overlaps its targets; this one is taken out of the 26 instead. Four
 # languages of three families and three scripts.
 VALIDATION: tuple[str, ...] = ("et", "he", "id", "uk")
@@ -56,7 +72,7 @@ UDAPTER_TRAIN: tuple[str, ...] = (
     "ar", "en", "eu", "fi", "he", "hi", "it", "ja", "ko", "ru", "sv", "tr", "zh",
 )  # fmt: skip
 UDAPTER_LOW_RESOURCE: tuple[str, ...] = tuple(
-    sorted([row[0] for row in data.LOW_RESOURCE] + ["cy", "mr", "ta", "te"])
+    sorted([row["code"] for row in _ROWS if row["set"] == "low-resource"] + ["cy", "mr", "ta", "te"])
 )
 
 
@@ -68,21 +84,19 @@ def _entries() -> Iterator[Entry]:
         "udapter-train": UDAPTER_TRAIN,
         "low-resource": UDAPTER_LOW_RESOURCE,
     }
-    for rows in (data.CORE, data.LOW_RESOURCE, data.PARALLEL):
-        for code, short, script, licence in rows:
-            name, family, branch = data.LANGUAGES[code]
-            parallel = rows is data.PARALLEL
-            yield Entry(
-                treebank=f"UD_{name.replace(' ', '_')}-{short}",
-                prefix=f"{code}_{short.lower()}",
-                language=code,
-                name=name,
-                family=family,
-                branch=branch,
-                script=script,
-                licence=licence,
-                roles=("pud",) if parallel else tuple(role for role, codes in sets.items() if code in codes),
-            )
+    for row in _ROWS:
+        code, of = row["code"], [role for role, codes in sets.items() if row["code"] in codes]
+        yield Entry(
+            treebank=f"UD_{row['name'].replace(' ', '_')}-{row['treebank']}",
+            prefix=f"{code}_{row['treebank'].lower()}",
+            language=code,
+            name=row["name"],
+            family=row["family"],
+            branch=row["branch"],
+            script=row["script"],
+            licence=row["licence"] or None,
+            roles=("pud",) if row["set"] == "pud" else tuple(of),
+        )
 
 
 ENTRIES: tuple[Entry, ...] = tuple(_entries())
@@ -177,7 +191,7 @@ class _Universe:
         self.open = available is None
         if available is None:
             self.codes: tuple[str, ...] = CODES
-            self.everything: tuple[str, ...] = tuple(row[0] for row in data.CORE)
+            self.everything: tuple[str, ...] = tuple(row["code"] for row in _ROWS if row["set"] == "core")
             self.treebanks = {name: entry.treebank for name, entry in _NAMED.items()}
             return
         folders = [name for name in available if _TREEBANK_NAME.fullmatch(name) or name in aliases.values()]
