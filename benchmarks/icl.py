@@ -26,7 +26,7 @@ DEMONSTRATIONS = 10
 
 
 def sentences(longest: int, split: str) -> list[Any]:
-    from concept_align.icl.sentences import tagged_sentences
+    from concept_align.icl.base import tagged_sentences
     from concept_align.treebanks.concepts import parse_task
     from concept_align.treebanks.conllu import read
 
@@ -59,12 +59,13 @@ def main() -> None:
     options = parser.parse_args()
     from concept_align.icl.causal import load_causal
     from concept_align.icl.labels import label_set
-    from concept_align.icl.naive import CachedLoop, NaiveScorer
-    from concept_align.icl.scoring import CausalScorer
+    from concept_align.icl.scoring import CachedLoop, CausalScorer
     from concept_align.treebanks.concepts import UPOS
 
-    sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
+    root = Path(__file__).parent.parent
+    sys.path[:0] = [str(root / "experiments"), str(root / "tests" / "tiny")]
     from gemma270m import packaged_model
+    from naive_scorer import NaiveScorer
 
     name = str(packaged_model()) if options.gemma else options.model
     model = load_causal(name, device=options.device, dtype="float32")

@@ -1,8 +1,11 @@
-"""The words of this room: sentences with questions about their words, prompts, and scores of labels.
+"""The words of this room: sentences with questions about their words, prompts, scores of labels, selectors.
 
 Structured prompting (Blevins et al. 2023, arXiv 2211.07830): demonstrations are sentences with a label after
 each word; a query's words are given one by one, each label is scored where it would stand, and the chosen (or
 the gold) one is put there before the next word.
+
+Which words are asked about is decided where representations decide it (``select_items`` of :mod:`..spaces`),
+so that the items of a prompt are those of the features of the same corpus, in the same order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +15,11 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
+
+from ..spaces.represent import START, select_items
+from ..treebanks.concepts import Task
+from ..treebanks.corpus import Corpus
+from ..types import MwtPolicy, RootPolicy
 
 # What is put after a query's word before the next word: what the model chose, or the gold label.
 Feedback = Literal["predicted", "gold"]
@@ -39,6 +47,36 @@ class PromptSentence:
     number: int  # its place in the split, from 0
     words: tuple[str, ...]
     items: tuple[Item, ...]
+
+
+def tagged_sentences(
+    corpus: Corpus,
+    task: Task,
+    *,
+    limit: int | None = None,
+    longest: int | None = None,
+    root: RootPolicy = "start",
+    mwt: MwtPolicy = "share",
+) -> list[PromptSentence]:
+    """The first ``limit`` sentences of at most ``longest`` words in which ``task`` asks anything.
+
+    Words are UD syntactic words, as they are written in the FORM column. A relation is asked of the
+    dependent with its gold head; under ``root="exclude"`` nothing is asked of roots.
+    """
+    items = select_items(corpus, task, root=root, mwt=mwt)
+    lengths, asked = np.diff(corpus.offsets), np.diff(items.offsets)
+    fits = (asked > 0) & (lengths <= (longest if longest is not None else lengths.max(initial=0)))
+    found = []
+    for number in np.flatnonzero(fits)[:limit].tolist():
+        words, own = corpus.words_of(number), slice(items.offsets[number], items.offsets[number + 1])
+        places = items.rows[own] - words.start
+        heads = np.full_like(places, NO_HEAD)
+        if task.relational:
+            heads = np.where(items.heads[own] == START, ROOT, items.heads[own] - words.start)
+        asked_of = tuple(map(Item, places.tolist(), heads.tolist(), items.y[own].tolist()))
+        source, forms = corpus.source, tuple(corpus.forms[words])
+        found.append(PromptSentence(source.treebank, source.language, number, forms, asked_of))
+    return found
 
 
 @dataclass(frozen=True)
@@ -76,38 +114,6 @@ class LabelScores:
     scores: Float32[torch.Tensor, "items concepts"]
     predicted: Int64[np.ndarray, " items"]
     states: Mapping[int, Float[torch.Tensor, "items dim"]] = field(default_factory=dict)
-
-
-class Scorer(Protocol):
-    """A causal language model that scores labels in prompts."""
-
-    name: str
-    revision: str
-    layers: int
-    dim: int
-    context_length: int  # tokens
-
-    def prompt(self, sentences: Sequence[PromptSentence], labels: LabelSet, *, room: int) -> Prompt:
-        """The demonstrations: as many of ``sentences``, in their order, as leave ``room`` tokens."""
-        ...
-
-    def room(self, query: PromptSentence, labels: LabelSet) -> int:
-        """The tokens that ``query`` takes at most, whatever labels are put into it."""
-        ...
-
-    def score(
-        self,
-        prompt: Prompt,
-        queries: Sequence[PromptSentence],
-        *,
-        feedback: Feedback = "predicted",
-        layers: Sequence[int] = (),
-    ) -> list[LabelScores]:
-        """Scores of every query after ``prompt``; with ``layers``, the states they were read off too.
-
-        Neither the order of queries, nor how they are batched, nor the order of labels changes a score.
-        """
-        ...
 
 
 # What a choice depends on besides the candidates: of "nothing", one choice serves all queries and ``select``

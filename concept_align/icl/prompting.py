@@ -1,22 +1,34 @@
-"""What all scorers share: a causal model, a template, prompts that fit the context, answers in order."""
+"""What all scorers share: a causal model, a template, prompts that fit the context, answers in order.
+
+Contextual calibration (Zhao et al. 2021, arXiv 2102.09690): a prompt makes a model prefer some labels before
+it has read the query. The preference is read off queries without content, p_cf (the mean over them, section
+4), and divided out: p_c / p_cf,c, here as log-probabilities, s_c - log p_cf,c. Labels are chosen, and fed
+back, by the corrected scores.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 
 from ..errors import UsageError
 from ..models.faults import explained_memory
-from .base import FEEDBACKS, Feedback, LabelScores, LabelSet, Prompt, PromptSentence
+from .base import FEEDBACKS, NO_HEAD, Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
 from .causal import CausalModel
-from .layout import Layout, TokenisedSentence
+from .layout import Layout, TokenisedSentence, Trie
 from .templates import DEFAULT, TEMPLATES, Template
-from .trie import Trie
+
+CONTENT_FREE = ("N/A", "[MASK]")
+Read = tuple[torch.Tensor, dict[int, torch.Tensor]]  # log-probabilities, and states by layer
 
 
 class PromptScorer(ABC):
-    """The part of a :class:`~.base.Scorer` that does not depend on how scores are computed."""
+    """A causal language model that scores labels in prompts; how scores are computed is left to ``_score``.
+
+    ``context_length`` counts tokens.
+    """
 
     def __init__(self, model: CausalModel, template: Template = TEMPLATES[DEFAULT]) -> None:
         self.model, self.template = model, template
@@ -33,25 +45,20 @@ class PromptScorer(ABC):
         space = self.context_length - room - len(self.layout.start)
         kept: list[PromptSentence] = []
         for sentence in reversed(sentences):
-            size = max(self._size(sentence, trie, first=first) for first in (False, True))
+            laid = [self.layout.lay(sentence, first=first) for first in (False, True)]
+            size = max(one.pieces() + len(one.tail) for one in laid)
+            size += sum(len(trie.pieces[item.label]) for item in sentence.items)
             if size <= space:
                 space -= size
                 kept.insert(0, sentence)
         ids: list[int] = list(self.layout.start)
         places: list[tuple[int, int]] = []
         for number, sentence in enumerate(kept):
-            laid = self.layout.lay(sentence, first=number == 0)
-            own, asked = filled(laid, [trie.pieces[item.label] for item in sentence.items])
-            places += [
-                (len(ids) + place, item.label) for place, item in zip(asked, sentence.items, strict=True)
-            ]
-            ids += [*own, *laid.tail]
+            one = self.layout.lay(sentence, first=number == 0)
+            own, asked = filled(one, [trie.pieces[label] for label in one.labels])
+            places += [(len(ids) + place, label) for place, label in zip(asked, one.labels, strict=True)]
+            ids += [*own, *one.tail]
         return Prompt(tuple(kept), labels, tuple(ids), tuple(places), len(sentences) - len(kept))
-
-    def _size(self, sentence: PromptSentence, trie: Trie, *, first: bool) -> int:
-        """The tokens of a labelled sentence."""
-        laid = self.layout.lay(sentence, first=first)
-        return laid.pieces() + len(laid.tail) + sum(len(trie.pieces[item.label]) for item in sentence.items)
 
     def room(self, query: PromptSentence, labels: LabelSet) -> int:
         """The tokens that ``query`` takes at most, whatever labels are put into it."""
@@ -65,20 +72,21 @@ class PromptScorer(ABC):
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
-        prior: torch.Tensor | None = None,
+        prior: Float32[torch.Tensor, " labels"] | None = None,
     ) -> list[LabelScores]:
-        """Scores of every query after ``prompt``, as :class:`~.base.Scorer` says.
+        """Scores of every query after ``prompt``; with ``layers``, the states they were read off too.
 
-        ``prior`` [labels] is subtracted from all scores before a label is chosen (:mod:`.calibrate`). Raises
+        Neither the order of queries, nor how they are batched, nor the order of labels changes a score.
+        ``prior`` is subtracted from all scores before a label is chosen (:func:`preference`). Raises
         UsageError for a query that the model's context does not hold after the prompt.
         """
         if feedback not in FEEDBACKS:
             raise UsageError(f"unknown feedback {feedback!r}", remedy=f"use {' or '.join(FEEDBACKS)}")
         self.model.check_layers(layers)
-        trie = self.layout.trie(prompt.labels)
+        chooser = Chooser(self.layout.trie(prompt.labels), prior, feedback, tuple(dict.fromkeys(layers)))
         laid = [self.layout.lay(query, first=not prompt.sentences) for query in queries]
         for query, own in zip(queries, laid, strict=True):
-            taken = len(prompt.ids) + own.pieces() + len(query.items) * trie.longest
+            taken = len(prompt.ids) + own.pieces() + len(query.items) * chooser.trie.longest
             if taken > self.context_length:
                 raise UsageError(
                     f"the prompt and the query may take {taken} tokens, the model's context length is "
@@ -86,28 +94,23 @@ class PromptScorer(ABC):
                     where=f"{query.treebank}, sentence {query.number} (from 0)",
                     remedy="fewer or shorter demonstrations, or shorter queries",
                 )
-        chooser = Chooser(trie, prior)
-        layers = tuple(dict.fromkeys(layers))
         with explained_memory(self.name), self.model.running():
-            return self._score(prompt, queries, laid, chooser, feedback, layers)
+            return self._score(prompt, laid, chooser)
 
     @abstractmethod
     def _score(
-        self,
-        prompt: Prompt,
-        queries: Sequence[PromptSentence],
-        laid: Sequence[TokenisedSentence],
-        chooser: "Chooser",
-        feedback: Feedback,
-        layers: tuple[int, ...],
-    ) -> list[LabelScores]: ...
+        self, prompt: Prompt, laid: Sequence[TokenisedSentence], chooser: "Chooser"
+    ) -> list[LabelScores]:
+        """Scores of the queries ``laid`` after ``prompt``."""
 
 
 class Chooser:
-    """Scores and choices from log-probabilities of tokens."""
+    """Scores and choices from log-probabilities of tokens, and what is asked: feedback, layers of states."""
 
-    def __init__(self, trie: Trie, prior: torch.Tensor | None) -> None:
-        self.trie, self.prior = trie, prior
+    def __init__(
+        self, trie: Trie, prior: torch.Tensor | None, feedback: Feedback, layers: tuple[int, ...]
+    ) -> None:
+        self.trie, self.prior, self.gold, self.layers = trie, prior, feedback == "gold", layers
         if prior is not None and prior.shape != (len(trie.pieces),):
             raise UsageError(f"a prior of shape {tuple(prior.shape)} for {len(trie.pieces)} labels")
 
@@ -118,21 +121,16 @@ class Chooser:
             scores = scores - self.prior
         return scores, self.trie.best(scores)
 
-    def scored(
-        self, logp: Sequence[torch.Tensor], states: Sequence[dict[int, torch.Tensor]], layers: Sequence[int]
-    ) -> LabelScores:
+    def scored(self, parts: Sequence[Read]) -> LabelScores:
         """The answer from the parts of one query, in the order of its items."""
-        scores, best = self(torch.cat(tuple(logp)))
-        return LabelScores(
-            scores,
-            best.numpy().astype(np.int64),
-            {layer: torch.cat([part[layer] for part in states]) for layer in layers},
-        )
+        scores, best = self(torch.cat([logp for logp, _ in parts]))
+        states = {layer: torch.cat([part[layer] for _, part in parts]) for layer in self.layers}
+        return LabelScores(scores, best.numpy().astype(np.int64), states)
 
-    def nothing(self, layers: Sequence[int], dim: int) -> LabelScores:
+    def nothing(self, dim: int) -> LabelScores:
         """The answer to a query that asks nothing."""
         scores = torch.zeros(0, len(self.trie.pieces))
-        return LabelScores(scores, np.zeros(0, np.int64), {layer: torch.zeros(0, dim) for layer in layers})
+        return LabelScores(scores, np.zeros(0, np.int64), dict.fromkeys(self.layers, torch.zeros(0, dim)))
 
 
 def filled(laid: TokenisedSentence, labels: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:
@@ -148,3 +146,18 @@ def filled(laid: TokenisedSentence, labels: Sequence[tuple[int, ...]]) -> tuple[
         if number < len(labels):
             ids += labels[number]
     return ids, places
+
+
+def content_free(word: str, *, relational: bool = False) -> PromptSentence:
+    """A query about ``word``; of relations, about it and a second one like it as its head."""
+    words = (word, word) if relational else (word,)
+    return PromptSentence("content-free", "", 0, words, (Item(0, 1 if relational else NO_HEAD, 0),))
+
+
+def preference(
+    scorer: PromptScorer, prompt: Prompt, *, words: Sequence[str] = CONTENT_FREE, relational: bool = False
+) -> Float32[torch.Tensor, " labels"]:
+    """Log of the mean of what each label scores after queries without content."""
+    queries = [content_free(word, relational=relational) for word in words]
+    scores = torch.cat([found.scores for found in scorer.score(prompt, queries, feedback="gold")])
+    return torch.logsumexp(scores.double(), dim=0).sub(torch.tensor(len(words)).log()).float()

@@ -6,27 +6,28 @@ model's own choices fed back, one word of every query of a batch goes through at
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+import transformers
 
 from ..models.batches import batches
 from ..models.capture import close, first_tensor
 from .attention import PrefixCache, reading
-from .base import Feedback, LabelScores, Prompt, PromptSentence
-from .causal import CausalModel, load_causal
+from .base import LabelScores, Prompt
+from .causal import CausalModel
 from .layout import TokenisedSentence
-from .naive import CachedLoop
-from .prompting import Chooser, PromptScorer, filled
+from .prompting import Chooser, PromptScorer, Read, filled
 from .steps import PrefixReader, make_step, plain_step
-from .templates import DEFAULT, TEMPLATES, Template, template
+from .templates import DEFAULT, TEMPLATES, Template
 
 CHUNK = 512  # tokens of a prompt read at once
 BATCH_PIECES = 2048
 
 
 class CausalScorer(PromptScorer):
-    """A :class:`~.base.Scorer` over a causal model of transformers.
+    """A scorer over a causal model of transformers.
 
     ``batch_pieces`` bounds rows times tokens of a batch, the beginnings of labels included. A model whose
     attention cannot be taken over (its positions are biases, as Bloom's, or transformers is too old) is run
@@ -42,83 +43,36 @@ class CausalScorer(PromptScorer):
     ) -> None:
         super().__init__(model, template)
         self.batch_pieces = batch_pieces
-        with model.running():
-            self._shares = _shares_prefix(model)
         self.notes: tuple[str, ...] = ()
-        if not self._shares:
-            self._slow = CachedLoop(model, template)
-            self.notes = (f"{type(model.module).__name__}: prompts are read once, queries one at a time",)
+        self._slow: CachedLoop | None = None
+        with model.running():
+            if not _shares_prefix(model):
+                self._slow = CachedLoop(model, template)
+                self.notes = (f"{type(model.module).__name__}: prompts are read once, queries one at a time",)
         self._held: tuple[tuple[int, ...], PrefixCache] | None = None
 
     def _score(
-        self,
-        prompt: Prompt,
-        queries: Sequence[PromptSentence],
-        laid: Sequence[TokenisedSentence],
-        chooser: Chooser,
-        feedback: Feedback,
-        layers: tuple[int, ...],
+        self, prompt: Prompt, laid: Sequence[TokenisedSentence], chooser: Chooser
     ) -> list[LabelScores]:
-        if not self._shares:
-            return self._slow._score(prompt, queries, laid, chooser, feedback, layers)
-        prefix = self._prefix(prompt)
-        trie = chooser.trie
-        nodes = trie.contexts - 1
+        if self._slow is not None:
+            return self._slow._score(prompt, laid, chooser)
+        prefix, trie = self._prefix(prompt), chooser.trie
         items = np.array([len(own.leads) for own in laid], dtype=np.int64)
         pieces = np.array([own.pieces() for own in laid], dtype=np.int64) + items * trie.longest
         # What a batch holds: all tokens of its rows, and of one step the beginnings of labels.
-        lengths = pieces + (items if feedback == "gold" else 1) * nodes
-        found: list[LabelScores] = [chooser.nothing(layers, self.dim) for _ in queries]
+        lengths = pieces + (items if chooser.gold else 1) * len(trie.nodes)
+        found: list[LabelScores] = [chooser.nothing(self.dim) for _ in laid]
         for batch in batches(np.where(items > 0, lengths, 0), self.batch_pieces):
-            rows = [row for row in sorted(batch.tolist(), key=lambda row: -items[row]) if items[row]]
-            if not rows:
+            order = [row for row in sorted(batch.tolist(), key=lambda row: -items[row]) if items[row]]
+            if not order:
                 continue
-            cache = PrefixCache(len(rows), _slots(laid, rows, chooser, feedback), self.model.device, prefix)
-            asked = PrefixReader(self.model, cache, len(prompt.ids), trie, layers)
-            answer = self._gold if feedback == "gold" else self._predicted
-            for row, scored in zip(rows, answer(asked, queries, laid, rows, chooser, layers), strict=True):
-                found[row] = scored
+            rows = [laid[row] for row in order]
+            cache = PrefixCache(len(rows), _slots(rows, chooser), self.model.device, prefix)
+            reader = PrefixReader(self.model, cache, len(prompt.ids), trie, chooser.layers)
+            answers = _gold(reader, rows) if chooser.gold else _predicted(reader, rows, chooser)
+            for row, parts in zip(order, answers, strict=True):
+                found[row] = chooser.scored(parts)
         return found
-
-    def _gold(
-        self,
-        asked: PrefixReader,
-        queries: Sequence[PromptSentence],
-        laid: Sequence[TokenisedSentence],
-        rows: Sequence[int],
-        chooser: Chooser,
-        layers: tuple[int, ...],
-    ) -> list[LabelScores]:
-        pieces = chooser.trie.pieces
-        parts = [filled(laid[row], [pieces[item.label] for item in queries[row].items[:-1]]) for row in rows]
-        answers = asked(parts)
-        return [chooser.scored([logp], [states], layers) for logp, states in answers]
-
-    def _predicted(
-        self,
-        asked: PrefixReader,
-        queries: Sequence[PromptSentence],
-        laid: Sequence[TokenisedSentence],
-        rows: Sequence[int],
-        chooser: Chooser,
-        layers: tuple[int, ...],
-    ) -> list[LabelScores]:
-        logps: list[list[torch.Tensor]] = [[] for _ in rows]
-        states: list[list[dict[int, torch.Tensor]]] = [[] for _ in rows]
-        chosen: list[tuple[int, ...]] = [() for _ in rows]
-        for step in range(len(laid[rows[0]].leads)):
-            active = [row for row in rows if len(laid[row].leads) > step]  # rows are sorted: the first ones
-            parts = []
-            for place, row in enumerate(active):
-                ids = [*chosen[place], *laid[row].leads[step]]
-                parts.append((ids, [len(ids) - 1]))
-            answers = asked(parts)
-            _, best = chooser(torch.cat([logp for logp, _ in answers]))
-            for place, (logp, kept) in enumerate(answers):
-                logps[place].append(logp)
-                states[place].append(kept)
-                chosen[place] = chooser.trie.pieces[int(best[place])]
-        return [chooser.scored(logps[place], states[place], layers) for place in range(len(rows))]
 
     def _prefix(self, prompt: Prompt) -> PrefixCache | None:
         """Keys and values of the prompt; those of the last one are kept."""
@@ -130,16 +84,100 @@ class CausalScorer(PromptScorer):
         return self._held[1]
 
 
-def _slots(
-    laid: Sequence[TokenisedSentence], rows: Sequence[int], chooser: Chooser, feedback: Feedback
-) -> int:
+def _gold(reader: PrefixReader, rows: Sequence[TokenisedSentence]) -> list[list[Read]]:
+    """What is read of each row, all its items at once."""
+    pieces = reader.trie.pieces
+    return [[read] for read in reader([filled(one, [pieces[k] for k in one.labels[:-1]]) for one in rows])]
+
+
+def _predicted(reader: PrefixReader, rows: Sequence[TokenisedSentence], chooser: Chooser) -> list[list[Read]]:
+    """What is read of each row item by item, what was chosen put between; most items first."""
+    found: list[list[Read]] = [[] for _ in rows]
+    chosen: list[tuple[int, ...]] = [() for _ in rows]
+    for step in range(len(rows[0].leads)):
+        active = [one for one in rows if len(one.leads) > step]  # the first ones
+        parts = [[*before, *one.leads[step]] for before, one in zip(chosen, active, strict=False)]
+        answers = reader([(ids, [len(ids) - 1]) for ids in parts])
+        _, best = chooser(torch.cat([logp for logp, _ in answers]))
+        for place, read in enumerate(answers):
+            found[place].append(read)
+            chosen[place] = chooser.trie.pieces[int(best[place])]
+    return found
+
+
+def _slots(rows: Sequence[TokenisedSentence], chooser: Chooser) -> int:
     """The columns that a batch takes at most: each pass pads to its longest row."""
-    trie, leads = chooser.trie, [laid[row].leads for row in rows]
-    nodes, items = trie.contexts - 1, max(map(len, leads))
-    if feedback == "gold":
-        return max(laid[row].pieces() for row in rows) + items * (trie.longest + nodes)
+    trie, leads = chooser.trie, [one.leads for one in rows]
+    nodes, items = len(trie.nodes), max(map(len, leads))
+    if chooser.gold:
+        return max(one.pieces() for one in rows) + items * (trie.longest + nodes)
     longest = (max(len(own[step]) for own in leads if len(own) > step) for step in range(items))
     return sum(longest) + items * trie.longest + nodes
+
+
+class CachedLoop(PromptScorer):
+    """One query, word and label at a time, with a cache that is cut back after each label.
+
+    It asks nothing of a model but that transformers can continue it; single tokens are read at once.
+    """
+
+    _held: tuple[tuple[int, ...], Any] | None = None
+
+    def _score(
+        self, prompt: Prompt, laid: Sequence[TokenisedSentence], chooser: Chooser
+    ) -> list[LabelScores]:
+        found = []
+        for own in laid:
+            before = self._begin(prompt)
+            chosen: tuple[int, ...] = ()
+            parts: list[Read] = []
+            for label, lead in zip(own.labels, own.leads, strict=True):
+                parts.append(self._item(before, [*chosen, *lead], chooser))
+                _, best = chooser(parts[-1][0])
+                chosen = chooser.trie.pieces[label if chooser.gold else int(best)]
+            found.append(chooser.scored(parts) if parts else chooser.nothing(self.dim))
+        return found
+
+    def _begin(self, prompt: Prompt) -> Any:
+        """What is before the query."""
+        if self._held is None or self._held[0] != prompt.ids:
+            # Without a configuration nothing is forgotten, so the cache can be cut back.
+            cache = transformers.DynamicCache()
+            if prompt.ids:
+                self._last(prompt.ids, 1, (), cache=cache)
+            self._held = (prompt.ids, cache)
+        cache = self._held[1]
+        if extra := cache.get_seq_length() - len(prompt.ids):
+            cache.crop(-extra)
+        return cache
+
+    def _item(self, before: Any, new: list[int], chooser: Chooser) -> Read:
+        """Log-probabilities [1, contexts, wanted] and states after the tokens ``new``, which are taken in."""
+        table, contexts = blank_table(chooser)
+        final, states = self._last(new, 1, chooser.layers, cache=before)
+        table[0, 0] = self.model.log_probabilities(final, chooser.trie.wanted)[0]
+        for label in chooser.trie.pieces:
+            if len(label) == 1:
+                continue
+            final, _ = self._last(label[:-1], len(label) - 1, (), cache=before)
+            before.crop(1 - len(label))
+            found = self.model.log_probabilities(final, chooser.trie.wanted)
+            for depth in range(1, len(label)):
+                table[0, contexts[label[:depth]]] = found[depth - 1]
+        return table, states
+
+    def _last(self, ids: Sequence[int], count: int, layers: tuple[int, ...], cache: Any = None) -> Read:
+        """Last states [count, dim] of the last tokens, and of the last one the states of ``layers``."""
+        row = torch.tensor([list(ids)], device=self.model.device)
+        zero = torch.zeros(1, dtype=torch.int64)
+        final, states = self.model.states(layers, zero, zero + len(ids) - 1, input_ids=row, cache=cache)
+        return final[0, len(ids) - count :], states
+
+
+def blank_table(chooser: Chooser) -> tuple[torch.Tensor, dict[tuple[int, ...], int]]:
+    """Log-probabilities [1, contexts, wanted] to be filled in, and the place of each context."""
+    contexts = {node: place for place, node in enumerate(((), *chooser.trie.nodes))}
+    return torch.zeros(1, len(contexts), len(chooser.trie.wanted)), contexts
 
 
 def read_prefix(model: CausalModel, ids: Sequence[int]) -> PrefixCache:
@@ -178,18 +216,3 @@ def _shares_prefix(model: CausalModel) -> bool:
     except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, AssertionError):
         return False
     return close(torch.cat(found), whole[half:], tolerance)
-
-
-def load_scorer(
-    name: str,
-    template_name: str = DEFAULT,
-    *,
-    batch_pieces: int = BATCH_PIECES,
-    revision: str | None = None,
-    dtype: str = "auto",
-    device: str = "auto",
-    offline: bool = False,
-) -> CausalScorer:
-    """A scorer over the causal language model called ``name``, with the template called ``template_name``."""
-    model = load_causal(name, revision=revision, dtype=dtype, device=device, offline=offline)
-    return CausalScorer(model, template(template_name), batch_pieces=batch_pieces)

@@ -15,10 +15,9 @@ from jaxtyping import Float, Float32
 from .. import hashing
 from ..errors import UsageError
 from ..seeding import derive, stream
-from .base import LabelScores, LabelSet, Prompt, PromptSentence, Scorer, Selector
-from .calibrate import ContextualScorer
+from .base import NO_HEAD, LabelScores, LabelSet, PromptSentence, Selector
 from .plan import ANY, OWN, ICLPlan, Trial, Variant
-from .prompting import PromptScorer
+from .prompting import CONTENT_FREE, PromptScorer, content_free, preference
 
 SCORES = -1  # as a layer: the scores of the labels are the features
 
@@ -31,7 +30,7 @@ class PromptSession:
     """A plan with all that prompting takes: a scorer for each template, names of labels, selectors."""
 
     plan: ICLPlan
-    scorers: Mapping[str, Scorer]  # by template
+    scorers: Mapping[str, PromptScorer]  # by template
     labels: Callable[[str, str, int], LabelSet]  # kind, language that is asked about, seed
     selectors: dict[str, Selector]
     read: Read
@@ -148,42 +147,24 @@ class PromptSession:
         self, trial: Trial, queries: Sequence[PromptSentence], layers: Sequence[int] = ()
     ) -> list[LabelScores]:
         """What the model answers to ``queries``, one after another where each has its own demonstrations."""
-        scorer: Scorer = self.scorers[trial.variant.template]
-        if trial.variant.contextual:
-            scorer = _contextual(scorer)
-        labels = self.label_set(trial.variant, trial.language, trial.draw)
-        alone = trial.k and self.by_query(trial.variant)
+        scorer, variant = self.scorers[trial.variant.template], trial.variant
+        labels = self.label_set(variant, trial.language, trial.draw)
+        relational = any(item.head != NO_HEAD for query in queries for item in query.items)
+        empty = [content_free(word, relational=kind) for word in CONTENT_FREE for kind in (False, True)]
         found: list[LabelScores] = []
-        for part in [[query] for query in queries] if alone else [queries]:
-            of = part[0] if trial.k and self.looks_at(trial.variant) != "nothing" else None
-            prompt = self._prompt(scorer, labels, trial, part, of)
-            found += scorer.score(prompt, part, feedback=trial.variant.feedback, layers=layers)
+        for part in [[one] for one in queries] if trial.k and self.by_query(variant) else [queries]:
+            of = part[0] if trial.k and self.looks_at(variant) != "nothing" else None
+            longest = [*part, *(empty if variant.contextual else ())]
+            room = max(scorer.room(one, labels) for one in longest)
+            prompt = scorer.prompt(self.demonstrations(trial, of), labels, room=room)
+            if prompt.dropped:
+                self.note(
+                    f"{trial.source}, {trial.k} demonstrations, {labels.kind}: some did not fit the model's "
+                    f"context of {scorer.context_length} tokens before the longest query; prompts have fewer"
+                )
+            prior = preference(scorer, prompt, relational=relational) if variant.contextual else None
+            found += scorer.score(prompt, part, feedback=variant.feedback, layers=layers, prior=prior)
         return found
-
-    def _prompt(
-        self,
-        scorer: Scorer,
-        labels: LabelSet,
-        trial: Trial,
-        queries: Sequence[PromptSentence],
-        query: PromptSentence | None,
-    ) -> Prompt:
-        room = max(scorer.room(one, labels) for one in queries)
-        prompt = scorer.prompt(self.demonstrations(trial, query), labels, room=room)
-        if prompt.dropped:
-            self.note(
-                f"{trial.source}, {trial.k} demonstrations, {labels.kind}: some did not fit the model's "
-                f"context of {scorer.context_length} tokens before the longest query; prompts have fewer"
-            )
-        return prompt
-
-
-def _contextual(scorer: Scorer) -> Scorer:
-    if not isinstance(scorer, PromptScorer):
-        raise UsageError(
-            f"{scorer.name} cannot be asked without content", option="contextual", remedy="leave it out"
-        )
-    return ContextualScorer(scorer)
 
 
 def stacked(answers: Sequence[LabelScores]) -> Float32[torch.Tensor, "items concepts"]:

@@ -6,7 +6,7 @@ import torch
 
 from .attention import PrefixCache, Step, reading
 from .causal import CausalModel
-from .trie import Trie
+from .layout import Trie
 
 Part = tuple[list[int], list[int]]  # tokens of a row, and the places among them where a label is asked
 

@@ -29,7 +29,7 @@ from ..showing import Showable, reporter
 from ..spaces.features import Features
 from ..treebanks import conllu
 from . import selectors as known_selectors
-from .base import LabelSet, PromptSentence, Selector
+from .base import LabelSet, PromptSentence, Selector, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
 from .config import SCORES_LAYER, ICLConfig
 from .effect_recorder import EffectRecorder
@@ -38,8 +38,7 @@ from .evidence import OUTPUT, AnswerEvidence, AnswerKey, labelled, majority_clas
 from .labels import label_set
 from .plan import NONE, OWN, ICLPlan, Trial, plan
 from .scoring import CausalScorer
-from .selectors.pool import SelectorInputs
-from .sentences import tagged_sentences
+from .selectors.simple import SelectorInputs
 from .session import SCORES, PromptSession, calibrated, stacked, states
 from .state_learners import StateLearners, layer_name
 from .templates import template

@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from naive_scorer import NaiveScorer
 from tiny_prompts import CONCEPTS, demonstrations, long_labels, made_up, queries, short_labels, tiny_causal
 
 from concept_align.errors import UsageError
 from concept_align.icl import scoring
 from concept_align.icl.base import FEEDBACKS, LabelSet
-from concept_align.icl.naive import CachedLoop, NaiveScorer
-from concept_align.icl.scoring import CausalScorer, load_scorer
+from concept_align.icl.causal import load_causal
+from concept_align.icl.scoring import CachedLoop, CausalScorer
 
 LAYERS = (0, 2, 4)
 
@@ -225,7 +226,7 @@ def test_a_layer_the_model_does_not_have_is_refused():
 
 
 def test_the_mini_decoder_scores_by_its_tied_head():
-    scorer = load_scorer("mini-decoder", device="cpu")
+    scorer = CausalScorer(load_causal("mini-decoder", device="cpu"))
     assert not scorer.notes
     some = queries(3, 2)
     prompt = prompt_of(scorer, some, long_labels())

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from concept_align.icl.base import NO_HEAD, ROOT
-from concept_align.icl.sentences import tagged_sentences
+from concept_align.icl.base import NO_HEAD, ROOT, tagged_sentences
 from concept_align.spaces.represent import START, select_items
 from concept_align.treebanks.concepts import parse_task
 from concept_align.treebanks.conllu import read

@@ -16,6 +16,7 @@ import torch
 from concept_align.icl.base import Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
 from concept_align.icl.config import ICLConfig
 from concept_align.icl.plan import ICLPlan
+from concept_align.icl.prompting import PromptScorer
 from concept_align.icl.selectors.simple import RandomSelector
 from concept_align.icl.session import PromptSession
 from concept_align.treebanks.concepts import Task
@@ -40,7 +41,7 @@ def _number(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-class FakeScorer:
+class FakeScorer(PromptScorer):
     """Knows the label of a word that was demonstrated under the labels' own names; guesses others."""
 
     name, revision = "fake", "0"
@@ -69,10 +70,15 @@ class FakeScorer:
         *,
         feedback: Feedback = "predicted",
         layers: Sequence[int] = (),
+        prior: torch.Tensor | None = None,
     ) -> list[LabelScores]:
+        assert prior is None
         seen = {one.words[item.word]: item.label for one in prompt.sentences for item in one.items}
         concepts = len(prompt.labels.concepts)
         return [self._scored(query, seen, concepts, prompt.labels, layers) for query in queries]
+
+    def _score(self, prompt, laid, chooser):
+        raise AssertionError
 
     def _scored(
         self,

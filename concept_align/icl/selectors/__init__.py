@@ -10,7 +10,7 @@ What a selector chooses for a query does not depend on other queries, and never 
 own words (treebanks repeat sentences across splits; their labels would stand in the prompt).
 
 A selector of your own needs a ``select`` (:class:`..base.Selector`) and a name; a class with a class method
-``from_inputs(inputs)`` is given states and tables (:class:`.pool.SelectorInputs`):
+``from_inputs(inputs)`` is given states and tables (:class:`.simple.SelectorInputs`):
 
     @register_selector("shortest")
     class ShortestSelector:
@@ -27,7 +27,7 @@ from typing import Any
 
 from ...registration import Registry
 from ..base import Selector
-from .pool import SelectorInputs
+from .simple import SelectorInputs
 
 SELECTORS: Registry[Any] = Registry(
     "selector",

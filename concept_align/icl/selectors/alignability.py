@@ -14,12 +14,11 @@ from ... import hashing
 from ...correspondence.table import Alignability
 from ...errors import UsageError
 from ..base import LooksAt, PromptSentence, Selector
-from .pool import SelectorInputs, asked, pool
-from .simple import RandomSelector
+from .simple import PlacedSelector, RandomSelector, SelectorInputs, There
 
 
 @dataclass(frozen=True, eq=False)
-class AlignabilitySelector:
+class AlignabilitySelector(PlacedSelector):
     """The best ``languages`` among the candidates', each by ``inner``; the best language stands last.
 
     k is shared out evenly; what is left over goes to the better languages. Of equals the code that comes
@@ -54,11 +53,11 @@ class AlignabilitySelector:
         return {"table": hashing.digest(sorted((*pair, value) for pair, value in self.table.items()))}
 
     @property
-    def looks_at(self) -> LooksAt:
+    def looks_at(self) -> LooksAt:  # type: ignore[override]
         return "query" if getattr(self.inner, "looks_at", "query") == "query" else "language"
 
     @property
-    def seeded(self) -> bool:
+    def seeded(self) -> bool:  # type: ignore[override]
         return bool(getattr(self.inner, "seeded", True))
 
     def ranked(self, target: str, languages: Sequence[str]) -> list[str]:
@@ -70,19 +69,16 @@ class AlignabilitySelector:
                 found[code] = value
         return sorted(found, key=lambda code: -found[code])
 
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`."""
-        of = asked(query, self.name)
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        assert query is not None
         by_language: dict[str, list[int]] = {}
-        for place in pool(of, candidates, k, name=self.name):
-            by_language.setdefault(candidates[place].language, []).append(place)
-        best = self.ranked(of.language, list(by_language))[: self.languages]
+        for place, one in there.items():
+            by_language.setdefault(one.language, []).append(place)
+        best = self.ranked(query.language, list(by_language))[: self.languages]
         if len(best) < self.languages:
             raise UsageError(
                 f"{self.languages} languages are to be chosen, and {len(best)} of the candidates' "
-                f"({', '.join(sorted(by_language)) or 'none'}) have a value with {of.language}",
+                f"({', '.join(sorted(by_language)) or 'none'}) have a value with {query.language}",
                 where=f"selector {self.name}",
                 remedy="give candidates in languages of the table, or ask for fewer languages",
             )
@@ -91,7 +87,7 @@ class AlignabilitySelector:
             places = by_language[code]
             share = k // self.languages + (rank < k % self.languages)
             if share:
-                found = self.inner.select(of, [candidates[place] for place in places], share, seed=seed)
+                found = self.inner.select(query, [there[place] for place in places], share, seed=seed)
                 chosen = [*(places[place] for place in found), *chosen]
         return chosen
 

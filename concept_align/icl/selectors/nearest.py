@@ -7,7 +7,7 @@ and split by itself, labels unseen.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Self
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from ...errors import UsageError
 from ...spaces.classify import NearestPrototype
 from ...spaces.prototypes import ConceptSpace
 from ...spaces.standardise import StandardiserFitter
-from ..base import LooksAt, PromptSentence
-from .pool import SelectorInputs, asked, pool
+from ..base import PromptSentence
+from .simple import PlacedSelector, SelectorInputs, There
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class SentenceStates:
 
 
 @dataclass(frozen=True, eq=False)
-class NearestSelector:
+class NearestSelector(PlacedSelector):
     """The k candidates whose mean word state is most similar to the query's, the most similar last.
 
         similarity(q, s) = cos(v_q, v_s),   v_s the mean state of the words of s at one layer
@@ -64,30 +64,29 @@ class NearestSelector:
     """
 
     name = "nearest"
-    looks_at: ClassVar[LooksAt] = "query"
-    seeded: ClassVar[bool] = False
+    looks_at = "query"
     states: SentenceStates
 
     @classmethod
-    def from_inputs(cls, inputs: SelectorInputs) -> "NearestSelector":
+    def from_inputs(cls, inputs: SelectorInputs) -> Self:
         return cls(SentenceStates(inputs))
 
     @property
     def made_from(self) -> dict[str, int]:
         return {"layer": self.states.inputs.layer}
 
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`."""
-        of = asked(query, self.name)
-        there = pool(of, candidates, k, name=self.name)
-        vectors = [self.states.of(one).mean(0).numpy() for one in (of, *(candidates[at] for at in there))]
-        return best_last(cosines(vectors[0], np.stack(vectors[1:])), there, k) if k else []
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        assert query is not None
+        return best_last(self._similarity(query, there), list(there), k) if k else []
+
+    def _similarity(self, query: PromptSentence, there: There) -> NDArray[np.float64]:
+        """[there] of ``query`` and each sentence."""
+        vectors = [self.states.of(one).mean(0).numpy() for one in (query, *there.values())]
+        return cosines(vectors[0], np.stack(vectors[1:]))
 
 
 @dataclass(frozen=True, eq=False)
-class NearestConceptSelector:
+class NearestConceptSelector(NearestSelector):
     """The k candidates made of the same concepts as the query, the nearest last.
 
     With p_q and p_s what a zero-shot classifier takes the words of either sentence for, in the mean, those
@@ -102,45 +101,24 @@ class NearestConceptSelector:
     """
 
     name = "nearest-concept"
-    looks_at: ClassVar[LooksAt] = "query"
-    seeded: ClassVar[bool] = False
-    states: SentenceStates
     _classifiers: dict[tuple[str, ...], NearestPrototype] = field(default_factory=dict)
 
-    @classmethod
-    def from_inputs(cls, inputs: SelectorInputs) -> "NearestConceptSelector":
-        return cls(SentenceStates(inputs))
-
-    @property
-    def made_from(self) -> dict[str, int]:
-        return {"layer": self.states.inputs.layer}
-
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`."""
-        of = asked(query, self.name)
-        there = pool(of, candidates, k, name=self.name)
-        if not k:
-            return []
-        classifier = self._classifier(tuple(sorted({one.language for one in candidates})))
+    def _similarity(self, query: PromptSentence, there: There) -> NDArray[np.float64]:
+        classifier = self._classifier(tuple(sorted({one.language for one in there.values()})))
         shares = [
-            classifier.scores(self.states.of(one)).exp().mean(0).numpy()
-            for one in (of, *(candidates[place] for place in there))
+            classifier.scores(self.states.of(one)).exp().mean(0).numpy() for one in (query, *there.values())
         ]
-        return best_last(-hellinger(shares[0], np.stack(shares[1:])), there, k)
+        return -hellinger(shares[0], np.stack(shares[1:]))
 
     def _classifier(self, languages: tuple[str, ...]) -> NearestPrototype:
         """By the prototypes of all candidates in ``languages``."""
         if languages not in self._classifiers:
-            inputs, fitter = self.states.inputs, None  # of all labelled words
-            for sentence in (one for code in languages for one in inputs.pools(code)[0]):
-                rows = [item.word for item in sentence.items]
-                x = self.states.of(sentence)[rows]
-                fitter = fitter or ClassSums(inputs.concepts, x.shape[1])
-                fitter.update(x, torch.tensor([item.label for item in sentence.items]))
-            assert fitter is not None
-            self._classifiers[languages] = NearestPrototype.of(ConceptSpace.of(fitter.finish()))
+            sentences = [one for code in languages for one in self.states.inputs.pools(code)[0]]
+            parts = [self.states.of(one)[[item.word for item in one.items]] for one in sentences]
+            sums = ClassSums(self.states.inputs.concepts, parts[0].shape[1])
+            for sentence, x in zip(sentences, parts, strict=True):
+                sums.update(x, torch.tensor([item.label for item in sentence.items]))
+            self._classifiers[languages] = NearestPrototype.of(ConceptSpace.of(sums.finish()))
         return self._classifiers[languages]
 
 

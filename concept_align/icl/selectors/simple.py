@@ -1,17 +1,83 @@
-"""Demonstrations chosen by sentences alone: at random, the first, or as a cover of the concepts."""
+"""What all selectors share, and those that choose by sentences alone: at random, the first, or as a cover."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+
+import pandas as pd
+import torch
+from jaxtyping import Float32
 
 from ...errors import UsageError
 from ...seeding import stream
 from ..base import LooksAt, PromptSentence
-from .pool import asked, enough, pool
+
+There = Mapping[int, PromptSentence]  # what may be chosen: place among the candidates -> sentence
+
+
+@dataclass(frozen=True, eq=False)
+class SelectorInputs:
+    """What a study offers to a selector whose class has ``from_inputs(inputs)``.
+
+    ``pools(language)`` are the sentences that the study uses of a language: candidates of its train split,
+    queries of its test split. ``word_states(sentences)`` are the model's states of their words, end to end,
+    float32 [words, dim], all of one layer; a sentence that the model cannot read has none, and raises
+    ModelError. ``alignability`` is the tidy table of ``concept-align alignability``, if one was given.
+    """
+
+    concepts: tuple[str, ...]
+    pools: Callable[[str], Sequence[Sequence[PromptSentence]]]
+    word_states: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]
+    layer: int  # of the states, as it was asked for
+    alignability: pd.DataFrame | None = None
+
+
+class PlacedSelector(ABC):
+    """A :class:`..base.Selector` of sentences that do not have the query's words, of which there are enough."""
+
+    name: ClassVar[str]
+    looks_at: LooksAt = "nothing"
+    seeded: bool = False
+
+    def select(
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
+    ) -> list[int]:
+        """See :class:`..base.Selector`. UsageError for a query that is needed, or candidates too few for
+        ``k``."""
+        if k < 0:
+            raise UsageError(
+                f"{k} demonstrations", where=f"selector {self.name}", remedy="ask for none or more"
+            )
+        if self.looks_at == "nothing":
+            query = None
+        elif query is None:
+            raise UsageError(
+                "demonstrations are chosen for a query, and none was given",
+                where=f"selector {self.name}",
+                remedy="select for each query by itself",
+            )
+        own = None if query is None else query.words
+        there = {place: one for place, one in enumerate(candidates) if one.words != own}
+        self.enough(len(there), k, of=f"{len(candidates)} candidates without the query's own words")
+        return self._choose(query, there, k, seed)
+
+    @abstractmethod
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        """``k`` places of ``there``; ``query`` is None where it is not looked at."""
+
+    def enough(self, found: int, k: int, *, of: str) -> None:
+        """UsageError where ``found`` of what is to be chosen from are fewer than ``k``."""
+        if found < k:
+            raise UsageError(
+                f"{k} demonstrations are asked for, and there are {found} ({of})",
+                where=f"selector {self.name}",
+                remedy="ask for fewer, or give more candidates",
+            )
 
 
 @dataclass(frozen=True)
-class RandomSelector:
+class RandomSelector(PlacedSelector):
     """A random order by the seed: one for all queries, or (``per_query``) another for each.
 
     The baseline of every other choice. Sets are nested: k demonstrations are the first k of one random order,
@@ -19,25 +85,17 @@ class RandomSelector:
     """
 
     name = "random"
-    seeded: ClassVar[bool] = True
+    seeded = True
     per_query: bool = False
 
     @property
-    def looks_at(self) -> LooksAt:
+    def looks_at(self) -> LooksAt:  # type: ignore[override]
         return "query" if self.per_query else "nothing"
 
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`."""
-        if not self.per_query:
-            there = pool(None, candidates, k, name=self.name)
-            random = stream(seed, "demonstrations", "all")
-        else:
-            of = asked(query, self.name)
-            there = pool(of, candidates, k, name=self.name)
-            random = stream(seed, "demonstrations", of.treebank, of.number)
-        return [there[place] for place in random.permutation(len(there))[:k]]
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        of = ("all",) if query is None else (query.treebank, query.number)
+        places, random = list(there), stream(seed, "demonstrations", *of)
+        return [places[place] for place in random.permutation(len(there))[:k]]
 
 
 def random_per_query() -> RandomSelector:
@@ -46,7 +104,7 @@ def random_per_query() -> RandomSelector:
 
 
 @dataclass(frozen=True)
-class FixedSelector:
+class FixedSelector(PlacedSelector):
     """The first k candidates with ``shortest`` to ``longest`` words and a question about one of them.
 
     What a user would copy into a prompt: the same for all queries. Headings and one-word answers show few
@@ -54,8 +112,6 @@ class FixedSelector:
     """
 
     name = "fixed"
-    looks_at: ClassVar[LooksAt] = "nothing"
-    seeded: ClassVar[bool] = False
     shortest: int = 5
     longest: int = 25
 
@@ -67,21 +123,15 @@ class FixedSelector:
                 remedy="let shortest be 1 or more, and longest no less",
             )
 
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`."""
-        fit = [
-            place
-            for place in pool(None, candidates, k, name=self.name)
-            if self.shortest <= len(candidates[place].words) <= self.longest and candidates[place].items
-        ]
-        enough(len(fit), k, name=self.name, of=f"of {self.shortest} to {self.longest} words")
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        lengths = range(self.shortest, self.longest + 1)
+        fit = [place for place, one in there.items() if len(one.words) in lengths and one.items]
+        self.enough(len(fit), k, of=f"of {self.shortest} to {self.longest} words")
         return fit[:k]
 
 
 @dataclass(frozen=True)
-class CoverageSelector:
+class CoverageSelector(PlacedSelector):
     """As many of the task's concepts as possible by as few sentences as possible: greedy set cover.
 
     The next sentence is the one with most concepts not shown yet; of equals the shorter, then the earlier. k
@@ -96,17 +146,11 @@ class CoverageSelector:
     """
 
     name = "coverage"
-    looks_at: ClassVar[LooksAt] = "nothing"
-    seeded: ClassVar[bool] = False
 
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`."""
-        there = pool(None, candidates, k, name=self.name)
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
         # Sorted so that the first of equals is the one to take.
-        there.sort(key=lambda place: len(candidates[place].words))
-        shown = {place: frozenset(item.label for item in candidates[place].items) for place in there}
+        order = sorted(there, key=lambda place: len(there[place].words))
+        shown = {place: frozenset(item.label for item in there[place].items) for place in order}
         chosen: list[int] = []
         while len(chosen) < k:
             cover = _greedy(shown, k - len(chosen))
@@ -126,15 +170,8 @@ def _greedy(shown: dict[int, frozenset[int]], k: int) -> list[int]:
         best = max(rest, key=lambda place: len(rest[place] & lacking))  # of equals, the first
         lacking -= rest.pop(best)
         chosen.append(best)
-    needed = _needed(chosen, shown)
-    return needed if len(needed) <= k else chosen[:k]
-
-
-def _needed(chosen: list[int], shown: dict[int, frozenset[int]]) -> list[int]:
-    """``chosen`` without those whose concepts the others show, the earliest tried first."""
-    kept = list(chosen)
+    needed = list(chosen)  # without those whose concepts the others show, the earliest tried first
     for place in chosen:
-        others = frozenset[int]().union(*(shown[other] for other in kept if other != place))
-        if shown[place] <= others:
-            kept.remove(place)
-    return kept
+        if shown[place] <= frozenset[int]().union(*(shown[other] for other in needed if other != place)):
+            needed.remove(place)
+    return needed if len(needed) <= k else chosen[:k]

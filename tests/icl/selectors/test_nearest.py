@@ -12,7 +12,7 @@ from concept_align.icl.selectors.nearest import (
     cosines,
     hellinger,
 )
-from concept_align.icl.selectors.pool import SelectorInputs
+from concept_align.icl.selectors.simple import SelectorInputs
 
 
 @pytest.fixture

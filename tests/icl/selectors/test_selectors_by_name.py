@@ -6,7 +6,7 @@ import torch
 
 from concept_align.errors import UsageError
 from concept_align.icl.selectors import SELECTORS, create, register_selector
-from concept_align.icl.selectors.pool import SelectorInputs
+from concept_align.icl.selectors.simple import SelectorInputs
 
 SCORES = pd.DataFrame(
     [
