@@ -109,22 +109,15 @@ def dyad_correlation(
     *,
     method: Method = "spearman",
     permutations: int = 1999,
-    strata: Mapping[str, str] | None = None,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> DyadCorrelation:
-    """The correlation of x and y; r is NaN where it is not defined (too few pairs, or constants).
-
-    With ``strata`` (families by language) only languages of one stratum are renamed to each other.
-    """
-    n = len(found.codes)
-    itself = np.arange(n)[None]
-    r = float(_statistic(found.x(itself), found, kind, method)[0])
-    kinds = found.kinds
-    within = [f"{kind}/{(strata or {}).get(code, '')}" for kind, code in zip(kinds, found.codes, strict=True)]
+    """The correlation of x and y; r is NaN where it is not defined (too few pairs, or constants)."""
+    n, nan = len(found.codes), float("nan")
+    r = float(_statistic(found.x(np.arange(n)[None]), found, kind, method)[0])
     null = np.empty(0)
     if not np.isnan(r):
-        orders = random_orders(n, permutations, stream(seed, "directed", n), within)
+        orders = random_orders(n, permutations, stream(seed, "directed", n), found.kinds)
         parts = [orders[begin : begin + CHUNK] for begin in range(0, permutations, CHUNK)]
         null = np.concatenate([_statistic(found.x(part), found, kind, method) for part in parts] or [null])
         null = null[~np.isnan(null)]
@@ -132,7 +125,7 @@ def dyad_correlation(
     low, high, over = _interval(r, found, kind, method, confidence)
     return DyadCorrelation(
         r, low, high, p, greater,
-        float(null.mean()) if len(null) else float("nan"), float(null.std()) if len(null) else float("nan"),
+        float(null.mean()) if len(null) else nan, float(null.std()) if len(null) else nan,
         len(found.y), len(set(found.demonstration.tolist())), len(set(found.target.tolist())), over,
         ";".join(found.left_out),
     )  # fmt: skip

@@ -10,7 +10,7 @@ demonstrations and ``shots`` their number k; alignability is languages x languag
 :meth:`concept_align.correspondence.table.Alignability.matrix`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import pandas as pd
 from ..correspondence.table import Alignability
 from ..errors import UsageError
 from ..evaluation.results import SUMMARIES
-from ..statistics import Method, adjusted, jackknife, sign_flip
+from ..statistics import adjusted, jackknife, sign_flip
 from .dyad_correlation import KINDS, DirectedPairs, directed_pairs, dyad_correlation
 from .plan import ANY, OWN
 from .selectors.alignability import best_layer
@@ -92,37 +92,30 @@ def usefulness_report(
 
 
 def demonstration_gains(
-    results: pd.DataFrame,
-    *,
-    metric: str = "accuracy",
-    learners: Sequence[str] | None = None,
-    called: Mapping[str, str] | None = None,
+    results: pd.DataFrame, *, metric: str = "accuracy", learners: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """One row per setting, k, demonstration language and target: ``value``, ``reference_value``, ``gain``.
 
-    The reference has no demonstrations, of the same source, or of any where it has none; ``called`` names a
-    learner there, if it has another name ("aligned-pooled" without demonstrations is "probe-pooled"). Means
-    over draws are taken. Raises UsageError where there is nothing to be compared.
+    The reference has no demonstrations, of the same source, or of any where it has none. Means over draws are
+    taken. Raises UsageError where there is nothing to be compared.
     """
     rows = results[(results["metric"] == metric) & ~results["language"].isin(SUMMARIES)]
     means = _over_draws(rows[rows["source"] != rows["language"]])
     chosen = means if learners is None else means[means["learner"].isin(list(learners))]
     keys = [*SETTING, "language"]
-    base, chosen = means[means["shots"] == 0], chosen[chosen["shots"] != 0]
-    named = chosen.assign(learner=chosen["learner"].map(lambda name: (called or {}).get(name, name)))
-    own = base.set_index([*keys, "source"])["value"]
-    same = own[~own.index.duplicated()].reindex(_index(named, [*keys, "source"]))
-    every = base.groupby(keys)["value"].mean().reindex(_index(named, keys))
-    found = chosen.assign(reference="0", metric=metric)
-    found["reference_value"] = np.where(same.isna(), every.to_numpy(), same.to_numpy())
+    base = means[means["shots"] == 0].drop(columns="shots")
+    same = base.rename(columns={"value": "same"})
+    every = base.groupby(keys, as_index=False)["value"].mean().rename(columns={"value": "every"})
+    found = chosen[chosen["shots"] != 0].merge(same, "left").merge(every, "left")
+    found["reference_value"] = found["same"].fillna(found["every"])
     found["gain"] = found["value"] - found["reference_value"]
-    found = found[found["gain"].notna()]
+    found = found[found["gain"].notna()].assign(reference="0", metric=metric)
     if found.empty:
         raise UsageError(
             f"no {metric} with demonstrations can be compared with one without",
             where="results",
             remedy=f"shots there: {_list(rows['shots'])}; sources: {_list(rows['source'])}; learners: "
-            f"{_list(rows['learner'])}; `called` names a learner that has another name at 0",
+            f"{_list(rows['learner'])}",
         )
     first = [*GROUP, "source", "language", "value", "reference_value", "gain"]
     return found[first].reset_index(drop=True)
@@ -132,10 +125,7 @@ def usefulness(
     gained: pd.DataFrame,
     alignability: pd.DataFrame,
     *,
-    method: Method = "spearman",
     permutations: int = 1999,
-    strata: Mapping[str, str] | None = None,
-    confidence: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
     """One row per setting, k and kind of correlation (``overall``, ``within-targets``, ``both-held``).
@@ -143,18 +133,12 @@ def usefulness(
     Columns: the setting, ``kind``, r with low and high, p (two-sided), p_greater, its null's mean and sd, q
     (over the settings, each kind by itself), and what it is over. r > 0: the more alignable, the more useful.
     """
-    rows = []
-    for about, found in _groups(gained, alignability):
-        for kind in KINDS:
-            part = dyad_correlation(
-                found, kind, method=method, permutations=permutations, strata=strata, confidence=confidence,
-                seed=seed,
-            )  # fmt: skip
-            rows.append(about | {"kind": kind} | asdict(part))
-    table = pd.DataFrame(rows)
-    for kind in KINDS:
-        at = table["kind"] == kind
-        table.loc[at, "q"] = adjusted(table.loc[at, "p"].to_numpy(dtype=np.float64))
+    table = pd.DataFrame(
+        about | {"kind": kind} | asdict(dyad_correlation(found, kind, permutations=permutations, seed=seed))
+        for about, found in _groups(gained, alignability)
+        for kind in KINDS
+    )
+    table["q"] = table.groupby("kind")["p"].transform(lambda p: adjusted(p.to_numpy(dtype=np.float64)))
     return table
 
 
@@ -178,13 +162,10 @@ def choice(gained: pd.DataFrame, alignability: pd.DataFrame, *, seed: int = 0) -
         n = len(gain)
         value = gain[:, 0] - gain[:, 1]
         mean = float(value.mean()) if n else float("nan")
-        low, high = jackknife(mean, (value.sum() - value) / (n - 1)) if n > 1 else (float("nan"),) * 2
+        low, high = jackknife(mean, (value.sum() - value) / max(n - 1, 1))
         columns = dict(zip(("chosen", "mean", "best"), gain.mean(axis=0) if n else [np.nan] * 3, strict=True))
-        rows.append(
-            about
-            | columns
-            | {"value": mean, "low": low, "high": high, "p": sign_flip(value, seed=seed), "n": n}
-        )
+        columns |= {"value": mean, "low": low, "high": high, "p": sign_flip(value, seed=seed), "n": n}
+        rows.append(about | columns)
     return pd.DataFrame(rows)
 
 
@@ -213,10 +194,6 @@ def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict
             f"{', '.join(map(str, alignability.index))}",
         )
     return found
-
-
-def _index(rows: pd.DataFrame, keys: list[str]) -> pd.MultiIndex:
-    return pd.MultiIndex.from_frame(rows[keys])
 
 
 def _list(column: pd.Series) -> str:

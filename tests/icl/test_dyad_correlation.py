@@ -150,12 +150,3 @@ def test_constants_have_no_correlation(alignabilities, pairs, random):
     for kind in KINDS:
         found = directed(cells(square, dict.fromkeys(pairs, 0.1)), kind, permutations=9)
         assert np.isnan([found.r, found.low, found.high, found.p, found.null_mean]).all()
-
-
-def test_strata_rename_within_families_only(alignabilities, pairs, random, codes):
-    square = alignabilities(random)
-    gains = planted(square, pairs, random, fit=1)
-    alone = {code: code for code in codes}
-    assert directed(cells(square, gains), "overall", permutations=99, strata=alone).p == 1
-    two = {code: "odd" if n % 2 else "even" for n, code in enumerate(codes)}
-    assert directed(cells(square, gains), "overall", permutations=199, strata=two).p < 0.05

@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -42,15 +41,6 @@ def test_draws_are_averaged_unless_their_mean_stands_there(world):
     pd.testing.assert_frame_equal(demonstration_gains(pd.concat([rest, *draws])), first)
     shifted = [one.assign(value=one["value"] + 5) for one in draws]
     pd.testing.assert_frame_equal(demonstration_gains(pd.concat([results, *shifted])), first)
-
-
-def test_a_learner_may_have_another_name_without_demonstrations(world):
-    _, results, _, _ = world
-    renamed = results.assign(learner=np.where(results["shots"] == 0, "probe-pooled", "aligned-pooled"))
-    with pytest.raises(UsageError, match="no accuracy with demonstrations can be compared"):
-        demonstration_gains(renamed, learners=["aligned-pooled"])
-    found = demonstration_gains(renamed, called={"aligned-pooled": "probe-pooled"})
-    assert (found["gain"].to_numpy() == demonstration_gains(results)["gain"].to_numpy()).all()
 
 
 def test_planted_usefulness_is_found_and_gone_when_gains_are_shuffled(world, random):
