@@ -41,10 +41,9 @@ def icl(
     from ..report.icl import write_icl
 
     if dry_run:
-        planned = plan(config)
         with terminal() as progress:
-            found = estimate(open_session(planned, progress=progress))
-        _announce({"out": str(out), **found.about(planned)}, json)
+            found = estimate(open_session(plan(config), progress=progress))
+        _announce({"out": str(out), **found}, json)
         return
     with terminal() as progress:
         studied = study(config, out, force=force, progress=progress)

@@ -37,13 +37,14 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from .. import ragged
+from ..cache import Kept
 from ..correspondence.geometry import Geometry
 from ..correspondence.measures import Measure, resolve_measures
 from ..correspondence.moments import MomentStack, bootstrap_weights, space_moments
 from ..correspondence.pairs import compare_geometries
 from ..correspondence.scoring import compare_all
-from ..errors import LearningError, UsageError
-from ..evaluation.resampling import MetricResamples, resample_metrics, sentence_weights
+from ..errors import ConceptAlignError, LearningError, UsageError
+from ..evaluation.resampling import resample_metrics, sentence_weights
 from ..evaluation.results import METRICS
 from ..meta.solvers import fit_logistic
 from ..seeding import stream
@@ -53,6 +54,11 @@ from ..spaces.metrics import sentence_counts
 from ..spaces.prototypes import fit_prototypes
 from ..spaces.standardise import StandardiserFitter
 from ..statistics import jackknife, percentile_interval, sign_flip
+from .base import LabelScores
+from .evidence import labelled
+from .plan import Trial
+from .session import SCORES, states
+from .state_learners import StateLearners
 
 By = Literal["prototype", "probe"]
 ByLayer = Mapping[str, Features]
@@ -62,6 +68,9 @@ MEAN = "mean"
 BEFORE, AFTER = "before", "after"
 MEASURES = ("cka", "retrieval-p1")
 STRENGTH = 1.0  # of the probe's prior on standardised states
+FEWEST = 5  # items of a concept that a study's spaces are compared by: queries are few
+HALF = 6e4  # what fits 16 bits is held in them
+SPACES = 3  # languages that a study's target may move towards, the demonstrations' own among them
 
 
 @dataclass(frozen=True)
@@ -129,10 +138,8 @@ def standardised(features: Features) -> Features:
     Each language and condition by itself: a prompt that moves all states alike has moved no concept.
     """
     x = features.x
-    standardiser = StandardiserFitter(features.dim).update(x).finish()
-    return Features(
-        features.language, features.concepts, standardiser.states(x), features.y, features.offsets
-    )
+    x = features.x
+    return replace(features, stored=StandardiserFitter(features.dim).update(x).finish().states(x))
 
 
 def accuracy_effects(
@@ -155,7 +162,10 @@ def accuracy_effects(
         before, after = standardised(given.before[layer]), standardised(given.after[layer])
         weights = sentence_weights(before.sents, resamples, seed, given.language)
         for read, predicted in _read(given, layer, before, after, by, folds, seed):
-            parts = [_cells(codes, before, weights, confidence) for codes in predicted]
+            one_draw, parts = np.ones((resamples, 1)), []
+            for codes in predicted:
+                counts = sentence_counts(codes, before.y, len(before.concepts), before.offsets)
+                parts.append(resample_metrics([counts], weights, one_draw, confidence))
             for metric in METRICS:
                 one, two = (part[metric] for part in parts)
                 low, high = percentile_interval(two.mean - one.mean, confidence)
@@ -198,13 +208,6 @@ def _fitted(train: Features, by: By) -> Callable[[torch.Tensor], torch.Tensor]:
     offset = torch.where(train.counts() > 0, 0.0, -torch.inf)
     weights = fit_logistic(train.x, train.y, offset, strength=STRENGTH)
     return lambda x: (x @ weights[:-1] + weights[-1] + offset).argmax(1)
-
-
-def _cells(
-    codes: torch.Tensor, gold: Features, weights: NDArray[np.float32], confidence: float
-) -> dict[str, MetricResamples]:
-    counts = sentence_counts(codes, gold.y, len(gold.concepts), gold.offsets)
-    return resample_metrics([counts], weights, np.ones((len(weights), 1)), confidence)
 
 
 def alignability_effects(
@@ -324,3 +327,109 @@ def over_languages(table: pd.DataFrame, *, confidence: float = 0.95, seed: int =
         rest = {"low": low, "high": high, "p": sign_flip(value, seed=seed), "n": n}
         rows.append({"language": MEAN} | dict(zip(keys, key, strict=True)) | means | rest)
     return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class EffectRecorder:
+    """Measures effects while a study's trials are taken; only what comes out is ``kept``.
+
+    For each target and language of demonstrations, the states of the same queries without and with the most
+    demonstrations (the first draw) are compared; the spaces they may move towards are those of the training
+    languages of aligned in-context learning, the demonstrations' own among them, read without demonstrations.
+    """
+
+    learners: StateLearners
+    kept: Kept[dict[str, Any]]
+    made_from: Mapping[str, Any]
+    _held: dict[str, ByLayer] = field(default_factory=dict)  # by target, without demonstrations
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        return tuple(layer for layer in self.learners.layers if layer != SCORES)
+
+    def wanted(self, trial: Trial) -> list[str]:
+        """The languages of demonstrations that the states of ``trial`` are needed for."""
+        plan = self.learners.session.plan
+        most = max(plan.config.k)
+        if not (plan.config.effects and self.layers and most and 0 in plan.config.k):
+            return []
+        if trial.variant != plan.variants[0] or trial.draw or trial.k not in (0, most):
+            return []
+        return [
+            source
+            for source in plan.named
+            if (not trial.k or source == trial.source)
+            and trial.language in plan.targets_of(source)
+            and self._find(source, trial.language) is None
+        ]
+
+    def _spaces(self, source: str) -> tuple[str, ...]:
+        return self.learners.session.plan.trained_on(source)[:SPACES]
+
+    def _identity(self, source: str, language: str) -> dict[str, Any]:
+        plan, digest = self.learners.session.plan, self.learners.session.digest
+        return {
+            **self.made_from,
+            "queries": digest(language, "test"),
+            "spaces": {code: digest(code, "train") for code in self._spaces(source)},
+            "layers": self.layers,
+            "k": max(plan.config.k),
+            "variant": plan.variants[0].name,
+        }
+
+    def _find(self, source: str, language: str) -> dict[str, Any] | None:
+        return self.kept.find(f"{source}-{language}", self._identity(source, language))
+
+    def take(self, trial: Trial, answers: Sequence[LabelScores]) -> None:
+        """Hold the states without demonstrations; compare those with them."""
+        session, language, source = self.learners.session, trial.language, trial.source
+        concepts, queries = session.plan.task.concepts, session.queries(language)
+        by_layer: dict[str, Features] = {}
+        for layer in self.layers:
+            x = states(answers, layer)
+            small = not trial.k and x.abs().max() < HALF
+            x = x.half() if small else x
+            by_layer[str(layer)] = labelled(
+                language, session.plan.task.concepts, session.queries(language), x
+            )
+        if not trial.k:
+            self._held[language] = by_layer
+            return
+        features = self.learners.features(source, 0)
+        spaces = {
+            code: {str(layer): features[code, layer] for layer in self.layers}
+            for code in self._spaces(source)
+        }
+        measured = self._measure(Conditions(language, source, self._held[language], by_layer, spaces))
+        self.kept.put(f"{source}-{language}", self._identity(source, language), measured)
+
+    def _measure(self, given: Conditions) -> dict[str, Any]:
+        seed = self.learners.session.plan.config.seed
+        rows: dict[str, Any] = {"accuracy": [], "alignability": [], "notices": []}
+        few: dict[str, Any] = {"min_count": FEWEST, "permutations": 200, "draws": 100, "seed": seed}
+        for name, measure, options in (
+            ("accuracy", accuracy_effects, {"resamples": 500, "seed": seed}),
+            ("alignability", alignability_effects, few),
+        ):
+            try:
+                rows[name] = measure(given, **options)
+            except ConceptAlignError as error:
+                about = f"{given.language}, demonstrations in {given.demonstrations}"
+                rows["notices"].append(f"{about}: no effects on {name}: {error.message}")
+        return rows
+
+    def found(self) -> Effects | None:
+        """All that was measured, with means over targets; None where nothing was."""
+        plan = self.learners.session.plan
+        pairs = [(source, language) for source in plan.named for language in plan.targets_of(source)]
+        found = [rows for pair in pairs if plan.config.effects and (rows := self._find(*pair))]
+        for notice in (notice for rows in found for notice in rows["notices"]):
+            self.learners.session.note(notice)
+        tables = []
+        for name in ("accuracy", "alignability"):
+            table = pd.DataFrame([row for rows in found for row in rows[name]])
+            if not table.empty:
+                means = over_languages(table, seed=plan.config.seed)
+                table = pd.concat([table, means], ignore_index=True)
+            tables.append(table)
+        return None if tables[0].empty else Effects(*tables)

@@ -146,8 +146,12 @@ class PromptSession:
     def answers(
         self, trial: Trial, queries: Sequence[PromptSentence], layers: Sequence[int] = ()
     ) -> list[LabelScores]:
-        """What the model answers to ``queries``, one after another where each has its own demonstrations."""
+        """What the model answers to ``queries``, one after another where each has its own demonstrations.
+
+        Their states at ``layers`` are with them; SCORES, which are no states, are always.
+        """
         scorer, variant = self.scorers[trial.variant.template], trial.variant
+        layers = [layer for layer in layers if layer != SCORES]
         labels = self.label_set(variant, trial.language, trial.draw)
         relational = any(item.head != NO_HEAD for query in queries for item in query.items)
         empty = [content_free(word, relational=kind) for word in CONTENT_FREE for kind in (False, True)]

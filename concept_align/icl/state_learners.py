@@ -6,15 +6,14 @@ teach the learner, which is tested on the targets zero-shot (Xu et al. 2023, arX
 learner are f and g; here it is any). Without demonstrations the same is a probe.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from ..cache import Kept
 from ..errors import LearningError, UsageError
@@ -23,7 +22,7 @@ from ..meta.languages import branches_of
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import derive
 from ..spaces.features import Features
-from ..spaces.standardise import Standardiser, StandardiserFitter
+from ..spaces.standardise import StandardiserFitter
 from ..types import Split
 from .base import LabelScores, PromptSentence
 from .evidence import labelled, predictions
@@ -50,8 +49,7 @@ class StateLearners:
     def identity(self, source: str, k: int, layer: int, learner: str) -> dict[str, Any]:
         """What decides what is learned."""
         plan, digest = self.session.plan, self.session.digest
-        config = plan.config
-        choice = self.session.made_from(plan.variants[0])
+        config, choice = plan.config, self.session.made_from(plan.variants[0])
         return {
             **self.made_from,
             **({} if choice is None else {"choice": choice}),
@@ -97,40 +95,32 @@ class StateLearners:
 
     def data(self, source: str, k: int, layer: int) -> TrainingData:
         """The training and validation languages as a learner sees them."""
-        plan = self.session.plan
-        train = plan.trained_on(source)
-        features = self.features(source, k)
-        scale = self._global([features[language, layer] for language in train])
+        plan, features = self.session.plan, self.features(source, k)
+        train, standardised = plan.trained_on(source), self.standardising(source, k, layer)
         # A fifth of a training language's sentences chooses epochs, half of a validation language's.
         apart = {language: 5 for language in train} | {language: 2 for language in plan.validation}
 
         @cache
         def load(language: str, split: Split) -> Features:
             found = features[language, layer]
-            found = Features(
-                language, found.concepts, self.standardised(found.x, scale), found.y, found.offsets
-            )
-            places = np.arange(found.sents)
-            dev = places % apart[language] == apart[language] - 1
-            return found.of_sentences(places[dev if split == "dev" else ~dev])
+            found = replace(found, stored=standardised(found.x))
+            dev = np.arange(found.sents) % apart[language] == apart[language] - 1
+            return found.of_sentences(np.flatnonzero(dev if split == "dev" else ~dev))
 
         return TrainingData(source, train, plan.validation, plan.task.concepts, load, branches_of(train))
 
     def features(self, source: str, k: int) -> dict[tuple[str, int], Features]:
         """(language, layer) -> labelled states of training sentences, whose prompts are of every draw."""
         plan = self.session.plan
-        languages = (*plan.trained_on(source), *plan.validation)
         found = self._features.setdefault((source if k else NONE, k), {})
-        for language in languages:
+        for language in (*plan.trained_on(source), *plan.validation):
             if (language, self.layers[0]) in found:
                 continue
             sentences: list[PromptSentence] = []
             answers: list[LabelScores] = []
             for trial, part in self._parts(source, language, k):
                 sentences += part
-                answers += self.session.answers(
-                    trial, part, [layer for layer in self.layers if layer != SCORES]
-                )
+                answers += self.session.answers(trial, part, self.layers)
             for layer in self.layers:
                 x = states(answers, layer)
                 found[language, layer] = labelled(language, plan.task.concepts, sentences, x)
@@ -150,31 +140,25 @@ class StateLearners:
         parts = [(trial, sentences[trial.draw :: len(trials)]) for trial in trials]
         return [(trial, part) for trial, part in parts if part]
 
-    def _global(self, features: Sequence[Features]) -> Standardiser | None:
-        if self.session.plan.config.standardise != "global":
-            return None
-        fitter = StandardiserFitter(features[0].dim)
-        for one in features:
-            fitter.update(one.x)
-        return fitter.finish()
-
-    def standardised(
-        self, x: Float[torch.Tensor, "items dim"], scale: Standardiser | None
-    ) -> Float[torch.Tensor, "items dim"]:
-        """States in the mean and scale of all training languages, of its own, or as it is."""
-        if self.session.plan.config.standardise == "language":
-            scale = StandardiserFitter(x.shape[1]).update(x).finish()
-        return x if scale is None else scale.states(x)
+    def standardising(self, source: str, k: int, layer: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What brings states [items, dim] to the mean and scale of all training languages, of their own, or
+        leaves them as they are."""
+        how = self.session.plan.config.standardise
+        if how == "language":
+            return lambda x: StandardiserFitter(x.shape[1]).update(x).finish().states(x)
+        if how == "none":
+            return lambda x: x
+        features = self.features(source, k)
+        parts = [features[language, layer].x for language in self.session.plan.trained_on(source)]
+        fitter = StandardiserFitter(parts[0].shape[1])
+        for part in parts:
+            fitter.update(part)
+        return fitter.finish().states
 
     def answers(self, source: str, trial: Trial, layer: int, learner: str, x: torch.Tensor) -> Predictions:
         """What the learner says of the queries of ``trial``, whose states are ``x`` [items, dim]."""
         aligner = self.aligner(source, trial.k, layer, learner)
-        train = self.session.plan.trained_on(source)
-        scale = None
-        if self.session.plan.config.standardise == "global":
-            features = self.features(source, trial.k)
-            scale = self._global([features[language, layer] for language in train])
-        x = self.standardised(x, scale)
+        x = self.standardising(source, trial.k, layer)(x)
         seed = derive(self.session.plan.config.seed, "adapt", trial.language, trial.k, trial.draw)
         classifier = aligner.adapt(None, unlabelled=x if aligner.transductive else None, seed=seed)
         return predictions(classifier.scores(x))

@@ -17,12 +17,13 @@ import pandas as pd
 from torch import nn
 
 from .. import atomic, hashing
+from ..cache import Kept
 from ..config import from_mapping
 from ..correspondence.table import Alignability
 from ..errors import ConceptAlignError, UsageError
 from ..evaluation.predictions import PredictionLog
 from ..evaluation.tidy import Evaluation
-from ..layers import parse_layers
+from ..layers import resolve_layers
 from ..progress import Progress, Silent
 from ..reading import read_json_object
 from ..showing import Showable, reporter
@@ -32,8 +33,7 @@ from . import selectors as known_selectors
 from .base import LabelSet, PromptSentence, Selector, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
 from .config import SCORES_LAYER, ICLConfig
-from .effect_recorder import EffectRecorder
-from .effects import Effects
+from .effects import EffectRecorder, Effects
 from .evidence import OUTPUT, AnswerEvidence, AnswerKey, labelled, majority_class, predictions
 from .labels import label_set
 from .plan import NONE, OWN, ICLPlan, Trial, plan
@@ -67,8 +67,7 @@ class ICLStudy(Showable):
         return reporter(self.report_maker)(self, figures=figures)
 
     def _repr_html_(self) -> str:
-        shown: str = self.report(figures=False)._repr_html_()
-        return shown
+        return str(self.report(figures=False)._repr_html_())
 
     def frame(self) -> pd.DataFrame:
         """The tidy table: one number per row, with its interval; ``shots`` counts demonstrations."""
@@ -179,13 +178,8 @@ def open_session(
     if scores is not None:
         scores = scores[scores["task"] == plan.task.name]
     if model is None:
-        model = load_causal(
-            config.model,
-            revision=config.revision,
-            dtype=config.dtype,
-            device=config.device,
-            offline=config.offline,
-        )
+        options = {name: getattr(config, name) for name in ("revision", "dtype", "device", "offline")}
+        model = load_causal(config.model, **options)
 
     @cache
     def read(language: str, split: str) -> list[PromptSentence]:
@@ -252,8 +246,8 @@ def run(
 
 def layers_of(config: ICLConfig, last: int) -> tuple[int, ...]:
     """The layers of aligned in-context learning in a model of ``last`` layers; SCORES among them."""
-    numbers = [str(layer) for layer in config.layers if layer != SCORES_LAYER]
-    found = parse_layers("all" if "all" in numbers else ",".join(numbers), last) if numbers else ()
+    numbers = [layer for layer in config.layers if isinstance(layer, int)]
+    found = resolve_layers("all" if "all" in config.layers else numbers, last)
     return (*found, *((SCORES,) if SCORES_LAYER in config.layers else ()))
 
 
@@ -294,30 +288,29 @@ class TrialRunner:
     def __post_init__(self) -> None:
         self.plan = self.session.plan
         self.logs: dict[AnswerKey, PredictionLog] = {}
-        aligners, effects = (
-            None if self.out is None else self.out / name for name in ("aligners", "effects")
-        )
-        self.learners = StateLearners(self.session, self.layers, aligners, self._made_from(NONE, "train"))
-        self.effects = EffectRecorder(self.session, self.learners, effects, self.made_from)
+        made_from = {**self.made_from, "demonstrations": None}
+        self.learners = StateLearners(self.session, self.layers, self._folder("aligners"), made_from)
+        self.effects = EffectRecorder(self.learners, Kept.json(self._folder("effects")), self.made_from)
 
-    def _made_from(self, source: str, language: str) -> dict[str, Any]:
-        """What the answers on ``language`` with demonstrations in ``source`` depend on."""
-        shown = (
-            None if source == NONE else self.session.digest(language if source == OWN else source, "train")
-        )
-        return {**self.made_from, "demonstrations": shown}
+    def _folder(self, name: str) -> Path | None:
+        return None if self.out is None else self.out / name
 
     def log(self, key: AnswerKey, identity: Mapping[str, Any] | None = None) -> PredictionLog:
         """The finished trials of one kind; ``identity`` tells what a learner learned from, or a choice."""
         if key not in self.logs:
-            made_from = self._made_from(key.source, key.language)
-            made_from |= {"source": key.source, "learner": key.learner, "layer": key.layer}
-            made_from |= {"queries": self.session.digest(key.language, "test")}
-            made_from |= {"aligner": identity}
+            shown = key.language if key.source == OWN else key.source
+            made_from = {
+                **self.made_from,
+                "demonstrations": None if shown == NONE else self.session.digest(shown, "train"),
+                "source": key.source,
+                "learner": key.learner,
+                "layer": key.layer,
+                "queries": self.session.digest(key.language, "test"),
+                "aligner": identity,
+            }
+            folder = self._folder("units")
             name = re.sub(r"[^\w.+-]", "_", f"{key.learner}-{key.layer}")
-            path = None
-            if self.out is not None:
-                path = self.out / "units" / name / f"{key.source}-{key.language}.jsonl"
+            path = None if folder is None else folder / name / f"{key.source}-{key.language}.jsonl"
             self.logs[key] = PredictionLog(path, made_from, self.gold[key.language].words)
         return self.logs[key]
 
@@ -340,7 +333,7 @@ class TrialRunner:
         moves = self.effects.wanted(trial)
         if all(place in log.done for log in plain.values()) and not learners and not moves:
             return
-        layers = sorted({*(layer for _, _, layer, _ in learners), *(self.layers if moves else ())} - {SCORES})
+        layers = sorted({*(layer for _, _, layer, _ in learners), *(self.layers if moves else ())})
         answers = self.session.answers(trial, self.session.queries(trial.language), layers)
         if moves:
             self.effects.take(trial, answers)
@@ -372,47 +365,17 @@ class TrialRunner:
         return found
 
 
-@dataclass(frozen=True)
-class ICLEstimate:
-    """What a study would take."""
+def estimate(session: PromptSession, *, few: int = 2) -> dict[str, Any]:
+    """What a study would run, for people and machines, and the ``seconds`` it would take.
 
-    tests: int
-    training: int  # prompts of aligned in-context learning: sentences of training languages
-    queries: int
-    seconds: float
-    notices: tuple[str, ...]
-
-    def about(self, plan: ICLPlan) -> dict[str, Any]:
-        """For people and machines."""
-        return {
-            "model": plan.config.model,
-            "task": plan.task.name,
-            "targets": list(plan.targets),
-            "demonstrations": list(plan.sources),
-            "train": list(plan.train),
-            "validation": list(plan.validation),
-            "variants": [variant.name for variant in plan.variants],
-            "k": list(plan.config.k),
-            "demo_draws": plan.config.demo_draws,
-            "tests": self.tests,
-            "queries": self.queries,
-            "seconds": round(self.seconds),
-            "notices": list(self.notices),
-        }
-
-
-def estimate(session: PromptSession, *, few: int = 2) -> ICLEstimate:
-    """Time ``few`` queries of the first target for every number of demonstrations, and multiply.
-
-    What fitting learners takes is not in it.
+    ``few`` queries of the first target are timed for every number of demonstrations, and multiplied. What
+    fitting learners takes is not in it.
     """
     plan = session.plan
-    trials = plan.trials()
-    language = plan.targets[0]
-    queries = session.queries(language)
+    trials, queries = plan.trials(), session.queries(plan.targets[0])
     each: dict[int, tuple[float, float]] = {}  # k -> seconds of a prompt, of a query
     for k in plan.config.k:
-        trial = next(trial for trial in trials if trial.k == k and trial.language == language)
+        trial = next(trial for trial in trials if trial.k == k and trial.language == plan.targets[0])
         taken = []
         for count in (1, 1 + few):
             began = time.monotonic()
@@ -423,19 +386,30 @@ def estimate(session: PromptSession, *, few: int = 2) -> ICLEstimate:
     asked = {code: len(session.queries(code)) for code in plan.targets}
     seconds = sum(each[trial.k][1] * asked[trial.language] for trial in trials)
     # Targets share a prompt, unless it is in their own language or chosen for a query.
-    prompts: dict[tuple[str, ...], tuple[int, int]] = {}
+    prompts: dict[tuple[Any, ...], tuple[int, int]] = {}
     for trial in trials:
         looks_at = session.looks_at(trial.variant)
         alone = trial.language if trial.source == OWN or looks_at != "nothing" else ""
         many = asked[trial.language] if trial.k and looks_at == "query" else 1
-        prompts[trial.source, trial.variant.name, str(trial.k), str(trial.draw), alone] = (trial.k, many)
+        prompts[trial.source, trial.variant.name, trial.k, trial.draw, alone] = (trial.k, many)
     seconds += sum(each[k][0] * many for k, many in prompts.values())
-    training = 0
     for k in plan.align_k:
         for source in plan.named if k else plan.named[:1]:
             languages = len({*plan.trained_on(source), *plan.validation})
-            sentences = languages * plan.config.align_sentences
-            training += sentences
-            seconds += each[k][1] * sentences + each[k][0] * languages * plan.config.demo_draws
-    queries_asked = sum(asked[trial.language] for trial in trials)
-    return ICLEstimate(len(trials), training, queries_asked, seconds, tuple(session.notices))
+            seconds += languages * each[k][1] * plan.config.align_sentences
+            seconds += languages * each[k][0] * plan.config.demo_draws
+    return {
+        "model": plan.config.model,
+        "task": plan.task.name,
+        "targets": list(plan.targets),
+        "demonstrations": list(plan.sources),
+        "train": list(plan.train),
+        "validation": list(plan.validation),
+        "variants": [variant.name for variant in plan.variants],
+        "k": list(plan.config.k),
+        "demo_draws": plan.config.demo_draws,
+        "tests": len(trials),
+        "queries": sum(asked[trial.language] for trial in trials),
+        "seconds": round(seconds),
+        "notices": list(session.notices),
+    }

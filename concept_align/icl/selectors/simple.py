@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 import torch
@@ -34,9 +33,9 @@ class SelectorInputs:
 
 
 class PlacedSelector(ABC):
-    """A :class:`..base.Selector` of sentences that do not have the query's words, of which there are enough."""
+    """A :class:`..base.Selector` among sentences that do not have the words of the query."""
 
-    name: ClassVar[str]
+    name: str
     looks_at: LooksAt = "nothing"
     seeded: bool = False
 
