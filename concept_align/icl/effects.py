@@ -389,9 +389,7 @@ class EffectRecorder:
             x = states(answers, layer)
             small = not trial.k and x.abs().max() < HALF
             x = x.half() if small else x
-            by_layer[str(layer)] = labelled(
-                language, session.plan.task.concepts, session.queries(language), x
-            )
+            by_layer[str(layer)] = labelled(language, concepts, queries, x)
         if not trial.k:
             self._held[language] = by_layer
             return
