@@ -73,12 +73,6 @@ class WordBatches:
             parts_y.append(features.y[rows])
         return torch.cat(parts_x), torch.cat(parts_y)
 
-    def loss(
-        self, of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-    ) -> Callable[[int, int], torch.Tensor]:
-        """The loss of a :class:`.train.Stage`: ``of(x, y)`` on the words of each step."""
-        return lambda epoch, step: of(*self(epoch, step))
-
     def _shuffle(self, epoch: int) -> None:
         rng = stream(self.seed, self.stage, "words", epoch)
         parts = []

@@ -18,6 +18,8 @@ Y - softmax(s_0(x)), one step of logistic regression, was no better on held-out 
 m_k the mean of f(x) over the n_k support words of k, w_k = n_k / (1 + n_k / kappa), and pi the frequencies of
 concepts, shrunk to those of all languages as in :mod:`.shrink` (Schoenemann 1966; :mod:`..solvers`).
 
+:mod:`.shrink` is a third model of the same kind, with the same stages.
+
 Either way n = 0 is the zero-shot classifier, few words change little, and gradients go through the solution.
 Three stages: f and the zero-shot classifier on the words of all training languages; both again on episodes of
 these languages (``encoder_epochs``; kept only if the validation languages gain by it); then r, alpha, beta
@@ -25,8 +27,8 @@ and s, or lambda, kappa and the mass of pi, on episodes of the validation langua
 know (see :mod:`.shrink`).
 """
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -38,20 +40,40 @@ from torch.nn import functional
 from ...class_sums import mean_by_class
 from ...progress import Progress
 from ...spaces.features import Features
-from ..data import EpisodeBatches, WordBatches, identity, torch_stream
+from ..data import torch_stream
 from ..episodes import EpisodeBatch, Words
 from ..maps import Encoder, distance_logits
 from ..solvers import ridge, rigid
-from ..train import Optimisation, Stage, save_history, train
-from .base import Classifier, LearnerConfig, ModelAligner, TrainingData
-from .shrinkage import ShrinkageFit, ShrinkageModel
+from ..train import Optimisation, Stage, save_history
+from .base import Classifier, ModelAligner, TrainingData
+from .fit import EpisodicConfig, Fit, published_shape
 
 STARTS = 2000  # words of each training language that strengths start from
 Solution = tuple[torch.Tensor, ...]
 
 
-class ClosedFormModel(ShrinkageModel):
+class ClosedFormModel(nn.Module, ABC):
     """f, its zero-shot classifier, and the prior strengths."""
+
+    log_raw: nn.Parameter  # s of u(x), where there is one
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.f = encoder
+
+    @property
+    def dim(self) -> int:
+        return self.f.dim
+
+    @abstractmethod
+    def prior_strengths(self) -> tuple[nn.Parameter, ...]:
+        """The parameters that say how much a support set must hold to overrule the prior."""
+
+    def learn(self, *, prior_strengths: bool) -> None:
+        """The prior strengths are learned, or all but them."""
+        self.requires_grad_(not prior_strengths)
+        for strength in self.prior_strengths():
+            strength.requires_grad_(prior_strengths)
 
     @abstractmethod
     def zero_shot(self, x: torch.Tensor) -> torch.Tensor:
@@ -69,6 +91,19 @@ class ClosedFormModel(ShrinkageModel):
     @torch.no_grad()
     def start(self, x: torch.Tensor, y: torch.Tensor) -> None:
         """Set strengths that start from the words ``x`` [words, dim], ``y`` that f was trained on."""
+
+    def _features(
+        self, words: Words, hidden: torch.Tensor, valid: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """u(x) = [h(x), 1, s x], [tasks, longest, hidden (+ dim) + 1]; 0 where the concept is not ``valid``."""
+        count = len(words.y)
+        parts = [hidden[:count], hidden.new_ones(count, 1)]
+        if len(self.f.linears) > 1:
+            parts.append(self.log_raw.exp() * words.x[:count])
+        u = torch.cat(parts, dim=-1)
+        if valid is not None:
+            u = u * valid[words.task, words.y].to(u.dtype).unsqueeze(1)
+        return words.padded(u)
 
 
 class RidgeModel(ClosedFormModel):
@@ -93,30 +128,21 @@ class RidgeModel(ClosedFormModel):
         logits: torch.Tensor = self.f(x)
         return logits
 
-    def _features(self, hidden: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """u(x) = [h(x), 1, s x]: [words, hidden (+ dim) + 1]."""
-        parts = [hidden, hidden.new_ones(len(hidden), 1)]
-        if len(self.f.linears) > 1:
-            parts.append(self.log_raw.exp() * x)
-        return torch.cat(parts, dim=-1)
-
     def solve(self, support: Words, valid: torch.Tensor) -> Solution:
         """D [tasks, features, concepts]."""
         words = len(support.y)
         hidden = self.f.hidden(support.x)
         logits = self.f.head(hidden)[:words]
         truth = functional.one_hot(support.y, valid.shape[1]).to(logits.dtype)
-        counted = valid[support.task, support.y].to(logits.dtype).unsqueeze(1)
-        features = support.padded(self._features(hidden[:words], support.x[:words]) * counted)
         # alpha U W_0 + beta are the zero-shot logits, so that n = 0 is the same whatever alpha and beta.
         left = truth - (_centred(logits) - self.bias) / self.log_scale.exp()
+        features = self._features(support, hidden, valid)
         return (ridge(features, support.padded(left), self.log_ridge.exp()),)
 
     def logits(self, words: Words, solution: Solution) -> torch.Tensor:
-        hidden, count = self.f.hidden(words.x), len(words.y)
-        features = self._features(hidden[:count], words.x[:count])
-        moved = words.flat(words.padded(features) @ solution[0])
-        return self.f.head(hidden)[:count] + self.log_scale.exp() * moved
+        hidden = self.f.hidden(words.x)
+        moved = words.flat(self._features(words, hidden) @ solution[0])
+        return self.f.head(hidden)[: len(words.y)] + self.log_scale.exp() * moved
 
     @torch.no_grad()
     def start(self, x: torch.Tensor, y: torch.Tensor) -> None:
@@ -134,55 +160,66 @@ def _centred(logits: torch.Tensor) -> torch.Tensor:
     return logits - logits.mean(-1, keepdim=True)
 
 
-class ProcrustesModel(ClosedFormModel):
+class PrototypeModel(ClosedFormModel):
+    """Scores by distance from prototypes, and the language's frequencies of concepts."""
+
+    def __init__(self, encoder: Encoder, concepts: int) -> None:
+        super().__init__(encoder)
+        self.log_frequency = nn.Parameter(torch.zeros(concepts))
+        self.log_temperature = nn.Parameter(torch.zeros(()))
+        self.log_mass = nn.Parameter(torch.tensor(5.0))
+
+    def log_frequencies(self, counts: torch.Tensor) -> torch.Tensor:
+        """log pi [..., concepts] from counts [..., concepts]."""
+        mass = self.log_mass.exp()
+        expected = counts + mass * self.log_frequency.softmax(-1)
+        return (expected / (counts.sum(-1, keepdim=True) + mass)).log()
+
+    def _scores(self, points: torch.Tensor, prototypes: torch.Tensor, log_pi: torch.Tensor) -> torch.Tensor:
+        """[..., words, concepts]; the term of the point alone is left out."""
+        return self.log_temperature.exp() * distance_logits(points, prototypes) + log_pi.unsqueeze(-2)
+
+
+def class_means(
+    points: torch.Tensor, support: Words, valid: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Means [tasks, concepts, rank] and counts [tasks, concepts] of ``points`` [words, rank]; no word of a
+    concept that is not ``valid`` is counted."""
+    tasks, concepts = valid.shape
+    means, counts = mean_by_class(points, support.task * concepts + support.y, tasks * concepts)
+    return means.view(tasks, concepts, -1), counts.view(tasks, concepts) * valid
+
+
+class ProcrustesModel(PrototypeModel):
     """An orthogonal map and a shift of f's space, and the language's frequencies of concepts."""
 
     def __init__(self, encoder: Encoder, rank: int, concepts: int, generator: torch.Generator) -> None:
-        super().__init__(encoder)
+        super().__init__(encoder, concepts)
         self.prototypes = nn.Parameter(torch.randn(concepts, rank, generator=generator) * rank**-0.5)
-        self.log_frequency = nn.Parameter(torch.zeros(concepts))
-        self.log_temperature = nn.Parameter(torch.zeros(()))
         self.log_turn = nn.Parameter(torch.tensor(5.0))
         self.log_move = nn.Parameter(torch.tensor(3.0))
         self.log_kappa = nn.Parameter(torch.tensor(4.0))
-        self.log_mass = nn.Parameter(torch.tensor(5.0))
 
     def prior_strengths(self) -> tuple[nn.Parameter, ...]:
         """lambda_R, lambda_a, kappa and the weight a of the frequencies."""
         return self.log_turn, self.log_move, self.log_kappa, self.log_mass
 
-    def _logits(self, points: torch.Tensor, log_pi: torch.Tensor) -> torch.Tensor:
-        return self.log_temperature.exp() * distance_logits(points, self.prototypes) + log_pi
-
     def zero_shot(self, x: torch.Tensor) -> torch.Tensor:
-        return self._logits(self.f(x), self.log_frequency.log_softmax(0))
+        return self._scores(self.f(x), self.prototypes, self.log_frequency.log_softmax(0))
 
     def solve(self, support: Words, valid: torch.Tensor) -> Solution:
         """R [tasks, rank, rank], a [tasks, rank] and log pi [tasks, concepts]."""
-        tasks, concepts = valid.shape
-        points = self.f(support.x)[: len(support.y)]
-        index = support.task * concepts + support.y
-        means, counts = mean_by_class(points, index, tasks * concepts)
-        means, counts = means.view(tasks, concepts, -1), counts.view(tasks, concepts)
-        counts = counts * valid
+        means, counts = class_means(self.f(support.x)[: len(support.y)], support, valid)
         # The precision of a mean of n words around a place that itself varies from language to language.
         weights = counts / (1 + counts / self.log_kappa.exp())
-        rotation, shift = rigid(
-            means,
-            self.prototypes.expand_as(means),
-            weights,
-            turn=self.log_turn.exp(),
-            move=self.log_move.exp(),
-        )
-        mass = self.log_mass.exp()
-        expected = counts + mass * self.log_frequency.softmax(0)
-        return rotation, shift, (expected / (counts.sum(1, keepdim=True) + mass)).log()
+        goals, turn, move = self.prototypes.expand_as(means), self.log_turn.exp(), self.log_move.exp()
+        return (*rigid(means, goals, weights, turn=turn, move=move), self.log_frequencies(counts))
 
     def logits(self, words: Words, solution: Solution) -> torch.Tensor:
         rotation, shift, log_pi = solution
         points = words.padded(self.f(words.x)[: len(words.y)])
         mapped = points @ rotation.transpose(-1, -2) + shift.unsqueeze(-2)
-        return words.flat(self._logits(mapped, log_pi.unsqueeze(-2)))
+        return words.flat(self._scores(mapped, self.prototypes, log_pi))
 
 
 class ClosedFormAligner(ModelAligner):
@@ -200,34 +237,37 @@ class ClosedFormAligner(ModelAligner):
 
 
 @dataclass(frozen=True)
-class ClosedForm(LearnerConfig):
+class ClosedFormConfig(EpisodicConfig):
+    """The options that learners whose inner step is solved share; ``lr`` is that of log strengths."""
+
+    aligner = ClosedFormAligner
+
+    @abstractmethod
+    def stages(self, fit: "ClosedFormFit") -> dict[str, Callable[[], Stage]]:
+        """By the name that the history has them under."""
+
+    def _fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> ClosedFormAligner:
+        """All stages, each with its own checkpoints."""
+        fit = ClosedFormFit(self, data, seed)
+        save_history(folder, fit.run(self.stages(fit), folder, progress))
+        return fit.aligner()
+
+
+@dataclass(frozen=True)
+class ClosedForm(ClosedFormConfig):
     """The options."""
 
     name = "closed-form"
-    aligner = ClosedFormAligner
     solver: Literal["ridge", "procrustes"] = "ridge"
-    rank: int = 32  # of procrustes
-    hidden: int = 256
-    dropout: float = 0.33
-    least: int = 10  # training words a concept needs, over all languages
-    pooled_epochs: int = 4
-    batch: int = 512  # words
-    cap: int = 20000  # words of a language an epoch
-    pooled_lr: float = 1e-3
-    weight_decay: float = 1e-4
     encoder_epochs: int = 0  # of episodes of the training languages, which teach f and the classifier
     encoder_lr: float = 1e-4
-    epochs: int = 4  # of episodes of the validation languages, which teach the prior strengths
-    lr: float = 0.02
-    episodes: int = 15  # of each language an epoch
-    queries: int = 20  # sentences
-    shots: tuple[int, ...] = (1, 5, 10, 20, 50)  # one drawn for each episode
-    validation_shots: tuple[int, ...] = (1, 10, 50)
 
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
         """``default`` solves ridge regression, ``procrustes`` the orthogonal map."""
-        shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+        shape = published_shape(task)
         return {"default": shape, "procrustes": {**shape, "solver": "procrustes"}}
 
     def model(self, dim: int, concepts: int, seed: int) -> ClosedFormModel:
@@ -238,42 +278,31 @@ class ClosedForm(LearnerConfig):
             return RidgeModel(encoder, concepts)
         return ProcrustesModel(encoder, rank, concepts, generator)
 
-    def _fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> ClosedFormAligner:
-        """All stages, each with its own checkpoints."""
-        fit = ClosedFormFit(self, data, seed)
-        which = identity(data, self.name, self.config(), seed)
-        stages = [fit.pooled, *([fit.encoder] if self.encoder_epochs else []), fit.strengths]
-        histories = {
-            # A stage is made when the one before is done: it says what is still learned.
-            stage.__name__: train(stage(), seed=seed, identity=which, folder=folder, progress=progress)
-            for stage in stages
-        }
-        save_history(folder, histories)
-        return ClosedFormAligner(self, fit.model, fit.known)
+    def stages(self, fit: "ClosedFormFit") -> dict[str, Callable[[], Stage]]:
+        encoder = {"encoder": fit.encoder} if self.encoder_epochs else {}
+        return {"pooled": fit.pooled, **encoder, "strengths": fit.strengths}
 
 
-class ClosedFormFit(ShrinkageFit[ClosedFormModel]):
+class ClosedFormFit(Fit):
     """The stages of one fit, on one model."""
 
-    def __init__(self, config: ClosedForm, data: TrainingData, seed: int) -> None:
-        super().__init__(data, config.least, seed)
-        self.config = config
-        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        if isinstance(self.model, ProcrustesModel):
+    def __init__(self, config: ClosedFormConfig, data: TrainingData, seed: int) -> None:
+        super().__init__(config, data, seed)
+        # Strengths are about languages that f was not trained on; without any the training languages serve.
+        self.languages = data.validation or data.train
+        if isinstance(self.model, PrototypeModel):
             with torch.no_grad():
                 self.model.log_frequency.copy_((self.counts + 1.0).log())
 
     def pooled(self) -> Stage:
         """Single words of all training languages: n = 0."""
-        config, model = self.config, self.model
+        model = self.model
         model.learn(prior_strengths=False)
-        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
 
-        loss = batches.loss(lambda x, y: functional.cross_entropy(model.zero_shot(x), y))
-        plan = Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True)
-        return Stage("pooled", model, batches.steps, loss, lambda: self._accuracies((0,)), plan)
+        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return functional.cross_entropy(model.zero_shot(x), y)
+
+        return self.on_words("pooled", loss, lambda: self._accuracies((0,)))
 
     def encoder(self) -> Stage:
         """f and the zero-shot classifier, on episodes of the training languages."""
@@ -283,12 +312,12 @@ class ClosedFormFit(ShrinkageFit[ClosedFormModel]):
         plan = Optimisation(config.encoder_epochs, config.encoder_lr, config.weight_decay, decoupled=True)
         return self._episodic("encoder", self.data.train, plan, (0, *config.validation_shots), noisy=True)
 
-    def strengths(self) -> Stage:
+    def strengths(self, name: str = "strengths", *, noisy: bool = False) -> Stage:
         """The prior strengths, on episodes of languages that f was not trained on (if there are any)."""
         self._start()
         self.model.learn(prior_strengths=True)
         plan = Optimisation(self.config.epochs, self.config.lr)
-        return self._episodic("strengths", self.languages, plan, self.config.validation_shots, noisy=False)
+        return self._episodic(name, self.languages, plan, self.config.validation_shots, noisy=noisy)
 
     def _start(self) -> None:
         parts = [self.data.load(language, "train") for language in self.data.train]
@@ -302,16 +331,7 @@ class ClosedFormFit(ShrinkageFit[ClosedFormModel]):
         self, name: str, languages: Sequence[str], plan: Optimisation, shots: tuple[int, ...], *, noisy: bool
     ) -> Stage:
         """``noisy``: with dropout, which is for f to learn with; strengths are about f as it will be."""
-        config = self.config
-        episodes = EpisodeBatches(
-            self.data,
-            languages,
-            seed=self.seed,
-            stage=name,
-            each=config.episodes,
-            queries=config.queries,
-            shots=config.shots,
-        )
+        episodes = self.episodes_of(name, languages)
 
         def loss(epoch: int, step: int) -> torch.Tensor:
             self.model.train(noisy)
@@ -325,5 +345,9 @@ class ClosedFormFit(ShrinkageFit[ClosedFormModel]):
         logits = self.model.logits(episodes.query, self.model.solve(episodes.support, valid))
         return functional.cross_entropy(logits, episodes.query.y)
 
+    def aligner(self) -> ClosedFormAligner:
+        """What was learned so far."""
+        return ClosedFormAligner(self.config, self.model, self.known)
+
     def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
-        return self.validation.accuracies(ClosedFormAligner(self.config, self.model, self.known), shots)
+        return self.validation.accuracies(self.aligner(), shots)

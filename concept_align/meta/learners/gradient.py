@@ -23,6 +23,7 @@ import copy
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,22 +33,14 @@ from torch.nn import functional
 
 from ...errors import UsageError
 from ...progress import Progress
-from ...seeding import derive
 from ...spaces.features import Features
-from ..data import (
-    EpisodeBatches,
-    Validation,
-    WordBatches,
-    choose_steps,
-    identity,
-    torch_stream,
-    total_counts,
-)
+from ..data import choose_steps, torch_stream
 from ..engines.base import ENGINES, Engine, InnerLoop, Order, Rates
 from ..episodes import EpisodeBatch, Words
 from ..maps import ADAPTS, Adapts, AlignmentModel, Encoder, adapted_names
-from ..train import Optimisation, Stage, save_history, train
-from .base import Classifier, LearnerConfig, SteppedAligner, TrainingData
+from ..train import Optimisation, Stage, save_history
+from .base import Classifier, SteppedAligner, TrainingData
+from .fit import EpisodicConfig, Fit, published_shape
 
 TIMES = (0, 1, 2, 4, 10)  # multiples of an episode's steps that a new language may take
 
@@ -105,7 +98,7 @@ def take(model: AlignmentModel, adapted: Mapping[str, torch.Tensor]) -> None:
 
 
 @dataclass(frozen=True)
-class Gradient(LearnerConfig):
+class Gradient(EpisodicConfig):
     """The options of all of them; which choices a learner has, its class says."""
 
     aligner = GradientAligner
@@ -113,29 +106,17 @@ class Gradient(LearnerConfig):
     places: ClassVar[tuple[Adapts, ...]] = ADAPTS
     learns_rates: ClassVar[bool] = False
 
+    episodes_per_step: int = 4
+    shots: tuple[int, ...] = (0, 1, 5, 10, 20, 50)
+    lr: float = 3e-4
+    validation_shots: tuple[int, ...] = (0, 1, 10, 50)
     adapts: Adapts = "map"
     order: Order = 2
     steps: int = 5  # of an episode
     inner_lr: float = 0.05
     engine: str = "fast"
     adapt_steps: int | None = None  # on a new language; None: chosen on the validation languages
-    rank: int = 32
-    hidden: int = 256  # 0: f is linear
-    dropout: float = 0.33  # of the pooled stage
-    least: int = 10  # training words a concept needs, over all languages
-    pooled_epochs: int = 4
-    batch: int = 512  # words
-    cap: int = 20000  # words of a language an epoch
-    pooled_lr: float = 1e-3
-    weight_decay: float = 1e-4
-    epochs: int = 4
-    episodes: int = 15  # of each language an epoch
-    episodes_per_step: int = 4
-    queries: int = 20  # sentences
-    shots: tuple[int, ...] = (0, 1, 5, 10, 20, 50)  # one drawn for each episode
-    lr: float = 3e-4
     branch_balanced: bool = False  # languages of one branch share the weight of one
-    validation_shots: tuple[int, ...] = (0, 1, 10, 50)
 
     def __post_init__(self) -> None:
         ENGINES.get(self.engine)
@@ -165,7 +146,7 @@ class Gradient(LearnerConfig):
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
         """``default`` adapts the map, ``head`` the last layer of f, ``whole`` all of f."""
-        shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+        shape = published_shape(task)
         if cls.places != ADAPTS:
             return {"default": shape}
         head, whole = {"adapts": "head"}, {"adapts": "all of f", "inner_lr": 0.02}
@@ -190,11 +171,8 @@ class Gradient(LearnerConfig):
     ) -> GradientAligner:
         """On pooled words, then on episodes, each with its own checkpoints; then the number of steps."""
         fit = GradientFit(self, data, seed)
-        which = identity(data, self.name, self.config(), seed)
-        histories = {
-            stage.__name__: train(stage(), seed=seed, identity=which, folder=folder, progress=progress)
-            for stage in (*([fit.pooled] if self.pooled_epochs else []), fit.episodic)
-        }
+        pooled = {"pooled": fit.pooled} if self.pooled_epochs else {}
+        histories = fit.run({**pooled, "episodic": fit.episodic}, folder, progress)
         records: list[dict[str, float]] = []
         steps = {1: self.adapt_steps or 0}
         if self.adapt_steps is None:
@@ -237,54 +215,35 @@ class MetaSgd(Gradient):
     learns_rates = True
 
 
-class GradientFit:
+class GradientFit(Fit):
     """The stages of one fit, on one start."""
 
     def __init__(self, config: Gradient, data: TrainingData, seed: int) -> None:
-        self.config, self.data, self.seed = config, data, seed
+        super().__init__(config, data, seed)
         self.engine: Engine = ENGINES.get(config.engine)()
-        self.known = total_counts(data) >= config.least
-        self.start = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        self.episodes = EpisodeBatches(
-            data,
-            data.train,
-            seed=seed,
-            stage="episodes",
-            each=config.episodes,
-            queries=config.queries,
-            shots=config.shots,
-            per_step=config.episodes_per_step,
-        )
+        self.start: Initialisation = self.model
+        self.episodes = self.episodes_of("episodes", data.train)
         self.weights = branch_weights(data.train, data.branches if config.branch_balanced else {})
-        self.validation = Validation(
-            data, least=config.least, seed=derive(seed, "validation"), known=self.known
-        )
 
     def pooled(self) -> Stage:
         """Single words of all languages: the start as a classifier."""
-        config, model = self.config, self.start.model
-        batches = WordBatches(self.data, seed=self.seed, stage="pooled", size=config.batch, cap=config.cap)
-        return Stage(
-            "pooled",
-            model,
-            batches.steps,
-            batches.loss(lambda x, y: functional.cross_entropy(model(x), y)),
-            lambda: self.validation.accuracies(self.taking({1: config.steps}), (0,)),
-            Optimisation(config.pooled_epochs, config.pooled_lr, config.weight_decay, decoupled=True),
-        )
+        model = self.start.model
+
+        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return functional.cross_entropy(model(x), y)
+
+        return self.on_words("pooled", loss, lambda: self._accuracies((0,)), module=model)
 
     def episodic(self) -> Stage:
         """Episodes of the training languages."""
-        config = self.config
+        config, steps = self.config, self.episodes.steps
         self.start.requires_grad_(True)  # an aligner that was validated froze all of it
-        return Stage(
-            "episodes",
-            self.start,
-            self.episodes.steps,
-            self.loss,
-            lambda: self.validation.accuracies(self.taking({1: config.steps}), config.validation_shots),
-            Optimisation(config.epochs, config.lr),
-        )
+        plan = Optimisation(config.epochs, config.lr)
+        validate = partial(self._accuracies, config.validation_shots)
+        return Stage("episodes", self.start, steps, self.loss, validate, plan)
+
+    def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
+        return self.validation.accuracies(self.taking({1: self.config.steps}), shots)
 
     def loss(self, epoch: int, step: int) -> torch.Tensor:
         """The learner's own, over the episodes of the step."""
@@ -292,7 +251,8 @@ class GradientFit:
         weights = torch.tensor([self.weights[language] for language in episodes.languages])
         # What engines do about dropout does not matter: there is none in episodes.
         self.start.eval()
-        return self.config.loss(self.engine, self.start, episodes, weights)
+        loss: torch.Tensor = self.config.loss(self.engine, self.start, episodes, weights)
+        return loss
 
     def taking(self, steps: Mapping[int, int]) -> GradientAligner:
         """What was learned so far, with the ``steps`` to take on a support of so many sentences."""

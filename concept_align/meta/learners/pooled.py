@@ -9,6 +9,7 @@ that was best on the validation languages with about as many sentences.
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +17,12 @@ import torch
 from torch.nn import functional
 
 from ...progress import Progress
-from ...seeding import derive
 from ...spaces.features import Features
-from ..data import Validation, WordBatches, choose_steps, identity, torch_stream, total_counts
+from ..data import choose_steps, torch_stream
 from ..maps import Encoder, masked
-from ..train import Optimisation, Stage, save_history, train
+from ..train import save_history
 from .base import Classifier, LearnerConfig, SteppedAligner, TrainingData
+from .fit import Fit, published_shape
 
 STEPS = (0, 5, 20, 50)  # that fine-tuning may take
 
@@ -79,8 +80,7 @@ class Pooled(LearnerConfig):
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
         """``default`` has the f of the paper; ``linear`` is a linear probe."""
-        hidden = 384 if task == "relation" else 256
-        return {"default": {"hidden": hidden}, "linear": {"hidden": 0, "lr": 3e-3}}
+        return {"default": {"hidden": published_shape(task)["hidden"]}, "linear": {"hidden": 0, "lr": 3e-3}}
 
     def model(self, dim: int, concepts: int, seed: int) -> Encoder:
         generator = torch_stream(seed, "pooled", "init")
@@ -90,21 +90,16 @@ class Pooled(LearnerConfig):
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> PooledAligner:
         """Train on all words, then choose the number of steps that adapting takes."""
-        known = total_counts(data) >= self.least
-        batches = WordBatches(data, seed=seed, stage="pooled", size=self.batch, cap=self.cap)
-        model = self.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=known)
+        fit = Fit(self, data, seed)
 
-        loss = batches.loss(lambda x, y: functional.cross_entropy(model(x), y))
-        plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
-        stage = Stage("pooled", model, batches.steps, loss, lambda: validation.zero_shot(model), plan)
-        which = identity(data, self.name, self.config(), seed)
-        history = train(stage, seed=seed, identity=which, folder=folder, progress=progress)
+        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return functional.cross_entropy(fit.model(x), y)
+
+        history = fit.run({"pooled": lambda: fit.on_words("pooled", loss)}, folder, progress)
         records: list[dict[str, float]] = []
         steps: dict[int, int] = {}
         if self.adapts != "none":
-            records, steps = choose_steps(
-                lambda taken: PooledAligner(self, model, known, taken), validation, STEPS, progress
-            )
-        save_history(folder, {"pooled": history, "adapt": records})
-        return PooledAligner(self, model, known, steps)
+            taking = partial(PooledAligner, self, fit.model, fit.known)
+            records, steps = choose_steps(taking, fit.validation, STEPS, progress)
+        save_history(folder, {**history, "adapt": records})
+        return PooledAligner(self, fit.model, fit.known, steps)

@@ -26,6 +26,7 @@ from ..episodes import IGNORED, Pool, query_words, schedule
 from ..maps import Encoder, distance_logits, masked, valid_concepts
 from ..train import Optimisation, Stage, save_history, train
 from .base import Aligner, Classifier, LearnerConfig, TrainingData
+from .fit import published_shape
 from .source_probe import probe_source
 
 
@@ -200,7 +201,7 @@ class Proto(LearnerConfig):
         ``in-context`` has the published numbers for the states of prompts: 100 epochs of 50 episodes over
         five languages, ten of each.
         """
-        shape = {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
+        shape = published_shape(task)
         # The published rate of adapting stays: higher ones were worse in the validation languages.
         ours = {
             "probe_preset": "fast", "epochs": 20, "lr": 1e-3, "episodes": 25, "episodes_per_step": 4,
@@ -210,13 +211,8 @@ class Proto(LearnerConfig):
         return {"faithful": shape, "default": {**shape, **ours}, "in-context": {**shape, **prompts}}
 
     def encoder(self, dim: int, seed: int, stage: str) -> Encoder:
-        return Encoder(
-            dim,
-            self.rank,
-            hidden=self.hidden,
-            dropout=self.dropout,
-            generator=torch_stream(seed, "proto", stage, "init"),
-        )
+        generator = torch_stream(seed, "proto", stage, "init")
+        return Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
 
     def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None

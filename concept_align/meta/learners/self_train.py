@@ -35,10 +35,11 @@ from torch.nn import functional
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..data import Validation, WordBatches, identity, torch_stream, total_counts
+from ..data import Validation, torch_stream
 from ..maps import Dropout, Encoder, masked
-from ..train import Optimisation, Stage, save_history, train
+from ..train import save_history
 from .base import CHUNK, Classifier, LearnerConfig, ModelAligner, TrainingData
+from .fit import Fit, published_shape
 
 # What a classifier has learned from, last of all.
 Known = Literal["start", "unlabelled", "labelled"]
@@ -158,13 +159,8 @@ class SelfTrainAligner(ModelAligner):
         if support is not None:
             config, both, learned = self.config, (model, self.model), "labelled"
             model = Ensemble(copy.deepcopy(both[place % 2].member(place)) for place in range(config.members))
-            descent = Descent(
-                config.adapt_lr,
-                config.adapt_epochs,
-                config.adapt_batch,
-                config.adapt_steps,
-                config.adapt_enough,
-            )
+            shape = (config.adapt_epochs, config.adapt_batch, config.adapt_steps)
+            descent = Descent(config.adapt_lr, *shape, enough=config.adapt_enough)
             for place in range(config.members):
                 descent.run(model.member(place), support.x, support.y, valid, seed, "labelled", place)
         scale = 1 / self.temperatures.get(learned, 1.0)
@@ -233,7 +229,7 @@ class SelfTrain(LearnerConfig):
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
         """``default``; ``labelled``: the same that does not look at unlabelled words."""
-        shape = {"hidden": 384} if task == "relation" else {"hidden": 256}
+        shape = {"hidden": published_shape(task)["hidden"]}
         return {"default": shape, "labelled": {**shape, "rounds": 0}}
 
     def model(self, dim: int, concepts: int, seed: int) -> Ensemble:
@@ -245,19 +241,15 @@ class SelfTrain(LearnerConfig):
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> SelfTrainAligner:
         """Train the start: all that is learned before a new language comes."""
-        known = total_counts(data) >= self.least
-        batches = WordBatches(data, seed=seed, stage="start", size=self.batch, cap=self.cap)
-        model = self.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        validation = Validation(data, least=self.least, seed=derive(seed, "validation"), known=known)
+        fit = Fit(self, data, seed)
+        model: Ensemble = fit.model
 
-        loss = batches.loss(lambda x, y: model.loss(x, y, smoothing=self.smoothing))
-        plan = Optimisation(self.epochs, self.lr, self.weight_decay, decoupled=True)
-        stage = Stage("start", model, batches.steps, loss, lambda: validation.zero_shot(model), plan)
-        which = identity(data, self.name, self.config(), seed)
-        history = train(stage, seed=seed, identity=which, folder=folder, progress=progress)
-        save_history(folder, {"start": history})
-        aligner = SelfTrainAligner(self, model, known)
-        return SelfTrainAligner(self, model, known, self._temperatures(aligner, data, validation))
+        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return model.loss(x, y, smoothing=self.smoothing)
+
+        save_history(folder, fit.run({"start": lambda: fit.on_words("start", loss)}, folder, progress))
+        aligner = SelfTrainAligner(self, model, fit.known)
+        return SelfTrainAligner(self, model, fit.known, self._temperatures(aligner, data, fit.validation))
 
     def _temperatures(
         self, aligner: SelfTrainAligner, data: TrainingData, validation: Validation

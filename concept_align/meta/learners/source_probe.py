@@ -37,6 +37,7 @@ from ..data import require
 from ..maps import distance_logits, masked
 from ..solvers import cross, polar, ridge
 from .base import Aligner, Classifier, LearnerConfig, TrainingData
+from .fit import published_shape
 
 # r, in units of the mean squared length of a word.
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, math.inf)
@@ -216,7 +217,7 @@ class ProbeBaseline(LearnerConfig):
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
         """``faithful`` is the published probe; ``default`` trains the same one in a third of the epochs."""
-        rank = 64 if task == "relation" else 32
+        rank = published_shape(task)["rank"]
         return {
             "faithful": {"rank": rank, "preset": "faithful"},
             "default": {"rank": rank, "preset": "fast"},

@@ -25,6 +25,7 @@ from ..maps import Dropout, Encoder, masked
 from ..solvers import fit_logistic
 from ..train import Optimisation, save_history
 from .base import Aligner, Classifier, LearnerConfig, TrainingData
+from .fit import published_shape
 
 
 def log_frequencies(features: Features) -> torch.Tensor:
@@ -151,7 +152,7 @@ class Oracle(LearnerConfig):
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
         """``default`` has the f of the paper."""
-        return {"default": {"hidden": 384 if task == "relation" else 256}}
+        return {"default": {"hidden": published_shape(task)["hidden"]}}
 
     def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None

@@ -3,7 +3,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from concept_align.meta.learners.shrink import Shrink, ShrinkFit, adapted, query_logits
+from concept_align.meta.learners.closed_form import ClosedFormFit
+from concept_align.meta.learners.shrink import Shrink
 
 
 def model(correction=0):
@@ -66,13 +67,11 @@ def test_the_correction_climbs_the_penalised_likelihood(width):
 
 def test_tasks_in_a_batch_do_not_touch_each_other(shared):
     config = Shrink(rank=4, hidden=8, dropout=0.0, episodes=4, episodes_per_step=3, shots=(0, 2, 8))
-    fit = ShrinkFit(config, shared, 0)
-    episodes = fit.episodes(0, 0)
+    fit = ClosedFormFit(config, shared, 0)
+    episodes = fit.episodes_of("episodes", fit.languages)(0, 0)
     valid = torch.ones(3, 6, dtype=torch.bool)
     with torch.no_grad():
-        together = query_logits(
-            fit.model, episodes.query, adapted(fit.model, episodes.support, valid, config.correction)
-        )
+        together = fit.model.logits(episodes.query, fit.model.solve(episodes.support, valid))
         for task in range(3):
             alone = type(episodes.support)
             own = []
@@ -80,9 +79,8 @@ def test_tasks_in_a_batch_do_not_touch_each_other(shared):
                 mine = words.task == task
                 zeros = torch.zeros(int(mine.sum()), dtype=torch.int64)
                 own.append(alone(words.x[: len(mine)][mine], words.y[mine], zeros, words.place[mine], 1))
-            given = adapted(fit.model, own[0], valid[:1], config.correction)
             torch.testing.assert_close(
-                query_logits(fit.model, own[1], given),
+                fit.model.logits(own[1], fit.model.solve(own[0], valid[:1])),
                 together[episodes.query.task == task],
                 rtol=1e-4,
                 atol=1e-4,
@@ -91,14 +89,13 @@ def test_tasks_in_a_batch_do_not_touch_each_other(shared):
 
 def test_episodes_teach_the_prior_strengths_and_nothing_else(shared):
     config = Shrink(rank=4, hidden=8, dropout=0.0, episodes=4, episodes_per_step=4, shots=(5,))
-    fit = ShrinkFit(config, shared, 0)
-    fit.episodic()
-    fit.loss(0, 0).backward()
+    fit = ClosedFormFit(config, shared, 0)
+    fit.strengths().loss(0, 0).backward()
     learned = {name for name, one in fit.model.named_parameters() if one.grad is not None}
     assert learned == {"log_kappa", "log_mass", "log_ridge", "log_raw", "log_sharpness"}
     assert all(bool((strength.grad != 0).any()) for strength in fit.model.prior_strengths())
 
 
 def test_episodes_are_of_languages_that_f_was_not_trained_on(shared):
-    fit = ShrinkFit(Shrink(rank=4, hidden=8), shared, 0)
-    assert set(fit.episodes.pools) == set(shared.validation)
+    fit = ClosedFormFit(Shrink(rank=4, hidden=8), shared, 0)
+    assert set(fit.languages) == set(shared.validation)
