@@ -95,7 +95,7 @@ class ClosedFormModel(nn.Module, ABC):
     def _features(
         self, words: Words, hidden: torch.Tensor, valid: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """u(x) = [h(x), 1, s x], [tasks, longest, hidden (+ dim) + 1]; 0 where the concept is not ``valid``."""
+        """u(x) = [h(x), 1, s x], [tasks, longest, hidden (+ dim) + 1]; 0 where not ``valid``."""
         count = len(words.y)
         parts = [hidden[:count], hidden.new_ones(count, 1)]
         if len(self.f.linears) > 1:

@@ -63,9 +63,8 @@ class ShrinkModel(PrototypeModel):
         return share * means + (1 - share) * self.prior
 
     def zero_shot(self, x: torch.Tensor) -> torch.Tensor:
-        return self._scores(
-            self.f(x), self.prior, self.log_frequencies(self.prior.new_zeros(len(self.prior)))
-        )
+        log_pi = self.log_frequencies(torch.zeros_like(self.log_frequency))
+        return self._scores(self.f(x), self.prior, log_pi)
 
     def _scores(self, points: torch.Tensor, prototypes: torch.Tensor, log_pi: torch.Tensor) -> torch.Tensor:
         return self.log_sharpness.exp() * super()._scores(points, prototypes, log_pi)
