@@ -142,6 +142,16 @@ def test_pages_use_public_names_alone(page: Path) -> None:
     assert not re.search(r"(from|import) concept_align\.", python_of(page))
 
 
+def test_every_table_that_the_code_writes_is_explained() -> None:
+    text = text_of("tables.md")
+    written = {
+        name
+        for path in (ROOT / "concept_align").rglob("*.py")
+        for name in re.findall(r"\"(?:\w+/)?([\w-]+\.csv)\"", path.read_text(encoding="utf-8"))
+    } - {"languages.csv", "values.csv"}  # those of a typology, which are read
+    assert {name for name in written if f"`{name}`" not in text} == set()
+
+
 def test_the_architecture_names_what_there_is() -> None:
     text, package = text_of("architecture.md"), ROOT / "concept_align"
     rooms = {row[0].strip("`/") for row in rows_of(text)} - {"ground"}
