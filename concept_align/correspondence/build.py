@@ -86,7 +86,7 @@ class SpaceSampling:
 
 
 def build_geometry(
-    source: Store | FeatureSource | Sequence[FeatureSource],
+    source: Store | str | Path | FeatureSource | Sequence[FeatureSource],
     *,
     task: str = "upos",
     layers: Layers = "all",
@@ -101,10 +101,10 @@ def build_geometry(
 ) -> Geometry:
     """The concept spaces of several languages and layers, as inner products of their prototypes.
 
-    ``source`` is a store of states (or of class statistics), or what brings its own task, policies and
-    standardisation: a :class:`FeatureSource`, or several, one per layer. ``layers`` are numbers; a tuple is
-    several layers side by side, taken as one: ``[6, (6, 10)]``. ``langs`` are codes, or an expression as
-    ``"family:germanic"``; "all" are those with train states in all layers.
+    ``source`` is a store of states (or of class statistics) or its folder, or what brings its own task,
+    policies and standardisation: a :class:`FeatureSource`, or several, one per layer. ``layers`` are numbers;
+    a tuple is several layers side by side, taken as one: ``[6, (6, 10)]``. ``langs`` are codes, or an
+    expression as ``"family:germanic"``; "all" are those with train states in all layers.
 
     ``sampling`` are the fields of :class:`SpaceSampling` by name: space, whiten, shuffled, min_words,
     max_sentences, halves, bootstrap, unit, seed, probe.
@@ -114,8 +114,11 @@ def build_geometry(
     Raises UsageError for layers and languages that are not there.
 
     >>> import concept_align as ca
-    >>> geometry = ca.build_geometry("runs/store", task="upos", layers=[6, 10])  # doctest: +SKIP
+    >>> geometry = ca.build_geometry("runs/store", task="upos", layers=[2, 3])
+    >>> geometry.languages, geometry.layers
+    (('de', 'en', 'et', 'tr'), ('2', '3'))
     """
+    source = Store.open(source) if isinstance(source, str | Path) else source
     chosen = SpaceSampling(**sampling)
     policies: dict[str, Any] = {"root": root, "mwt": mwt, "standardise": standardise}
     if isinstance(source, Store) and not source_has_states(source):

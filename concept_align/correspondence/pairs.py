@@ -1,6 +1,7 @@
 """Which spaces are compared with which, and the table of their scores."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,13 @@ from .scoring import ComparedSide, PairGroup, PairScores, Place, score_group
 from .table import Alignability, framed
 
 DEFAULT = ("cka", "rsa", "procrustes", "retrieval-p1")
+Spaces = Geometry | Store | str | Path | FeatureSource | Sequence[FeatureSource]
 FIRST = "en"  # the source of every pair it is in, where it is among the languages
 
 
 def alignability(
-    spaces: Geometry | Store | FeatureSource | Sequence[FeatureSource],
-    against: Geometry | Store | FeatureSource | Sequence[FeatureSource] | None = None,
+    spaces: Spaces,
+    against: Spaces | None = None,
     *,
     task: str = "upos",
     measures: str | Sequence[str | Measure] = DEFAULT,
@@ -39,11 +41,11 @@ def alignability(
 ) -> Alignability:
     """How alike the concept spaces of languages are, pair by pair, layer by layer.
 
-    ``spaces`` are a :class:`Geometry`, or what :func:`build_geometry` makes one of: a store, or sources of
-    features. ``against`` is another model (or other layers): then every language of the first is compared
-    with every language of the second, layer by layer in their order. ``task``, ``layers``, ``langs`` choose
-    what is compared, and ``options`` are further arguments of :func:`build_geometry` (space, bootstrap,
-    halves, ...).
+    ``spaces`` are a :class:`Geometry`, or what :func:`build_geometry` makes one of: a store or its folder, or
+    sources of features. ``against`` is another model (or other layers): then every language of the first is
+    compared with every language of the second, layer by layer in their order. ``task``, ``layers``, ``langs``
+    choose what is compared, and ``options`` are further arguments of :func:`build_geometry` (space,
+    bootstrap, halves, ...).
 
     ``measures`` are names (``"cka"``, ``"rsa/cosine"``, one of your own) or measures. Two languages are
     compared over the concepts of which both have ``min_count`` words; each score comes with its null under
@@ -52,11 +54,12 @@ def alignability(
     where they are known. Raises UsageError where nothing can be compared, with the reason.
 
     >>> import concept_align as ca
-    >>> scores = ca.alignability("runs/store", task="upos", measures=["cka", "rsa"])  # doctest: +SKIP
-    >>> scores.matrix("cka", layer=3)  # doctest: +SKIP
+    >>> scores = ca.alignability("runs/store", task="upos", measures=["cka", "rsa"], min_count=3)
+    >>> scores.matrix("cka", layer=3).shape
+    (4, 4)
     """
 
-    def geometry_of(given: Geometry | Store | FeatureSource | Sequence[FeatureSource]) -> Geometry:
+    def geometry_of(given: Spaces) -> Geometry:
         if isinstance(given, Geometry):
             return _chosen(given, layers, langs)
         return build_geometry(

@@ -71,8 +71,11 @@ def evaluate(
     Raises UsageError for languages that the store has no test split of, LearningError for languages that an
     aligner has seen and for a store of another recipe.
 
-    >>> found = evaluate({"self": "runs/self", "proto": "runs/proto"}, "runs/store")     # doctest: +SKIP
-    >>> found.comparisons()     # doctest: +SKIP
+    Example:
+        >>> import concept_align as ca
+        >>> found = ca.evaluate({"probe": "runs/probe"}, "runs/store", shots=[0, 1])
+        >>> found.frame()["shots"].unique().tolist(), found.frame()["learner"].unique().tolist()
+        ([0, 1], ['majority', 'probe'])
     """
     config = config or EvaluateConfig()
     given: dict[str, Any] = {

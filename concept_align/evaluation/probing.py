@@ -214,8 +214,11 @@ def probe(
 
     Raises UsageError for layers and languages that the store lacks.
 
-    >>> scores = probe("runs/store", task="upos", layers=[1, 2])     # doctest: +SKIP
-    >>> scores.best_layer()     # doctest: +SKIP
+    Example:
+        >>> import concept_align as ca
+        >>> found = ca.probe("runs/store", task="upos", layers=[2, 3])
+        >>> found.best_layer() in (2, 3)
+        True
     """
     store = store if isinstance(store, Store) else Store.open(store)
     if sweep is None:

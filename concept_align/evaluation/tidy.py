@@ -60,8 +60,11 @@ class Evaluation(Showable):
     Every row names its setting (model, revision, layer, task, source). Values are shares from 0 to 1; ``low``
     and ``high`` bound them.
 
-    >>> found = ca.evaluate({"self": aligner}, store, shots=[0, 5])     # doctest: +SKIP
-    >>> found.frame().query("language == 'mean' and metric == 'accuracy'")     # doctest: +SKIP
+    Example:
+        >>> import concept_align as ca
+        >>> found = ca.evaluate({"probe": "runs/probe"}, "runs/store", shots=[0])
+        >>> len(found.frame().query("language == 'mean' and metric == 'accuracy'"))  # of both learners
+        2
     """
 
     tables: Mapping[str, pd.DataFrame]  # results comparisons gains confusion reliability

@@ -14,6 +14,11 @@ def shipped_model(name: str) -> Path:
 
     Weights are under CC BY-NC-SA 4.0, see ``LICENSE`` beside them. ModelError for another name, or where
     the installation lacks them.
+
+    Example:
+        >>> import concept_align as ca
+        >>> ca.shipped_model("mini-encoder").name
+        'mini-encoder'
     """
     if name not in NAMES:
         raise ModelError(f"no model of that name is shipped: {', '.join(NAMES)}", where=name)

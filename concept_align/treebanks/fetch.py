@@ -136,7 +136,8 @@ def fetch_treebanks(
         FetchError: for what goes wrong; no treebank is ever there by half.
 
     Example:
-        >>> fetch_treebanks("ud", ["en", "de"])  # doctest: +SKIP
+        >>> import concept_align as ca
+        >>> report = ca.fetch_treebanks("ud", ["en", "de"])  # doctest: +SKIP
     """
     asked = plan(out, langs, release=release, url=url, sha256=sha256, unverified=unverified, force=force)
     folder, wanted = asked.folder, asked.wanted

@@ -23,6 +23,7 @@ A selector of your own needs a ``select`` (:class:`..base.Selector`) and a name;
 Packages register theirs by an entry point of the group ``concept_align.selectors``.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from ...registration import Registry
@@ -43,7 +44,25 @@ SELECTORS: Registry[Any] = Registry(
         "alignability": f"{__name__}.alignability:AlignabilitySelector",
     },
 )
-register_selector = SELECTORS.register
+
+
+def register_selector(name: str) -> Callable[[Any], Any]:
+    """A decorator that makes a class with a ``select`` (:class:`..base.Selector`) known as ``name``.
+
+    UsageError for a name that is taken.
+
+    Example:
+        >>> import concept_align as ca
+        >>> @ca.register_selector("the-first")
+        ... class First:
+        ...     name = "the-first"
+        ...     seeded = False
+        ...     looks_at = "nothing"
+        ...
+        ...     def select(self, query, candidates, k, *, seed):
+        ...         return list(range(k))
+    """
+    return SELECTORS.register(name)
 
 
 def create(name: str, inputs: SelectorInputs) -> Selector:

@@ -95,10 +95,12 @@ class Aligner(ABC):
     ``from_parts``).
 
     Example:
-        >>> aligner = Aligner.from_pretrained("runs/self-train")             # doctest: +SKIP
-        >>> classifier = aligner.adapt(features.of_sentences(range(10)))     # doctest: +SKIP
-        >>> classifier.predict(features.x)[:3]                               # doctest: +SKIP
-        ['DET', 'ADJ', 'NOUN']
+        >>> import concept_align as ca
+        >>> words = ca.FeatureSource(ca.Store.open("runs/store"), ca.FeatureSpec("upos", (3,)))
+        >>> aligner = ca.Aligner.from_pretrained("runs/probe")
+        >>> classifier = aligner.adapt(words.load("tr", "train").of_sentences(range(10)))
+        >>> classifier.predict(words.load("tr", "test").x)[:3]
+        [..., ..., ...]
     """
 
     learner: str  # its name in the registry

@@ -18,9 +18,13 @@ def register_learner(name: str) -> Callable[[C], C]:
     UsageError for a name that is taken.
 
     Example:
-        >>> @register_learner("nearest-mean")                                # doctest: +SKIP
+        >>> import concept_align as ca
+        >>> from dataclasses import dataclass
+        >>> class NearestMeanAligner(ca.Aligner):
+        ...     "What the learner learned: see the guide on learners of one's own."
+        >>> @ca.register_learner("nearest-mean")
         ... @dataclass(frozen=True)
-        ... class NearestMean(LearnerConfig):
+        ... class NearestMean(ca.LearnerConfig):
         ...     aligner = NearestMeanAligner
         ...     least: int = 10
         ...
