@@ -20,14 +20,15 @@ def load_recorded(
     recipe = trained.recipe
     chosen = str(name) if name is not None else recipe.model
     local = chosen in NAMES or Path(chosen).expanduser().exists()
-    if name is None and not local and recipe.revision.startswith("sha256:"):
+    hashed = recipe.revision.startswith(("sha256:", "weights:"))
+    if name is None and not local and hashed:
         raise ModelError(
             f"its states are those of a local model called {recipe.model}, which is not here",
             where=str(trained.folder),
             option="model",
             remedy="say where that model is",
         )
-    pinned = None if local or recipe.revision.startswith("sha256:") else recipe.revision
+    pinned = None if local or hashed else recipe.revision
     model = load_model(chosen, revision=pinned, dtype=recipe.dtype, device=device, offline=offline)
     check_recorded(trained, model)
     return model

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..extraction.config import ExtractConfig
-    from ..extraction.run import ExtractionReport, FileReport
-    from ..extraction.sizing import ExtractionEstimate, FileEstimate
+    from ..extraction.plan import FileReport
+    from ..extraction.run import ExtractionReport
+    from ..extraction.sizing import ExtractionEstimate
 
 OF_FILES = ("model", "treebanks", "langs", "splits")  # what says which files and which model
 
@@ -96,7 +97,7 @@ def _print_estimate(planned: "ExtractionEstimate") -> None:
         say(f"time: about {duration(planned.seconds)} at {planned.words_per_second:,.0f} words/s")
 
 
-def _table(title: str, run: str, files: "Sequence[FileReport] | Sequence[FileEstimate]") -> None:
+def _table(title: str, run: str, files: "Sequence[FileReport]") -> None:
     from ..layers import name_layers
 
     shown = []

@@ -1,9 +1,13 @@
-"""What an extraction is asked for, and what of it the store already has."""
+"""What an extraction is asked for, and what of it the store already has.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+An :class:`ExtractionRequest` gives of each file a :class:`FilePlan`, with its sentences; that a
+:class:`FileReport`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +24,7 @@ from ..treebanks.concepts import check_task, labels, parse_task, task_columns
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
-from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy
+from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy, Split
 from .config import BATCH_TOKENS
 from .prepare import BEYOND, BROKEN, PreparedCorpus, prepare
 
@@ -84,14 +88,38 @@ class CorpusSplit(TreebankFile):
 
 
 @dataclass(frozen=True)
+class FileReport:
+    """What became of one file, or what would."""
+
+    treebank: str
+    language: str
+    split: Split
+    layers: tuple[int, ...]  # run now
+    skipped: tuple[int, ...]  # were there already
+    words: int
+    sents: int
+    left_out: dict[str, int]  # reason -> sentences
+    examples: dict[str, str]  # reason -> id of the first such sentence
+    bytes: int  # written now
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
 class FilePlan:
     """What of one file is still to be done."""
 
     file: TreebankFile
-    source_sha256: str
     layers: tuple[int, ...]  # to be run
     skipped: tuple[int, ...]  # already there
-    there: Marker | None = field(default=None, repr=False)  # of the annotations, or of statistics there
+    marker: Marker  # what all shards of the file have in common
+    prepared: PreparedCorpus | None  # the sentences; None where nothing is to be done
+
+    def report(self, bytes: int = 0, seconds: float = 0.0) -> FileReport:
+        """The report of this file, of which so much was written in that time."""
+        file, made = self.file, self.marker
+        names = (file.treebank, file.language, file.split, self.layers, self.skipped)
+        examples = {} if self.prepared is None else self.prepared.examples
+        return FileReport(*names, made.words, made.sents, made.left_out, examples, bytes, seconds)
 
 
 def make_recipe(model: LanguageModel, request: ExtractionRequest) -> Recipe:
@@ -147,36 +175,76 @@ def check(model: LanguageModel, request: ExtractionRequest) -> None:
         )
 
 
-def still_to_do(store: Store, file: TreebankFile, request: ExtractionRequest) -> FilePlan:
-    """Compare the file's checksum and the markers with what is asked for; no model is needed."""
+def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: ExtractionRequest) -> FilePlan:
+    """What of ``file`` is to be done: its checksum and the markers are compared with what is asked for.
+
+    The file is read, and cut into the model's tokens, only where something is to be done. Raises what reading
+    raises, and StoreError where states that are there would not agree with those asked for.
+    """
     sha = file.corpus.source.sha256 if isinstance(file, CorpusSplit) else sha256(Path(file.path))
+    statistics = request.sink == "statistics"
 
     def have(name: str) -> Marker | None:
         marker = store.marker(file.treebank, name, alone=True)
         whole = marker is not None and marker.source_sha256 == sha and reaches(marker, request.limit)
         return marker if whole else None
 
-    def whole(layer: int) -> bool:
-        if request.sink == "states":
-            return have(layer_name(file.split, layer)) is not None
-        return all(
-            (marker := have(statistics_name(file.split, layer, task, request.root, request.mwt))) is not None
-            and marker.second_moments >= request.second_moments
-            for task in request.tasks
-        )
+    def names(layer: int) -> list[str]:
+        if not statistics:
+            return [layer_name(file.split, layer)]
+        tasks = request.tasks
+        return [statistics_name(file.split, layer, task, request.root, request.mwt) for task in tasks]
 
-    there = () if request.force else tuple(layer for layer in request.layers if whole(layer))
-    missing = tuple(layer for layer in request.layers if layer not in there)
-    first = words_name(file.split)
-    if request.sink == "statistics" and there:
-        first = statistics_name(file.split, there[0], request.tasks[0], request.root, request.mwt)
-    whole_words = request.sink == "statistics" or not lacking_columns(store, file, request)
-    return FilePlan(file, sha, missing, there, have(first) if whole_words else None)
+    def held(layer: int) -> bool:
+        moments = statistics and request.second_moments
+        found = [have(name) for name in names(layer)]
+        return all(marker is not None and marker.second_moments >= moments for marker in found)
+
+    there, missing = _divided(request, lambda layer: not request.force and held(layer))
+    first = names(there[0])[0] if statistics and there else words_name(file.split)
+    marker = have(first) if statistics or not lacking_columns(store, file, request) else None
+    if marker is not None and not missing:
+        return FilePlan(file, missing, there, marker, None)
+    prepared = _read_and_prepare(model, store, file, sha, request)
+    marker = Marker(
+        size=0,
+        sha256="",
+        kind="words",
+        recipe=store.fingerprint,
+        treebank=file.treebank,
+        language=file.language,
+        split=file.split,
+        source_sha256=sha,
+        kept=prepared.digest,
+        words=prepared.words,
+        sents=prepared.sents,
+        left_out=prepared.left_out,
+    )
+    if not statistics and not request.force:  # states of other sentences are made again
+        markers = {n: store.marker(file.treebank, names(n)[0], alone=True) for n in request.layers}
+        like = {layer for layer, own in markers.items() if own is not None and own.made_like(marker)}
+        there, missing = _divided(request, like.__contains__)
+    return FilePlan(file, missing, there, marker, prepared)
+
+
+def _divided(
+    request: ExtractionRequest, there: Callable[[int], bool]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(the layers asked for that are there, those that are not)."""
+    held = tuple(layer for layer in request.layers if there(layer))
+    return held, tuple(layer for layer in request.layers if layer not in held)
 
 
 def lacking_columns(store: Store, file: TreebankFile, request: ExtractionRequest) -> bool:
     """Whether a task asks for a column that the annotations in the store were written without."""
     return not {*task_columns(request.tasks)} <= {*store.columns(file.treebank, file.split)}
+
+
+def words_to_write(store: Store, work: FilePlan, request: ExtractionRequest) -> bool:
+    """Whether the annotations have to be written: they are not there, are others, or lack a column."""
+    there = store.marker(work.file.treebank, words_name(work.file.split))
+    same = there is not None and there.made_like(work.marker)
+    return not same or request.force or lacking_columns(store, work.file, request)
 
 
 def sentences_read(marker: Marker) -> int | None:
@@ -193,27 +261,19 @@ def reaches(marker: Marker, limit: int | None) -> bool:
     return read is None or (limit is not None and read >= limit)
 
 
-def sentences_to_read(store: Store, work: FilePlan, request: ExtractionRequest) -> int | None:
+def sentences_to_read(store: Store, file: TreebankFile, sha: str, request: ExtractionRequest) -> int | None:
     """How many sentences of the file to read: as many as asked for, or as the states there were made from.
 
     StoreError where states of layers that are not asked for were made from fewer: they would not agree.
     """
-    file, limit = work.file, request.limit
-    there = store.marker(file.treebank, words_name(file.split))
-    if request.sink == "statistics" or there is None or there.source_sha256 != work.source_sha256:
+    limit, there = request.limit, store.marker(file.treebank, words_name(file.split))
+    if request.sink == "statistics" or there is None or there.source_sha256 != sha:
         return limit
     if reaches(there, limit):
         return sentences_read(there)
-    others = [
-        shard.layer
-        for shard in store.contents(file.treebank)
-        if shard.complete
-        and shard.kind == "states"
-        and shard.split == file.split
-        and shard.layer is not None
-        and shard.layer not in request.layers
-    ]
-    if others:
+    shards = [shard for shard in store.contents(file.treebank) if shard.complete and shard.kind == "states"]
+    layers = [shard.layer for shard in shards if shard.split == file.split and shard.layer is not None]
+    if others := [layer for layer in layers if layer not in request.layers]:
         raise StoreError(
             f"of {file.treebank} {file.split}, the first {sentences_read(there)} sentences are there in "
             f"other layers ({name_layers(others)})",
@@ -223,67 +283,22 @@ def sentences_to_read(store: Store, work: FilePlan, request: ExtractionRequest) 
     return limit
 
 
-def settle(store: Store, work: FilePlan, request: ExtractionRequest, marker: Marker) -> FilePlan:
-    """``work`` when the kept sentences are known: states of other sentences are made again."""
-    if request.sink == "statistics" or request.force:
-        return work
-
-    def whole(layer: int) -> bool:
-        own = store.marker(work.file.treebank, layer_name(work.file.split, layer), alone=True)
-        return own is not None and own.made_like(marker)
-
-    there = tuple(layer for layer in request.layers if whole(layer))
-    missing = tuple(layer for layer in request.layers if layer not in there)
-    return replace(work, layers=missing, skipped=there)
-
-
-def make_marker(store: Store, work: FilePlan, prepared: PreparedCorpus) -> Marker:
-    """What all shards of this file have in common."""
-    return Marker(
-        size=0,
-        sha256="",
-        kind="words",
-        recipe=store.fingerprint,
-        treebank=work.file.treebank,
-        language=work.file.language,
-        split=work.file.split,
-        source_sha256=work.source_sha256,
-        kept=prepared.digest,
-        words=prepared.words,
-        sents=prepared.sents,
-        left_out=prepared.left_out,
-    )
-
-
-def read_and_prepare(
-    model: LanguageModel, store: Store, work: FilePlan, request: ExtractionRequest
+def _read_and_prepare(
+    model: LanguageModel, store: Store, file: TreebankFile, sha: str, request: ExtractionRequest
 ) -> PreparedCorpus:
     """Read the treebank's file, with the columns that tasks need, and decide which sentences are kept."""
-    file, recipe = work.file, store.recipe
-    limit = sentences_to_read(store, work, request)
+    recipe, limit = store.recipe, sentences_to_read(store, file, sha, request)
     if isinstance(file, CorpusSplit):
         corpus = file.corpus
     else:
-        corpus = conllu.read(
-            file.path,
-            language=file.language,
-            treebank=file.treebank,
-            split=file.split,
-            lenient=request.lenient,
-        )
+        about: dict[str, Any] = {"language": file.language, "treebank": file.treebank, "split": file.split}
+        corpus = conllu.read(file.path, lenient=request.lenient, **about)
     columns = {*store.columns(file.treebank, file.split), *task_columns(request.tasks)}
     corpus = corpus.with_columns(sorted(columns))
-    concepts = []
-    if recipe.max_words_per_concept is not None:
+    cap, concepts = recipe.max_words_per_concept, list[NDArray[np.int64]]()
+    if cap is not None:
         concepts = [_concepts(corpus, task, request) for task in recipe.cap_tasks]
-    return prepare(
-        model,
-        corpus,
-        max_words=recipe.max_words,
-        cap=recipe.max_words_per_concept,
-        concepts=concepts,
-        limit=limit,
-    )
+    return prepare(model, corpus, max_words=recipe.max_words, cap=cap, concepts=concepts, limit=limit)
 
 
 def _concepts(corpus: Corpus, name: str, request: ExtractionRequest) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Which sentences of a treebank a model can read: decided before the first state is computed.
 
-Kept is a sentence of at most ``max_words`` words, whose pieces fit the model's window and cover every
+Kept is a sentence of at most ``max_words`` words, whose tokens fit the model's context length and cover every
 word. Under a cap of words per concept a sentence is kept, in the file's order, only while it holds a word
 of a concept that is still below the cap. What is left out is counted by reason.
 """
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import ragged
 from ..errors import ModelError, TreebankError
 from ..models.batches import windows
 from ..models.protocol import LanguageModel, Pieces
 from ..models.states import WINDOW_BYTES, WINDOW_WORDS
-from ..store.words import kept_digest
+from ..store.contents import kept_digest
 from ..treebanks.corpus import Corpus
 
 BLOCK = 1024  # sentences tokenised at once
@@ -38,30 +39,37 @@ class PreparedCorpus:
     kept: NDArray[np.int64]  # [sents] places in the corpus
     left_out: dict[str, int]
     examples: dict[str, str]  # reason -> sentence id of the first one
-    pieces: int  # of the kept sentences
     cached: list[Pieces] | None  # of the kept sentences, where there are few
 
     @property
+    def lengths(self) -> NDArray[np.int64]:
+        """[sents] words of each kept sentence."""
+        return ragged.lengths(self.corpus.offsets)[self.kept]
+
+    @property
     def words(self) -> int:
-        return int(np.diff(self.corpus.offsets)[self.kept].sum())
+        return int(self.lengths.sum())
 
     @property
     def sents(self) -> int:
         return len(self.kept)
 
     @property
+    def sent_ids(self) -> list[str]:
+        return [self.corpus.sent_ids[place] for place in self.kept]
+
+    @property
     def digest(self) -> str:
         return kept_digest(self.kept)
 
     def blocks(self, model: LanguageModel) -> Iterator[tuple[int, list[Pieces]]]:
-        """Pieces of consecutive kept sentences, with the number of kept sentences before them.
+        """Tokens of consecutive kept sentences, with the number of kept sentences before them.
 
         A block never depends on which layers are asked for: the model reads it as one window, so a layer
         that is run later, or again after an interruption, is computed in the same batches, to the bit.
         """
-        words = np.diff(self.corpus.offsets)[self.kept]
         held = max(WINDOW_WORDS, WINDOW_BYTES // (4 * model.dim * (model.layers + 1)))
-        for span in windows(words, held):
+        for span in windows(self.lengths, held):
             if self.cached is not None:
                 yield span.start, self.cached[span.start : span.stop]
                 continue
@@ -83,12 +91,11 @@ def prepare(
     ``concepts``: for each task the concept of every word, [words], -1 for none; used with ``cap``.
     Raises TreebankError when no sentence is left.
     """
-    lengths = np.diff(corpus.offsets)
+    lengths = ragged.lengths(corpus.offsets)
     left: Counter[str] = Counter({BROKEN: corpus.skipped} if corpus.skipped else {})
     examples: dict[str, str] = {}
     kept: list[int] = []
     cached: list[Pieces] | None = []
-    total = 0
     room = None if cap is None else _Room(cap, concepts)
     read = corpus.sents if limit is None else min(limit, corpus.sents)
     if read < corpus.sents:
@@ -107,7 +114,6 @@ def prepare(
                 examples.setdefault(reason or UNCOVERED, corpus.sent_ids[place])
                 continue
             kept.append(place)
-            total += len(pieces.ids)
             if cached is not None:
                 cached.append(pieces)
         if cached is not None and len(cached) > CACHED:
@@ -119,15 +125,13 @@ def prepare(
             where=corpus.source.path,
             remedy="raise max_words, or check that the model's tokenizer knows the script",
         )
-    return PreparedCorpus(
-        corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, total, cached
-    )
+    return PreparedCorpus(corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, cached)
 
 
 def cut(model: LanguageModel, corpus: Corpus, places: NDArray[np.int64]) -> list[Pieces | ModelError]:
     """The pieces of the sentences at ``places``; in place of one that cannot be cut, its error."""
     texts = [corpus.texts[place] for place in places.tolist()]
-    spans = [corpus.spans[corpus.offsets[place] : corpus.offsets[place + 1]] for place in places.tolist()]
+    spans = [corpus.spans[corpus.words_of(place)] for place in places.tolist()]
     return model.pieces_many(texts, spans)
 
 
@@ -141,7 +145,7 @@ def _against(pieces: Pieces | ModelError | None, window: int) -> str | None:
 
 
 class _Room:
-    """How many words of each concept are still request."""
+    """How many words of each concept are still wanted."""
 
     def __init__(self, cap: int, concepts: Sequence[NDArray[np.integer]]) -> None:
         self._concepts = concepts

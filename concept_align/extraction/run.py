@@ -1,6 +1,6 @@
 """Treebank × model → store: states of words, or their class statistics.
 
-A run that was stopped goes on where it was: a shard whose marker is whole and whose treebank is unchanged
+A run that was stopped resumes: a shard whose marker is whole and whose treebank is unchanged
 is not made again, and what is made again has the same bytes.
 """
 
@@ -20,12 +20,10 @@ from ..models.protocol import LanguageModel
 from ..progress import Progress, Silent, size
 from ..registration import suggest
 from ..store import Store, manifest
+from ..store.contents import words_tensors
 from ..store.keys import Recipe, words_name
 from ..store.lock import writing
-from ..store.manifest import Marker
-from ..store.shards import write_tensors
 from ..store.upkeep import sweep
-from ..store.words import words_tensors
 from ..treebanks.concepts import check_task, parse_task
 from ..treebanks.corpus import Annotations, Corpus
 from ..treebanks.discover import TreebankFile, find_treebanks
@@ -34,36 +32,17 @@ from .plan import (
     CorpusSplit,
     ExtractionRequest,
     FilePlan,
+    FileReport,
     check,
-    lacking_columns,
-    make_marker,
     make_recipe,
-    read_and_prepare,
-    settle,
-    still_to_do,
+    plan_file,
+    words_to_write,
 )
 from .prepare import PreparedCorpus
 from .sinks import Sink, states_bytes, states_sink, statistics_sink
 from .states import run
 
 LOADING = ("revision", "dtype", "device", "device_map", "offline")  # settings of the model
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """What became of one file."""
-
-    treebank: str
-    language: str
-    split: Split
-    layers: tuple[int, ...]  # run now
-    skipped: tuple[int, ...]  # were there already
-    words: int
-    sents: int
-    left_out: dict[str, int]  # reason -> sentences
-    examples: dict[str, str]  # reason -> id of the first such sentence
-    bytes: int  # written now
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -83,13 +62,8 @@ class ExtractionReport:
         return sum(done.words for done in ran) / spent if spent else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "store": self.store,
-            "recipe": self.recipe.to_json(),
-            "done": [dataclasses.asdict(done) for done in self.done],
-            "seconds": self.seconds,
-            "words_per_second": self.words_per_second,
-        }
+        facts = dataclasses.asdict(self) | {"recipe": self.recipe.to_json()}
+        return facts | {"words_per_second": self.words_per_second}
 
 
 def extract(
@@ -181,102 +155,62 @@ def extract_files(
 
 
 def _one(
-    model: LanguageModel,
-    store: Store,
-    file: TreebankFile,
-    request: ExtractionRequest,
-    progress: Progress,
+    model: LanguageModel, store: Store, file: TreebankFile, request: ExtractionRequest, progress: Progress
 ) -> FileReport:
-    work = still_to_do(store, file, request)
-    if not work.layers and (there := work.there) is not None:
-        progress.say(f"{file.treebank} {file.split}: already there")
-        progress.bar(f"{file.treebank} {file.split}", 0, unit="words")  # so that there is one for each file
-        counts = (there.words, there.sents, there.left_out)
-        return FileReport(file.treebank, file.language, file.split, (), work.skipped, *counts, {}, 0, 0.0)
-    begun = time.perf_counter()
-    prepared = read_and_prepare(model, store, work, request)
-    marker = make_marker(store, work, prepared)
-    work = settle(store, work, request, marker)
-    folder = store.folder / file.treebank
-    if request.sink == "states":
-        _check_space(folder, len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents))
-    bar = progress.bar(f"{file.treebank} {file.split}", prepared.words, unit="words")
+    begun, name = time.perf_counter(), f"{file.treebank} {file.split}"
+    work = plan_file(model, store, file, request)
+    prepared, marker = work.prepared, work.marker
+    if prepared is None:
+        progress.say(f"{name}: already there")
+        progress.bar(name, 0, unit="words")  # so that there is one for each file
+        return work.report()
+    states = request.sink == "states"
+    if states:
+        needed = len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents)
+        _check_space(store.folder / file.treebank, needed)
+    bar = progress.bar(name, prepared.words, unit="words")
     annotations = prepared.corpus.select(prepared.kept)
-    written = 0
-    if request.sink == "states":
-        written = _write_words(store, file, request, prepared, annotations, marker)
+    written = _write_words(store, work, prepared, annotations, request) if states else 0
     if work.layers:
-        with _open(store, work, request, annotations, marker) as sink:
-            for states in run(model, prepared, work.layers, store.recipe.pooling, request.batch_tokens):
-                sink.add(states)
-                bar.advance(int(states.offsets[-1]))
-    return FileReport(
-        treebank=file.treebank,
-        language=file.language,
-        split=file.split,
-        layers=work.layers,
-        skipped=work.skipped,
-        words=prepared.words,
-        sents=prepared.sents,
-        left_out=prepared.left_out,
-        examples=prepared.examples,
-        bytes=written + _written(store, work, request),
-        seconds=time.perf_counter() - begun,
+        with _open(store, work, request, annotations) as sink:
+            for part in run(model, prepared, work.layers, store.recipe.pooling, request.batch_tokens):
+                sink.add(part)
+                bar.advance(int(part.offsets[-1]))
+    written += sum(
+        shard.bytes
+        for shard in store.contents(file.treebank)
+        if (shard.split, shard.kind) == (marker.split, request.sink)
+        and shard.layer in work.layers
+        and (states or shard.task in request.tasks)
     )
+    return work.report(written, time.perf_counter() - begun)
 
 
 def _write_words(
     store: Store,
-    file: TreebankFile,
-    request: ExtractionRequest,
+    work: FilePlan,
     prepared: PreparedCorpus,
     annotations: Annotations,
-    marker: Marker,
+    request: ExtractionRequest,
 ) -> int:
     """Write the annotations unless they are there; the bytes written."""
-    there = store.marker(marker.treebank, words_name(marker.split))
-    lacking = lacking_columns(store, file, request)
-    if there is not None and there.made_like(marker) and not request.force and not lacking:
+    marker, name = work.marker, words_name(work.marker.split)
+    if not words_to_write(store, work, request):
         return 0
-    path = store.folder / marker.treebank / words_name(marker.split)
-    manifest.marker_path(path).unlink(missing_ok=True)
-    ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
-    size, digest = write_tensors(path, *words_tensors(annotations, prepared.kept, ids))
-    manifest.write(path, dataclasses.replace(marker, kind="words", size=size, sha256=digest))
-    return size
+    tensors, names = words_tensors(annotations, prepared.kept, prepared.sent_ids)
+    return manifest.write_shard(store.folder / marker.treebank / name, marker, tensors, names)
 
 
 def _open(
-    store: Store, work: FilePlan, request: ExtractionRequest, annotations: Annotations, marker: Marker
+    store: Store, work: FilePlan, request: ExtractionRequest, annotations: Annotations
 ) -> AbstractContextManager[Sink]:
     """The sink of ``work``."""
-    folder = store.folder / marker.treebank
+    folder, marker = store.folder / work.marker.treebank, work.marker
     if request.sink == "states":
         return states_sink(folder, store.recipe, work.layers, marker)
     tasks = [parse_task(name, annotations) for name in request.tasks]
-    return statistics_sink(
-        folder,
-        [(layer, task) for layer in work.layers for task in tasks],
-        marker,
-        annotations,
-        dim=store.recipe.dim,
-        cap=store.recipe.max_words_per_concept,
-        second_moments=request.second_moments,
-        root=request.root,
-        mwt=request.mwt,
-    )
-
-
-def _written(store: Store, work: FilePlan, request: ExtractionRequest) -> int:
-    """Bytes of the shards of ``work``'s layers."""
-    return sum(
-        shard.bytes
-        for shard in store.contents(work.file.treebank)
-        if shard.split == work.file.split
-        and shard.kind == request.sink
-        and shard.layer in work.layers
-        and (shard.task is None or shard.task in request.tasks)
-    )
+    wanted = [(layer, task) for layer in work.layers for task in tasks]
+    return statistics_sink(folder, store.recipe, wanted, marker, annotations, request)
 
 
 def _check_space(folder: Path, needed: int) -> None:

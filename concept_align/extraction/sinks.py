@@ -15,13 +15,13 @@ from ..errors import ModelError, StoreError
 from ..models.protocol import WordStates
 from ..spaces.represent import represent
 from ..store import manifest
+from ..store.contents import statistics_tensors
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
 from ..store.shards import Shapes, ShardWriter, file_size
-from ..store.statistics import write_statistics
 from ..treebanks.concepts import Task
 from ..treebanks.corpus import Annotations
-from ..types import MwtPolicy, RootPolicy
+from .plan import ExtractionRequest
 
 
 class Sink(Protocol):
@@ -48,18 +48,19 @@ def cast(values: torch.Tensor, save_dtype: str, layer: int, where: str) -> torch
     found = values.to(SAVE_DTYPES[save_dtype])
     if bool(torch.isfinite(found).all()):
         return found
-    if not bool(torch.isfinite(values).all()):
-        raise ModelError(
-            f"states of layer {layer} are not finite",
-            where=where,
-            remedy="compute in another dtype: float32 or bfloat16",
-        )
+    _check_finite(values, layer, where)
     largest = float(values.abs().max())
     raise StoreError(
         f"states of layer {layer} reach {largest:.3g}, too large for {save_dtype}",
         where=where,
         remedy="let save_dtype be bfloat16 or float32 (in another folder, if this one has states)",
     )
+
+
+def _check_finite(values: torch.Tensor, layer: int, where: str | None = None) -> None:
+    if not bool(torch.isfinite(values).all()):
+        remedy = "compute in another dtype: float32 or bfloat16"
+        raise ModelError(f"states of layer {layer} are not finite", where=where, remedy=remedy)
 
 
 class _StatesSink:
@@ -100,57 +101,47 @@ class _StatisticsSink:
         self,
         fitters: dict[tuple[int, Task], ClassSums],
         annotations: Annotations,
-        root: RootPolicy,
-        mwt: MwtPolicy,
+        request: ExtractionRequest,
     ) -> None:
-        self._fitters, self._annotations, self._root, self._mwt = fitters, annotations, root, mwt
+        self._fitters, self._annotations, self._request = fitters, annotations, request
 
     def add(self, states: WordStates) -> None:
         annotations = self._annotations.select(states.sentences)
         for (layer, task), fitter in self._fitters.items():
             words, start = states.words[layer].cpu(), states.start.get(layer)
             start = None if start is None else start.cpu()
-            found = represent(words, start, annotations, task, root=self._root, mwt=self._mwt)
-            if not bool(torch.isfinite(found.x).all()):
-                raise ModelError(
-                    f"states of layer {layer} are not finite",
-                    remedy="compute in another dtype: float32 or bfloat16",
-                )
+            found = represent(words, start, annotations, task, root=self._request.root, mwt=self._request.mwt)
+            _check_finite(found.x, layer)
             fitter.update(found.x, found.y)
 
 
 @contextmanager
 def statistics_sink(
     folder: Path,
+    recipe: Recipe,
     wanted: Sequence[tuple[int, Task]],
     marker: Marker,
     annotations: Annotations,
-    *,
-    dim: int,
-    cap: int | None,
-    second_moments: bool,
-    root: RootPolicy,
-    mwt: MwtPolicy,
+    request: ExtractionRequest,
 ) -> Iterator[Sink]:
     """Statistics of each (layer, task) of ``wanted``, written when the block ends well."""
+    cap, second = recipe.max_words_per_concept, request.second_moments
     fitters = {
-        (layer, task): ClassSums(task.concepts, dim, cap=cap, second=second_moments) for layer, task in wanted
+        (layer, task): ClassSums(task.concepts, recipe.dim, cap=cap, second=second) for layer, task in wanted
     }
-    yield _StatisticsSink(fitters, annotations, root, mwt)
+    yield _StatisticsSink(fitters, annotations, request)
     for (layer, task), fitter in fitters.items():
-        path = folder / statistics_name(marker.split, layer, task.name, root, mwt)
-        manifest.marker_path(path).unlink(missing_ok=True)
-        size, digest = write_statistics(path, fitter.finish())
-        made = replace(marker, kind="statistics", layer=layer, task=task.name, size=size, sha256=digest)
-        manifest.write(path, replace(made, second_moments=second_moments))
+        path = folder / statistics_name(marker.split, layer, task.name, request.root, request.mwt)
+        made = replace(marker, kind="statistics", layer=layer, task=task.name, second_moments=second)
+        manifest.write_shard(path, made, *statistics_tensors(fitter.finish()))
 
 
 def in_order(states: WordStates, expected: int, lengths: np.ndarray) -> None:
     """ModelError unless ``states`` are those of the next sentences, whole."""
     count = len(states.sentences)
-    right = np.array_equal(states.sentences, np.arange(expected, expected + count))
+    same = np.array_equal(states.sentences, np.arange(expected, expected + count))
     words = lengths[expected : expected + count]
-    if not right or not np.array_equal(np.diff(states.offsets), words):
+    if not same or not np.array_equal(np.diff(states.offsets), words):
         raise ModelError(
             "the model gave states of other sentences or words than were asked for",
             remedy="this is a fault of the model's wrapper; report it with the model's name",

@@ -14,22 +14,19 @@ from ..class_sums import Statistics
 from ..models.protocol import LanguageModel
 from ..progress import Progress, Silent
 from ..store import Store
+from ..store.contents import statistics_tensors, words_tensors
 from ..store.keys import Recipe
 from ..store.shards import file_size, shapes_of
-from ..store.statistics import statistics_tensors
-from ..store.words import words_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.discover import TreebankFile
-from ..types import Split
 from .plan import (
     ExtractionRequest,
     FilePlan,
+    FileReport,
     check,
-    make_marker,
     make_recipe,
-    read_and_prepare,
-    settle,
-    still_to_do,
+    plan_file,
+    words_to_write,
 )
 from .prepare import PreparedCorpus
 from .sinks import states_bytes
@@ -39,36 +36,17 @@ PROBED_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class FileEstimate:
-    """What one file would take."""
-
-    treebank: str
-    language: str
-    split: Split
-    layers: tuple[int, ...]
-    skipped: tuple[int, ...]
-    words: int
-    sents: int
-    left_out: dict[str, int]
-    bytes: int
-
-
-@dataclass(frozen=True)
 class ExtractionEstimate:
     store: str
     recipe: Recipe
-    planned: tuple[FileEstimate, ...]
+    planned: tuple[FileReport, ...]
     bytes: int
     free_bytes: int
     words_per_second: float  # of the probe; 0 where nothing is to be done
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
-            "recipe": self.recipe.to_json(),
-            "planned": [dataclasses.asdict(planned) for planned in self.planned],
-        }
+        return dataclasses.asdict(self) | {"recipe": self.recipe.to_json()}
 
 
 def estimate(
@@ -85,43 +63,38 @@ def estimate(
     recipe = make_recipe(model, request)
     store = Store.create(out, recipe, write=False)
     bar = (progress or Silent()).bar("reading", len(files), unit="files")
-    planned, speed, needed = [], 0.0, 0
+    planned, speed = [], 0.0
     for file in files:
-        work = still_to_do(store, file, request)
-        if work.layers or work.there is None:
-            prepared = read_and_prepare(model, store, work, request)
-            work = settle(store, work, request, make_marker(store, work, prepared))
-            speed = speed or _words_per_second(model, recipe, work, prepared, request.batch_tokens)
-            size = _bytes(recipe, work, request, prepared)
-            counts = (prepared.words, prepared.sents, prepared.left_out)
-        else:
-            size, counts = 0, (work.there.words, work.there.sents, work.there.left_out)
-        names = (file.treebank, file.language, file.split)
-        planned.append(FileEstimate(*names, work.layers, work.skipped, *counts, size))
-        needed += size
+        work = plan_file(model, store, file, request)
+        if work.prepared is not None and work.layers:
+            speed = speed or _words_per_second(model, recipe, work, work.prepared, request.batch_tokens)
+        seconds = work.marker.words / speed if speed and work.layers else 0.0
+        planned.append(work.report(_bytes(store, work, request), seconds))
         bar.advance()
-    words = sum(item.words for item in planned if item.layers)
-    existing = next(
-        folder for folder in [Path(out).absolute(), *Path(out).absolute().parents] if folder.exists()
-    )
+    place = Path(out).absolute()
+    existing = next(folder for folder in (place, *place.parents) if folder.exists())
     return ExtractionEstimate(
         store=str(out),
         recipe=recipe,
         planned=tuple(planned),
-        bytes=needed,
+        bytes=sum(file.bytes for file in planned),
         free_bytes=shutil.disk_usage(existing).free,
         words_per_second=speed,
-        seconds=words / speed if speed else 0.0,
+        seconds=sum(file.seconds for file in planned),
     )
 
 
-def _bytes(recipe: Recipe, work: FilePlan, request: ExtractionRequest, prepared: PreparedCorpus) -> int:
+def _bytes(store: Store, work: FilePlan, request: ExtractionRequest) -> int:
     """Of the shards that would be written, exactly (their markers aside)."""
+    prepared, recipe = work.prepared, store.recipe
+    if prepared is None:
+        return 0
     annotations = prepared.corpus.select(prepared.kept)
     if request.sink == "states":
-        ids = [prepared.corpus.sent_ids[place] for place in prepared.kept]
-        tensors, names = words_tensors(annotations, prepared.kept, ids)
-        own = 0 if work.there is not None else file_size(shapes_of(tensors), names)
+        own = 0
+        if words_to_write(store, work, request):
+            tensors, names = words_tensors(annotations, prepared.kept, prepared.sent_ids)
+            own = file_size(shapes_of(tensors), names)
         return own + len(work.layers) * states_bytes(recipe, prepared.words, prepared.sents)
     total = 0
     for name in request.tasks:
@@ -137,8 +110,6 @@ def _bytes(recipe: Recipe, work: FilePlan, request: ExtractionRequest, prepared:
 def _words_per_second(
     model: LanguageModel, recipe: Recipe, work: FilePlan, prepared: PreparedCorpus, batch_tokens: int
 ) -> float:
-    if not work.layers:
-        return 0.0
     _, pieces = next(prepared.blocks(model))
     step = max(1, len(pieces) // PROBED_SENTENCES)
     sample = pieces[::step][:PROBED_SENTENCES]

@@ -22,8 +22,7 @@ def run(
     model: LanguageModel, prepared: PreparedCorpus, layers: Sequence[int], pooling: Pooling, batch_tokens: int
 ) -> Iterator[WordStates]:
     """States of all kept sentences; ``sentences`` counts these. ModelError where the model loses some."""
-    lengths = np.diff(prepared.corpus.offsets)[prepared.kept]
-    done = 0
+    done, lengths = 0, prepared.lengths
     for before, pieces in prepared.blocks(model):
         for part in model.word_states(pieces, layers, pooling=pooling, batch_pieces=batch_tokens):
             states = WordStates(part.sentences + before, part.offsets, part.words, part.start)

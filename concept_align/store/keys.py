@@ -4,23 +4,18 @@ A recipe holds what changes the stored numbers and nothing that does not (batch 
 """
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..errors import StoreError
+from ..hashing import digest
 from ..types import FinalNorm, ModelKind, Pooling, Split
 
 SCHEMA = 1
 
-SAVE_DTYPES: dict[str, torch.dtype] = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
+SAVE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -62,7 +57,7 @@ class Recipe:
     def fingerprint(self) -> str:
         """A hash of every field but the model's name (the same weights under another name or path)."""
         fields = {key: value for key, value in self.to_json().items() if key != "model"}
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+        return digest(fields)
 
     def differences(self, other: "Recipe") -> list[str]:
         """``field: mine, not theirs`` for each field that decides."""

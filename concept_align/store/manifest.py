@@ -5,17 +5,25 @@ and what was left out and why.
 """
 
 import dataclasses
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from .. import atomic
 from ..errors import StoreError
+from ..reading import read_json_object
 from ..types import Split
 from .keys import SCHEMA
+from .shards import write_tensors
 
 Kind = Literal["words", "states", "statistics"]
+# What shards of the same sentences have in common.
+_SHARED = (
+    "recipe", "treebank", "language", "split", "source_sha256", "kept", "words", "sents", "schema",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,18 +49,7 @@ class Marker:
 
     def made_like(self, other: "Marker") -> bool:
         """Whether both shards hold the same sentences of the same treebank, made by the same recipe."""
-        same = (
-            "recipe",
-            "treebank",
-            "language",
-            "split",
-            "source_sha256",
-            "kept",
-            "words",
-            "sents",
-            "schema",
-        )
-        return all(getattr(self, name) == getattr(other, name) for name in same)
+        return all(getattr(self, name) == getattr(other, name) for name in _SHARED)
 
 
 def marker_path(shard: Path) -> Path:
@@ -63,19 +60,33 @@ def write(shard: Path, marker: Marker) -> None:
     atomic.write_json(marker_path(shard), dataclasses.asdict(marker))
 
 
+def write_shard(
+    shard: Path,
+    marker: Marker,
+    tensors: Mapping[str, torch.Tensor],
+    metadata: Mapping[str, str] | None = None,
+) -> int:
+    """Write a shard of small tensors, then ``marker`` with its size and hash; bytes of the shard.
+
+    What is replaced is not whole from the first moment on, whatever happens.
+    """
+    marker_path(shard).unlink(missing_ok=True)
+    size, digest = write_tensors(shard, tensors, metadata)
+    write(shard, dataclasses.replace(marker, size=size, sha256=digest))
+    return size
+
+
 def read(shard: Path) -> Marker | None:
     """The marker of ``shard``, None where it has none; StoreError where the marker itself is unreadable."""
     path = marker_path(shard)
+    remedy = "run `concept-align store gc` and then `concept-align extract` again"
     if not path.is_file():
         return None
     try:
-        return Marker(**json.loads(path.read_bytes()))
-    except (ValueError, TypeError) as error:
-        raise StoreError(
-            f"not a marker this version can read: {error}",
-            where=str(path),
-            remedy="run `concept-align store gc` and then `concept-align extract` again",
-        ) from error
+        return Marker(**read_json_object(path, remedy=remedy))
+    except TypeError as error:
+        what = f"not a marker this version can read: {error}"
+        raise StoreError(what, where=str(path), remedy=remedy) from error
 
 
 def fault(shard: Path, marker: Marker | None) -> str | None:

@@ -14,22 +14,16 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 
-from .. import atomic
+from .. import atomic, ragged
 from ..errors import StoreError
 
 _NAMES = {
-    torch.float64: "F64",
-    torch.float32: "F32",
-    torch.float16: "F16",
-    torch.bfloat16: "BF16",
-    torch.int64: "I64",
-    torch.int32: "I32",
-    torch.int16: "I16",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-}
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8",
+}  # fmt: skip
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 _ALIGNMENT = 64  # of the data's beginning, so that a mapped tensor is aligned for every dtype
 _BLOCK = 1 << 22
@@ -41,25 +35,21 @@ Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]  # what a file will h
 class States:
     """Hidden states of one (treebank, split, layer), mapped from the disk, as they were saved."""
 
-    words: torch.Tensor  # [words, dim]
-    start: torch.Tensor | None  # [sents, dim]: the sentence-start piece, where the model has one
-    offsets: NDArray[np.int64]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
+    words: Float[torch.Tensor, "words dim"]
+    start: Float[torch.Tensor, "sents dim"] | None  # of the sentence-start token, where the model has one
+    offsets: Int64[np.ndarray, " bounds"]  # [sents + 1]: sentence i is words offsets[i]:offsets[i + 1]
     layer: int
 
     @property
     def sents(self) -> int:
         return len(self.offsets) - 1
 
-    def sentences(self, indices: NDArray[np.int64] | list[int]) -> torch.Tensor:
-        """[words of them, dim]: the words of the given sentences, in the order given."""
+    def sentences(self, indices: NDArray[np.int64] | list[int]) -> Float[torch.Tensor, "chosen dim"]:
+        """The words of the given sentences, in the order given."""
         places = np.asarray(indices, np.int64)
-        first = self.offsets[places]
-        lengths = self.offsets[places + 1] - first
-        if torch.get_num_threads() > 1 and len(places):  # rows are shared among the threads
-            ends = np.cumsum(lengths)
-            rows = np.arange(ends[-1]) + np.repeat(first - (ends - lengths), lengths)
-            return self.words.index_select(0, torch.from_numpy(rows))
-        begin, end = first.tolist(), (first + lengths).tolist()
+        if torch.get_num_threads() > 1:  # rows are shared among the threads
+            return self.words.index_select(0, torch.from_numpy(ragged.take(self.offsets, places)[0]))
+        begin, end = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
         # Whole runs of bytes: a slice of a NumPy array costs a tenth of a slice of a tensor, and a run is
         # copied faster than its rows one by one.
         raw = self.words.view(torch.uint8).numpy()
@@ -99,12 +89,7 @@ class ShardWriter:
     What is written in the file's own order is hashed on the way; the rest is read back at the end.
     """
 
-    def __init__(
-        self,
-        file: IO[bytes],
-        tensors: Shapes,
-        metadata: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, file: IO[bytes], tensors: Shapes, metadata: Mapping[str, str] | None = None) -> None:
         header, places = _layout(tensors, metadata)
         self._file = file
         self._dtypes = {name: dtype for name, (dtype, _) in tensors.items()}
@@ -187,14 +172,7 @@ def map_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             data = whole[begin + low : begin + high].view(_DTYPES[entry["dtype"]])
             tensors[name] = data.view(entry["shape"])
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise StoreError(
-            f"cannot be read as safetensors: {error}",
-            where=str(path),
-            remedy="it is damaged: `concept-align store verify` names every damaged file",
-        ) from error
+        what = f"cannot be read as safetensors: {error}"
+        remedy = "it is damaged: `concept-align store verify` names every damaged file"
+        raise StoreError(what, where=str(path), remedy=remedy) from error
     return tensors, metadata
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

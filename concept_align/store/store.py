@@ -3,7 +3,6 @@
 Nothing is believed for being there: every read asks the shard's completion marker.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,17 @@ from .. import atomic, provenance
 from ..class_sums import Statistics
 from ..errors import StoreError, UsageError
 from ..progress import Progress
+from ..reading import read_json_object
 from ..treebanks.corpus import Annotations
 from ..types import MwtPolicy, RootPolicy, Split
 from . import manifest, upkeep
+from .contents import read_columns, read_sentences, read_statistics, read_words
 from .keys import Recipe, layer_name, statistics_name, words_name
 from .listing import NAME, fault, layers_with_file, marked, marker_or_none, shards
 from .lock import writing
 from .manifest import Kind, Marker
 from .shards import States, map_tensors
-from .statistics import read_statistics
 from .upkeep import Problem
-from .words import read_columns, read_sentences, read_words
 
 RECIPE = "store.json"
 
@@ -60,18 +59,15 @@ class Store:
     @classmethod
     def open(cls, folder: str | Path) -> "Store":
         """The store in ``folder``; StoreError where there is none."""
-        path = Path(folder) / RECIPE
-        try:
-            value = json.loads(path.read_bytes())
-            recipe = Recipe.from_json(value["recipe"], where=str(path))
-        except FileNotFoundError as error:
+        path, remedy = Path(folder) / RECIPE, "extract into another folder"
+        if not path.is_file():
             make = upkeep.extract_command("MODEL", Path(folder), "--layers LAYERS")
-            raise StoreError("no store here", where=str(folder), remedy=f"make one: {make}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"not a store's recipe: {error}", where=str(path), remedy="extract into another folder"
-            ) from error
-        return cls(Path(folder), recipe)
+            raise StoreError("no store here", where=str(folder), remedy=f"make one: {make}")
+        value = read_json_object(path, remedy=remedy)
+        try:
+            return cls(Path(folder), Recipe.from_json(value["recipe"], where=str(path)))
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"not a store's recipe: {error}", where=str(path), remedy=remedy) from error
 
     @classmethod
     def create(cls, folder: str | Path, recipe: Recipe, *, write: bool = True) -> "Store":
@@ -147,20 +143,13 @@ class Store:
         held = self.treebanks(language)
         if len(held) == 1:
             return held[0]
-        if not held:
-            there = ", ".join(self.languages()) or "none"
-            raise StoreError(
-                f"nothing of language {language!r} (there are: {there})",
-                where=str(self.folder),
-                remedy=upkeep.extract_command(
-                    self.recipe.model, self.folder, f"--langs {language} --layers LAYERS"
-                ),
-            )
-        raise StoreError(
-            f"more than one treebank of {language!r}: {', '.join(held)}",
-            where=str(self.folder),
-            remedy="name the treebank instead of the language",
-        )
+        if held:
+            what, remedy = f"more than one treebank of {language!r}: {', '.join(held)}", "name the treebank"
+        else:
+            there, options = ", ".join(self.languages()) or "none", f"--langs {language} --layers LAYERS"
+            what = f"nothing of language {language!r} (there are: {there})"
+            remedy = upkeep.extract_command(self.recipe.model, self.folder, options)
+        raise StoreError(what, where=str(self.folder), remedy=remedy)
 
     def annotations(self, treebank: str, split: Split) -> Annotations:
         """Labels of the kept sentences, in the order of the states."""

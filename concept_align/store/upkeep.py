@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import atomic
+from ..hashing import sha256_file
 from ..layers import name_layers
 from ..progress import Progress, Silent
 from . import manifest
 from .keys import Recipe
 from .listing import NAME, fault, layers_with_file, marker_or_none, shards
 from .manifest import Marker
-from .shards import file_sha256
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def verify(folder: Path, recipe: Recipe, progress: Progress | None = None) -> li
     for path, size in found:
         marker = marker_or_none(path)
         what = fault(path, marker, fingerprint)
-        if what is None and marker is not None and file_sha256(path) != marker.sha256:
+        if what is None and marker is not None and sha256_file(path) != marker.sha256:
             what = "damaged: its content is not what was written"
         if what is not None:
             problems.append(Problem(str(path), what, mend(path, marker, recipe)))

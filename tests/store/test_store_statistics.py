@@ -3,7 +3,8 @@ import torch
 
 from concept_align.class_sums import ClassSums
 from concept_align.errors import LearningError
-from concept_align.store.statistics import read_statistics, write_statistics
+from concept_align.store.contents import read_statistics, statistics_tensors
+from concept_align.store.shards import write_tensors
 
 CONCEPTS = ("ADJ", "NOUN", "VERB")
 
@@ -57,7 +58,7 @@ def test_statistics_of_other_concepts_do_not_merge():
 def test_what_is_written_is_read_back(tmp_path):
     fitted = ClassSums(CONCEPTS, 4, second=True).update(*words(9)).finish()
     path = tmp_path / "s.safetensors"
-    write_statistics(path, fitted)
+    write_tensors(path, *statistics_tensors(fitted))
     read = read_statistics(path)
     assert read.concepts == CONCEPTS
     assert torch.equal(read.counts, fitted.counts)

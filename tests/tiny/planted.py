@@ -11,11 +11,10 @@ from concept_align.meta.languages import branches_of
 from concept_align.meta.learners.base import TrainingData
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
-from concept_align.store import Recipe, Store, manifest
+from concept_align.store import Recipe, Store
+from concept_align.store.contents import kept_digest, words_tensors
 from concept_align.store.keys import layer_name, words_name
-from concept_align.store.manifest import Marker
-from concept_align.store.shards import write_tensors
-from concept_align.store.words import kept_digest, words_tensors
+from concept_align.store.manifest import Marker, write_shard
 from concept_align.treebanks.corpus import Annotations
 from concept_align.types import Split
 
@@ -114,9 +113,7 @@ def write_store(folder: Path, planted: Planted, languages: Sequence[str]) -> Pat
             )
             path = folder / treebank / words_name(split)
             path.parent.mkdir(exist_ok=True)
-            size, digest = write_tensors(path, *words_tensors(annotations, kept, [str(n) for n in kept]))
-            manifest.write(path, replace(marker, size=size, sha256=digest))
+            write_shard(path, marker, *words_tensors(annotations, kept, [str(n) for n in kept]))
             path = folder / treebank / layer_name(split, 1)
-            size, digest = write_tensors(path, {"words": features.x})
-            manifest.write(path, replace(marker, size=size, sha256=digest, kind="states", layer=1))
+            write_shard(path, replace(marker, kind="states", layer=1), {"words": features.x})
     return folder

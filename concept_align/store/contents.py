@@ -1,4 +1,7 @@
-"""The annotations of the kept sentences as a shard, beside the states."""
+"""What shards hold besides states: the annotations of the kept sentences, and class statistics.
+
+Statistics are for a big model a thousandth of the states' bytes.
+"""
 
 import hashlib
 import json
@@ -9,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..class_sums import Statistics
 from ..treebanks.annotations import Annotations, TextColumn
 from .shards import map_tensors
 
@@ -21,9 +25,10 @@ def kept_digest(kept: NDArray[np.int64]) -> str:
     return hashlib.sha256(np.ascontiguousarray(kept, dtype="<i8").tobytes()).hexdigest()
 
 
-def words_tensors(
-    annotations: Annotations, kept: NDArray[np.int64], sent_ids: list[str]
-) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+Tensors = tuple[dict[str, torch.Tensor], dict[str, str]]  # by name; and the file's metadata
+
+
+def words_tensors(annotations: Annotations, kept: NDArray[np.int64], sent_ids: list[str]) -> Tensors:
     """What the shard holds: columns, places and ids of the kept sentences; and the names that codes index."""
     tensors = {name: torch.from_numpy(np.array(getattr(annotations, name))) for name in _COLUMNS}
     tensors |= {_FURTHER + name: torch.from_numpy(of.codes) for name, of in annotations.columns.items()}
@@ -66,3 +71,18 @@ def read_sentences(path: Path) -> tuple[NDArray[np.int64], list[str]]:
     text = tensors["sent_ids"].numpy().tobytes().decode()
     kept = tensors["kept"].numpy()
     return kept, text.split("\n") if len(kept) else []
+
+
+def statistics_tensors(statistics: Statistics) -> Tensors:
+    """What the shard holds."""
+    tensors = {"counts": statistics.counts, "sums": statistics.sums}
+    if statistics.second is not None:
+        tensors["second"] = statistics.second
+    return tensors, {"concepts": json.dumps(statistics.concepts, ensure_ascii=False)}
+
+
+def read_statistics(path: Path) -> Statistics:
+    tensors, names = map_tensors(path)
+    return Statistics(
+        tuple(json.loads(names["concepts"])), tensors["counts"], tensors["sums"], tensors.get("second")
+    )
