@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import StoreError, UsageError
 from ..layers import resolve_layers
+from ..lock import writing
 from ..models.load import load_model
 from ..models.protocol import LanguageModel
 from ..progress import Progress, Silent, size
@@ -22,7 +23,6 @@ from ..registration import suggest
 from ..store import Store, manifest
 from ..store.contents import words_tensors
 from ..store.keys import Recipe, words_name
-from ..store.lock import writing
 from ..store.upkeep import sweep
 from ..treebanks.concepts import check_task, parse_task
 from ..treebanks.corpus import Annotations, Corpus

@@ -48,4 +48,4 @@ def check_disjoint(
 def branches_of(languages: Iterable[str]) -> dict[str, str]:
     """The branch of its family of each language that the registry of treebanks knows."""
     known = [registry.language(code) for code in languages if code in registry.CODES]
-    return {one.code: f"{one.family}/{one.branch}" for one in known}
+    return {one.language: f"{one.family}/{one.branch}" for one in known}

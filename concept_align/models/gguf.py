@@ -14,8 +14,8 @@ import transformers
 from .. import atomic
 from ..errors import ModelError
 from ..hashing import sha256_file
+from ..lock import writing
 from ..reading import read_json_object
-from ..store.lock import writing
 from .faults import explained, quiet, unwatched
 
 NOTE = "converted_from.json"

@@ -14,6 +14,7 @@ from ..store.shards import States
 from ..treebanks.concepts import Task, parse_task, relabel
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, UNLABELLED, Split
+from .features import states_of
 
 TASK = "column:MISC:Label"
 TEST_EVERY = 5  # sentences, of which one is a test sentence where splits are not told
@@ -24,7 +25,7 @@ class ArrayStore:
 
     def __init__(
         self,
-        layers: Mapping[int, torch.Tensor],
+        x: ArrayLike | torch.Tensor | Mapping[int, ArrayLike | torch.Tensor],
         labels: Sequence[str],
         languages: Sequence[str],
         *,
@@ -37,7 +38,17 @@ class ArrayStore:
         self.task = Task(task, tuple(sorted({label for label in labels if label})))
         if task == "upos":
             self.task = parse_task(task)
-        self._check(layers, words, {"languages": languages, "splits": splits, "sentences": sentences})
+        given = x if isinstance(x, Mapping) else {0: x}
+        layers = {int(layer): states_of(one, words) for layer, one in given.items()}
+        if len({one.shape[1] for one in layers.values()}) != 1:
+            what = "layers differ in width" if layers else "no states"
+            raise UsageError(what, option="x", remedy="give arrays [words, dim]")
+        for option, column in (("languages", languages), ("splits", splits), ("sentences", sentences)):
+            if column is not None and len(column) != words:
+                raise UsageError(f"{len(column)} values for {words} words", option=option)
+        if wrong := sorted({str(split) for split in splits or ()} - set(SPLITS)):
+            what = f"unknown splits {', '.join(wrong)}"
+            raise UsageError(what, option="splits", remedy="use train, dev, test")
         code = {concept: place for place, concept in enumerate(self.task.concepts)}
         if odd := sorted({label for label in labels if label} - set(code)):
             raise UsageError(f"labels {', '.join(odd)} are none of {task}", option="labels")
@@ -53,40 +64,14 @@ class ArrayStore:
                     self._shards[language, part] = self._shard(layers, rows, sentence[rows], codes[rows])
         self.layers = tuple(sorted(layers))
         digest = hashlib.sha256()
-        for layer, x in sorted(layers.items()):
-            digest.update(f"{layer} {tuple(x.shape)}".encode())
-            digest.update(x.contiguous().numpy().data)
+        for layer, states in sorted(layers.items()):
+            digest.update(f"{layer} {tuple(states.shape)}".encode())
+            digest.update(states.contiguous().numpy().data)
         self.recipe = Recipe(
             model=name, revision=f"sha256:{digest.hexdigest()}", architecture=name, kind="encoder",
             layers=max(layers), dim=int(next(iter(layers.values())).shape[1]), dtype="float32",
             save_dtype="float32", pooling="first", max_words=words, final_norm="none", has_start=False,
         )  # fmt: skip
-
-    @staticmethod
-    def _check(
-        layers: Mapping[int, torch.Tensor], words: int, columns: Mapping[str, Sequence[object] | None]
-    ) -> None:
-        if not layers:
-            raise UsageError("no states", option="x", remedy="give an array [words, dim]")
-        dims = {x.shape[1] if x.ndim == 2 else -1 for x in layers.values()}
-        for layer, x in layers.items():
-            if x.ndim != 2 or len(x) != words or len(dims) > 1:
-                raise UsageError(
-                    f"states of shape {tuple(x.shape)} for {words} labels",
-                    option="x",
-                    remedy="give an array [words, dim] with one label for each word",
-                )
-            if not bool(torch.isfinite(x).all()):
-                raise UsageError(
-                    f"states of layer {layer} are not all finite", option="x", remedy="leave those words out"
-                )
-        for option, column in columns.items():
-            if column is not None and len(column) != words:
-                raise UsageError(f"{len(column)} values for {words} words", option=option)
-        if odd := sorted({str(split) for split in columns["splits"] or ()} - set(SPLITS)):
-            raise UsageError(
-                f"unknown splits {', '.join(odd)}", option="splits", remedy="use train, dev, test"
-            )
 
     def _shard(
         self,
@@ -96,8 +81,8 @@ class ArrayStore:
         codes: NDArray[np.int32],
     ) -> tuple[Annotations, dict[int, States]]:
         _, sizes = np.unique(sentences, return_counts=True)
-        rows = rows[np.argsort(sentences, kind="stable")]
-        codes = codes[np.argsort(sentences, kind="stable")]
+        order = np.argsort(sentences, kind="stable")
+        rows, codes = rows[order], codes[order]
         offsets, words = ragged.offsets_of(sizes), len(rows)
         none = np.zeros(words, np.int16)
         blank = Annotations(
@@ -111,15 +96,8 @@ class ArrayStore:
 
     def languages(self, split: Split | None = None, layer: int | None = None) -> tuple[str, ...]:
         """Languages with states of ``layer`` of ``split`` (of any), sorted."""
-        return tuple(
-            sorted(
-                {
-                    language
-                    for (language, at), (_, states) in self._shards.items()
-                    if split in (None, at) and (layer is None or layer in states)
-                }
-            )
-        )
+        held = {name for name, at in self._shards if split in (None, at)}
+        return tuple(sorted(held)) if layer is None or layer in self.layers else ()
 
     def treebank_of(self, language: str) -> str:
         """What stands for a treebank's name."""
@@ -130,17 +108,6 @@ class ArrayStore:
 
     def states(self, treebank: str, split: Split, layer: int) -> States:
         return self._shards[treebank, split][1][layer]
-
-
-def layers_of(
-    x: ArrayLike | torch.Tensor | Mapping[int, ArrayLike | torch.Tensor],
-) -> dict[int, torch.Tensor]:
-    """``x`` as float32 tensors by layer; one array is layer 0."""
-    given = x if isinstance(x, Mapping) else {0: x}
-    return {
-        int(layer): (one if isinstance(one, torch.Tensor) else torch.as_tensor(np.asarray(one))).float()
-        for layer, one in given.items()
-    }
 
 
 def _default_splits(sentences: NDArray[np.int64], languages: Sequence[str]) -> NDArray[np.str_]:

@@ -46,16 +46,8 @@ class Features:
         >>> Features.from_arrays([[0.0, 1.0], [1.0, 0.0]], ["NOUN", "VERB"], language="en").counts()
         tensor([1, 1])
         """
-        stored = torch.as_tensor(np.asarray(x) if not isinstance(x, torch.Tensor) else x).float()
+        stored = states_of(x, len(labels))
         names = tuple(concepts) if concepts is not None else tuple(sorted(set(labels)))
-        if stored.ndim != 2 or len(stored) != len(labels):
-            raise UsageError(
-                f"states of shape {tuple(stored.shape)} for {len(labels)} labels",
-                option="x",
-                remedy="give an array [words, dim] with one label for each word",
-            )
-        if not bool(torch.isfinite(stored).all()):
-            raise UsageError("states are not all finite", option="x", remedy="leave those words out")
         code = {name: place for place, name in enumerate(names)}
         if odd := sorted(set(labels) - set(code)):
             raise UsageError(f"labels {', '.join(odd)} are not among the concepts", option="labels")
@@ -102,6 +94,18 @@ class Features:
         taken, offsets = ragged.take(self.offsets, sentences)
         rows = torch.from_numpy(taken)
         return Features(self.language, self.concepts, self.rows(rows), self.y[rows], offsets)
+
+
+def states_of(x: ArrayLike | torch.Tensor, words: int) -> Float[torch.Tensor, "words dim"]:
+    """A user's array in float32; UsageError where it does not hold one state for each of ``words``."""
+    states = torch.as_tensor(x if isinstance(x, torch.Tensor) else np.asarray(x)).float()
+    if states.ndim != 2 or len(states) != words:
+        what = f"states of shape {tuple(states.shape)} for {words} labels"
+        remedy = "give an array [words, dim] with one label for each word"
+        raise UsageError(what, option="x", remedy=remedy)
+    if not bool(torch.isfinite(states).all()):
+        raise UsageError("states are not all finite", option="x", remedy="leave those words out")
+    return states
 
 
 def widened(x: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from ..store.shards import States
 from ..treebanks.concepts import Task, is_open_ended, parse_task, unseen
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, Split, Standardisation
-from .arrays import TASK, ArrayStore, layers_of
+from .arrays import TASK, ArrayStore
 from .features import Features
 from .represent import context_parts, represent_layers, select_items
 from .spec import FeatureSpec
@@ -103,9 +103,7 @@ class FeatureSource:
             >>> source.languages("test"), source.concepts
             (('de', 'en'), ('NOUN', 'VERB'))
         """
-        store = ArrayStore(
-            layers_of(x), labels, languages, splits=splits, sentences=sentences, task=task, name=name
-        )
+        store = ArrayStore(x, labels, languages, splits=splits, sentences=sentences, task=task, name=name)
         spec = FeatureSpec(task, tuple(store.layers), standardise=standardise)
         source = cls(store, spec)
         source.task = store.task

@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import atomic, provenance
 from ..class_sums import Statistics
 from ..errors import StoreError, UsageError
+from ..lock import writing
 from ..progress import Progress
 from ..reading import read_json_object
 from ..treebanks.corpus import Annotations
@@ -18,7 +19,6 @@ from . import manifest, upkeep
 from .contents import read_columns, read_sentences, read_statistics, read_words
 from .keys import Recipe, layer_name, statistics_name, words_name
 from .listing import NAME, fault, layers_with_file, marked, marker_or_none, shards
-from .lock import writing
 from .manifest import Kind, Marker
 from .shards import States, map_tensors
 from .upkeep import Problem

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Int8, Int16, Int32, Int64
 from numpy.typing import ArrayLike, NDArray
 
+from .. import ragged
 from ..errors import UsageError
 
 _OF_WORDS = ("upos", "relations", "subtypes", "heads", "feats", "ranges")
@@ -80,16 +81,11 @@ class Annotations:
     def select(self, sentences: ArrayLike) -> "Annotations":
         """The annotations, without text, of ``sentences`` (indices or a mask [sents]), in that order."""
         chosen = _indices(sentences, self.sents)
-        words, offsets = _words_of(self.offsets, chosen)
+        words, offsets = ragged.take(self.offsets, chosen)
         columns = {name: TextColumn(of.codes[words], of.names) for name, of in self.columns.items()}
         codes = {name: getattr(self, name)[words] for name in _OF_WORDS}
-        return Annotations(
-            offsets=offsets,
-            subtype_names=self.subtype_names,
-            feats_names=self.feats_names,
-            columns=columns,
-            **codes,
-        )
+        codes |= {name: getattr(self, name) for name in ("subtype_names", "feats_names")}
+        return Annotations(offsets=offsets, columns=columns, **codes)
 
 
 def _indices(sentences: ArrayLike, sents: int) -> NDArray[np.int64]:
@@ -102,12 +98,3 @@ def _indices(sentences: ArrayLike, sents: int) -> NDArray[np.int64]:
     if chosen.size and not (chosen.min() >= 0 and chosen.max() < sents):
         raise UsageError(f"sentences {chosen.min()}..{chosen.max()} of a corpus of {sents}")
     return chosen
-
-
-def _words_of(
-    offsets: NDArray[np.int64], chosen: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(words of the sentences ``chosen``, their own offsets)."""
-    lengths = offsets[chosen + 1] - offsets[chosen]
-    own = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)])
-    return np.arange(own[-1]) + np.repeat(offsets[chosen] - own[:-1], lengths), own

@@ -20,6 +20,10 @@ _UD_NAME = re.compile(
     r"(?P<prefix>(?P<language>[a-z]{2,3})_[A-Za-z0-9]+)-ud-(?P<split>train|dev|test)(?P<part>-[\w-]+)?"
 )
 
+_PLACES = (
+    "a UD release (a folder of UD_* folders), a treebank's folder (with xx_name-ud-train.conllu) or one "
+    ".conllu file"
+)
 _PACKAGE = Path(__file__).parents[1]
 # Inside the package where it was installed, beside it in a checkout: there is one copy of the data.
 _MINI = (_PACKAGE / "mini", _PACKAGE.parent / "ud_data" / "mini")
@@ -70,24 +74,15 @@ def find_treebanks(
     langs = tuple(langs) if langs is not None and not isinstance(langs, str) else langs
     wanted = _checked((splits,) if isinstance(splits, str) else splits)
     if path.is_file():
-        files = [_lone(path, langs)]
-        single = True
+        files, single = [_lone(path, langs)], True
     elif path.is_dir():
         files, single = _inside(path)
     else:
-        raise UsageError(
-            "no such file or folder",
-            where=str(path),
-            remedy="give a UD release, a treebank's folder or a .conllu file; "
-            "`concept-align treebanks fetch` gets a release",
-        )
+        remedy = f"give {_PLACES}; `concept-align treebanks fetch` gets a release"
+        raise UsageError("no such file or folder", where=str(path), remedy=remedy)
     if not files:
-        raise UsageError(
-            f"no treebank here{_near_misses(path)}",
-            where=str(path),
-            remedy="give a UD release (a folder of UD_* folders), a treebank's folder "
-            "(with xx_name-ud-train.conllu) or one .conllu file",
-        )
+        what = f"no treebank here{_near_misses(path)}"
+        raise UsageError(what, where=str(path), remedy=f"give {_PLACES}")
     by_treebank: dict[str, list[TreebankFile]] = {}
     for file in files:
         by_treebank.setdefault(file.treebank, []).append(file)
@@ -96,9 +91,7 @@ def find_treebanks(
     found = [file for name in names for file in _ordered(by_treebank[name]) if file.split in wanted]
     if not found:
         there = ", ".join(f"{name} has {_splits(by_treebank[name])}" for name in names[:8])
-        raise UsageError(
-            f"no {' or '.join(wanted)} split", option="splits", where=str(path), remedy=f"{there}"
-        )
+        raise UsageError(f"no {' or '.join(wanted)} split", option="splits", where=str(path), remedy=there)
     if not every:
         _refuse_parts(found)
     return found
@@ -129,9 +122,8 @@ def _checked(splits: Collection[str] | None) -> tuple[Split, ...]:
         return SPLITS
     wrong = [split for split in splits if split not in SPLITS]
     if wrong or not splits:
-        raise UsageError(
-            f"unknown split {', '.join(wrong)!r}", option="splits", remedy="use train, dev or test"
-        )
+        what = f"unknown split {', '.join(wrong)!r}"
+        raise UsageError(what, option="splits", remedy="use train, dev or test")
     return tuple(split for split in SPLITS if split in splits)
 
 
@@ -165,17 +157,20 @@ def _folder(folder: Path) -> Iterator[TreebankFile]:
     taken: set[str] = set()
     files = [child for child in folder.iterdir() if _stem(child) and child.is_file()]
     for file in sorted(files, key=lambda child: (len(child.suffixes), child.name)):
-        stem = _stem(file) or ""
-        match = _UD_NAME.fullmatch(stem)
-        if match and stem not in taken:
+        stem, found = _stem(file) or "", _by_name(file)
+        if found and stem not in taken:
             taken.add(stem)
-            name = folder.name if folder.name.startswith("UD_") else _treebank(match["prefix"])
-            yield TreebankFile(name, match["language"], _split(match["split"]), file)
+            yield found
 
 
-def _treebank(prefix: str) -> str:
-    known = registry.find(prefix)
-    return known.treebank if known else prefix
+def _by_name(path: Path) -> TreebankFile | None:
+    """The file that ``path`` is by UD's naming; None for another name."""
+    match = _UD_NAME.fullmatch(_stem(path) or "")
+    if match is None:
+        return None
+    folder, known = path.absolute().parent.name, registry.find(match["prefix"])
+    name = folder if folder.startswith("UD_") else known.treebank if known else match["prefix"]
+    return TreebankFile(name, match["language"], _split(match["split"]), path)
 
 
 def _split(text: str) -> Split:
@@ -185,16 +180,10 @@ def _split(text: str) -> Split:
 def _lone(path: Path, langs: str | Sequence[str] | None) -> TreebankFile:
     stem = _stem(path)
     if stem is None:
-        raise UsageError(
-            "not a CoNLL-U file by its name",
-            where=str(path),
-            remedy=f"rename it to end in {SUFFIXES[0]}[.gz|.xz]",
-        )
-    match = _UD_NAME.fullmatch(stem)
-    if match:
-        parent = path.absolute().parent.name
-        name = parent if parent.startswith("UD_") else _treebank(match["prefix"])
-        return TreebankFile(name, match["language"], _split(match["split"]), path)
+        remedy = f"rename it to end in {SUFFIXES[0]}[.gz|.xz]"
+        raise UsageError("not a CoNLL-U file by its name", where=str(path), remedy=remedy)
+    if found := _by_name(path):
+        return found
     prefix = stem.partition("_")[0].casefold()
     if "_" in stem and prefix in registry.CODES:
         return TreebankFile(stem, prefix, _split(stem.casefold()), path)
@@ -212,12 +201,10 @@ def _lone(path: Path, langs: str | Sequence[str] | None) -> TreebankFile:
 def _chosen(files: dict[str, list[TreebankFile]], langs: str | Sequence[str] | None, path: Path) -> list[str]:
     langs = "all" if langs is None else langs
     by_language: dict[str, list[str]] = {}
-    aliases = {}
+    aliases = {name: name for name in files}
     for name, members in files.items():
         by_language.setdefault(members[0].language, []).append(name)
-        aliases[name] = name
-        match = _UD_NAME.match(members[0].path.name)
-        if match:
+        if match := _UD_NAME.match(members[0].path.name):
             aliases[match["prefix"]] = name
     try:
         selection = registry.select(langs, [*by_language, *files], aliases)
@@ -251,12 +238,10 @@ def _refuse_parts(found: list[TreebankFile]) -> None:
     for file in found:
         first = seen.setdefault((file.treebank, file.split), file.path)
         if first is not file.path:
-            raise UsageError(
-                f"the {file.split} split of {file.treebank} comes in several files: "
-                f"{first.name}, {file.path.name}",
-                where=str(file.path.parent),
-                remedy="join them into one file, or name one file instead of the folder",
-            )
+            both = f"{first.name}, {file.path.name}"
+            what = f"the {file.split} split of {file.treebank} comes in several files: {both}"
+            remedy = "join them into one file, or name one file instead of the folder"
+            raise UsageError(what, where=str(file.path.parent), remedy=remedy)
 
 
 def _near_misses(path: Path) -> str:

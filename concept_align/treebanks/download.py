@@ -7,7 +7,6 @@ http where https was asked for.
 """
 
 import http.client
-import json
 import re
 import shutil
 import ssl
@@ -21,9 +20,10 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from .. import atomic
-from ..errors import FetchError
+from ..errors import FetchError, StoreError
 from ..hashing import sha256_file
 from ..progress import Progress, Silent
+from ..reading import read_json_object
 
 TIMEOUT = 60.0  # seconds without a byte
 LONGEST_WAIT = 60.0  # seconds between attempts
@@ -59,10 +59,10 @@ class _Part:
     def validator(self) -> str | None:
         """What If-Range may carry: only if the part is of this address."""
         try:
-            said = json.loads(self.notes.read_text())
-        except (OSError, ValueError):
+            said = read_json_object(self.notes)
+        except StoreError:
             return None
-        found = said.get("validator") if isinstance(said, dict) and said.get("url") == self.url else None
+        found = said.get("validator") if said.get("url") == self.url else None
         return found if isinstance(found, str) else None
 
     def remember(self, headers: http.client.HTTPMessage) -> None:
@@ -135,12 +135,12 @@ def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progres
 def _attempt(part: _Part, progress: Progress) -> None:
     """One request, until the file is whole. Raises _PassingError or FetchError."""
     validator = part.validator() if part.size else None
-    headers = {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity", "User-Agent": "concept-align"}
     if validator:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": validator}
     request = urllib.request.Request(part.url, headers=headers)
     try:
-        with _opener().open(request, timeout=TIMEOUT) as response:
+        with urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT) as response:
             _receive(response, part, progress)
     except urllib.error.HTTPError as error:
         with error:
@@ -219,6 +219,8 @@ def _check_scheme(url: str, asked: str | None = None) -> None:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Only http and https are followed: no other scheme is ever opened."""
+
     max_redirections = 5
     max_repeats = 2
 
@@ -227,16 +229,3 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         _check_scheme(newurl, asked=req.full_url)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener without the handlers for file:, ftp: and data: that urllib adds of itself."""
-    web = urllib.request
-    opener = web.OpenerDirector()
-    for handler in (
-        web.ProxyHandler, web.UnknownHandler, web.HTTPHandler, web.HTTPSHandler,
-        web.HTTPDefaultErrorHandler, web.HTTPErrorProcessor, _Redirects,
-    ):  # fmt: skip
-        opener.add_handler(handler())
-    opener.addheaders = [("User-Agent", "concept-align")]
-    return opener

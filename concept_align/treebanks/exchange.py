@@ -10,7 +10,7 @@ import ast
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from ..errors import UsageError
@@ -62,17 +62,26 @@ def block(rows: Iterable[Row]) -> str:
 
 def lay(forms: Sequence[str], spans: Sequence[Sequence[int]], ranges: Sequence[int], text: str) -> list[Row]:
     """Rows of words that were never written: forms, multiword tokens, and what no space follows."""
-    rows: list[Row] = []
-    for word, (form, (begin, end), place) in enumerate(zip(forms, spans, ranges, strict=True)):
-        last = word
-        while place == 1 and last + 1 < len(forms) and ranges[last + 1] == last - word + 2:
-            last += 1
-        glued = last + 1 < len(forms) and spans[last + 1][0] == end
-        misc = "SpaceAfter=No" if glued else "_"
-        if place == 1:
-            rows.append([f"{word + 1}-{last + 1}", text[begin:end], *["_"] * 7, misc])
-        rows.append([str(word + 1), form, *["_"] * 7, misc if place == 0 else "_"])
-    return rows
+    words = [[str(number), form, *["_"] * 8] for number, form in enumerate(forms, 1)]
+    followed = [after[0] == own[1] for own, after in pairwise(spans)]  # by no space
+    tokens = {}
+    for word, last in _multiword(ranges).items():
+        misc = "SpaceAfter=No" if last < len(followed) and followed[last] else "_"
+        tokens[word] = [f"{word + 1}-{last + 1}", text[slice(*spans[word])], *["_"] * 7, misc]
+    for word, glued in enumerate(followed):
+        if glued and not ranges[word]:
+            words[word][_MISC] = "SpaceAfter=No"
+    return _inserted(words, tokens)
+
+
+def _multiword(ranges: Sequence[int]) -> dict[int, int]:
+    """The first and the last word of each multiword token, from 0, by the words' places in theirs."""
+    return {word - place + 1: word for word, place in enumerate(ranges) if place}
+
+
+def _inserted(words: list[Row], tokens: Mapping[int, Row]) -> list[Row]:
+    """``words`` with the multiword ``tokens``, each before its first word."""
+    return [row for n, word in enumerate(words) for row in ([tokens[n]] if n in tokens else []) + [word]]
 
 
 # --- data sets ---
@@ -255,29 +264,23 @@ def frame_text(frame: Any) -> str:
             f"the table's columns are {', '.join(map(str, frame.columns))}",
             remedy="name the words' column form, and the sentences' number sentence or sent_id",
         )
+    if "range" in frame.columns:
+        frame = frame.assign(range=frame["range"].fillna(0).astype(int))
     records = frame.to_dict("records")
     groups = (list(group) for _, group in groupby(records, key=lambda record: record[by]))
     return "".join(_frame_sentence(number, group) for number, group in enumerate(groups, 1))
 
 
 def _frame_sentence(number: int, records: list[dict[str, Any]]) -> str:
-    columns = {
-        field: [record[field.lower()] for record in records]
-        for field in FIELDS[2:]
-        if field.lower() in records[0]
-    }
+    known = [field for field in FIELDS[2:] if field.lower() in records[0]]
+    columns = {field: [record[field.lower()] for record in records] for field in known}
     tokens = _tokens(number, [record["form"] for record in records], columns)
-    rows: list[Row] = []
-    for place, (token, record) in enumerate(zip(tokens, records, strict=True)):
-        if record.get("range") == 1:
-            last = place
-            while last + 1 < len(records) and records[last + 1]["range"] == last - place + 2:
-                last += 1
-            ident = f"{place + 1}-{last + 1}"
-            rows.append([ident, _cell(record["token"], "FORM"), *["_"] * 7, token[_MISC]])
-            token[_MISC] = "_"
-        rows.append(token)
-    return _sentence(records[0].get("sent_id", number), None, rows)
+    multiword = {}
+    for first, last in _multiword([record.get("range", 0) for record in records]).items():
+        ident, form = f"{first + 1}-{last + 1}", _cell(records[first]["token"], "FORM")
+        multiword[first] = [ident, form, *["_"] * 7, tokens[first][_MISC]]
+        tokens[first][_MISC] = "_"
+    return _sentence(records[0].get("sent_id", number), None, _inserted(tokens, multiword))
 
 
 # --- lists ---

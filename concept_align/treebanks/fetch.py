@@ -5,9 +5,8 @@ The archives are those of the LINDAT/CLARIAH-CZ repository (Zeman et al. 2022, U
 the word that it may be unverified.
 """
 
-import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from .. import atomic
 from ..errors import FetchError, TreebankError, UsageError
 from ..hashing import sha256_file
+from ..lock import writing
 from ..progress import Progress, Silent
 from ..reading import read_json
 from ..types import SPLITS
@@ -89,10 +89,8 @@ def plan(
             option="sha256",
             remedy="give it, or take what comes as unverified: its SHA-256 is then printed",
         )
-    name = f"ud-treebanks-v{release}.tgz"
-    if url is None:
-        url = _ADDRESS.format(handle=_HANDLES[release], archive=name)
-    wanted = None
+    name, wanted = f"ud-treebanks-v{release}.tgz", None
+    url = url or _ADDRESS.format(handle=_HANDLES[release], archive=name)
     if langs is not None:
         names = registry.select(langs)
         wanted = frozenset(registry.language(x).treebank if x in registry.CODES else x for x in names)
@@ -143,7 +141,7 @@ def fetch_treebanks(
     folder, wanted = asked.folder, asked.wanted
     if asked.complete and wanted is not None:
         return FetchReport(release, folder, (), tuple(sorted(wanted)), (), None, None, False)
-    with _alone(folder):
+    with writing(folder, error=FetchError):  # two fetches would write the same files
         remove_leftovers(folder)
         found = _archive(asked, offline, progress)
         among = None if wanted is None else wanted.__contains__
@@ -162,43 +160,17 @@ def fetch_treebanks(
 
 def _archive(asked: FetchPlan, offline: bool, progress: Progress | None) -> str:
     """The archive at its place, verified; its SHA-256."""
+    what, remedy = "there is no archive here, and offline it cannot be got", f"put {asked.url} there yourself"
     if asked.archive.is_file():
         found = sha256_file(asked.archive)
         if asked.sha256 in (None, found):
             return found
-        if offline:
-            raise FetchError(
-                f"the archive is not the one expected: SHA-256 is {found}, not {asked.sha256}",
-                where=str(asked.archive),
-                remedy="remove it and fetch again, not offline, or give the correct sha256",
-            )
-        asked.archive.unlink()
+        what = f"the archive is not the one expected: SHA-256 is {found}, not {asked.sha256}"
+        remedy = "give the correct sha256"
     if offline:
-        raise FetchError(
-            "there is no archive here, and offline it cannot be got",
-            where=str(asked.archive),
-            remedy=f"fetch again, not offline, or put {asked.url} there yourself",
-        )
+        raise FetchError(what, where=str(asked.archive), remedy=f"fetch again, not offline, or {remedy}")
+    asked.archive.unlink(missing_ok=True)
     return download(asked.url, asked.archive, sha256=asked.sha256, progress=progress)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Two fetches into one folder would write the same files; the second is refused."""
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # not on Windows
-        yield
-        return
-    with (folder / ".fetch.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FetchError(
-                "another fetch is at work in this folder", where=str(folder), remedy="wait for it to end"
-            ) from error
-        yield
 
 
 # --- the manifest, and what lies there against it ---
@@ -210,12 +182,10 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     manifest = read_json(path, error=FetchError, remedy=remedy)
-    try:
-        if not all(isinstance(entry["files"], dict) for entry in manifest["treebanks"].values()):
-            raise ValueError("files must be an object")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        what = f"not a manifest of treebanks ({error!r})"
-        raise FetchError(what, where=str(path), remedy=remedy) from error
+    treebanks = manifest.get("treebanks") if isinstance(manifest, dict) else None
+    entries = treebanks.values() if isinstance(treebanks, dict) else [None]
+    if not all(isinstance(one, dict) and isinstance(one.get("files"), dict) for one in entries):
+        raise FetchError("not a manifest of treebanks", where=str(path), remedy=remedy)
     return dict(manifest)
 
 
@@ -264,13 +234,13 @@ def verify(
     for file in files:
         checks.append(_check(file, listed[file.path.absolute().parent].get(file.path.name)))
         bar.advance()
+    problem = (f"missing: {MANIFEST} lists it",)
     for folder, file in folders.items():
-        for name in listed[folder]:
-            split = next((split for split in splits if f"-ud-{split}" in name), None)
-            if split and not (folder / name).exists():
-                problem, place = (f"missing: {MANIFEST} lists it",), folder / name
-                missing = FileCheck(file.treebank, file.language, split, place, None, None, True, problem)
-                checks.append(missing)
+        absent = [folder / name for name in listed[folder] if not (folder / name).exists()]
+        for path in absent:
+            if split := next((split for split in splits if f"-ud-{split}" in path.name), None):
+                names = (file.treebank, file.language, split)
+                checks.append(FileCheck(*names, path, None, None, True, problem))
     return checks
 
 

@@ -43,18 +43,6 @@ class Entry:
     roles: tuple[str, ...]  # the named sets it belongs to
 
 
-@dataclass(frozen=True)
-class Language:
-    """A language, with the treebank that stands for it unless another is named."""
-
-    code: str
-    name: str
-    family: str
-    branch: str
-    script: str
-    treebank: str
-
-
 with Path(__file__).with_name("registry.csv").open(encoding="utf-8", newline="") as _file:
     _ROWS = list(csv.DictReader(_file))
 
@@ -76,27 +64,22 @@ UDAPTER_LOW_RESOURCE: tuple[str, ...] = tuple(
 )
 
 
+_ROLES: dict[str, tuple[str, ...]] = {
+    "meta-train": META_TRAIN,
+    "validation": VALIDATION,
+    "targets": TARGETS,
+    "udapter-train": UDAPTER_TRAIN,
+    "low-resource": UDAPTER_LOW_RESOURCE,
+}
+
+
 def _entries() -> Iterator[Entry]:
-    sets = {
-        "meta-train": META_TRAIN,
-        "validation": VALIDATION,
-        "targets": TARGETS,
-        "udapter-train": UDAPTER_TRAIN,
-        "low-resource": UDAPTER_LOW_RESOURCE,
-    }
     for row in _ROWS:
-        code, of = row["code"], [role for role, codes in sets.items() if row["code"] in codes]
-        yield Entry(
-            treebank=f"UD_{row['name'].replace(' ', '_')}-{row['treebank']}",
-            prefix=f"{code}_{row['treebank'].lower()}",
-            language=code,
-            name=row["name"],
-            family=row["family"],
-            branch=row["branch"],
-            script=row["script"],
-            licence=row["licence"] or None,
-            roles=("pud",) if row["set"] == "pud" else tuple(of),
-        )
+        code, name, short = row["code"], row["name"], row["treebank"]
+        treebank, prefix = f"UD_{name.replace(' ', '_')}-{short}", f"{code}_{short.lower()}"
+        facts = (row["family"], row["branch"], row["script"], row["licence"] or None)
+        roles = tuple(role for role, codes in _ROLES.items() if code in codes)
+        yield Entry(treebank, prefix, code, name, *facts, ("pud",) if row["set"] == "pud" else roles)
 
 
 ENTRIES: tuple[Entry, ...] = tuple(_entries())
@@ -106,41 +89,25 @@ _DEFAULTS: dict[str, Entry] = {entry.language: entry for entry in reversed(ENTRI
 _NAMED: dict[str, Entry] = {
     name.casefold(): entry for entry in ENTRIES for name in (entry.treebank, entry.prefix)
 }
-_SETS: dict[str, tuple[str, ...]] = {
-    "targets": TARGETS,
-    "meta-train": META_TRAIN,
-    "train": TRAIN,
-    "validation": VALIDATION,
-    "udapter-train": UDAPTER_TRAIN,
-    "low-resource": UDAPTER_LOW_RESOURCE,
-    "pud": PUD,
-}
+_SETS: dict[str, tuple[str, ...]] = {**_ROLES, "train": TRAIN, "pud": PUD}
 CODES: tuple[str, ...] = tuple(sorted(_DEFAULTS))
 _TREEBANK_NAME = re.compile(r"UD_[A-Z][A-Za-z_]*-[A-Za-z0-9]+")
 
 
-def entry(treebank: str) -> Entry:
-    """The entry called ``treebank``, by folder (``UD_English-EWT``) or prefix (``en_ewt``).
-
-    Raises UsageError for a treebank that is not in the registry.
-    """
-    found = find(treebank)
-    if found is None:
-        raise _unknown("treebank", treebank, [name for e in ENTRIES for name in (e.treebank, e.prefix)])
-    return found
-
-
 def find(treebank: str) -> Entry | None:
-    """As :func:`entry`, but None for a treebank that is not in the registry."""
+    """The entry called ``treebank``, by folder (``UD_English-EWT``) or prefix (``en_ewt``) or None."""
     return _NAMED.get(treebank.casefold())
 
 
-def language(code: str) -> Language:
-    """The language with ``code`` (as in UD file names). Raises UsageError for an unknown one."""
+def language(code: str) -> Entry:
+    """The language with ``code`` (as in UD file names), by the treebank that stands for it.
+
+    Raises UsageError for an unknown one.
+    """
     found = _DEFAULTS.get(code.casefold())
     if found is None:
         raise _unknown("language", code, CODES)
-    return Language(found.language, found.name, found.family, found.branch, found.script, found.treebank)
+    return found
 
 
 def select(
@@ -251,9 +218,8 @@ class _Universe:
             return UsageError(f"there is no {name} here", option="langs", remedy=self._here())
         names = {entry.name.casefold(): entry.language for entry in _DEFAULTS.values()}
         if code in names:
-            return UsageError(
-                f"languages are named by code, not {item!r}", option="langs", remedy=f"say {names[code]}"
-            )
+            what = f"languages are named by code, not {item!r}"
+            return UsageError(what, option="langs", remedy=f"say {names[code]}")
         return _unknown("language or treebank", item, [*self.codes, *self.treebanks, *_SETS, *names])
 
 

@@ -10,7 +10,6 @@ lets links within the folder and names that come twice pass, and renames what th
 """
 
 import bz2
-import contextlib
 import gzip
 import io
 import lzma
@@ -19,7 +18,7 @@ import shutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, cast
@@ -83,8 +82,8 @@ def unpack(
     def asked(name: str) -> bool:
         return (wanted is None or wanted(name)) and (force or not (into / name).exists())
 
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=into))
-    try:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=into, ignore_cleanup_errors=True) as folder:
+        temporary = Path(folder)
         try:
             seen = _read(archive, temporary, asked, limits, bar)
         except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -94,8 +93,6 @@ def unpack(
         written = tuple(name for name in seen if (temporary / name).is_dir())
         for name in written:
             _put(temporary / name, into / name, temporary)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     left = [name for name in seen if name not in written and (wanted is None or wanted(name))]
     return UnpackReport(written, tuple(name for name in left if (into / name).exists()), seen)
 
@@ -124,11 +121,9 @@ def _read(
 ) -> tuple[str, ...]:
     seen: dict[str, bool] = {}
     names: dict[str, bool] = {}  # folded path → is a folder
-    members = 0
     with _Content(archive, limits, bar) as content, _tar(content, limits) as tar:
-        for member in tar:
-            members += 1
-            if members > limits.members:
+        for number, member in enumerate(tar, 1):
+            if number > limits.members:
                 raise refuse(archive, f"more than {limits.members:,} members")
             parts = _parts(archive, member)
             place = next((i for i, part in enumerate(parts[:2]) if part.startswith("UD_")), None)
@@ -176,8 +171,7 @@ def _once(archive: Path, names: dict[str, bool], parts: tuple[str, ...], member:
     names[key] = member.isdir()
 
 
-@contextlib.contextmanager
-def _tar(content: "_Content", limits: Limits) -> Iterator[tarfile.TarFile]:
+def _tar(content: "_Content", limits: Limits) -> tarfile.TarFile:
     class Header(tarfile.TarInfo):
         """Extended headers are read into memory whole: they are not allowed to be large."""
 
@@ -188,8 +182,7 @@ def _tar(content: "_Content", limits: Limits) -> Iterator[tarfile.TarFile]:
                 raise refuse(content.path, "an extended header is too large")
             return header
 
-    with tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", tarinfo=Header) as tar:
-        yield tar
+    return tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", tarinfo=Header)
 
 
 class _Content(io.RawIOBase):

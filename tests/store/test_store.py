@@ -9,8 +9,8 @@ from fake_treebank import write
 
 from concept_align.errors import StoreError
 from concept_align.extraction.run import extract_files
+from concept_align.lock import writing
 from concept_align.store import Store
-from concept_align.store.lock import writing
 from concept_align.treebanks import conllu
 
 EN = "UD_EN-Fake"

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from concept_align.errors import FetchError, UsageError
-from concept_align.treebanks import fetch as module
+from concept_align.lock import writing
 from concept_align.treebanks.fetch import fetch_treebanks as fetch
 from concept_align.treebanks.fetch import plan, read_manifest
 
@@ -158,7 +158,7 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, text):
 
 def test_a_second_fetch_into_the_same_folder_is_refused(server, tmp_path):
     pytest.importorskip("fcntl")
-    with module._alone(tmp_path), pytest.raises(FetchError, match="another fetch"):
+    with writing(tmp_path), pytest.raises(FetchError, match="another process is writing"):
         fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA)
     assert fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA).written
 

@@ -15,7 +15,7 @@ from ...treebanks import registry
 RADIUS = 6371.0  # km, the Earth's mean radius
 
 
-def known(name: str) -> registry.Language | registry.Entry | None:
+def known(name: str) -> registry.Entry | None:
     """What the registry says of a language code or a treebank (its script may be another); None: nothing."""
     return registry.language(name) if name in registry.CODES else registry.find(name)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .scan import DASH, DOT, BrokenError, Fault, Lines
+from ... import ragged
+from .scan import DASH, DOT, BrokenError, Fault, Lines, refuse
 from .spans import Ints, Mask, integers, where
 
 
@@ -84,17 +85,11 @@ def _check_sequence(lines: Lines, words: Ints, ids: Ints, first: Ints) -> None:
     """``first`` [words] is the first word of the word's sentence."""
     expected = np.arange(1, len(words) + 1) - first
     wrong = where(ids != expected)
-    if wrong.size:
-        raise BrokenError(
-            [
-                Fault(
-                    int(lines.tokens[words[w]]),
-                    f"word id {ids[w]} where {expected[w]} is due",
-                    "number the words of a sentence 1, 2, 3, ...; a blank line ends a sentence",
-                )
-                for w in wrong.tolist()
-            ]
-        )
+    refuse(
+        lines.tokens[words[wrong]],
+        (f"word id {ids[w]} where {expected[w]} is due" for w in wrong),
+        "number the words of a sentence 1, 2, 3, ...; a blank line ends a sentence",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,18 +113,12 @@ def _split_ids(lines: Lines, special: Ints, starts: Ints, ends: Ints) -> tuple[_
     middle = starts + split
     left, left_valid = integers(lines.bytes, starts, middle)
     right, right_valid = integers(lines.bytes, middle + 1, ends)
-    good = (split > 0) & left_valid & right_valid
-    if not good.all():
-        raise BrokenError(
-            [
-                Fault(
-                    int(lines.tokens[special[row]]),
-                    f"{lines.bytes.text(int(starts[row]), int(ends[row]))!r} is no id",
-                    "use 1, 2, 3, ... for words, 1-2 for multiword tokens, 1.1 for empty nodes",
-                )
-                for row in where(~good).tolist()
-            ]
-        )
+    wrong = where(~((split > 0) & left_valid & right_valid))
+    refuse(
+        lines.tokens[special[wrong]],
+        (f"{lines.bytes.text(int(starts[row]), int(ends[row]))!r} is no id" for row in wrong),
+        "use 1, 2, 3, ... for words, 1-2 for multiword tokens, 1.1 for empty nodes",
+    )
     is_range = at[middle] == DASH
     return _Pairs(is_range, left, right), _Pairs(~is_range, left, right)
 
@@ -152,24 +141,17 @@ def _check_ranges(lines: Lines, ranges: Ints, pairs: _Pairs, rank: Ints, offsets
     sentence = lines.sentence[ranges]
     wrong = (left != rank + 1) | (right < left) | (right > offsets[sentence + 1] - offsets[sentence])
     wrong[1:] |= (sentence[1:] == sentence[:-1]) & (left[1:] <= right[:-1])
-    if wrong.any():
-        raise BrokenError(
-            [
-                Fault(
-                    int(lines.tokens[ranges[row]]),
-                    f"multiword token {left[row]}-{right[row]} does not fit the words around it",
-                    "put a range before its first word; it must end within the sentence and overlap no other",
-                )
-                for row in where(wrong).tolist()
-            ]
-        )
+    rows = where(wrong)
+    refuse(
+        lines.tokens[ranges[rows]],
+        (f"multiword token {left[r]}-{right[r]} does not fit the words around it" for r in rows),
+        "put a range before its first word; it must end within the sentence and overlap no other",
+    )
 
 
 def _places(low: Ints, high: Ints, words: int) -> tuple[NDArray[np.int16], Mask]:
     """(place in the multiword token from 1, is in one) of each word."""
     place = np.zeros(words, dtype=np.int16)
-    lengths = high - low
-    ends = np.cumsum(lengths)
-    within = np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - lengths, lengths)
-    place[np.repeat(low, lengths) + within] = within + 1
+    rows, _ = ragged.runs(low, high - low)
+    place[rows] = rows - np.repeat(low, high - low) + 1
     return place, place > 0

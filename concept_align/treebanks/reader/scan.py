@@ -6,6 +6,7 @@ through for other spellings (``#text=...``).
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,12 @@ class BrokenError(Exception):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__(f"{len(faults)} faults")
         self.faults = sorted(faults, key=lambda fault: fault.line)
+
+
+def refuse(lines: Ints, messages: Iterable[str], remedy: str) -> None:
+    """BrokenError where there are ``lines``, each with its message."""
+    if faults := [Fault(line, what, remedy) for line, what in zip(lines.tolist(), messages, strict=True)]:
+        raise BrokenError(faults)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ The lock is the operating system's (``flock``) on a small file that names its ho
 leaves no lock behind, only the file, which the next writer takes over and removes.
 """
 
-import fcntl
 import json
 import os
 import socket
@@ -13,17 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ..errors import StoreError
+from .errors import ConceptAlignError, StoreError
 
 LOCK = ".lock"
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for writing; StoreError naming the process that holds it already."""
+def writing(folder: Path, *, error: type[ConceptAlignError] = StoreError) -> Iterator[None]:
+    """Hold ``folder`` for writing; ``error``, naming the process, where one holds it already."""
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:  # not on Windows, where nobody is kept out
+        yield
+        return
     path = folder / LOCK
-    file = _acquire(path)
+    file = _acquire(path, error)
     try:
         file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         file.flush()
@@ -34,7 +38,9 @@ def writing(folder: Path) -> Iterator[None]:
         file.close()
 
 
-def _acquire(path: Path) -> IO[bytes]:
+def _acquire(path: Path, error: type[ConceptAlignError]) -> IO[bytes]:
+    import fcntl
+
     while True:
         file = path.open("a+b")
         try:
@@ -43,7 +49,7 @@ def _acquire(path: Path) -> IO[bytes]:
             file.seek(0)
             holder = _holder(file.read())
             file.close()
-            raise StoreError(
+            raise error(
                 f"another process is writing here ({holder})",
                 where=str(path.parent),
                 remedy="wait until it is done, or stop it; then run the command again",

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from concept_align.errors import StoreError
-from concept_align.store.lock import LOCK, writing
+from concept_align.lock import LOCK, writing
 
 
 def test_a_second_writer_is_told_who_is_writing(tmp_path):
