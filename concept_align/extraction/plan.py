@@ -68,11 +68,8 @@ class ExtractionRequest:
         if self.sink not in ("states", "statistics"):
             raise UsageError(f"unknown sink {self.sink!r}", option="sink", remedy="use states or statistics")
         if self.save_dtype not in ("auto", *SAVE_DTYPES):
-            raise UsageError(
-                f"unknown data type {self.save_dtype!r}",
-                option="save_dtype",
-                remedy=f"use auto, {', '.join(SAVE_DTYPES)}",
-            )
+            remedy = f"use auto, {', '.join(SAVE_DTYPES)}"
+            raise UsageError(f"unknown data type {self.save_dtype!r}", option="save_dtype", remedy=remedy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,11 +165,8 @@ def check(model: LanguageModel, request: ExtractionRequest) -> None:
         check_task(task)
     relational = request.sink == "statistics" and "relation" in request.tasks
     if relational and request.root == "start" and not model.has_start:
-        raise UsageError(
-            f"{model.name} has no sentence-start token to stand for the head of roots",
-            option="root",
-            remedy="let root be exclude",
-        )
+        what = f"{model.name} has no sentence-start token to stand for the head of roots"
+        raise UsageError(what, option="root", remedy="let root be exclude")
 
 
 def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: ExtractionRequest) -> FilePlan:

@@ -120,11 +120,9 @@ def prepare(
             cached = None
     if not kept:
         why = ", ".join(f"{reason}: {number}" for reason, number in sorted(left.items())) or "it has none"
-        raise TreebankError(
-            f"no sentence is left to extract ({why})",
-            where=corpus.source.path,
-            remedy="raise max_words, or check that the model's tokenizer knows the script",
-        )
+        what = f"no sentence is left to extract ({why})"
+        remedy = "raise max_words, or check that the model's tokenizer knows the script"
+        raise TreebankError(what, where=corpus.source.path, remedy=remedy)
     return PreparedCorpus(corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, cached)
 
 

@@ -216,8 +216,6 @@ def _open(
 def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise StoreError(
-            f"{size(needed)} are needed and {size(free)} are free",
-            where=str(folder),
-            remedy="free space, or choose another out folder, fewer layers, or statistics alone",
-        )
+        what = f"{size(needed)} are needed and {size(free)} are free"
+        remedy = "free space, or choose another out folder, fewer layers, or statistics alone"
+        raise StoreError(what, where=str(folder), remedy=remedy)

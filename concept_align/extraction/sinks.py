@@ -50,11 +50,9 @@ def cast(values: torch.Tensor, save_dtype: str, layer: int, where: str) -> torch
         return found
     _check_finite(values, layer, where)
     largest = float(values.abs().max())
-    raise StoreError(
-        f"states of layer {layer} reach {largest:.3g}, too large for {save_dtype}",
-        where=where,
-        remedy="let save_dtype be bfloat16 or float32 (in another folder, if this one has states)",
-    )
+    what = f"states of layer {layer} reach {largest:.3g}, too large for {save_dtype}"
+    remedy = "let save_dtype be bfloat16 or float32 (in another folder, if this one has states)"
+    raise StoreError(what, where=where, remedy=remedy)
 
 
 def _check_finite(values: torch.Tensor, layer: int, where: str | None = None) -> None:

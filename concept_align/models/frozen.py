@@ -78,11 +78,9 @@ class FrozenModel:
 
     def _refuse_unknown_tokens(self, largest: int) -> None:
         if largest >= self._embeddings:
-            raise ModelError(
-                f"the tokenizer gives token {largest}, the model has {self._embeddings}",
-                where=self.name,
-                remedy="the tokenizer belongs to another model: fetch both again",
-            )
+            what = f"the tokenizer gives token {largest}, the model has {self._embeddings}"
+            remedy = "the tokenizer belongs to another model: fetch both again"
+            raise ModelError(what, where=self.name, remedy=remedy)
 
     def _probe(self) -> None:
         """Find out layers and width, on ``probe_ids`` [1, tokens]."""
@@ -93,11 +91,8 @@ class FrozenModel:
         try:
             states = all_hidden_states(self.base, self.probe_ids, ones)
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-            raise ModelError(
-                f"{self.architecture} does not run on text alone ({error})"[:300],
-                where=self.name,
-                remedy="use a text encoder or decoder",
-            ) from error
+            what = f"{self.architecture} does not run on text alone ({error})"[:300]
+            raise ModelError(what, where=self.name, remedy="use a text encoder or decoder") from error
         self._capture = find_capture(self.base, self.probe_ids, ones, self.tolerance)
         self.layers = self._capture.layers
         self.final_norm: FinalNorm = self._capture.final_norm

@@ -65,11 +65,8 @@ def _there(folder: Path, source: Path, sha256: str) -> bool:
         return False
     if made_from(folder) == sha256:
         return True
-    raise ModelError(
-        f"the folder holds something else than the model of {source.name}",
-        where=str(folder),
-        remedy="remove it, or choose another folder",
-    )
+    what = f"the folder holds something else than the model of {source.name}"
+    raise ModelError(what, where=str(folder), remedy="remove it, or choose another folder")
 
 
 def _write(source: Path, folder: Path) -> None:
@@ -94,8 +91,5 @@ def _write(source: Path, folder: Path) -> None:
             str(folder), trust_remote_code=False, local_files_only=True
         )
     if again(_PROBE)["input_ids"] != tokenizer(_PROBE)["input_ids"]:
-        raise ModelError(
-            "the tokenizer does not survive being saved",
-            where=str(source),
-            remedy="use the GGUF file itself as the model",
-        )
+        remedy = "use the GGUF file itself as the model"
+        raise ModelError("the tokenizer does not survive being saved", where=str(source), remedy=remedy)

@@ -238,11 +238,9 @@ def pretrained(
 def complain_of(missing: Sequence[str], origin: Origin) -> None:
     """ModelError if there are ``missing`` weights."""
     if missing:
-        raise ModelError(
-            f"{len(missing)} weights are missing and would be random, {missing[0]} first",
-            where=origin.path,
-            remedy="the files belong to another architecture or are not whole: fetch the model again",
-        )
+        what = f"{len(missing)} weights are missing and would be random, {missing[0]} first"
+        remedy = "the files belong to another architecture or are not whole: fetch the model again"
+        raise ModelError(what, where=origin.path, remedy=remedy)
 
 
 def _text_part(module: nn.Module, config: Any) -> nn.Module:

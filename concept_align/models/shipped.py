@@ -29,9 +29,6 @@ def shipped_model(name: str) -> Path:
         )
     # Older ones do not know which layers look at neighbours only, and would compute something else.
     if int(version("transformers").split(".")[0]) < 5:
-        raise ModelError(
-            f"transformers {version('transformers')} is too old for it",
-            where=name,
-            remedy="pip install 'transformers>=5'",
-        )
+        what = f"transformers {version('transformers')} is too old for it"
+        raise ModelError(what, where=name, remedy="pip install 'transformers>=5'")
     return folder

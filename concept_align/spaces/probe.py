@@ -220,11 +220,9 @@ def fit_probe(
                 config.lr * (0.5 + 0.5 * math.cos(math.pi * done) if config.schedule == "cosine" else 1),
             )
         if not bool(projection.isfinite().all()):
-            raise LearningError(
-                f"the probe diverged in epoch {epoch}",
-                where=f"language {train.language}",
-                remedy="lower the learning rate, or let standardise be language",
-            )
+            what = f"the probe diverged in epoch {epoch}"
+            remedy = "lower the learning rate, or let standardise be language"
+            raise LearningError(what, where=f"language {train.language}", remedy=remedy)
         if known is not None:
             z = prototypes @ projection + centre @ projection
             right = nearest_concept(known.x, z, valid, projection) == known.y

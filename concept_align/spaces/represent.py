@@ -69,11 +69,9 @@ def select_items(annotations: Annotations, task: Task, *, root: RootPolicy, mwt:
         first = annotations.offsets[sentences]
         if (wrong := numbers > ragged.lengths(annotations.offsets)[sentences]).any():
             word = int(np.flatnonzero(wrong)[0])
-            raise TreebankError(
-                f"word {word - first[word] + 1} has head {numbers[word]}, past the end of its sentence",
-                where=f"sentence {sentences[word]} (from 0)",
-                remedy="mend the HEAD column, or extract this treebank again",
-            )
+            what = f"word {word - first[word] + 1} has head {numbers[word]}, past the end of its sentence"
+            remedy = "mend the HEAD column, or extract this treebank again"
+            raise TreebankError(what, where=f"sentence {sentences[word]} (from 0)", remedy=remedy)
         heads = np.where(numbers > 0, first + numbers - 1, START)
         head_kept = kept[np.maximum(heads, 0)]  # START reads word 0 here, and is decided on the next line
         keep &= np.where(numbers > 0, head_kept, (numbers == 0) & (root == "start"))
@@ -140,11 +138,8 @@ def represent_layers(
                 remedy="give the states and the annotations of the same sentences",
             )
         if task.relational and root == "start" and states.start is None:
-            raise UsageError(
-                "the model has no sentence-start token to stand for the head of roots",
-                option="root",
-                remedy="let root be exclude",
-            )
+            what = "the model has no sentence-start token to stand for the head of roots"
+            raise UsageError(what, option="root", remedy="let root be exclude")
     items = select_items(annotations, task, root=root, mwt=mwt)
     parts = [_gather(states, items, task) for states in layers]
     x = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -63,11 +63,8 @@ class FeatureSource:
         self._reference = spec.reference if spec.reference is not None else self.languages("train")
         self.task = self._task(spec.task)
         if self.task.relational and spec.root == "start" and not store.recipe.has_start:
-            raise UsageError(
-                "the model has no sentence-start token to stand for the head of roots",
-                option="root",
-                remedy="let root be exclude",
-            )
+            what = "the model has no sentence-start token to stand for the head of roots"
+            raise UsageError(what, option="root", remedy="let root be exclude")
 
     @classmethod
     def from_arrays(

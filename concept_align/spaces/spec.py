@@ -41,11 +41,9 @@ class FeatureSpec:
         if not self.layers:
             raise UsageError("no layer to load", option="layers", remedy="name one or more")
         if odd := sorted(set(self.context_layers) - set(self.layers)):
-            raise UsageError(
-                f"layers {', '.join(map(str, odd))} are not among the layers",
-                option="context_layers",
-                remedy=f"choose from {', '.join(map(str, self.layers))}",
-            )
+            what = f"layers {', '.join(map(str, odd))} are not among the layers"
+            remedy = f"choose from {', '.join(map(str, self.layers))}"
+            raise UsageError(what, option="context_layers", remedy=remedy)
         for name, kind in (("root", RootPolicy), ("mwt", MwtPolicy), ("standardise", Standardisation)):
             if (value := getattr(self, name)) not in get_args(kind):
                 raise UsageError(

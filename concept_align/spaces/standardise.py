@@ -7,15 +7,12 @@ A few dimensions of some models' states are hundreds of times larger than the re
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float, Float32
 
 from ..errors import LearningError
-from ..types import Standardisation
-
-STANDARDISATIONS: tuple[Standardisation, ...] = get_args(Standardisation)
 
 # A dimension that varies less than this share of the typical one carries nothing but rounding.
 FLOOR = 1e-6

@@ -47,11 +47,9 @@ class Recipe:
         known = {field.name for field in dataclasses.fields(cls)}
         if set(value) != known:
             odd = ", ".join(sorted(set(value) ^ known))
-            raise StoreError(
-                f"the recipe has other fields than this version knows ({odd})",
-                where=where,
-                remedy="use the version of concept-align that wrote it, or extract into another folder",
-            )
+            what = f"the recipe has other fields than this version knows ({odd})"
+            remedy = "use the version of concept-align that wrote it, or extract into another folder"
+            raise StoreError(what, where=where, remedy=remedy)
         return cls(**(value | {"cap_tasks": tuple(value["cap_tasks"])}))
 
     def fingerprint(self) -> str:

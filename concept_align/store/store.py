@@ -82,11 +82,9 @@ class Store:
                 return there
             markers = (marker_or_none(path) for path in shards(folder))
             if any(marker is not None and marker.kind != "words" for marker in markers):
-                raise StoreError(
-                    "made by another recipe: " + "; ".join(there.recipe.differences(recipe)),
-                    where=str(folder),
-                    remedy="choose another out folder, or the options that made this one",
-                )
+                what = "made by another recipe: " + "; ".join(there.recipe.differences(recipe))
+                remedy = "choose another out folder, or the options that made this one"
+                raise StoreError(what, where=str(folder), remedy=remedy)
         if write:
             facts = provenance.collect()
             atomic.write_json(folder / RECIPE, {"recipe": recipe.to_json(), "provenance": facts})
@@ -186,11 +184,8 @@ class Store:
         chosen = held if layers is None else layers
         if not held or (missing := set(chosen) - set(held)):
             what = f"layer {', '.join(map(str, sorted(missing)))}" if held else "any layer"
-            raise UsageError(
-                f"the store has no states of {what}",
-                where=str(self.folder),
-                remedy=f"layers there: {', '.join(map(str, held)) or 'none'}; extract makes more",
-            )
+            remedy = f"layers there: {', '.join(map(str, held)) or 'none'}; extract makes more"
+            raise UsageError(f"the store has no states of {what}", where=str(self.folder), remedy=remedy)
         return tuple(chosen)
 
     def marker(self, treebank: str, name: str, *, alone: bool = False) -> Marker | None:

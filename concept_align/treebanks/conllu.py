@@ -121,20 +121,14 @@ def describe(
     if language is None:
         code = _LANGUAGE.match(stem)
         if code is None:
-            raise UsageError(
-                "the file's name does not tell its language",
-                where=str(path),
-                remedy='give language="en", or name the file as UD does: en_ewt-ud-train.conllu',
-            )
+            remedy = 'give language="en", or name the file as UD does: en_ewt-ud-train.conllu'
+            raise UsageError("the file's name does not tell its language", where=str(path), remedy=remedy)
         language = code[1]
     if split is None:
         part = _SPLIT.search(stem)
         if part is None:
-            raise UsageError(
-                "the file's name does not tell its split",
-                where=str(path),
-                remedy='give split="train" (or "dev", "test"), or name the file as UD does',
-            )
+            remedy = 'give split="train" (or "dev", "test"), or name the file as UD does'
+            raise UsageError("the file's name does not tell its split", where=str(path), remedy=remedy)
         split = cast(Split, part[1])
     if treebank is None:
         folder = path.absolute().parent.name

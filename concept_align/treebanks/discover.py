@@ -110,11 +110,8 @@ def mini_treebanks() -> Path:
     for place in _MINI:
         if (place / "UD_English-Mini").is_dir():
             return place
-    raise UsageError(
-        "the mini treebanks are not in this installation",
-        option="treebanks",
-        remedy="install concept-align again, or name a UD release",
-    )
+    remedy = "install concept-align again, or name a UD release"
+    raise UsageError("the mini treebanks are not in this installation", option="treebanks", remedy=remedy)
 
 
 def _checked(splits: Collection[str] | None) -> tuple[Split, ...]:

@@ -105,11 +105,8 @@ def download(
         part.forget()  # where it was resumed, its first half may be of another file: once more
         if last:
             break
-    raise FetchError(
-        f"the file is not the one expected: SHA-256 is {found}, not {sha256}",
-        where=url,
-        remedy="it was removed; try again, or give the correct url or sha256",
-    )
+    what = f"the file is not the one expected: SHA-256 is {found}, not {sha256}"
+    raise FetchError(what, where=url, remedy="it was removed; try again, or give the correct url or sha256")
 
 
 def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progress: Progress) -> None:
@@ -122,11 +119,9 @@ def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progres
         except _PassingError as error:
             failed = 1 if part.size > before else failed + 1
             if failed > retries:
-                raise FetchError(
-                    f"gave up after {failed} attempts: {error}",
-                    where=part.url,
-                    remedy=f"fetch again: {part.size:,} bytes are kept, and the download resumes there",
-                ) from error
+                what = f"gave up after {failed} attempts: {error}"
+                remedy = f"fetch again: {part.size:,} bytes are kept, and the download resumes there"
+                raise FetchError(what, where=part.url, remedy=remedy) from error
             wait = min(LONGEST_WAIT, max(error.wait, 2.0 ** (failed - 1)))
             progress.say(f"{error}; again in {wait:.0f} s")
             sleep(wait)

@@ -148,11 +148,9 @@ def fetch_treebanks(
         result = unpack(asked.archive, folder, wanted=among, force=force, progress=progress)
         _record(folder, release, found, result.written)
     if not result.written and not result.present:
-        raise FetchError(
-            "none of the treebanks asked for is in the archive",
-            where=str(asked.archive),
-            remedy=f"it has {len(result.seen)} treebanks: {', '.join(result.seen[:8])} ...",
-        )
+        what = "none of the treebanks asked for is in the archive"
+        remedy = f"it has {len(result.seen)} treebanks: {', '.join(result.seen[:8])} ..."
+        raise FetchError(what, where=str(asked.archive), remedy=remedy)
     missing = tuple(sorted((wanted or frozenset()) - set(result.seen)))
     counts = (result.written, result.present, missing)
     return FetchReport(release, folder, *counts, asked.archive, found, asked.sha256 is not None)

@@ -51,11 +51,9 @@ def open_bytes(path: Path) -> IO[bytes]:
             return lzma.open(path, "rb")
         return path.open("rb", buffering=0)
     except OSError as error:
-        raise TreebankError(
-            f"cannot be opened: {error.strerror or error}",
-            where=str(path),
-            remedy="check the path and its rights; `concept-align treebanks fetch` gets treebanks",
-        ) from error
+        what = f"cannot be opened: {error.strerror or error}"
+        remedy = "check the path and its rights; `concept-align treebanks fetch` gets treebanks"
+        raise TreebankError(what, where=str(path), remedy=remedy) from error
 
 
 def size_of(path: Path) -> int | None:
@@ -68,11 +66,8 @@ def _fill(file: IO[bytes], room: memoryview, path: Path) -> int:
     try:
         return file.readinto(room)  # type: ignore[attr-defined]
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        raise TreebankError(
-            f"cannot be read to its end: {error}",
-            where=str(path),
-            remedy="the file is truncated or damaged: get it again",
-        ) from error
+        remedy = "the file is truncated or damaged: get it again"
+        raise TreebankError(f"cannot be read to its end: {error}", where=str(path), remedy=remedy) from error
 
 
 def blocks(path: Path, *, size: int = BLOCK_BYTES, content: bytes | None = None) -> Iterator[Block]:

@@ -123,11 +123,8 @@ class _Reader:
                 yield part
         if not found:
             left_out = f": all {self.skipped} are broken" if self.skipped else ""
-            raise TreebankError(
-                f"no sentence to read{left_out}",
-                where=str(self.path),
-                remedy="check that the file is CoNLL-U and was fetched whole",
-            )
+            remedy = "check that the file is CoNLL-U and was fetched whole"
+            raise TreebankError(f"no sentence to read{left_out}", where=str(self.path), remedy=remedy)
 
     def chunk(self, parts: list[Columns], checksum: str, skipped: int) -> Chunk:
         """``parts`` end to end, with the names that are known by now."""
