@@ -20,7 +20,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 def test_a_full_disk_is_one_clear_error(tmp_path):
     with pytest.raises(ConceptAlignError, match="no space left") as caught, atomic.replacing(tmp_path / "a"):
         raise OSError(errno.ENOSPC, "No space left on device")
-    assert "run again to go on" in str(caught.value)
+    assert "run again to resume" in str(caught.value)
 
 
 def test_equal_values_give_equal_bytes(tmp_path):
