@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from ..extraction.config import ExtractConfig
     from ..extraction.plan import FileReport
-    from ..extraction.run import ExtractionReport
-    from ..extraction.sizing import ExtractionEstimate
+    from ..extraction.run import ExtractionEstimate, ExtractionReport
 
 OF_FILES = ("model", "treebanks", "langs", "splits")  # what says which files and which model
 
@@ -42,8 +41,7 @@ def extract(
     for task in config.tasks:
         check_task(task)
 
-    from ..extraction.run import LOADING, extract_files
-    from ..extraction.sizing import estimate
+    from ..extraction.run import LOADING, estimate, extract_files
     from ..layers import resolve_layers
     from ..models.load import load_model
     from ..progress import terminal

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 
 from .. import atomic
@@ -132,18 +131,3 @@ def statistics_sink(
         path = folder / statistics_name(marker.split, layer, task.name, request.root, request.mwt)
         made = replace(marker, kind="statistics", layer=layer, task=task.name, second_moments=second)
         manifest.write_shard(path, made, *statistics_tensors(fitter.finish()))
-
-
-def in_order(states: WordStates, expected: int, lengths: np.ndarray) -> None:
-    """ModelError unless ``states`` are those of the next sentences, whole."""
-    count = len(states.sentences)
-    same = np.array_equal(states.sentences, np.arange(expected, expected + count))
-    words = lengths[expected : expected + count]
-    if not same or not np.array_equal(np.diff(states.offsets), words):
-        raise ModelError(
-            "the model gave states of other sentences or words than were asked for",
-            remedy="this is a fault of the model's wrapper; report it with the model's name",
-        )
-    for layer, values in states.words.items():
-        if len(values) != int(words.sum()):
-            raise ModelError(f"{len(values)} states of layer {layer} for {int(words.sum())} words")

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..errors import ModelError
 from ..models.protocol import LanguageModel, WordStates
 from ..progress import Progress, Silent
 from ..store.keys import SAVE_DTYPES, Recipe
@@ -15,7 +16,7 @@ from ..treebanks.corpus import Annotations, Corpus
 from ..types import Pooling
 from .config import BATCH_TOKENS
 from .prepare import PreparedCorpus, prepare
-from .sinks import cast, in_order
+from .sinks import cast
 
 
 def run(
@@ -26,9 +27,24 @@ def run(
     for before, pieces in prepared.blocks(model):
         for part in model.word_states(pieces, layers, pooling=pooling, batch_pieces=batch_tokens):
             states = WordStates(part.sentences + before, part.offsets, part.words, part.start)
-            in_order(states, done, lengths)
+            _in_order(states, done, lengths)
             done += len(states.sentences)
             yield states
+
+
+def _in_order(states: WordStates, expected: int, lengths: np.ndarray) -> None:
+    """ModelError unless ``states`` are those of the next sentences, whole."""
+    count = len(states.sentences)
+    same = np.array_equal(states.sentences, np.arange(expected, expected + count))
+    words = lengths[expected : expected + count]
+    if not same or not np.array_equal(np.diff(states.offsets), words):
+        raise ModelError(
+            "the model gave states of other sentences or words than were asked for",
+            remedy="this is a fault of the model's wrapper; report it with the model's name",
+        )
+    for layer, values in states.words.items():
+        if len(values) != int(words.sum()):
+            raise ModelError(f"{len(values)} states of layer {layer} for {int(words.sum())} words")
 
 
 @dataclass(frozen=True, eq=False)

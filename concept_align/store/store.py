@@ -18,8 +18,7 @@ from ..types import MwtPolicy, RootPolicy, Split
 from . import manifest, upkeep
 from .contents import read_columns, read_sentences, read_statistics, read_words
 from .keys import Recipe, layer_name, statistics_name, words_name
-from .listing import NAME, fault, layers_with_file, marked, marker_or_none, shards
-from .manifest import Kind, Marker
+from .manifest import NAME, Kind, Marker, fault, layers_with_file, marked, marker_or_none, shards
 from .shards import States, map_tensors
 from .upkeep import Problem
 

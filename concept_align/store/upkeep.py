@@ -9,8 +9,7 @@ from ..layers import name_layers
 from ..progress import Progress, Silent
 from . import manifest
 from .keys import Recipe
-from .listing import NAME, fault, layers_with_file, marker_or_none, shards
-from .manifest import Marker
+from .manifest import NAME, Marker, fault, layers_with_file, marker_or_none, shards
 
 
 @dataclass(frozen=True)

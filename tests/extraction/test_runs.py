@@ -9,8 +9,7 @@ from fake_model import FakeModel
 
 from concept_align.errors import ConceptAlignError, StoreError, UsageError
 from concept_align.extraction import prepare as preparing
-from concept_align.extraction.run import extract, extract_files
-from concept_align.extraction.sizing import estimate
+from concept_align.extraction.run import estimate, extract, extract_files
 from concept_align.lock import writing
 from concept_align.store import Store
 from concept_align.store.shards import ShardWriter
