@@ -1,6 +1,6 @@
 """Names shared by every room: the axis vocabulary and the closed sets of options.
 
-Axes in shape annotations are ``langs layers sents words pieces concepts dim rank tasks shots``.
+Axes in shape annotations are ``langs layers sents words tokens concepts dim rank tasks shots``.
 """
 
 from typing import Literal, get_args

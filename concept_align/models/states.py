@@ -11,11 +11,10 @@ from torch import nn
 from .. import ragged
 from ..errors import ModelError, UsageError
 from ..types import POOLINGS, ModelKind, Pooling
-from .batches import batches, windows
+from .batches import batches, pool, windows, word_index
 from .capture import all_hidden_states, close
 from .faults import explained_memory, refuse_broken
 from .frozen import FrozenModel
-from .pooling import pool, word_index
 from .protocol import Pieces, WordStates
 
 # What a window of word states may take in memory, and how many words it holds at least.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.models.pooling import pool, word_index
+from concept_align.models.batches import pool, word_index
 from concept_align.models.protocol import Pieces
 
 
