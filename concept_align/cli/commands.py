@@ -21,7 +21,7 @@ from . import (
     store,
     treebanks,
 )
-from .from_config import SETTINGS, Commands, Stopped
+from .from_config import SETTINGS, Commands, InterruptExit
 from .output import say
 
 app = typer.Typer(
@@ -74,7 +74,7 @@ def run() -> None:
             warnings.showwarning = showing  # type: ignore[assignment]
             app()
     except SystemExit as end:
-        if end.code == 130 and not isinstance(end, Stopped):  # typer had Ctrl-C before a command did
+        if end.code == 130 and not isinstance(end, InterruptExit):  # typer had Ctrl-C before a command did
             say("\nstopped before anything was done")
         raise
     except ConceptAlignError as error:

@@ -298,11 +298,11 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-class Stopped(SystemExit):
+class InterruptExit(SystemExit):
     """The end after Ctrl-C, which has been announced."""
 
 
 def stopped(kept: str) -> None:
     """Say after Ctrl-C what is left and how to resume, and exit as a stopped program does."""
     sys.stderr.write(f"\nstopped; {kept}\n")
-    raise Stopped(130)
+    raise InterruptExit(130)

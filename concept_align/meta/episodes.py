@@ -88,7 +88,7 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """Words of several tasks one after another, and how to lay them out a row a task.
+    """Words of several tasks one after another, and how to lay them out with one row per task.
 
     Maps with many parameters run on ``x`` as it is (no padding is computed on); small maps that differ by
     task run on ``padded(f(x))``.

@@ -45,7 +45,7 @@ class Items:
 
 
 @dataclass(frozen=True, eq=False)
-class Represented:
+class RepresentedItems:
     """The items of some sentences; every sentence keeps its place, also one without items."""
 
     x: Float32[torch.Tensor, "items dim"]
@@ -104,7 +104,7 @@ def represent(
     *,
     root: RootPolicy,
     mwt: MwtPolicy,
-) -> Represented:
+) -> RepresentedItems:
     """Represent the items of ``annotations`` by states of words and of the sentences' starts.
 
     States may have any float dtype and be memory-mapped; the arithmetic is float32. Works for a whole split
@@ -124,7 +124,7 @@ def represent_layers(
     mwt: MwtPolicy,
     standardiser: Standardiser | None,
     context: Sequence[int] = (),
-) -> Represented:
+) -> RepresentedItems:
     """The items as :func:`represent` gives them, of several layers side by side, standardised.
 
     ``context`` are places in ``layers``: those layers' states of the context come after, standardised too.
@@ -152,7 +152,7 @@ def represent_layers(
         rows = [items.rows] if task.relational else _around(annotations, items.rows)
         further = [_context(layers, place, of, standardiser) for place in context for of in rows]
         x = torch.cat([x, *further], dim=1)
-    return Represented(x, torch.from_numpy(items.y), items.offsets)
+    return RepresentedItems(x, torch.from_numpy(items.y), items.offsets)
 
 
 def _gather(states: States, items: Items, task: Task) -> torch.Tensor:

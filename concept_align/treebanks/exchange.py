@@ -3,7 +3,7 @@
 Everything comes in as CoNLL-U text, so that the reader alone decides what is a well-formed sentence, and
 goes out from the lines that were read. The layout of data sets is that of ``universal_dependencies`` on
 the Hugging Face hub; a row there is a token line, so its sentences hold multiword tokens and empty nodes
-without their ids, which are found again by the text; layouts with a column ``mwt`` hold words alone.
+without their ids, which the text tells; layouts with a column ``mwt`` hold words alone.
 """
 
 import ast

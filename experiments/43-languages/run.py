@@ -2,8 +2,8 @@
 
     python experiments/43-languages/run.py --treebanks UD_RELEASE [--work FOLDER]
 
-Everything is done by the commands a user has; the script only lists them. Each goes on where an earlier run
-stopped, so the script may be stopped and started at will. States and aligners stay in the work folder; of
+Everything is done by the commands a user has; the script only lists them. Each resumes what an earlier
+run left, so the script may be stopped and started at will. States and aligners stay in the work folder; of
 what it makes, results.csv, comparisons.csv and the figures are kept here.
 """
 

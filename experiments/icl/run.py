@@ -2,8 +2,8 @@
 
     python experiments/icl/run.py --treebanks UD_RELEASE --gemma FOLDER_OR_ID [--work FOLDER] [--set all]
 
-Everything is done by the command a user has; the script only lists the calls. Each goes on where an earlier
-run stopped, so the script may be stopped and started at will. Finished tests stay in the work folder.
+Everything is done by the command a user has; the script only lists the calls. Each resumes what an
+earlier run left, so the script may be stopped and started at will. Finished tests stay in the work folder.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
     python experiments/meta-learning/run.py --treebanks UD_RELEASE [--work FOLDER] [--model NAME]
 
-Everything is done by the commands a user has; the script only lists them. Each goes on where an earlier run
-stopped, so the script may be stopped and started at will. States and aligners stay in the work folder.
+Everything is done by the commands a user has; the script only lists them. Each resumes what an earlier
+run left, so the script may be stopped and started at will. States and aligners stay in the work folder.
 """
 
 import argparse

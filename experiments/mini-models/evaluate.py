@@ -2,7 +2,7 @@
 
     python experiments/mini-models/evaluate.py --treebanks UD_RELEASE [--work FOLDER]
 
-Runs the commands a user has (extract, probe, meta-train, evaluate; each goes on where it stopped) and writes
+Runs the commands a user has (extract, probe, meta-train, evaluate; each resumes) and writes
 ``results.csv`` and ``results.md`` here: accuracy on word classes by layer, of each language's own probe; and
 zero-shot, of a probe of English and of a classifier of the 26 languages to learn from, in the 17 targets.
 """

@@ -1,4 +1,4 @@
-"""Train the encoder or the decoder; goes on where it was stopped.
+"""Train the encoder or the decoder; a stopped run resumes.
 
 Weights are bfloat16 for the arithmetic and float32 for the steps (AdamW). The learning rate rises, stays,
 and falls linearly over the last part of ``--pieces-seen``; a run that has not begun to fall can be given

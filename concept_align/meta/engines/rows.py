@@ -1,4 +1,4 @@
-"""The words of some tasks a row a task: labels and weights in the form that closed-form gradients use."""
+"""The words of some tasks one row per task: labels and weights in the form that closed-form gradients use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
