@@ -1,10 +1,6 @@
-"""Saved aligners put to use: on text, under scikit-learn, with scores added to their cards.
+"""Saved aligners put to use: on text, and under scikit-learn (``concept_align.apply.sklearn``)."""
 
-Nothing is loaded before it is asked for: what is here needs torch, its neighbours scikit-learn or pandas.
-"""
+from .aligner import TextAligner, TextClassifier
+from .classification import Agreement, Classification
 
-from .aligner import TextAligner
-from .classified import Agreement, Classified
-from .classifier import TextClassifier
-
-__all__ = ["Agreement", "Classified", "TextAligner", "TextClassifier"]
+__all__ = ["Agreement", "Classification", "TextAligner", "TextClassifier"]

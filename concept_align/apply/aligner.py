@@ -5,35 +5,54 @@
 All of it as it was for training: the same functions, from the recipe that the aligner's folder keeps.
 """
 
+import warnings
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from ..errors import LearningError, TreebankError, UsageError
+from ..errors import LearningError, ModelError, TreebankError, UsageError
 from ..evaluation.aligners import SavedAligner, read_aligner
 from ..extraction.config import BATCH_TOKENS
+from ..extraction.plan import ExtractionRequest, make_recipe
 from ..extraction.states import InMemoryStates, extract_in_memory
-from ..meta.learners.base import Aligner
+from ..meta.hub import HubUpload
+from ..meta.learners.base import Aligner, Classifier
 from ..meta.reference import read_reference
+from ..models.load import load_model
+from ..models.origin import WEIGHTS, weights_fingerprint
 from ..models.protocol import LanguageModel
+from ..models.shipped import NAMES
 from ..progress import Progress
 from ..spaces.features import Features
-from ..spaces.represent import represent_layers
+from ..spaces.represent import represent_layers, select_items
 from ..spaces.standardise import Standardiser, fit_layers, shrunk
 from ..treebanks.concepts import Task, parse_task
 from ..treebanks.corpus import Annotations, Corpus
-from .classifier import TextClassifier
-from .model import check_recorded, load_recorded
-from .text import Labelled, Text, read, read_labelled
+from .classification import Classification
+from .text import Labelled, Text, asked, read, read_labelled, require_heads, undivided
+
+AnyModel = str | Path | LanguageModel | tuple[Any, Any]
 
 # A language with fewer words is standardised by what is to be expected of it, too.
 ENOUGH_WORDS = 200
 WITHOUT_LIMIT = 1 << 30
 
 
-class TextAligner:
-    """An aligner with the language model whose states it reads. Made by :meth:`from_pretrained`."""
+class TextAligner(HubUpload):
+    """An aligner with the language model whose states it reads. Made by :meth:`from_pretrained`.
+
+    Example:
+        >>> tagger = TextAligner.from_pretrained("runs/self")                           # doctest: +SKIP
+        >>> tagger.predict([["Yaşlı", "köpek", "uyuyor", "."]])                         # doctest: +SKIP
+        [['ADJ', 'NOUN', 'VERB', 'PUNCT']]
+        >>> tagger.adapt("labelled.conllu").predict("text.txt")                         # doctest: +SKIP
+    """
 
     def __init__(
         self,
@@ -59,31 +78,35 @@ class TextAligner:
     @classmethod
     def from_pretrained(
         cls,
-        folder: str | Path,
-        model: str | Path | LanguageModel | None = None,
+        aligner: str | Path,
+        model: AnyModel | None = None,
         *,
+        revision: str | None = None,
         device: str = "auto",
         offline: bool = False,
         batch_tokens: int = BATCH_TOKENS,
         progress: Progress | None = None,
     ) -> "TextAligner":
-        """The aligner in a folder that meta-train wrote, and the model it was trained on.
+        """The aligner in a folder that meta-train wrote, or on the hub, and the model it was trained on.
 
-        ``model`` says where that model is, if not where it was, or is the model, loaded. Raises LearningError
-        for a folder that holds no aligner, ModelError for a model that is not there or another one.
+        ``aligner`` is a folder or a hub id, with its ``revision``. ``model`` says where the model is, if not
+        where it was, or is the model: loaded, or a ``(model, tokenizer)`` pair of transformers. Raises
+        LearningError for a folder that holds no aligner, ModelError for a model that is not there or another
+        one. Of a pair, whose files are not known, a warning says that its weights could not be compared.
         """
-        trained = read_aligner(folder)
-        aligner, expected = trained.load(), read_reference(folder)
-        if model is None or isinstance(model, str | Path):
-            model = load_recorded(trained, model, device=device, offline=offline)
-        else:
-            check_recorded(trained, model)
-        return cls(aligner, trained, model, expected, batch_tokens=batch_tokens, progress=progress)
+        trained = read_aligner(aligner, revision=revision, offline=offline)
+        learned, expected = trained.load(), read_reference(trained.folder)
+        loaded = load_recorded(trained, model, device=device, offline=offline)
+        return cls(learned, trained, loaded, expected, batch_tokens=batch_tokens, progress=progress)
 
     @property
     def concepts(self) -> tuple[str, ...]:
         """What words are told apart as."""
         return self.task.concepts
+
+    def predict(self, text: Text) -> list[list[str | None]]:
+        """The label of every word, sentence by sentence, zero-shot: as ``adapt().predict(text)``."""
+        return self.adapt()._warned(text).labels()
 
     def adapt(
         self,
@@ -92,7 +115,7 @@ class TextAligner:
         *,
         valid: Collection[str] | None = None,
         seed: int = 0,
-    ) -> TextClassifier:
+    ) -> "TextClassifier":
         """A classifier for one language: of few labelled sentences, or of none.
 
         ``support`` is CoNLL-U, or ``[(words, labels), ...]`` for word classes. ``unlabelled`` is more text of
@@ -165,8 +188,161 @@ class TextAligner:
         lean = f"drawn towards those of the training languages: {ENOUGH_WORDS} words would do without"
         return shrunk(own, self.expected, ENOUGH_WORDS), [f"{few}, {lean}"]
 
+    def _write(self, folder: Path) -> None:
+        self.aligner._write(folder)
+
+
+class TextClassifier:
+    """Concepts of the words of one language. Made by :meth:`TextAligner.adapt`."""
+
+    def __init__(
+        self,
+        aligner: TextAligner,
+        support: InMemoryStates | None,
+        unlabelled: InMemoryStates | None,
+        valid: torch.Tensor | None,
+        seed: int,
+    ) -> None:
+        self.aligner, self._support, self._unlabelled = aligner, support, unlabelled
+        self._valid, self._seed = valid, seed
+        self._kept: tuple[Classifier, Standardiser | None, list[str]] | None = None
+        by_text = aligner.trained.features.standardise == "language" or aligner.aligner.transductive
+        if unlabelled is not None or not by_text:
+            self._kept = self._adapted(None)
+
+    def classify(self, text: Text) -> Classification:
+        """Every word of ``text`` with its concept: a file, sentences, or sentences in words."""
+        task, corpus = self.aligner.task, read(text)
+        if task.relational:
+            require_heads(corpus)
+        held = self.aligner.states(corpus, "text")
+        classifier, standardiser, notes = self._kept or self._adapted(held)
+        annotations, how = asked(held.annotations, task), self.aligner.trained.features
+        rows = _places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)
+        codes = np.full(corpus.words, -1, np.int64)
+        scores = torch.full((corpus.words, len(task.concepts)), torch.nan)
+        found = classifier.scores(self.aligner.features(held, annotations, standardiser).x)
+        codes[rows], scores[torch.from_numpy(rows)] = found.argmax(1).numpy(), found
+        return Classification(corpus, task, codes, scores, (*notes, *_said(held, corpus)))
+
+    def predict(self, text: Text) -> list[list[str | None]]:
+        """The label of every word, sentence by sentence; None where there can be none. Notes are warnings."""
+        return self._warned(text).labels()
+
+    def predict_proba(self, text: Text) -> list[NDArray[np.float32]]:
+        """float32 [words, concepts] of each sentence: probabilities, in the order of ``concepts``."""
+        found = self._warned(text)
+        whole = found.scores.exp().numpy()
+        return [whole[found.corpus.words_of(place)] for place in range(found.corpus.sents)]
+
+    def _warned(self, text: Text) -> Classification:
+        found = self.classify(text)
+        for note in found.notes:
+            warnings.warn(note, UserWarning, stacklevel=3)
+        return found
+
+    def _adapted(self, text: InMemoryStates | None) -> tuple[Classifier, Standardiser | None, list[str]]:
+        """The aligner adapted, with mean and scale, from unlabelled text, else from support and ``text``."""
+        given = [self._unlabelled] if self._unlabelled is not None else [self._support, text]
+        sources = [held for held in given if held is not None]
+        standardiser, notes = self.aligner.standardiser(*sources)
+        support = unlabelled = None
+        if self._support is not None:
+            support = self.aligner.features(self._support, self._support.annotations, standardiser)
+        if self.aligner.aligner.transductive:
+            seen = [
+                self.aligner.features(held, asked(held.annotations, self.aligner.task), standardiser).x
+                for held in sources
+            ]
+            unlabelled = torch.cat(seen) if sum(map(len, seen)) else None
+        classifier = self.aligner.aligner.adapt(
+            support, unlabelled=unlabelled, valid=self._valid, seed=self._seed
+        )
+        return classifier, standardiser, notes
+
 
 def task_of(trained: SavedAligner) -> Task:
     """What an aligner tells apart."""
     name = trained.features.task
     return Task(name, trained.concepts) if trained.concepts is not None else parse_task(name)
+
+
+def load_recorded(
+    trained: SavedAligner, model: AnyModel | None = None, *, device: str = "auto", offline: bool = False
+) -> LanguageModel:
+    """The model of ``trained``'s recipe, from ``model`` where it is not to be found under its own name.
+
+    Raises ModelError where it cannot be loaded or is another one.
+    """
+    recipe = trained.recipe
+    if model is None or isinstance(model, str | Path):
+        chosen = str(model) if model is not None else recipe.model
+        local = chosen in NAMES or Path(chosen).expanduser().exists()
+        pinned = not recipe.revision.startswith(("sha256:", WEIGHTS))
+        if model is None and not local and not pinned:
+            raise ModelError(
+                f"its states are those of a local model called {recipe.model}, which is not here",
+                where=str(trained.folder),
+                option="model",
+                remedy="say where that model is",
+            )
+        revision = recipe.revision if pinned and not local else None
+        model = load_model(chosen, revision=revision, dtype=recipe.dtype, device=device, offline=offline)
+    else:
+        model = load_model(model)
+    check_recorded(trained, model)
+    return model
+
+
+def check_recorded(trained: SavedAligner, model: LanguageModel) -> None:
+    """ModelError, naming what differs, unless ``model`` makes the states that ``trained`` learned from."""
+    recipe = trained.recipe
+    request = ExtractionRequest(
+        layers=(),
+        pooling=recipe.pooling,
+        save_dtype=recipe.save_dtype,
+        max_words=recipe.max_words,
+        max_words_per_concept=recipe.max_words_per_concept,
+        tasks=recipe.cap_tasks,
+    )
+    found = make_recipe(model, request)
+    # A pair that was loaded in memory is known by its weights, every other model by its files.
+    if recipe.revision.startswith(WEIGHTS) and isinstance(
+        module := getattr(model, "module", None), nn.Module
+    ):
+        found = replace(found, revision=weights_fingerprint(module))
+    untold = found.revision.startswith(WEIGHTS) and not recipe.revision.startswith(WEIGHTS)
+    if untold:
+        found = replace(found, revision=recipe.revision)
+    if found.fingerprint() != recipe.fingerprint():
+        raise ModelError(
+            f"{model.name} is not the model that the aligner learned from: "
+            + "; ".join(found.differences(recipe)),
+            where=str(trained.folder),
+            remedy=f"give {recipe.model} at revision {recipe.revision}, or train on the states of this model",
+        )
+    if untold:
+        warnings.warn(
+            f"the aligner learned from {recipe.model} at revision {recipe.revision}: whether the loaded "
+            "model has its weights was not checked",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _places(held: InMemoryStates, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Words of the kept sentences -> words of the corpus."""
+    offsets, own = held.corpus.offsets[held.kept], held.annotations.offsets
+    return rows + np.repeat(offsets - own[:-1], np.diff(own))[rows]
+
+
+def _said(held: InMemoryStates, corpus: Corpus) -> list[str]:
+    notes = [
+        f"sentences without labels, {reason}: {number} (the first is {held.examples[reason]})"
+        for reason, number in held.left_out.items()
+    ]
+    if long := undivided(corpus):
+        notes.append(
+            f"words that look undivided, in a script without spaces: {long} (give the text in words)"
+        )
+    return notes

@@ -5,6 +5,7 @@ aligner was trained with, so fits on other data are refused; and how labels chan
 aligner's own affair, so an aligner need not fit what it is given.
 """
 
+import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .. import ragged
 from ..errors import UsageError
 from ..evaluation.aligners import read_aligner
 from ..meta.languages import branches_of
@@ -24,15 +26,18 @@ from ..seeding import stream
 from ..spaces.features import Features
 from ..types import Split
 from .aligner import task_of
-from .arrays import codes_of, features_of, words_of
+
+# Without sentences, words are taken as sentences of so many: about the mean of treebanks.
+TYPICAL_SENTENCE = 15
 
 
 class ConceptClassifier(ClassifierMixin, BaseEstimator):
     """Concepts of the words of one language: an aligner, adapted to labelled words by ``fit``.
 
-    ``aligner`` is a folder that meta-train wrote, or an :class:`Aligner` with the names of its ``concepts``
-    (which a folder knows itself). ``valid`` names the concepts that may be predicted, all that the aligner
-    knows unless given. X holds representations as the aligner was trained on, standardised likewise.
+    ``aligner`` is a folder that meta-train wrote, a hub id, or an :class:`Aligner`; ``concepts`` are its
+    labels as y has them, by default the names it knows itself. ``valid`` names the concepts that may be
+    predicted, all that the aligner knows unless given. X holds representations as the aligner was trained on,
+    standardised likewise.
     """
 
     def __init__(
@@ -98,12 +103,13 @@ class ConceptClassifier(ClassifierMixin, BaseEstimator):
         if self.aligner is None:
             raise UsageError("no aligner", remedy="ConceptClassifier(aligner=FOLDER) that meta-train wrote")
         if isinstance(self.aligner, Aligner):
-            if self.concepts is None:
+            concepts = self.aligner.concepts if self.concepts is None else self.concepts
+            if concepts is None:
                 raise UsageError(
                     "the names of the aligner's concepts are not known",
                     remedy="give concepts=, in the order of its training; or the aligner's folder",
                 )
-            return self.aligner, tuple(self.concepts)
+            return self.aligner, tuple(concepts)
         trained = read_aligner(self.aligner)
         return trained.load(), tuple(self.concepts or task_of(trained).concepts)
 
@@ -189,3 +195,50 @@ class MetaLearner(BaseEstimator):
         if held < 1:
             return whole, whole
         return whole.of_sentences(np.sort(order[held:])), whole.of_sentences(np.sort(order[:held]))
+
+
+def features_of(
+    x: ArrayLike, y: ArrayLike | None, sentences: ArrayLike | None, concepts: Sequence[Any], language: str
+) -> Features:
+    """``x`` [words, dim], ``y`` [words] labels of ``concepts``, ``sentences`` [words] names of sentences.
+
+    Words of a sentence are brought together, sentences are in the order of their first words.
+    """
+    states = words_of(x)
+    codes = np.zeros(len(states), np.int64) if y is None else codes_of(y, concepts)
+    if len(codes) != len(states):
+        raise UsageError(f"{len(codes)} labels for {len(states)} words", where=language)
+    named = np.arange(len(states)) // TYPICAL_SENTENCE if sentences is None else np.asarray(sentences)
+    if named.shape != (len(states),):
+        raise UsageError(f"names of {named.shape} sentences for {len(states)} words", where=language)
+    _, first, inverse = np.unique(named, return_index=True, return_inverse=True)
+    place = np.argsort(np.argsort(first))[inverse]
+    rows = torch.from_numpy(np.argsort(place, kind="stable"))
+    offsets = ragged.offsets_of(np.bincount(place, minlength=len(first)))
+    return Features(language, tuple(map(str, concepts)), states[rows], torch.from_numpy(codes)[rows], offsets)
+
+
+def words_of(x: ArrayLike) -> torch.Tensor:
+    """float32 [words, dim]; UsageError for another shape or values that are not finite."""
+    states = torch.as_tensor(np.ascontiguousarray(np.asarray(x, dtype=np.float32)))
+    if states.ndim != 2 or not bool(torch.isfinite(states).all()):
+        raise UsageError(
+            f"words of shape {tuple(states.shape)}, or with values that are not finite",
+            remedy="give finite numbers [words, dim]",
+        )
+    return states
+
+
+def codes_of(y: ArrayLike, concepts: Sequence[Any]) -> NDArray[np.int64]:
+    """[words] places of labels in ``concepts``; UsageError for a label that is none of them."""
+    given = np.asarray(y)
+    names, inverse = np.unique(given, return_inverse=True)
+    index = {concept: code for code, concept in enumerate(concepts)}
+    if odd := [name for name in names.tolist() if name not in index]:
+        near = difflib.get_close_matches(str(odd[0]).upper(), list(map(str, concepts)), n=3, cutoff=0.5)
+        raise UsageError(
+            f"unknown label {odd[0]!r}",
+            remedy=f"use {' or '.join(near) or ', '.join(map(str, concepts))}",
+        )
+    table = np.array([index[name] for name in names.tolist()], dtype=np.int64)
+    return table[inverse.reshape(given.shape)]

@@ -11,7 +11,7 @@ from .from_config import configured
 from .output import emit_json, percent, say, say_notices
 
 if TYPE_CHECKING:
-    from ..apply import Classified
+    from ..apply import Classification
     from ..treebanks.concepts import Task
     from ..treebanks.corpus import Corpus
 
@@ -41,7 +41,7 @@ class ClassifyConfig:
 def classify(
     config: ClassifyConfig,
     *,
-    aligner: Annotated[Path, typer.Argument(help="Folder that meta-train wrote.")],
+    aligner: Annotated[str, typer.Argument(help="Folder that meta-train wrote, or a hub id.")],
     text: Annotated[
         str,
         typer.Argument(
@@ -65,13 +65,14 @@ def classify(
     from ..progress import terminal
 
     # What is cheap to get wrong is looked at before the model is loaded.
-    task = task_of(read_aligner(aligner))
+    trained = read_aligner(aligner, offline=config.offline)
+    task = task_of(trained)
     corpus = _input(text, task, config.pretokenised)
     labelled = None if config.support is None else read_labelled(config.support, task)
     more = None if config.unlabelled is None else read(config.unlabelled, pretokenised=config.pretokenised)
     with terminal() as progress:
         loaded = TextAligner.from_pretrained(
-            aligner, config.model, device=config.device, offline=config.offline, progress=progress
+            trained.folder, config.model, device=config.device, offline=config.offline, progress=progress
         )
         found = loaded.adapt(labelled, more, seed=config.seed).classify(corpus)
     _emit(found, out, json)
@@ -97,21 +98,20 @@ def _input(text: str, task: "Task", pretokenised: bool) -> "Corpus":
     return corpus
 
 
-def _emit(found: "Classified", out: Path | None, json: bool) -> None:
+def _emit(found: "Classification", out: Path | None, json: bool) -> None:
     import sys
 
     from .. import atomic
-    from ..apply.fill import fill
 
     if out is None:
-        emit_json(_facts(found)) if json else sys.stdout.writelines(fill(found))
+        emit_json(_facts(found)) if json else sys.stdout.writelines(found.conllu())
     elif json:
         atomic.write_json(out, _facts(found))
     else:
-        atomic.write_text(out, "".join(fill(found)))
+        atomic.write_text(out, "".join(found.conllu()))
 
 
-def _facts(found: "Classified") -> dict[str, Any]:
+def _facts(found: "Classification") -> dict[str, Any]:
     corpus, names, probabilities = found.corpus, found.names(), found.probabilities.tolist()
     sentences = []
     for place in range(corpus.sents):

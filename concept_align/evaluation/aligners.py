@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import LearningError, UsageError
 from ..hashing import sha256_file
+from ..meta import hub
 from ..meta.languages import check_disjoint
 from ..meta.learners.base import Aligner, read_config
 from ..reading import read_json_object, read_toml
@@ -56,9 +57,14 @@ class SavedAligner:
         return about | self.features.describe() | self.files
 
 
-def read_aligner(folder: str | Path, name: str | None = None) -> SavedAligner:
-    """What is in the folder of a finished meta-training; LearningError where it is not one."""
-    folder = Path(folder)
+def read_aligner(
+    folder: str | Path, name: str | None = None, *, revision: str | None = None, offline: bool = False
+) -> SavedAligner:
+    """What the folder of a finished meta-training says, which may be a hub's repository by its id.
+
+    LearningError where it is not one.
+    """
+    folder = hub.locate(folder, revision=revision, offline=offline)
     config = read_config(folder)
     learner = config["learner"]
     path, remedy = folder / PROVENANCE, "name a folder that meta-train wrote, or train again"

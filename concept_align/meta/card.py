@@ -17,7 +17,6 @@ from ..treebanks import registry
 
 CARD, LICENCE = "README.md", "LICENSE"
 FIRST = "---\nlibrary_name: concept-align\n"
-SCORES = "<!-- scores -->\n", "<!-- end of scores -->\n"
 _TASKS = {"upos": "Word classes", "relation": "Grammatical relations"}
 
 LICENCE_TEXT = """SPDX-License-Identifier: CC-BY-NC-SA-4.0
@@ -52,10 +51,10 @@ computed by the model named below, as they were for training.
 ## Use
 
 ```python
-from concept_align.apply import TextAligner
+import concept_align as ca
 
-aligner = TextAligner.from_pretrained("FOLDER")
-aligner.adapt().predict({{ sentence }})  # zero-shot
+aligner = ca.TextAligner.from_pretrained("FOLDER")  # or a hub id
+aligner.predict({{ sentence }})  # zero-shot
 aligner.adapt(support="labelled.conllu").predict({{ sentence }})  # few-shot
 ```
 
@@ -100,7 +99,6 @@ languages that had no part (`concept-align evaluate`).
 {% for language in scored %}| {{ "%.1f" | format(100 * found.languages[language]) }} {% endfor %}|
 {% endfor %}
 
-{{ marks[0] }}{{ marks[1] }}
 ## Intended use and limits
 
 For research on what language models know of grammar across languages, and for first labels of
@@ -166,5 +164,4 @@ def card(
         },
         scores=scores,
         scored=list(next(iter(scores.values()))["languages"]),
-        marks=SCORES,
     )

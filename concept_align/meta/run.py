@@ -29,10 +29,10 @@ from ..treebanks import registry as treebanks
 from ..types import MwtPolicy, RootPolicy, Standardisation
 from .card import remove_card, write_card
 from .data import Validation
+from .hub import RUN
 from .languages import branches_of, check_disjoint
 from .learners import registry
 from .learners.base import Aligner, LearnerConfig, TrainingData
-from .reference import NAME as REFERENCE
 from .reference import reference, write_reference
 from .train import HISTORY
 
@@ -338,8 +338,7 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
 
 def clear(out: Path) -> None:
     """Remove what a run writes, and nothing else."""
-    names = ("config.json", "model.safetensors", HISTORY, "summary.json", "run.toml", "provenance.json")
-    for name in (*names, REFERENCE):
+    for name in RUN:
         (out / name).unlink(missing_ok=True)
     remove_card(out)
     shutil.rmtree(out / "checkpoints", ignore_errors=True)

@@ -23,6 +23,8 @@ _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_m
           "*.model", "*.tiktoken")  # fmt: skip
 _WEIGHTS = (("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin*",))
 
+WEIGHTS = "weights:"  # what the revision of a model that was loaded in memory begins with
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -100,4 +102,4 @@ def weights_fingerprint(module: nn.Module) -> str:
     for name, tensor in sorted(module.state_dict().items()):
         total.update(f"{name}\0{tuple(tensor.shape)}\0{tensor.dtype}\n".encode())
         total.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return f"weights:{total.hexdigest()}"
+    return f"{WEIGHTS}{total.hexdigest()}"

@@ -59,7 +59,7 @@ def demonstrations_name(source: str) -> str:
 
 def short_revision(revision: str) -> str:
     """The first eight digits of a commit or of a hash of files."""
-    return revision.removeprefix("sha256:")[:8]
+    return revision.rpartition(":")[2][:8]
 
 
 def model_name(model: str, revision: str = "") -> str:

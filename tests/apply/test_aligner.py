@@ -59,6 +59,13 @@ def test_words_in_lists_get_a_label_each_and_few_words_are_told(upos):
     np.testing.assert_allclose(second.sum(1), 1, rtol=1e-5)
 
 
+def test_without_adapting_it_is_zero_shot(mini, upos):
+    with pytest.warns(UserWarning, match="4 words only") as caught:
+        labels = upos.predict([["Der", "Hund", "schläft", "."]])
+    assert caught[0].filename == __file__
+    assert labels == upos.adapt().classify([["Der", "Hund", "schläft", "."]]).labels()
+
+
 def test_a_single_word_leans_on_the_training_languages_alone(upos):
     found = upos.adapt().classify(["Hund"])
     assert found.notes == (
@@ -116,12 +123,31 @@ def test_another_model_is_refused_with_what_differs(mini):
         TextAligner.from_pretrained(mini.upos, "mini-decoder")
 
 
-def test_a_local_model_that_is_gone_is_asked_for(mini, upos):
-    from concept_align.apply.model import load_recorded
+def test_a_pair_that_is_loaded_stands_for_its_model(mini, upos):
+    from transformers import AutoModel, AutoTokenizer
 
+    from concept_align.models.shipped import shipped_model
+
+    path = shipped_model("mini-encoder")
+    pair = AutoModel.from_pretrained(path), AutoTokenizer.from_pretrained(path)
+    with pytest.warns(UserWarning, match="its weights was not checked"):
+        found = TextAligner.from_pretrained(mini.upos, pair)
+    text = [["Der", "Hund", "schläft", "."]]
+    assert found.adapt().classify(text).names() == upos.adapt().classify(text).names()
+    # Trained on such a pair, an aligner knows its weights, wherever they come from.
+    recipe = dataclasses.replace(upos.trained.recipe, revision=found.model.revision)
+    trained = dataclasses.replace(upos.trained, recipe=recipe)
+    assert module.load_recorded(trained, pair) and module.load_recorded(trained, mini.model)
+    other = AutoModel.from_pretrained(path)
+    other.embeddings.tok_embeddings.weight.data[9] += 1
+    with pytest.raises(ModelError, match="revision is"):
+        module.load_recorded(trained, (other, pair[1]))
+
+
+def test_a_local_model_that_is_gone_is_asked_for(mini, upos):
     recipe = dataclasses.replace(upos.trained.recipe, model="my-model")
     with pytest.raises(ModelError, match="a local model called my-model") as caught:
-        load_recorded(dataclasses.replace(upos.trained, recipe=recipe))
+        module.load_recorded(dataclasses.replace(upos.trained, recipe=recipe))
     assert "model: " in str(caught.value)
 
 

@@ -3,6 +3,8 @@
 Those that fit on data of their own making do not: the dimension and the labels are the aligner's.
 """
 
+import copy
+
 import numpy as np
 import planted
 import pytest
@@ -13,8 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks
 
-from concept_align.apply.arrays import features_of
-from concept_align.apply.sklearn import ConceptClassifier, MetaLearner
+from concept_align.apply.sklearn import ConceptClassifier, MetaLearner, features_of
 from concept_align.errors import UsageError
 from concept_align.meta.learners.base import Aligner
 from concept_align.treebanks.concepts import UPOS
@@ -131,11 +132,22 @@ def test_words_of_a_sentence_are_brought_together():
     assert features_of(np.zeros((31, 2)), None, None, ["a"], "xx").sents == 3
 
 
+def test_an_aligner_in_memory_knows_its_concepts(learned):
+    x, y, _ = arrays("tr")
+    assert set(ConceptClassifier(learned.aligner_).fit(x, y).predict(x)) <= set(planted.CONCEPTS)
+
+
+def nameless(learned):
+    aligner = copy.copy(learned.aligner_)
+    aligner.concepts = None
+    return aligner
+
+
 @pytest.mark.parametrize(
     ("fit", "message"),
     [
         (lambda c: ConceptClassifier().fit(*arrays("tr")[:2]), "no aligner"),
-        (lambda c: ConceptClassifier(c.aligner_).fit(*arrays("tr")[:2]), "names of the aligner's concepts"),
+        (lambda c: ConceptClassifier(nameless(c)).fit(*arrays("tr")[:2]), "names of the aligner's concepts"),
         (lambda c: c.adapt(np.zeros((3, 24)), ["noun", "nuon", "verb"]), "unknown label 'nuon'"),
         (lambda c: c.adapt(np.zeros((3, 24)), ["noun"]), "1 labels for 3 words"),
         (lambda c: c.adapt(np.zeros((3, 5))), "5 dimensions for an aligner of 24"),

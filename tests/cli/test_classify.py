@@ -1,6 +1,5 @@
 import json
 import re
-import shutil
 
 import mini_aligner
 import pytest
@@ -97,7 +96,7 @@ def test_relations_of_text_without_heads_are_refused_by_file_and_sentence(folder
 
 
 def test_what_cannot_be_classified_is_refused_before_the_model_is_loaded(folders, tmp_path, monkeypatch):
-    from concept_align.apply import model
+    from concept_align.apply import aligner as model
 
     monkeypatch.setattr(model, "load_model", lambda *a, **k: pytest.fail("the model was loaded"))
     empty = tmp_path / "empty.txt"
@@ -137,34 +136,6 @@ def test_the_card_tells_how_and_of_what_it_was_made(folders, tmp_path):
     assert "CC-BY-NC-SA-4.0" in (folders / "upos" / "LICENSE").read_text()
     size = sum(path.stat().st_size for path in (folders / "upos").iterdir())
     assert size < 100_000
-
-
-def test_scores_are_added_to_the_card_and_replaced_by_later_ones(folders, tmp_path):
-    from concept_align.apply.scores import add_scores
-
-    shutil.copytree(folders / "upos", tmp_path / "upos")
-    command = [
-        "evaluate",
-        "--aligner",
-        str(tmp_path / "upos"),
-        "--store",
-        str(folders / "store"),
-        "--langs",
-        "tr",
-    ]
-    command += ["--shots", "0,1", "--support-draws", "2", "--bootstrap", "100"]
-    command += ["--out", str(tmp_path / "evidence")]
-    result = CliRunner().invoke(app, command)
-    assert result.exit_code == 0, (result.output, result.exception)
-    add_scores(tmp_path / "upos", tmp_path / "evidence" / "results.csv")
-    once = (tmp_path / "upos" / "README.md").read_text("utf-8")
-    assert "## Scores in languages not seen" in once
-    assert "\n| tr | " in once
-    assert "## Intended use" in once
-    add_scores(tmp_path / "upos", tmp_path / "evidence")
-    assert (tmp_path / "upos" / "README.md").read_text("utf-8") == once
-    with pytest.raises(UsageError, match="no accuracy of this aligner"):
-        add_scores(folders / "relation", tmp_path / "evidence")
 
 
 def test_a_readme_of_somebody_else_is_left_alone(folders, tmp_path):

@@ -4,6 +4,7 @@ A *learner* is a configuration that can ``fit``; what it learned is an *aligner*
 be saved; an aligner ``adapt``s to a language, given a support set or none, into a *classifier*.
 """
 
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -24,6 +25,7 @@ from ...spaces.features import Features
 from ...tensors import read_safetensors
 from ...treebanks.concepts import parse_task
 from ...types import Split
+from .. import hub
 from ..checkpoint import under
 from ..maps import masked
 
@@ -88,7 +90,7 @@ class Classifier:
         return [self.concepts[code] for code in self.codes(x).tolist()]
 
 
-class Aligner(ABC):
+class Aligner(hub.HubUpload):
     """What a learner learned: tensors and a configuration, nothing else.
 
     A subclass says how to adapt (``_adapt``) and what there is to save (``settings``, ``tensors``,
@@ -180,21 +182,33 @@ class Aligner(ABC):
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write ``model.safetensors``, then ``config.json``: a folder with a config is complete."""
-        folder = Path(folder)
+        self._save(Path(folder))
+        self.folder = Path(folder)
+
+    def _save(self, folder: Path) -> None:
         tensors = {name: value.detach().contiguous() for name, value in self.tensors().items()}
         atomic.write_bytes(folder / "model.safetensors", save(tensors))
         config = {"schema": SCHEMA, "learner": self.learner, "settings": self.settings()}
         if self.concepts is not None:
             config["concepts"] = list(self.concepts)
         atomic.write_json(folder / "config.json", config)
-        self.folder = folder
+
+    def _write(self, folder: Path) -> None:
+        for name in hub.FILES:
+            if self.folder is not None and (self.folder / name).is_file():
+                shutil.copyfile(self.folder / name, folder / name)
+        self._save(folder)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path) -> Self:
-        """What :meth:`save_pretrained` wrote; the folder's config names the learner.
+    def from_pretrained(
+        cls, folder: str | Path, *, revision: str | None = None, offline: bool = False
+    ) -> Self:
+        """What :meth:`save_pretrained` wrote, or :meth:`push_to_hub` uploaded; its config names the learner.
 
+        ``folder`` may be a hub id, with its ``revision``; ``offline`` takes what was downloaded before.
         Raises LearningError where it is broken, of an unknown learner, or no aligner of this class.
         """
+        folder = hub.locate(folder, revision=revision, offline=offline)
         saved, path = read_config(folder), Path(folder) / "model.safetensors"
         name, settings = saved["learner"], saved["settings"]
         if name not in LEARNERS.names():
@@ -219,7 +233,7 @@ class Aligner(ABC):
             raise LearningError(
                 f"the aligner cannot be read: {error}", where=str(path), remedy=again
             ) from error
-        found.folder, found.concepts = Path(folder), _concepts(Path(folder), saved)
+        found.folder, found.concepts = folder, _concepts(folder, saved)
         return found
 
 

@@ -1,0 +1,115 @@
+"""What a text was classified as, word by word, and CoNLL-U with it filled in."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+
+from ..errors import TreebankError
+from ..spaces.metrics import accuracy, macro_f1
+from ..treebanks.concepts import Task, labels, with_label
+from ..treebanks.corpus import Corpus
+from ..treebanks.reader import open_bytes
+from ..types import UNLABELLED
+from .text import is_conllu
+
+_MISC = 9  # the column
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """With the labels that the text had."""
+
+    accuracy: float
+    macro_f1: float
+    words: int
+
+
+@dataclass(frozen=True, eq=False)
+class Classification:
+    """Concepts of the words of ``corpus``; -1, and a row of NaN, for a word that could not be classified.
+
+    That is a word of a sentence the model cannot read, or one that the aligner was not trained to be asked
+    about (roots under ``root="exclude"``, words of multiword tokens under ``mwt="first"`` or ``"skip"``).
+    """
+
+    corpus: Corpus
+    task: Task
+    codes: Int64[np.ndarray, " words"]  # places in task.concepts
+    scores: Float[torch.Tensor, "words concepts"]  # log-probabilities; -inf where never predicted
+    notes: tuple[str, ...]  # what a reader should know
+
+    @property
+    def probabilities(self) -> Float64[np.ndarray, " words"]:
+        """That of each word's label; NaN without one."""
+        found = np.full(self.corpus.words, np.nan)
+        rows = np.flatnonzero(self.codes >= 0)
+        if len(rows):
+            found[rows] = self.scores[torch.from_numpy(rows)].double().exp().max(dim=1).values.numpy()
+        return found
+
+    def names(self) -> list[str | None]:
+        """The label of each word, one sentence after the other."""
+        concepts = self.task.concepts
+        return [concepts[code] if code >= 0 else None for code in self.codes.tolist()]
+
+    def labels(self) -> list[list[str | None]]:
+        """The labels, sentence by sentence."""
+        names = self.names()
+        return [names[self.corpus.words_of(place)] for place in range(self.corpus.sents)]
+
+    def agreement(self) -> Agreement | None:
+        """How many of the labels that the text had are predicted; None if it had none.
+
+        Over the words that were classified, as ``evaluate`` counts.
+        """
+        gold = labels(self.corpus, self.task).astype(np.int64)
+        counted = (gold != UNLABELLED) & (self.codes >= 0)
+        if not counted.any():
+            return None
+        pair = self.codes[counted], gold[counted]
+        return Agreement(accuracy(*pair), macro_f1(*pair, len(self.task.concepts)), int(counted.sum()))
+
+    def conllu(self) -> Iterator[str]:
+        """Lines of CoNLL-U with the labels filled in, and their probabilities in MISC (``Prob=0.93``).
+
+        Of a CoNLL-U file everything else stays as it was: comments, multiword tokens, empty nodes, other
+        columns. A word that could not be classified gets ``_`` and no ``Prob``.
+        """
+        words = zip(self.names(), self.probabilities.tolist(), strict=True)
+        path = Path(self.corpus.source.path)
+        for line in _lines(path) if is_conllu(path) else self._blank():
+            fields = line.split("\t")
+            if fields[0].isdecimal():  # not a comment, an end, a multiword token or an empty node
+                found = next(words, None)
+                if found is None:
+                    raise TreebankError("the file changed while it was read", where=str(path))
+                label, probability = found
+                with_label(fields, self.task.name, label)
+                with_label(fields, "column:MISC:Prob", None if label is None else f"{probability:.2f}")
+            yield "\t".join(fields) + "\n"
+
+    def _blank(self) -> Iterator[str]:
+        """Lines without annotation, for text that came without any."""
+        for place in range(self.corpus.sents):
+            sentence = self.corpus.sentence(place)
+            yield f"# sent_id = {sentence.id}"
+            yield f"# text = {sentence.text}"
+            ends = [int(end) for _, end in sentence.spans]
+            begins = [*(int(begin) for begin, _ in sentence.spans[1:]), -1]
+            for number, (form, end, after) in enumerate(zip(sentence.forms, ends, begins, strict=True), 1):
+                fields = [str(number), form, *["_"] * 8]
+                if end == after:
+                    fields[_MISC] = "SpaceAfter=No"
+                yield "\t".join(fields)
+            yield ""
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with io.TextIOWrapper(io.BufferedReader(open_bytes(path)), encoding="utf-8-sig") as file:  # type: ignore[type-var]
+        for line in file:
+            yield line.rstrip("\r\n")

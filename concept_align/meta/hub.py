@@ -1,0 +1,98 @@
+"""Saved aligners on the Hugging Face hub: what a folder holds, downloaded and uploaded."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from re import fullmatch
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..errors import LearningError, UsageError
+from .card import CARD, LICENCE
+from .reference import NAME as REFERENCE
+from .train import HISTORY
+
+# What a run of meta-training writes; the card and the licence go with it.
+RUN = ("config.json", "model.safetensors", "summary.json", "run.toml", "provenance.json", HISTORY, REFERENCE)
+FILES = (*RUN, CARD, LICENCE)
+_NAME = r"[\w-]+(\.[\w-]+)*"  # of an owner or a repository: no "..", so no path
+
+
+def locate(aligner: str | Path, *, revision: str | None = None, offline: bool = False) -> Path:
+    """The folder of an aligner: ``aligner`` itself, or a snapshot of the hub's repository of that id.
+
+    Text ``owner/name`` that is no folder is an id; ``revision`` is a commit, tag or branch of it. Raises
+    UsageError for a revision of a folder, LearningError for what is neither a folder nor on the hub.
+    """
+    folder = Path(aligner).expanduser()
+    if isinstance(aligner, Path) or folder.exists() or not fullmatch(f"{_NAME}/{_NAME}", aligner):
+        if revision is not None:
+            raise UsageError("a folder has no revisions", option="revision", remedy="leave it out")
+        return folder
+    from huggingface_hub import snapshot_download
+
+    remedy = "check the folder or hub id and its revision; log in (hf auth login) where it is private"
+    told, files = "not downloaded" if offline else "the hub says", list(FILES)
+    with _explained(f"no aligner here: not a folder, and {told}", aligner, remedy):
+        return Path(
+            snapshot_download(aligner, revision=revision, local_files_only=offline, allow_patterns=files)
+        )
+
+
+class HubUpload(ABC):
+    """What can be uploaded to the hub, as huggingface_hub's own mixin does it.
+
+    That mixin itself deletes a folder's config.json first and writes a card of its own.
+    """
+
+    @abstractmethod
+    def _write(self, folder: Path) -> None:
+        """Write all that is to be uploaded into ``folder``."""
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str = "Upload of an aligner",
+        private: bool | None = None,
+        token: str | bool | None = None,
+        branch: str | None = None,
+        create_pr: bool = False,
+    ) -> str:
+        """Upload the aligner with its card, licence and provenance; the address of the commit.
+
+        The repository ``repo_id`` (``owner/name``) is made where there is none, ``private`` or as its owner's
+        are. ``token`` is that of ``hf auth login`` unless given. Among the files is run.toml, which names the
+        store as it was given for training. Raises LearningError where the hub refuses or is out of reach.
+        """
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        remedy = "log in (hf auth login) as an owner of it, while online"
+        with TemporaryDirectory() as place:
+            self._write(Path(place))
+            with _explained("the aligner was not uploaded", repo_id, remedy):
+                made = api.upload_folder(
+                    repo_id=api.create_repo(repo_id, private=private, exist_ok=True).repo_id,
+                    folder_path=place,
+                    commit_message=commit_message,
+                    revision=branch,
+                    create_pr=create_pr,
+                )
+        return str(made.commit_url)
+
+
+@contextmanager
+def _explained(message: str, where: str, remedy: str) -> Iterator[None]:
+    """Errors of the hub's library become LearningErrors that begin with ``message``."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # Its first base is the error of the HTTP library, which differs between versions.
+    faults: tuple[Any, ...] = (OSError, ValueError, HfHubHTTPError.__bases__[0])
+    try:
+        yield
+    except faults as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        detail = " ".join(lines[:2])[:300] or type(error).__name__
+        raise LearningError(f"{message}: {detail}", where=where, remedy=remedy) from error
