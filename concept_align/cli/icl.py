@@ -36,7 +36,7 @@ def icl(
     from .. import atomic
     from ..config import to_toml
     from ..icl.plan import plan
-    from ..icl.study import estimate, open_session, study
+    from ..icl.study import estimate, open_session, run
     from ..progress import terminal
     from ..report.icl import write_icl
 
@@ -46,7 +46,7 @@ def icl(
         _announce({"out": str(out), **found}, json)
         return
     with terminal() as progress:
-        studied = study(config, out, force=force, progress=progress)
+        studied = run(open_session(plan(config), progress=progress), out, force=force, progress=progress)
     write_icl(studied, out, figures=figures)
     atomic.write_text(out / "run.toml", to_toml(config))
     _report(studied, out, studied.notices, json)

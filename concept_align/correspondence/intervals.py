@@ -36,13 +36,14 @@ def interval(
     confidence: float = 0.95,
     *,
     freedom: float = 18,
-    scale: Scale = "correlation",
+    scale: Scale | None = "correlation",
 ) -> tuple[Floats, Floats]:
     """Bounds [...] of scores ``value`` [...] with bootstrap draws ``replicates`` [draws, ...].
 
     ``freedom``: degrees of freedom of Student's t. The rarest concepts have the largest errors; of n words
     each in both languages, their size is known with 2 (n - 1). Draws without a score are left out; without
-    a value, or with fewer than two draws, there is no interval (NaN).
+    a value, or with fewer than two draws, there is no interval (NaN). Without a ``scale`` values and bounds
+    are taken as they are, as of differences of scores.
     """
     from scipy.stats import t
 
@@ -61,4 +62,6 @@ def interval(
     low, high = scores + excess - half, scores + excess + half
     if scale == "correlation":
         return np.tanh(low), np.tanh(high)
+    if scale is None:
+        return low, high
     return np.clip(low, 0, 1), np.clip(high, 0, 1)

@@ -18,7 +18,9 @@ from torch import nn
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 from transformers.models.auto import modeling_auto
 
-from ..errors import ModelError, UsageError
+from .. import ragged
+from ..errors import ModelError
+from ..layers import resolve_layers
 from ..models.capture import close, first_tensor
 from ..models.frozen import FrozenModel
 from ..models.load import complain_of, configured_kind, opened, pretrained
@@ -48,20 +50,14 @@ class CausalModel(FrozenModel):
         final = first_tensor(self.base(input_ids=self.probe_ids, use_cache=False)[0])
         whole = self.module(input_ids=self.probe_ids, use_cache=False).logits
         if not close(self.logits(final[0]), whole[0], self.tolerance):
-            raise ModelError(
-                f"the head of {self.architecture} cannot be run apart from it",
-                where=self.name,
-                remedy="use another causal language model",
-            )
+            what = f"the head of {self.architecture} cannot be run apart from it"
+            raise ModelError(what, where=self.name, remedy="use another causal language model")
         self._refuse_overflow(whole)
 
     def _refuse_overflow(self, found: torch.Tensor) -> None:
         if not bool(torch.isfinite(found).all()):
-            raise ModelError(
-                "its log-probabilities are not finite",
-                where=self.name,
-                remedy="float16 overflows in some models: use dtype bfloat16 or float32",
-            )
+            remedy = "float16 overflows in some models: use dtype bfloat16 or float32"
+            raise ModelError("its log-probabilities are not finite", where=self.name, remedy=remedy)
 
     def logits(self, states: Float[torch.Tensor, "n dim"]) -> Float32[torch.Tensor, "n vocabulary"]:
         """From last states: the whole model, its base model passed by.
@@ -85,14 +81,6 @@ class CausalModel(FrozenModel):
         self._refuse_overflow(found)
         return found
 
-    def check_layers(self, layers: Sequence[int]) -> None:
-        """UsageError for a layer that the model does not have."""
-        for layer in layers:
-            if not 0 <= layer <= self.layers:
-                raise UsageError(
-                    f"there is no layer {layer}", where=self.name, remedy=f"layers are 0 to {self.layers}"
-                )
-
     def states(
         self,
         layers: Sequence[int],
@@ -113,22 +101,18 @@ class CausalModel(FrozenModel):
             kept[layer] = states[rows.to(states.device), columns.to(states.device)].float().cpu()
 
         known = self._capture.blocks is not None
+        if not known and layers:
+            inputs["output_hidden_states"] = True
+        if cache is not None:  # ``past_key_values`` in transformers until it was renamed
+            named = inspect.signature(self.base.forward).parameters
+            inputs["cache" if "cache" in named else "past_key_values"] = cache
         with self._capture.taking(layers, keep):
-            if not known and layers:
-                inputs["output_hidden_states"] = True
-            if cache is not None:
-                inputs[_cache_argument(self.base)] = cache
             output = self.base(**inputs, use_cache=cache is not None)
         final = first_tensor(output[0])
         for layer in layers:
             if layer not in kept:
                 keep(layer, final if known else output.hidden_states[layer])
         return final, {layer: kept[layer] for layer in layers}
-
-
-def _cache_argument(base: nn.Module) -> str:
-    """What the model calls its cache: ``past_key_values`` in transformers until it was renamed."""
-    return "cache" if "cache" in inspect.signature(base.forward).parameters else "past_key_values"
 
 
 def headless(name: str, detail: str) -> ModelError:
@@ -155,27 +139,26 @@ def load_causal(
     revision: str | None = None,
     dtype: str = "auto",
     device: str = "auto",
-    device_map: str | None = None,
     offline: bool = False,
-    fast_matmul: bool = True,
 ) -> CausalModel:
-    """The causal language model called ``name``, with its head; options as :func:`~..models.load.load`'s.
+    """The causal language model called ``name``, with its head.
 
-    Raises ModelError for an encoder, and where the head is not stored (unless it is tied to the embeddings).
+    Options are those of :func:`concept_align.load_model`. Raises ModelError for an encoder, and where the
+    head is not stored (unless it is tied to the embeddings).
     """
 
     def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
         known = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
         if configured_kind(config) != "decoder" or config.model_type not in known:
             raise headless(name, f"a {config.model_type} is not a causal language model")
-        module, missing = pretrained(transformers.AutoModelForCausalLM, origin, config, kind, device_map)
+        module, missing = pretrained(transformers.AutoModelForCausalLM, origin, config, kind, None)
         if missing and all("head" in key or "embed_out" in key for key in missing):
             raise headless(origin.path, f"{missing[0]} is not stored")
         complain_of(missing, origin)
         return module
 
-    module, tokenizer, origin = opened(name, read, revision, dtype, device, device_map, offline)
-    return CausalModel(module, tokenizer, name=name, revision=origin.revision, fast=fast_matmul)
+    module, tokenizer, origin = opened(name, read, revision, dtype, device, None, offline)
+    return CausalModel(module, tokenizer, name=name, revision=origin.revision)
 
 
 def in_memory(module: nn.Module, tokenizer: Any) -> CausalModel:
@@ -192,8 +175,7 @@ def word_states(
 
     Words stand with spaces between them, as in prompts. ModelError for a sentence that cannot be read.
     """
-    layer = layer if layer >= 0 else model.layers + 1 + layer
-    model.check_layers([layer])
+    (layer,) = resolve_layers(layer, model.layers)
 
     @cache
     def reader() -> TransformersModel:
@@ -202,14 +184,12 @@ def word_states(
         )
 
     def read(sentences: Sequence[PromptSentence]) -> Float32[torch.Tensor, "words dim"]:
-        texts, spans = [], []
+        spans = []
         for sentence in sentences:
-            ends = np.cumsum([len(word) + 1 for word in sentence.words]) - 1
-            begins = np.concatenate([[0], ends[:-1] + 1])
-            texts.append(" ".join(sentence.words))
-            spans.append(np.stack([begins, ends], axis=1).astype(np.int32))
+            begins = ragged.offsets_of([len(word) + 1 for word in sentence.words])
+            spans.append(np.stack([begins[:-1], begins[1:] - 1], axis=1).astype(np.int32))
         pieces = []
-        for found in reader().pieces_many(texts, spans):
+        for found in reader().pieces_many([" ".join(sentence.words) for sentence in sentences], spans):
             if isinstance(found, ModelError):
                 raise found
             pieces.append(found)

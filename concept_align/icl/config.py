@@ -8,10 +8,11 @@ from ..errors import UsageError
 from ..meta.learners import registry as learners
 from ..meta.learners.base import LearnerConfig
 from ..types import Standardisation
-from .base import FEEDBACKS, Feedback
+from .base import Feedback
 
 AUTO = "auto"
-SCORES_LAYER = "scores"  # among the layers: the labels' scores are the features
+SCORES: Literal["scores"] = "scores"  # as a layer: the scores of the labels are the features
+Layer = int | Literal["scores"]
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,6 @@ def check(config: ICLConfig) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError(f"{value} is too few", option=name, remedy="say 1 or more")
-    if config.feedback not in FEEDBACKS:
-        raise UsageError(
-            f"unknown feedback {config.feedback!r}", option="feedback", remedy=f"use {' or '.join(FEEDBACKS)}"
-        )
     for name in ("labels", "selectors", "templates"):
         values = getattr(config, name)
         if not values or len(set(values)) < len(values):

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from .. import ragged
 from ..cache import Kept
 from ..correspondence.geometry import Geometry
+from ..correspondence.intervals import interval
 from ..correspondence.measures import Measure, resolve_measures
 from ..correspondence.moments import MomentStack, bootstrap_weights, space_moments
 from ..correspondence.pairs import compare_geometries
@@ -57,12 +58,11 @@ from ..statistics import jackknife, percentile_interval, sign_flip
 from .base import LabelScores
 from .evidence import labelled
 from .plan import Trial
-from .session import SCORES, states
+from .session import states
 from .state_learners import StateLearners
 
 By = Literal["prototype", "probe"]
 ByLayer = Mapping[str, Features]
-Floats = NDArray[np.float64]
 
 MEAN = "mean"
 BEFORE, AFTER = "before", "after"
@@ -250,7 +250,10 @@ def alignability_effects(
                         at + name: float(found.loc[[to], [at]].to_numpy()[0, 0]) for at in (BEFORE, AFTER)
                     }
                 value = numbers[AFTER] - numbers[BEFORE]
-                low, high = _interval(value, drawn[:, row], confidence, freedom=2 * max(min_count - 1, 1))
+                freedom = 2 * max(min_count - 1, 1)
+                low, high = map(
+                    float, interval(value, drawn[:, row], confidence, freedom=freedom, scale=None)
+                )
                 bounds = {"value": value, "low": low, "high": high, "n": len(shared)}
                 rows.append(given.about(layer) | numbers | bounds)
     return rows
@@ -295,18 +298,6 @@ def _differences(
     return np.asarray((values[:, 1] - values[:, 0]).reshape(draws, layers))
 
 
-def _interval(value: float, drawn: Floats, confidence: float, *, freedom: float) -> tuple[float, float]:
-    """Bounds of a difference with its bootstrap draws [draws]; draws without a score are left out."""
-    from scipy.stats import t
-
-    drawn = drawn[np.isfinite(drawn)]
-    if len(drawn) < 2:
-        return float("nan"), float("nan")
-    excess = value - float(drawn.mean())
-    half = float(t.isf((1 - confidence) / 2, freedom) * np.sqrt(drawn.var(ddof=1) + excess**2))
-    return value + excess - half, value + excess + half
-
-
 def over_languages(table: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
     """Means over targets of a table of :class:`Effects`, in rows like its own with language "mean".
 
@@ -345,7 +336,7 @@ class EffectRecorder:
 
     @property
     def layers(self) -> tuple[int, ...]:
-        return tuple(layer for layer in self.learners.layers if layer != SCORES)
+        return tuple(layer for layer in self.learners.layers if isinstance(layer, int))
 
     def wanted(self, trial: Trial) -> list[str]:
         """The languages of demonstrations that the states of ``trial`` are needed for."""

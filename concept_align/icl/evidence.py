@@ -4,7 +4,8 @@ Every trial of a target asks the same sentences, which are resampled alike for a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -76,15 +77,18 @@ class AnswerEvidence:
     revision: str
     gold: Mapping[str, Features]
     majority: Mapping[str, int]  # language of demonstrations -> majority class (OWN has none: its targets do)
-    _weights: dict[str, np.ndarray] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def protocol(self) -> Protocol:
         config = self.plan.config
-        shots = tuple(sorted(config.k))
-        return Protocol(
-            shots=shots, support_draws=config.demo_draws, seed=config.seed, bootstrap=config.bootstrap
-        )
+        shots, draws = tuple(sorted(config.k)), config.demo_draws
+        return Protocol(shots=shots, support_draws=draws, seed=config.seed, bootstrap=config.bootstrap)
+
+    @cached_property
+    def _weights(self) -> dict[str, np.ndarray]:
+        """How often resamples draw each query."""
+        resamples, seed = self.protocol.bootstrap, self.protocol.seed
+        return {code: sentence_weights(one.sents, resamples, seed, code) for code, one in self.gold.items()}
 
     def evaluation(self, answers: Answers, notices: Sequence[str] = ()) -> Evaluation:
         """Everything, one setting for every language of demonstrations and layer.
@@ -92,12 +96,9 @@ class AnswerEvidence:
         Of what is there, what the plan asks for: an earlier run may have had more draws.
         """
         config, found = self.plan.config, []
+        wanted = {(k, draw) for k in config.k for draw in range(self.plan.draws(k))}
         answers = {
-            key: {
-                (k, draw): one
-                for (k, draw), one in units.items()
-                if k in config.k and draw < self.plan.draws(k)
-            }
+            key: {place: one for place, one in units.items() if place in wanted}
             for key, units in answers.items()
         }
         layers = sorted({key.layer for key, units in answers.items() if units} - {OUTPUT}, key=_by_number)
@@ -131,12 +132,7 @@ class AnswerEvidence:
         return found
 
     def _evidence(self, draws: Sequence[Predictions], language: str, learner: str) -> Evidence:
-        gold, protocol = self.gold[language], self.protocol
-        if language not in self._weights:
-            self._weights[language] = sentence_weights(
-                gold.sents, protocol.bootstrap, protocol.seed, language
-            )
-        return evidence(draws, gold, self._weights[language], protocol, learner=learner)
+        return evidence(draws, self.gold[language], self._weights[language], self.protocol, learner=learner)
 
     def _majority(self, source: str) -> Found:
         """The floor: the majority class of the sentences that demonstrations are chosen from."""
@@ -150,17 +146,12 @@ class AnswerEvidence:
     def _evaluation(self, found: Found, beside: Found, layer: str, source: str, without: Found) -> Evaluation:
         """Rows of ``found``, compared with what stands ``beside`` and what is the same ``without``
         demonstrations, at every number of them that ``found`` has."""
-        config = self.plan.config
-        first = self.plan.variants[0].name
+        first, task = self.plan.variants[0].name, self.plan.config.task
         # Fewer pairs, less lost to their correction: all with the first, and with a probe.
         probes = dict.fromkeys(name for name, _ in without if name.startswith(PROBE))
+        fixed = (first, *probes)
         setting = Setting(
-            model=self.model,
-            revision=self.revision,
-            layer=layer,
-            task=config.task,
-            source=source,
-            references=(first, *probes),
+            model=self.model, revision=self.revision, layer=layer, task=task, source=source, references=fixed
         )
         numbers = {k for name, k in found if name != MAJORITY}
         evaluation = tabulate(

@@ -16,7 +16,7 @@ over the whole vocabulary (Blevins et al. 2023, arXiv 2211.07830, section 2). p 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 from jaxtyping import Float, Float32, Int64
@@ -126,7 +126,7 @@ class Layout:
         probe = self._backend.encode("a")
         special = [*probe.special_tokens_mask, 0]
         self.start: tuple[int, ...] = tuple(probe.ids[: special.index(0)])
-        self._cut: dict[tuple[str, tuple[str, ...]], tuple[int, ...]] = {}
+        self._inside = cache(self._after)
         self._tries: dict[LabelSet, Trie] = {}
 
     def trie(self, labels: LabelSet) -> Trie:
@@ -177,14 +177,8 @@ class Layout:
     def _plain(self, text: str) -> list[int]:
         return list(self._backend.encode(text, add_special_tokens=False).ids)
 
-    def _inside(self, text: str, before: tuple[str, ...]) -> tuple[int, ...]:
+    def _after(self, text: str, before: tuple[str, ...]) -> tuple[int, ...]:
         """The tokens of ``text`` after the first of ``before`` that it shares no token with."""
-        key = (text, before)
-        if key not in self._cut:
-            self._cut[key] = self._after(text, before)
-        return self._cut[key]
-
-    def _after(self, text: str, before: Sequence[str]) -> tuple[int, ...]:
         for anchor in before:
             alone = self._plain(anchor)
             both = self._backend.encode(anchor + text, add_special_tokens=False)

@@ -128,7 +128,13 @@ def plan(config: ICLConfig) -> ICLPlan:
     Raises UsageError for what is unknown, LearningError where a target is a training language too.
     """
     check(config)
-    task = _task(config.task)
+    if is_open_ended(config.task):
+        raise UsageError(
+            "labels of features and columns differ from language to language, and prompts have none for them",
+            option="task",
+            remedy="use upos or relation",
+        )
+    task = parse_task(config.task)
     trained = {file.language: file for file in _found(config.treebanks, "train")}
     tested = {file.language: file for file in _found(config.treebanks, "test")}
     targets = _select(config.langs, tested, "langs")
@@ -165,16 +171,6 @@ def _found(folder: str | Path, split: str) -> list[TreebankFile]:
     return find_treebanks(Path(folder), "all" if Path(folder).is_dir() else None, [split])
 
 
-def _task(name: str) -> Task:
-    if is_open_ended(name):
-        raise UsageError(
-            "labels of features and columns differ from language to language, and prompts have none for them",
-            option="task",
-            remedy="use upos or relation",
-        )
-    return parse_task(name)
-
-
 def _select(names: Sequence[str], here: Mapping[str, TreebankFile], option: str) -> tuple[str, ...]:
     try:
         return select(",".join(names), tuple(here))
@@ -183,10 +179,7 @@ def _select(names: Sequence[str], here: Mapping[str, TreebankFile], option: str)
 
 
 def _aligned(
-    config: ICLConfig,
-    targets: Sequence[str],
-    sources: Sequence[str],
-    here: Mapping[str, TreebankFile],
+    config: ICLConfig, targets: Sequence[str], sources: Sequence[str], here: Mapping[str, TreebankFile]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Training and validation languages; AUTO takes those of the package's own sets that are here."""
     sources = [source for source in sources if source not in (OWN, ANY)]

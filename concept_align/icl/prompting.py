@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float32
 
 from ..errors import UsageError
+from ..layers import resolve_layers
 from ..models.faults import explained_memory
 from .base import FEEDBACKS, NO_HEAD, Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
 from .causal import CausalModel
@@ -82,8 +83,8 @@ class PromptScorer(ABC):
         """
         if feedback not in FEEDBACKS:
             raise UsageError(f"unknown feedback {feedback!r}", remedy=f"use {' or '.join(FEEDBACKS)}")
-        self.model.check_layers(layers)
-        chooser = Chooser(self.layout.trie(prompt.labels), prior, feedback, tuple(dict.fromkeys(layers)))
+        layers = resolve_layers(layers, self.model.layers)
+        chooser = Chooser(self.layout.trie(prompt.labels), prior, feedback, layers)
         laid = [self.layout.lay(query, first=not prompt.sentences) for query in queries]
         for query, own in zip(queries, laid, strict=True):
             taken = len(prompt.ids) + own.pieces() + len(query.items) * chooser.trie.longest

@@ -16,10 +16,9 @@ from .. import hashing
 from ..errors import UsageError
 from ..seeding import derive, stream
 from .base import NO_HEAD, LabelScores, LabelSet, PromptSentence, Selector
+from .config import Layer
 from .plan import ANY, OWN, ICLPlan, Trial, Variant
 from .prompting import CONTENT_FREE, PromptScorer, content_free, preference
-
-SCORES = -1  # as a layer: the scores of the labels are the features
 
 # Sentences with questions, of a language and split.
 Read = Callable[[str, str], Sequence[PromptSentence]]
@@ -144,14 +143,14 @@ class PromptSession:
         )
 
     def answers(
-        self, trial: Trial, queries: Sequence[PromptSentence], layers: Sequence[int] = ()
+        self, trial: Trial, queries: Sequence[PromptSentence], layers: Sequence[Layer] = ()
     ) -> list[LabelScores]:
         """What the model answers to ``queries``, one after another where each has its own demonstrations.
 
         Their states at ``layers`` are with them; SCORES, which are no states, are always.
         """
         scorer, variant = self.scorers[trial.variant.template], trial.variant
-        layers = [layer for layer in layers if layer != SCORES]
+        numbers = [layer for layer in layers if isinstance(layer, int)]
         labels = self.label_set(variant, trial.language, trial.draw)
         relational = any(item.head != NO_HEAD for query in queries for item in query.items)
         empty = [content_free(word, relational=kind) for word in CONTENT_FREE for kind in (False, True)]
@@ -167,7 +166,7 @@ class PromptSession:
                     f"context of {scorer.context_length} tokens before the longest query; prompts have fewer"
                 )
             prior = preference(scorer, prompt, relational=relational) if variant.contextual else None
-            found += scorer.score(prompt, part, feedback=variant.feedback, layers=layers, prior=prior)
+            found += scorer.score(prompt, part, feedback=variant.feedback, layers=numbers, prior=prior)
         return found
 
 
@@ -176,9 +175,9 @@ def stacked(answers: Sequence[LabelScores]) -> Float32[torch.Tensor, "items conc
     return torch.cat([one.scores.float().cpu() for one in answers])
 
 
-def states(answers: Sequence[LabelScores], layer: int) -> Float32[torch.Tensor, "items dim"]:
+def states(answers: Sequence[LabelScores], layer: Layer) -> Float32[torch.Tensor, "items dim"]:
     """The states of all queries at ``layer``; SCORES are their scores as log-probabilities."""
-    if layer == SCORES:
+    if isinstance(layer, str):
         return stacked(answers).log_softmax(1)
     return torch.cat([one.states[layer].float().cpu() for one in answers])
 

@@ -25,14 +25,10 @@ from ..spaces.features import Features
 from ..spaces.standardise import StandardiserFitter
 from ..types import Split
 from .base import LabelScores, PromptSentence
+from .config import Layer
 from .evidence import labelled, predictions
 from .plan import NONE, Trial
-from .session import SCORES, PromptSession, states
-
-
-def layer_name(layer: int) -> str:
-    """As results name it."""
-    return "scores" if layer == SCORES else str(layer)
+from .session import PromptSession, states
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +36,13 @@ class StateLearners:
     """Learners of states in prompts; what they learned is kept in ``folder``, by language, k and layer."""
 
     session: PromptSession
-    layers: tuple[int, ...]
+    layers: tuple[Layer, ...]
     folder: Path | None
     made_from: Mapping[str, Any]  # what decides the states
-    _features: dict[tuple[str, int], dict[tuple[str, int], Features]] = field(default_factory=dict)
-    _aligners: dict[tuple[str, int, int, str], Aligner] = field(default_factory=dict)
+    _features: dict[tuple[str, int], dict[tuple[str, Layer], Features]] = field(default_factory=dict)
+    _aligners: dict[tuple[str, int, Layer, str], Aligner] = field(default_factory=dict)
 
-    def identity(self, source: str, k: int, layer: int, learner: str) -> dict[str, Any]:
+    def identity(self, source: str, k: int, layer: Layer, learner: str) -> dict[str, Any]:
         """What decides what is learned."""
         plan, digest = self.session.plan, self.session.digest
         config, choice = plan.config, self.session.made_from(plan.variants[0])
@@ -55,7 +51,7 @@ class StateLearners:
             **({} if choice is None else {"choice": choice}),
             "source": source,
             "k": k,
-            "layer": layer_name(layer),
+            "layer": str(layer),
             "learner": learner,
             "options": config.learner(learner).config(),
             "variant": plan.variants[0].name,
@@ -66,23 +62,23 @@ class StateLearners:
             "standardise": config.standardise,
         }
 
-    def aligner(self, source: str, k: int, layer: int, learner: str) -> Aligner:
+    def aligner(self, source: str, k: int, layer: Layer, learner: str) -> Aligner:
         """What ``learner`` learned, or learns now, of states with ``k`` demonstrations in ``source``."""
         key = (source, k, layer, learner)
         if key not in self._aligners:
             kept = Kept(self.folder, lambda place, made: made.save_pretrained(place), Aligner.from_pretrained)
-            name = f"{source}/{k}/{layer_name(layer)}/{learner.replace(':', '-')}"
+            name = f"{source}/{k}/{layer}/{learner.replace(':', '-')}"
             self._aligners[key] = kept.get(name, self.identity(*key), lambda: self._fit(*key))
         return self._aligners[key]
 
-    def _fit(self, source: str, k: int, layer: int, learner: str) -> Aligner:
+    def _fit(self, source: str, k: int, layer: Layer, learner: str) -> Aligner:
         config = self.session.plan.config
         try:
             aligner = config.learner(learner).fit(self.data(source, k, layer), seed=config.seed)
         except LearningError as error:
             raise LearningError(
                 error.message,
-                where=f"{learner}, {k} demonstrations in {source}, layer {layer_name(layer)}",
+                where=f"{learner}, {k} demonstrations in {source}, layer {layer}",
                 remedy=f"{error.remedy}; or raise align_sentences, or name other align_langs",
             ) from error
         if aligner.wants == "everything":
@@ -93,7 +89,7 @@ class StateLearners:
             )
         return aligner
 
-    def data(self, source: str, k: int, layer: int) -> TrainingData:
+    def data(self, source: str, k: int, layer: Layer) -> TrainingData:
         """The training and validation languages as a learner sees them."""
         plan, features = self.session.plan, self.features(source, k)
         train, standardised = plan.trained_on(source), self.standardising(source, k, layer)
@@ -109,7 +105,7 @@ class StateLearners:
 
         return TrainingData(source, train, plan.validation, plan.task.concepts, load, branches_of(train))
 
-    def features(self, source: str, k: int) -> dict[tuple[str, int], Features]:
+    def features(self, source: str, k: int) -> dict[tuple[str, Layer], Features]:
         """(language, layer) -> labelled states of training sentences, whose prompts are of every draw."""
         plan = self.session.plan
         found = self._features.setdefault((source if k else NONE, k), {})
@@ -140,7 +136,7 @@ class StateLearners:
         parts = [(trial, sentences[trial.draw :: len(trials)]) for trial in trials]
         return [(trial, part) for trial, part in parts if part]
 
-    def standardising(self, source: str, k: int, layer: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    def standardising(self, source: str, k: int, layer: Layer) -> Callable[[torch.Tensor], torch.Tensor]:
         """What brings states [items, dim] to the mean and scale of all training languages, of their own, or
         leaves them as they are."""
         how = self.session.plan.config.standardise
@@ -155,7 +151,7 @@ class StateLearners:
             fitter.update(part)
         return fitter.finish().states
 
-    def answers(self, source: str, trial: Trial, layer: int, learner: str, x: torch.Tensor) -> Predictions:
+    def answers(self, source: str, trial: Trial, layer: Layer, learner: str, x: torch.Tensor) -> Predictions:
         """What the learner says of the queries of ``trial``, whose states are ``x`` [items, dim]."""
         aligner = self.aligner(source, trial.k, layer, learner)
         x = self.standardising(source, trial.k, layer)(x)

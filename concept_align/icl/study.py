@@ -32,15 +32,15 @@ from ..treebanks import conllu
 from . import selectors as known_selectors
 from .base import LabelSet, PromptSentence, Selector, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
-from .config import SCORES_LAYER, ICLConfig
+from .config import SCORES, ICLConfig, Layer
 from .effects import EffectRecorder, Effects
 from .evidence import OUTPUT, AnswerEvidence, AnswerKey, labelled, majority_class, predictions
 from .labels import label_set
 from .plan import NONE, OWN, ICLPlan, Trial, plan
 from .scoring import CausalScorer
 from .selectors.simple import SelectorInputs
-from .session import SCORES, PromptSession, calibrated, stacked, states
-from .state_learners import StateLearners, layer_name
+from .session import PromptSession, calibrated, stacked, states
+from .state_learners import StateLearners
 from .templates import template
 from .usefulness import UsefulnessReport, usefulness_report
 
@@ -124,33 +124,10 @@ def icl_study(
     """
     loaded = None if isinstance(model, str | Path) else in_memory(*model)
     given = dict(selectors) if isinstance(selectors, Mapping) else {}
-    values = {
-        "model": str(model) if loaded is None else loaded.name,
-        "treebanks": Path(treebanks),
-        "task": task,
-        "langs": langs,
-        "demo_langs": demo_langs,
-        "k": k,
-        "selectors": list(given) or selectors,
-        **settings,
-    }
-    return study(
-        from_mapping(ICLConfig, values), out, model=loaded, selectors=given, force=force, progress=progress
-    )
-
-
-def study(
-    config: ICLConfig,
-    out: str | Path | None = None,
-    *,
-    model: CausalModel | None = None,
-    selectors: Mapping[str, Selector] | None = None,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> ICLStudy:
-    """The study that ``config`` describes; see :func:`icl_study`."""
-    planned = plan(config)
-    session = open_session(planned, model=model, selectors=selectors, progress=progress)
+    settings |= {"task": task, "langs": langs, "demo_langs": demo_langs, "k": k}
+    settings |= {"model": str(model) if loaded is None else loaded.name, "treebanks": Path(treebanks)}
+    config = from_mapping(ICLConfig, settings | {"selectors": list(given) or selectors})
+    session = open_session(plan(config), model=loaded, selectors=given, progress=progress)
     return run(session, out, force=force, progress=progress)
 
 
@@ -244,11 +221,11 @@ def run(
     return ICLStudy(plan, found, notices, made_from, effects)
 
 
-def layers_of(config: ICLConfig, last: int) -> tuple[int, ...]:
+def layers_of(config: ICLConfig, last: int) -> tuple[Layer, ...]:
     """The layers of aligned in-context learning in a model of ``last`` layers; SCORES among them."""
     numbers = [layer for layer in config.layers if isinstance(layer, int)]
     found = resolve_layers("all" if "all" in config.layers else numbers, last)
-    return (*found, *((SCORES,) if SCORES_LAYER in config.layers else ()))
+    return (*found, *((SCORES,) if SCORES in config.layers else ()))
 
 
 def _claim(out: Path, made_from: Mapping[str, Any], *, force: bool) -> None:
@@ -281,7 +258,7 @@ class TrialRunner:
 
     session: PromptSession
     out: Path | None
-    layers: tuple[int, ...]
+    layers: tuple[Layer, ...]
     made_from: Mapping[str, Any]
     gold: Mapping[str, Features]
 
@@ -333,7 +310,7 @@ class TrialRunner:
         moves = self.effects.wanted(trial)
         if all(place in log.done for log in plain.values()) and not learners and not moves:
             return
-        layers = sorted({*(layer for _, _, layer, _ in learners), *(self.layers if moves else ())})
+        layers = self.layers if moves else [layer for _, _, layer, _ in learners]
         answers = self.session.answers(trial, self.session.queries(trial.language), layers)
         if moves:
             self.effects.take(trial, answers)
@@ -343,7 +320,7 @@ class TrialRunner:
         for log, source, layer, learner in learners:
             log.add(place, self.learners.answers(source, trial, layer, learner, states(answers, layer)))
 
-    def _learners(self, trial: Trial) -> list[tuple[PredictionLog, str, int, str]]:
+    def _learners(self, trial: Trial) -> list[tuple[PredictionLog, str, Layer, str]]:
         """(finished trials, language of demonstrations, layer, learner) that answer ``trial`` as well.
 
         A prompt without demonstrations is the same for every language of demonstrations, but what learners
@@ -358,7 +335,7 @@ class TrialRunner:
                 continue
             for layer in self.layers:
                 for learner in plan.config.learners:
-                    key = AnswerKey(layer_name(layer), learner.replace(":", "-"), source, trial.language)
+                    key = AnswerKey(str(layer), learner.replace(":", "-"), source, trial.language)
                     # Of all numbers of demonstrations at once: a log holds several.
                     identity = self.learners.identity(source, -1, layer, learner)
                     found.append((self.log(key, identity), source, layer, learner))

@@ -59,15 +59,10 @@ def usefulness_report(
     *,
     learner: str,
     k: int,
-    measure: str | None = None,
-    layer: str | None = None,
-    permutations: int = 1999,
-    seed: int = 0,
 ) -> UsefulnessReport:
     """Gains of ``learner`` from ``k`` demonstrations against ``scores`` of ``concept-align alignability``.
 
-    ``measure`` is the first of the scores and ``layer`` that of its best mean unless they are named. Raises
-    UsageError where no pair has both.
+    Their first measure counts, at the layer of its best mean. Raises UsageError where no pair has both.
     """
     tasks = set(map(str, frame["task"].unique()))
     known = scores[scores["task"].isin(tasks) & (scores["against"] == "")]
@@ -77,18 +72,15 @@ def usefulness_report(
             option="alignability",
             remedy="give what concept-align alignability wrote for the same task",
         )
-    measure = measure or str(known["measure"].iloc[0])
-    layer = layer or best_layer(known, measure)
+    measure = str(known["measure"].iloc[0])
+    layer = best_layer(known, measure)
     square = Alignability(known).matrix(measure, layer, both=True)
     rows = frame[~frame["source"].isin([OWN, ANY]) & frame["shots"].isin([0, k])]
     gained = demonstration_gains(rows, learners=[learner])
-    values = [
-        square.loc[a, b] if a in square.index and b in square.columns else float("nan")
-        for a, b in zip(gained["source"], gained["language"], strict=True)
-    ]
-    pairs = gained.assign(alignability=values)[["source", "language", "alignability", "gain"]].dropna()
-    table = usefulness(gained, square, permutations=permutations, seed=seed)
-    return UsefulnessReport(pairs, table, choice(gained, square, seed=seed), measure, layer, learner, k)
+    values = square.rename_axis(index="source", columns="language").stack().rename("alignability")
+    pairs = gained.join(values, on=["source", "language"])[["source", "language", "alignability", "gain"]]
+    table = usefulness(gained, square)
+    return UsefulnessReport(pairs.dropna(), table, choice(gained, square), measure, layer, learner, k)
 
 
 def demonstration_gains(
@@ -122,11 +114,7 @@ def demonstration_gains(
 
 
 def usefulness(
-    gained: pd.DataFrame,
-    alignability: pd.DataFrame,
-    *,
-    permutations: int = 1999,
-    seed: int = 0,
+    gained: pd.DataFrame, alignability: pd.DataFrame, *, permutations: int = 1999, seed: int = 0
 ) -> pd.DataFrame:
     """One row per setting, k and kind of correlation (``overall``, ``within-targets``, ``both-held``).
 
