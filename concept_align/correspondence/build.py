@@ -62,10 +62,8 @@ class SpaceSampling:
 
     def __post_init__(self) -> None:
         if self.space not in get_args(Space) or self.unit not in get_args(Unit):
-            raise UsageError(
-                f"unknown space {self.space!r} or unit {self.unit!r}",
-                remedy=f"use {' or '.join(get_args(Space))}, and {' or '.join(get_args(Unit))}",
-            )
+            remedy = f"use {' or '.join(get_args(Space))}, and {' or '.join(get_args(Unit))}"
+            raise UsageError(f"unknown space {self.space!r} or unit {self.unit!r}", remedy=remedy)
         cap = 1 if self.max_sentences is None else self.max_sentences
         if min(self.halves, self.bootstrap) < 0 or min(self.min_words, cap) < 1:
             raise UsageError(
@@ -190,11 +188,8 @@ def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> 
     """What decides the features of ``language``: the recipe, the treebank, the files of states, the task."""
     store = source.store
     if not isinstance(store, Store):
-        raise UsageError(
-            "only what is made from a store on disk can be kept",
-            option="folder",
-            remedy="leave out folder and probes, or give a Store",
-        )
+        remedy = "leave out folder and probes, or give a Store"
+        raise UsageError("only what is made from a store on disk can be kept", option="folder", remedy=remedy)
     treebank = source.treebank(language)
     states, annotations = {}, {}
     for split in splits:

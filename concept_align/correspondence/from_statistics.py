@@ -86,12 +86,9 @@ def _mean_and_scale(
     statistics: Statistics, task: str, standardise: Standardisation, language: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if standardise == "global" or task == "relation" or statistics.second is None:
-        raise UsageError(
-            f"class statistics do not tell the scale of states that standardise={standardise!r} needs",
-            where=f"language {language}, {task}",
-            option="standardise",
-            remedy="use standardise='none', or extract states (for word classes: second moments)",
-        )
+        message = f"class statistics do not tell the scale of states that standardise={standardise!r} needs"
+        remedy = "use standardise='none', or extract states (for word classes: second moments)"
+        raise UsageError(message, where=f"language {language}, {task}", option="standardise", remedy=remedy)
     words = statistics.counts.sum()
     mean = statistics.sums.sum(0) / words
     scale = (statistics.second.diagonal() / words - mean.square()).clamp(min=0).sqrt()

@@ -130,11 +130,9 @@ class Geometry:
         single word has no known error and is left out.
         """
         if not self.errors_known:
-            raise UsageError(
-                "the errors of the prototypes are not known, so their bias cannot be removed",
-                where=f"{self.label}, {self.task}",
-                remedy="use debias=False, or build the geometry from states instead of class statistics",
-            )
+            message = "the errors of the prototypes are not known, so their bias cannot be removed"
+            remedy = "use debias=False, or build the geometry from states instead of class statistics"
+            raise UsageError(message, where=f"{self.label}, {self.task}", remedy=remedy)
         diagonal = np.arange(len(self.concepts))
 
         def less(arrays: AnyFloats | None, times: float) -> AnyFloats | None:
@@ -213,8 +211,6 @@ def places(names: Sequence[str], wanted: Iterable[str] | None, what: str) -> lis
     index = {name: place for place, name in enumerate(names)}
     wanted = [str(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
     if missing := [name for name in wanted if name not in index]:
-        raise UsageError(
-            f"the geometry has no {what} {', '.join(missing)}",
-            remedy=f"it has {', '.join(names) or 'none'}",
-        )
+        remedy = f"it has {', '.join(names) or 'none'}"
+        raise UsageError(f"the geometry has no {what} {', '.join(missing)}", remedy=remedy)
     return [index[name] for name in wanted]

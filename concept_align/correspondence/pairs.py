@@ -180,22 +180,17 @@ def compare_geometries(
 def _check(geometry: Geometry, other: Geometry, chosen: Sequence[Measure]) -> None:
     whitened = geometry.whitened and other.whitened
     if odd := [measure.name for measure in chosen if measure.whitened and not whitened]:
-        raise UsageError(
-            f"{', '.join(odd)} needs whitened prototypes",
-            option="measures",
-            remedy="build the geometry with whiten=True",
-        )
+        remedy = "build the geometry with whiten=True"
+        raise UsageError(f"{', '.join(odd)} needs whitened prototypes", option="measures", remedy=remedy)
     if geometry.task != other.task:
         raise UsageError(f"concepts of {geometry.task} and of {other.task} cannot be compared")
 
 
 def _refused_everywhere(measure: Measure, notes: NDArray[np.object_]) -> None:
     if (notes != "").all():
-        raise UsageError(
-            f"{measure.name} gives no pair a score: {notes.flat[0]}",
-            option="measures",
-            remedy="use other measures, a lower min_count, or a space of fewer dimensions",
-        )
+        message = f"{measure.name} gives no pair a score: {notes.flat[0]}"
+        remedy = "use other measures, a lower min_count, or a space of fewer dimensions"
+        raise UsageError(message, option="measures", remedy=remedy)
 
 
 def _rows(
@@ -228,11 +223,8 @@ def _rows(
 def _every_layer(geometry: Geometry, layers: object) -> tuple[Place, Place]:
     """Places of all layers, each compared with itself."""
     if layers is not None:
-        raise UsageError(
-            "pairs of layers need a space to compare with",
-            option="layers",
-            remedy="give against=, which may be the same geometry; or geometry.restricted(layers=...)",
-        )
+        remedy = "give against=, which may be the same geometry; or geometry.restricted(layers=...)"
+        raise UsageError("pairs of layers need a space to compare with", option="layers", remedy=remedy)
     every = np.arange(len(geometry.layers))
     return every, every
 
@@ -248,11 +240,8 @@ def _layers_of(
         return np.array(one, np.int64), np.array(two, np.int64)
     here, there = len(geometry.layers), len(other.layers)
     if here != there and 1 not in (here, there):
-        raise UsageError(
-            f"{here} layers against {there}: which are to be compared is not clear",
-            option="layers",
-            remedy="give pairs: layers=[(mine, theirs), ...]",
-        )
+        message = f"{here} layers against {there}: which are to be compared is not clear"
+        raise UsageError(message, option="layers", remedy="give pairs: layers=[(mine, theirs), ...]")
     both = np.broadcast_arrays(np.arange(here), np.arange(there))
     return both[0].copy(), both[1].copy()
 

@@ -80,16 +80,11 @@ class AlignabilityConfig:
     def __post_init__(self) -> None:
         chosen = self.chosen_measures()
         if any(measure.whitened for measure in chosen) and not all(measure.whitened for measure in chosen):
-            raise UsageError(
-                "mahalanobis distances need whitened prototypes, which other measures do not expect",
-                option="measures",
-                remedy="run it by itself: rsa/mahalanobis",
-            )
+            message = "mahalanobis distances need whitened prototypes, which other measures do not expect"
+            raise UsageError(message, option="measures", remedy="run it by itself: rsa/mahalanobis")
         if min(self.permutations, self.min_count - 1) < 0:
-            raise UsageError(
-                f"permutations {self.permutations}, min_count {self.min_count}",
-                remedy="permutations is 0 or more, min_count 1 or more",
-            )
+            remedy = "permutations is 0 or more, min_count 1 or more"
+            raise UsageError(f"permutations {self.permutations}, min_count {self.min_count}", remedy=remedy)
         self.sampling()
 
     @classmethod

@@ -146,17 +146,14 @@ class Alignability(Showable):
         if against is not None:
             rows = rows[rows["against"] == against]
         if rows.empty:
-            raise UsageError(
-                f"no scores of {measure} at layer {layer}" + (f" against {against}" if against else ""),
-                remedy=f"there are {', '.join(self.measures)}; layers {', '.join(self.layers)}",
-            )
+            message = f"no scores of {measure} at layer {layer}" + (f" against {against}" if against else "")
+            remedy = f"there are {', '.join(self.measures)}; layers {', '.join(self.layers)}"
+            raise UsageError(message, remedy=remedy)
         for key in CONTEXT:
             if key in rows and rows[key].nunique(dropna=False) > 1:
                 several = ", ".join(str(one) or "''" for one in rows[key].unique())
-                raise UsageError(
-                    f"the scores are of several values of {key}: {several}",
-                    remedy="choose one with against" if key == "against" else f"keep the rows of one {key}",
-                )
+                remedy = "choose one with against" if key == "against" else f"keep the rows of one {key}"
+                raise UsageError(f"the scores are of several values of {key}: {several}", remedy=remedy)
         rows = rows.assign(shown=quantity(rows, value))
         within = "against" not in rows or rows["against"].iloc[0] == ""
         wide = rows.pivot(index="source", columns="target", values="shown")
@@ -207,11 +204,8 @@ class Alignability(Showable):
             )
         table = pd.read_parquet(path)
         if tuple(table.columns) != COLUMNS:
-            raise ConceptAlignError(
-                f"columns {', '.join(table.columns)} are not those of alignability",
-                where=str(path),
-                remedy=f"they should be {', '.join(COLUMNS)}",
-            )
+            message = f"columns {', '.join(table.columns)} are not those of alignability"
+            raise ConceptAlignError(message, where=str(path), remedy=f"they should be {', '.join(COLUMNS)}")
         about = path.with_suffix(".json")
         return cls(table, json.loads(about.read_text()) if about.is_file() else {})
 
@@ -237,11 +231,8 @@ class Alignability(Showable):
 def quantity(scores: pd.DataFrame, name: str = "value") -> pd.Series:
     """The column ``name`` of the scores, or one of :data:`QUANTITIES`; NaN where it cannot be had."""
     if name not in (*VALUES, *QUANTITIES):
-        raise UsageError(
-            f"unknown quantity {name!r}",
-            option="value",
-            remedy=f"use one of {', '.join(dict.fromkeys((*QUANTITIES, *VALUES)))}",
-        )
+        remedy = f"use one of {', '.join(dict.fromkeys((*QUANTITIES, *VALUES)))}"
+        raise UsageError(f"unknown quantity {name!r}", option="value", remedy=remedy)
     if name in VALUES:
         return scores[name].astype(float)
     excess = scores["value"].astype(float) - scores["null_mean"]

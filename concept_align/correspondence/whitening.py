@@ -34,11 +34,8 @@ def pooled_within(
     second /= n
     level = second.diagonal().mean()
     if not level > 0:
-        raise LearningError(
-            "words do not vary about the prototypes, so distances cannot be whitened",
-            where=f"language {features.language}",
-            remedy="use whiten=False",
-        )
+        message = "words do not vary about the prototypes, so distances cannot be whitened"
+        raise LearningError(message, where=f"language {features.language}", remedy="use whiten=False")
     identity = torch.eye(dim, dtype=torch.float64)
     far = (second - level * identity).square().sum()
     error = (fourth / n - second.square().sum()) / n

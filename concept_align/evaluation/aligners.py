@@ -154,11 +154,8 @@ def read_aligners(aligners: AnyAligners) -> list[SavedAligner]:
         for group in alike:
             name = learner if alone else _common_name([one.folder for one in group])
             if (place, name) in chosen:
-                raise UsageError(
-                    f"several aligners called {name}",
-                    option="aligners",
-                    remedy="name them: NAME=DIR",
-                )
+                remedy = "name them: NAME=DIR"
+                raise UsageError(f"several aligners called {name}", option="aligners", remedy=remedy)
             chosen[place, name] = [replace(one, name=name) for one in group]
     for group in chosen.values():
         _check_seeds(group)
@@ -184,11 +181,8 @@ def _common_name(folders: Sequence[Path]) -> str:
     if not common and len({place.parent for place in places}) == 1:
         common = places[0].parent.name
     if not common:
-        raise UsageError(
-            f"no name for what {', '.join(map(str, folders))} have in common",
-            option="aligners",
-            remedy="give them one: NAME=DIR, the same NAME for each",
-        )
+        message = f"no name for what {', '.join(map(str, folders))} have in common"
+        raise UsageError(message, option="aligners", remedy="give them one: NAME=DIR, the same NAME for each")
     return common
 
 
@@ -198,21 +192,18 @@ def _check_seeds(group: Sequence[SavedAligner]) -> None:
     for number, one in enumerate(group[1:], start=1):
         different = _differences(first.configuration, one.configuration)
         if different:
-            raise UsageError(
+            message = (
                 f"{first.folder} and {one.folder} are both called {one.name}, but differ in more than the "
-                f"seed: {'; '.join(different)}",
-                option="aligners",
-                remedy="give them different names: NAME=DIR",
+                f"seed: {'; '.join(different)}"
             )
+            raise UsageError(message, option="aligners", remedy="give them different names: NAME=DIR")
         for other in group[:number]:
             same = one.folder.resolve() == other.folder.resolve()
             if same or (one.seed is not None and one.seed == other.seed):
                 twice = str(one.folder) if same else f"seed {one.seed} ({other.folder}, {one.folder})"
-                raise UsageError(
-                    f"{twice} is given twice under the name {one.name}",
-                    option="aligners",
-                    remedy="give each training seed once, or another name: NAME=DIR",
-                )
+                message = f"{twice} is given twice under the name {one.name}"
+                remedy = "give each training seed once, or another name: NAME=DIR"
+                raise UsageError(message, option="aligners", remedy=remedy)
 
 
 def _differences(a: Any, b: Any, path: str = "") -> list[str]:
@@ -277,11 +268,8 @@ def groups(aligners: Iterable[SavedAligner], *, across: bool = False) -> tuple[A
             )
         named = {(one.name, one.features) for one in group.aligners}
         if twice := sorted({name for name, _ in named if [one for one, _ in named].count(name) > 1}):
-            raise UsageError(
-                f"{', '.join(twice)}: one name for aligners with different features",
-                option="across",
-                remedy="give each its own name: NAME=DIR",
-            )
+            message = f"{', '.join(twice)}: one name for aligners with different features"
+            raise UsageError(message, option="across", remedy="give each its own name: NAME=DIR")
     return tuple(made)
 
 
@@ -296,11 +284,9 @@ def check(aligner: SavedAligner, store: Store, targets: Collection[str]) -> None
     try:
         check_disjoint(aligner.train, aligner.validation, targets)
     except LearningError as error:
-        raise LearningError(
-            f"{error.message} (aligner {aligner.folder})",
-            option="langs",
-            remedy="leave them out: the aligner has seen them",
-        ) from error
+        message = f"{error.message} (aligner {aligner.folder})"
+        remedy = "leave them out: the aligner has seen them"
+        raise LearningError(message, option="langs", remedy=remedy) from error
 
 
 def check_concepts(aligner: SavedAligner, concepts: Sequence[str]) -> None:

@@ -142,11 +142,9 @@ class TargetViews:
         train = None if self.untrained else load(language, "train")
         for features in (test, train):
             if features is not None and features.concepts != self.source.concepts:
-                raise LearningError(
-                    f"its concepts are not those of {self.source.language}",
-                    where=f"language {language}",
-                    remedy="load all languages with one inventory of concepts",
-                )
+                message = f"its concepts are not those of {self.source.language}"
+                remedy = "load all languages with one inventory of concepts"
+                raise LearningError(message, where=f"language {language}", remedy=remedy)
         if not test.words:
             return None, [f"{language}: no test word has a label and a representation; left out"]
         if protocol.valid == "pair" and train is None:
@@ -172,11 +170,9 @@ class TargetViews:
             first is not second and (first is None or second is None or not torch.equal(first.y, second.y))
             for first, second in pairs
         ):
-            raise LearningError(
-                f"its features of {self.language} are not of the words the others are tested on",
-                where=f"learner {one.name}",
-                remedy="compare aligners trained with the same task, root and mwt",
-            )
+            message = f"its features of {self.language} are not of the words the others are tested on"
+            remedy = "compare aligners trained with the same task, root and mwt"
+            raise LearningError(message, where=f"learner {one.name}", remedy=remedy)
         return own
 
 
@@ -276,11 +272,9 @@ def _checked(codes: torch.Tensor, sure: torch.Tensor | None, test: Features, nam
         return Predictions(chosen, None)
     shares = sure.detach().cpu().double().numpy()
     if not ((shares >= 0) & (shares <= 1 + 1e-4)).all():  # NaN is refused too
-        raise LearningError(
-            "its scores are not log-probabilities: their exponentials lie outside 0 to 1",
-            where=f"learner {name}, language {test.language}",
-            remedy="let scores() return the logarithm of a softmax",
-        )
+        message = "its scores are not log-probabilities: their exponentials lie outside 0 to 1"
+        remedy = "let scores() return the logarithm of a softmax"
+        raise LearningError(message, where=f"learner {name}, language {test.language}", remedy=remedy)
     return Predictions(chosen, np.rint(np.minimum(shares, 1) * LEVELS).astype(np.uint8))
 
 

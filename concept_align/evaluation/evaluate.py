@@ -92,11 +92,8 @@ def evaluate(
             plan = plan_evaluation(read_aligners(aligners), store, config)
             return run_evaluation(plan, units=units, progress=progress)
         if features is None:
-            raise UsageError(
-                "how the words of an aligner in memory are represented is not known",
-                option="features",
-                remedy="give a FeatureSpec, or the aligner's folder",
-            )
+            message = "how the words of an aligner in memory are represented is not known"
+            raise UsageError(message, option="features", remedy="give a FeatureSpec, or the aligner's folder")
         store = FeatureSource(store, features, cache_bytes=CACHE_BYTES)
     return _evaluate_loaded(named, store, config, units=units, progress=progress)
 
@@ -135,11 +132,8 @@ def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: Eval
     """
     names = {one.name for one in aligners}
     if unknown := [name for name in config.against if name not in names]:
-        raise UsageError(
-            f"no aligner is called {', '.join(unknown)}",
-            option="against",
-            remedy=f"choose from {', '.join(sorted(names))}",
-        )
+        remedy = f"choose from {', '.join(sorted(names))}"
+        raise UsageError(f"no aligner is called {', '.join(unknown)}", option="against", remedy=remedy)
     here = store.languages("test")
     absent: tuple[str, ...] = ()
     if config.langs is None:
@@ -149,21 +143,17 @@ def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: Eval
     else:
         targets = select(",".join(config.langs), here)
     if not targets:
-        raise UsageError(
-            "none of the languages set aside in training has a test split in the store",
-            option="langs",
-            remedy=f"extract them, or choose from {', '.join(here) or 'none'}",
-        )
+        message = "none of the languages set aside in training has a test split in the store"
+        remedy = f"extract them, or choose from {', '.join(here) or 'none'}"
+        raise UsageError(message, option="langs", remedy=remedy)
     for aligner in aligners:
         check(aligner, store, targets)
     related = _related(aligners, targets) if config.family_disjoint else ()
     targets = tuple(code for code in targets if code not in related)
     if not targets:
-        raise UsageError(
-            f"an aligner has seen the family of every target: {', '.join(related)}",
-            option="family_disjoint",
-            remedy="train on fewer families (meta-train with family_disjoint), or choose other langs",
-        )
+        message = f"an aligner has seen the family of every target: {', '.join(related)}"
+        remedy = "train on fewer families (meta-train with family_disjoint), or choose other langs"
+        raise UsageError(message, option="family_disjoint", remedy=remedy)
     return EvaluationPlan(store, groups(aligners, across=config.across), targets, config, absent, related)
 
 
@@ -306,10 +296,8 @@ def measure(
     learners = [one if isinstance(one, Candidate) else Candidate(one[0], (one[1],)) for one in aligners]
     names = [one.name for one in learners]
     if not names or not targets or len({*names, MAJORITY}) <= len(names):
-        raise UsageError(
-            f"cannot evaluate aligners {names} in languages {targets}",
-            remedy=f"give aligners under different names ({MAJORITY} is taken), and a language or more",
-        )
+        remedy = f"give aligners under different names ({MAJORITY} is taken), and a language or more"
+        raise UsageError(f"cannot evaluate aligners {names} in languages {targets}", remedy=remedy)
     source = load(setting.source, "train")
     learners.append(Candidate(MAJORITY, (MajorityClass(source.counts()),)))
     learners.sort(key=lambda one: one.name)

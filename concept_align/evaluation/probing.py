@@ -243,11 +243,9 @@ def run_sweep(
         if language not in usable
     }
     if not languages:
-        raise UsageError(
-            f"none of {', '.join(asked)} has train and test states of these layers",
-            where=str(store.folder),
-            remedy=f"extract them; there are: {', '.join(usable) or 'none'}",
-        )
+        message = f"none of {', '.join(asked)} has train and test states of these layers"
+        remedy = f"extract them; there are: {', '.join(usable) or 'none'}"
+        raise UsageError(message, where=str(store.folder), remedy=remedy)
     bar = (progress or Silent()).bar(PROBE, len(languages) * len(layers), unit="probes")
     rows: list[dict[str, Any]] = []
     source = FeatureSource(store, sweep.spec(layers[0]), cache_bytes=0)  # nothing is loaded twice

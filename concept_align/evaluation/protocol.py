@@ -67,11 +67,8 @@ class Protocol:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shots", tuple(self.shots))
         if not self.shots or min(self.shots) < 0 or len(set(self.shots)) < len(self.shots):
-            raise UsageError(
-                f"impossible shots {self.shots}",
-                option="shots",
-                remedy="give different numbers of sentences, 0 for zero-shot",
-            )
+            remedy = "give different numbers of sentences, 0 for zero-shot"
+            raise UsageError(f"impossible shots {self.shots}", option="shots", remedy=remedy)
         for name, least in (("support_draws", 1), ("bootstrap", 100)):
             if getattr(self, name) < least:
                 raise UsageError(
@@ -159,10 +156,7 @@ def valid_concepts(protocol: Protocol, source: Features, train: Features | None)
     valid = source.counts() >= protocol.least
     if protocol.valid == "pair":
         if train is None:
-            raise UsageError(
-                "concepts of the pair need a training split of the target",
-                option="valid",
-                remedy="leave the language out, or use train or source",
-            )
+            message = "concepts of the pair need a training split of the target"
+            raise UsageError(message, option="valid", remedy="leave the language out, or use train or source")
         valid &= train.counts() >= protocol.least
     return valid

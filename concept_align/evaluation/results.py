@@ -62,11 +62,8 @@ def read(path: str | Path) -> pd.DataFrame:
         else pd.read_csv(path, dtype=text, keep_default_na=False, na_values={key: [""] for key in VALUES})
     )
     if tuple(frame.columns) != COLUMNS:
-        raise ConceptAlignError(
-            f"columns {', '.join(frame.columns)} are not those of a results table",
-            where=str(path),
-            remedy=f"they should be {', '.join(COLUMNS)}",
-        )
+        message = f"columns {', '.join(frame.columns)} are not those of a results table"
+        raise ConceptAlignError(message, where=str(path), remedy=f"they should be {', '.join(COLUMNS)}")
     return frame
 
 
@@ -82,9 +79,6 @@ def combine(results: Iterable[pd.DataFrame | str | Path]) -> pd.DataFrame:
     twice = merged[merged.duplicated(list(KEYS))]
     if len(twice):
         where = ", ".join(f"{key} {twice.iloc[0][key]}" for key in KEYS)
-        raise ConceptAlignError(
-            f"{len(twice)} results have two values",
-            where=where,
-            remedy="combine runs that differ in model, layer, task, source or learner, or drop one of them",
-        )
+        remedy = "combine runs that differ in model, layer, task, source or learner, or drop one of them"
+        raise ConceptAlignError(f"{len(twice)} results have two values", where=where, remedy=remedy)
     return merged

@@ -51,10 +51,8 @@ def concept_scores(
     """
     known = geometry.valid(min_count)
     if not any(len(concepts) >= LEAST_CONCEPTS for concepts, _ in shared(known)):
-        raise UsageError(
-            f"no two languages share {LEAST_CONCEPTS} concepts of at least {min_count} words",
-            remedy="lower min_count or choose other languages",
-        )
+        message = f"no two languages share {LEAST_CONCEPTS} concepts of at least {min_count} words"
+        raise UsageError(message, remedy="lower min_count or choose other languages")
     found = []
     for layer, products in zip(geometry.layers, geometry.gram, strict=True):
         # The same relabellings in every layer, so that layers are compared under equal chance.

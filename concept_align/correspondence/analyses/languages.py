@@ -78,10 +78,8 @@ def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, flo
     """
     for name, (north, east) in places.items():
         if abs(north) > 90 or abs(east) > 180:
-            raise UsageError(
-                f"({north}, {east}) of {name} is no place on the Earth",
-                remedy="give latitude (-90 to 90), then longitude (-180 to 180), in degrees",
-            )
+            remedy = "give latitude (-90 to 90), then longitude (-180 to 180), in degrees"
+            raise UsageError(f"({north}, {east}) of {name} is no place on the Earth", remedy=remedy)
     nowhere = (float("nan"), float("nan"))
     angles = np.radians(np.array([places.get(name, nowhere) for name in languages], dtype=np.float64))
     latitude, longitude = angles[:, 0], angles[:, 1]

@@ -82,10 +82,8 @@ def mantel(
     languages, values, left_out = complete(x, y, *held.values())
     n = len(languages)
     if n < LEAST:
-        raise UsageError(
-            f"{n} languages have a value in all tables",
-            remedy=f"at least {LEAST} are needed: give more languages or leave out a table",
-        )
+        remedy = f"at least {LEAST} are needed: give more languages or leave out a table"
+        raise UsageError(f"{n} languages have a value in all tables", remedy=remedy)
     within = [strata.get(code, code) for code in languages] if strata else ()
     rows, columns = np.triu_indices(n, 1)
     (rest_x, rest_y), basis = residuals(ranked(values[:, rows, columns], method))
@@ -139,15 +137,10 @@ def complete(*tables: pd.DataFrame) -> tuple[tuple[str, ...], Floats, tuple[str,
 
 def _check(given: pd.DataFrame, where: str) -> None:
     if list(given.index) != list(given.columns) or not given.index.is_unique:
-        raise UsageError(
-            "rows and columns are not the same languages in the same order",
-            where=where,
-            remedy="give a square table with each language once in the index and once in the columns",
-        )
+        message = "rows and columns are not the same languages in the same order"
+        remedy = "give a square table with each language once in the index and once in the columns"
+        raise UsageError(message, where=where, remedy=remedy)
     values = given.to_numpy(dtype=np.float64)
     if not np.allclose(values, values.T, equal_nan=True):
-        raise UsageError(
-            "the value of (a, b) is not that of (b, a)",
-            where=where,
-            remedy="take the mean of both directions, as `Alignability.matrix(..., both=True)` does",
-        )
+        remedy = "take the mean of both directions, as `Alignability.matrix(..., both=True)` does"
+        raise UsageError("the value of (a, b) is not that of (b, a)", where=where, remedy=remedy)

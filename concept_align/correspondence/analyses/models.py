@@ -51,10 +51,8 @@ def paired(
     languages, values, left_out = complete(*first, *second)
     n = len(languages)
     if n < LEAST:
-        raise UsageError(
-            f"{n} languages have all scores of both models",
-            remedy=f"at least {LEAST} are needed: score the same languages with both, at these layers",
-        )
+        remedy = f"at least {LEAST} are needed: score the same languages with both, at these layers"
+        raise UsageError(f"{n} languages have all scores of both models", remedy=remedy)
     means, without = mean_over_pairs(values)  # [tables], [tables, n]
     split = len(first)
     chosen = int(means[:split].argmax()), int(means[split:].argmax())

@@ -70,11 +70,8 @@ def overlay(
     known = np.flatnonzero(part.valid(min_count).all(axis=0))
     concepts = tuple(part.concepts[k] for k in known)
     if len(concepts) < LEAST_CONCEPTS:
-        raise UsageError(
-            f"the languages share {len(concepts)} concepts of at least {min_count} words",
-            option="langs",
-            remedy="choose fewer languages or lower min_count",
-        )
+        message = f"the languages share {len(concepts)} concepts of at least {min_count} words"
+        raise UsageError(message, option="langs", remedy="choose fewer languages or lower min_count")
     part = part.restricted(concepts=concepts)
     places = configurations(part.gram[0], dims=dims)
     rotated, mean = procrustes(places[None])

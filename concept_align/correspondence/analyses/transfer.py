@@ -43,11 +43,8 @@ def read_results(path: str | Path) -> pd.DataFrame:
         )
     )
     if missing := [name for name in (*TEXT, "shots", "draw", "value") if name not in frame]:
-        raise ConceptAlignError(
-            f"a table of results has also columns {', '.join(missing)}",
-            where=str(path),
-            remedy="give what concept-align evaluate wrote",
-        )
+        message = f"a table of results has also columns {', '.join(missing)}"
+        raise ConceptAlignError(message, where=str(path), remedy="give what concept-align evaluate wrote")
     return frame
 
 
@@ -129,10 +126,8 @@ def _with_source(scores: pd.DataFrame, source: str) -> pd.DataFrame:
     back = back.rename(columns={"source": "target", "target": "source"})[scores.columns]
     rows = pd.concat([forward, back], ignore_index=True)
     if rows.empty:
-        raise UsageError(
-            f"there are no scores with {source}",
-            remedy=f"languages there: {', '.join(sorted({*scores['source'], *scores['target']}))}",
-        )
+        remedy = f"languages there: {', '.join(sorted({*scores['source'], *scores['target']}))}"
+        raise UsageError(f"there are no scores with {source}", remedy=remedy)
     if "against" in rows:
         rows = rows[rows["against"].fillna("") == ""]
     return rows.drop_duplicates([*KEYS, "target"], ignore_index=True)

@@ -178,11 +178,8 @@ def read_typology(
     if codes is None:
         codes = cldf_codes(beside) if Path(path).name == "values.csv" and beside.is_file() else {}
     if unknown := [feature for feature in numeric if feature not in rows]:
-        raise UsageError(
-            f"there is no feature {unknown[0]!r} to take as numbers",
-            where=str(path),
-            remedy=f"features there: {', '.join(rows.columns[:20])}",
-        )
+        message = f"there is no feature {unknown[0]!r} to take as numbers"
+        raise UsageError(message, where=str(path), remedy=f"features there: {', '.join(rows.columns[:20])}")
     rows = rows.mask(rows.isin(MISSING), None)
     kinds = set()
     for at, feature in enumerate(rows):

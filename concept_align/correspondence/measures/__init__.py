@@ -54,11 +54,8 @@ def find_measure(name: str) -> Measure:
     """
     short = name.strip().lower()
     if short == "procrustes-rotation":
-        raise UsageError(
-            "a space and its mirror image have the same inner products: rotation alone cannot be told",
-            option="measures",
-            remedy="use procrustes",
-        )
+        message = "a space and its mirror image have the same inner products: rotation alone cannot be told"
+        raise UsageError(message, option="measures", remedy="use procrustes")
     if short == "retrieval":
         short = "retrieval-p1"
     elif short.startswith("rsa"):
