@@ -18,12 +18,7 @@ from jaxtyping import Int64
 from .. import provenance
 from ..atomic import write_json
 from ..cache import Kept
-from ..correspondence.build import (
-    SpaceSampling,
-    fit_own_probe,
-    probe_folder,
-    probe_made_from,
-)
+from ..correspondence.build import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
 from ..errors import UsageError
 from ..layers import resolve_layers
 from ..progress import Progress, Silent

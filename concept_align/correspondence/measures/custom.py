@@ -8,18 +8,7 @@ import torch
 
 from ...hashing import digest
 from ...registration import Registry
-from .base import (
-    FEWEST,
-    Grams,
-    Invariance,
-    Measure,
-    MeasureScores,
-    Orders,
-    Pairs,
-    Scale,
-    Targets,
-    differs,
-)
+from .base import FEWEST, Grams, Invariance, Measure, MeasureScores, Orders, Pairs, Scale, Targets, differs
 
 GramFunction = Callable[[torch.Tensor, torch.Tensor], Any]
 
