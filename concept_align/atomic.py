@@ -72,6 +72,19 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def save_csv(frame: Any, path: str | Path) -> None:
+    """Write a data frame whole or not at all; equal tables give equal bytes."""
+    with replacing(path) as file:
+        frame.to_csv(file, index=False, lineterminator="\n")
+
+
+def save_table(frame: Any, folder: str | Path, name: str) -> None:
+    """A data frame as ``NAME.csv`` and ``NAME.parquet`` in ``folder``."""
+    save_csv(frame, Path(folder) / f"{name}.csv")
+    with replacing(Path(folder) / f"{name}.parquet") as file:
+        frame.to_parquet(file, index=False)
+
+
 def write_json(path: str | Path, value: Any, *, default: Callable[[Any], Any] | None = None) -> None:
     """JSON with sorted keys, so that equal values give equal bytes."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=default) + "\n")

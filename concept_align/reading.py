@@ -8,12 +8,17 @@ import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ConceptAlignError, StoreError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 T = TypeVar("T")
 Refusal = type[ConceptAlignError]
+# Columns of results that are text.
+NAMES = ("model", "revision", "layer", "task", "source", "language", "learner", "metric")
 REMEDY = "check the path, or make the file again"
 
 
@@ -50,3 +55,21 @@ def read_json_object(
 def read_toml(path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY) -> dict[str, Any]:
     """What a TOML file holds. Raises ``error`` for anything else."""
     return _read(path, lambda file: tomllib.loads(file.read_text(encoding="utf-8")), "TOML", error, remedy)
+
+
+def read_results(path: str | Path) -> "pd.DataFrame":
+    """The table of results in a ``.csv`` or ``.parquet`` file, or in a folder that ``evaluate`` wrote.
+
+    Raises ConceptAlignError where there is none.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    path = path / "results.parquet" if path.is_dir() else path
+    if not path.is_file():
+        raise ConceptAlignError("no results here", where=str(path), remedy="run concept-align evaluate first")
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    # Codes such as "nan" are names, never missing values; numbers may be.
+    missing = {name: [""] for name in ("value", "low", "high", "n")}
+    return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), keep_default_na=False, na_values=missing)

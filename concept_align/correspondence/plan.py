@@ -14,7 +14,7 @@ from ..store.store import Store
 from ..treebanks.registry import select
 from ..types import MwtPolicy, RootPolicy, Standardisation
 from .analyses.languages import great_circle
-from .analyses.transfer import read_results
+from .analyses.transfer import table_of_results
 from .analyses.typology import distances_by, read_places, read_typology
 from .build import Space, SpaceSampling, Unit
 from .measures import Measure, resolve_measures
@@ -145,7 +145,7 @@ class AlignabilityPlan:
             layers,
             select(config.show, names) if config.show else (),
             distances(names, config.typology, config.places),
-            None if config.results is None else read_results(config.results),
+            None if config.results is None else table_of_results(config.results),
         )
 
     def facts(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..atomic import replacing, write_json
+from ..atomic import save_csv, save_table, write_json
 from ..errors import ConceptAlignError, UsageError
 from ..showing import Showable, reporter
 from ..statistics import Floats, jackknife
@@ -187,11 +187,9 @@ class Alignability(Showable):
         """Write ``alignability.csv``, ``.parquet``, ``.json`` (provenance) and ``means.csv``; their paths."""
         folder = Path(folder)
         files = [folder / f"{NAME}.{suffix}" for suffix in ("csv", "parquet", "json")]
-        _save_csv(self.table, files[0])
-        with replacing(files[1]) as file:
-            self.table.to_parquet(file, index=False)
+        save_table(self.table, folder, NAME)
         write_json(files[2], dict(self.provenance))
-        _save_csv(self.means(), folder / "means.csv")
+        save_csv(self.means(), folder / "means.csv")
         return (*files, folder / "means.csv")
 
     @classmethod
@@ -293,8 +291,3 @@ def framed(columns: Mapping[str, Any]) -> pd.DataFrame:
     """The table with the columns of :class:`Score`, in their order and types."""
     types = {name: str if name in TEXT else np.float64 if name in VALUES else np.int64 for name in COLUMNS}
     return pd.DataFrame({name: columns[name] for name in COLUMNS}).astype(types)
-
-
-def _save_csv(frame: pd.DataFrame, path: Path) -> None:
-    with replacing(path) as file:
-        frame.to_csv(file, index=False, lineterminator="\n")

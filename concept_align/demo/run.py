@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from ..atomic import save_csv
 from ..correspondence.study import SHUFFLED
-from ..evaluation.results import save_csv
 from ..evaluation.tidy import Evaluation
 from ..progress import Progress
 from ..report.evaluation import write_evaluation

@@ -13,10 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..statistics import benjamini_hochberg, holm, percentile_bounds, percentile_interval, sign_flip, wilcoxon
+from ..statistics import (
+    Floats,
+    benjamini_hochberg,
+    holm,
+    percentile_bounds,
+    percentile_interval,
+    sign_flip,
+    wilcoxon,
+)
 from .evidence import Evidence
 from .protocol import Protocol
-from .resampling import Floats
 from .results import MAJORITY, METRICS
 from .summary import ByLanguage, point_means, resampled_means, values_of
 

@@ -22,7 +22,7 @@ from ..spaces.features import Features
 from ..spaces.metrics import confusion, sentence_counts
 from .predictions import LEVELS, Predictions
 from .protocol import Protocol
-from .resampling import ConceptF1, MetricResamples, draw_weights, measured, seed_weights
+from .resampling import ConceptF1, MetricResamples, draw_weights, resample_metrics, seed_weights
 
 BINS = 15
 # The bin of each kept confidence: 255 levels and 15 bins meet at every seventeenth.
@@ -54,7 +54,7 @@ def evidence(
     over_draws = draw_weights(len(draws) // seeds, protocol.bootstrap, protocol.seed, test.language)
     over_seeds = seed_weights(seeds, protocol.bootstrap, protocol.seed, learner) if seeds > 1 else None
     counts = [sentence_counts(one.codes, gold, concepts, test.offsets) for one in draws]
-    metrics, f1 = measured(counts, weights, over_draws, protocol.confidence, over_seeds)
+    metrics, f1 = resample_metrics(counts, weights, over_draws, protocol.confidence, over_seeds)
     confused = np.mean([confusion(one.codes, gold, concepts) for one in draws], axis=0) / len(gold)
     bins = [reliable for one in draws if (reliable := reliability(one, gold)) is not None]
     if len(bins) < len(draws):

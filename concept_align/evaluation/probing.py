@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Int64
 
 from .. import provenance
-from ..atomic import write_json
+from ..atomic import save_table, write_json
 from ..cache import Kept
 from ..correspondence.build import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
 from ..errors import UsageError
@@ -33,7 +33,7 @@ from ..treebanks.registry import select
 from ..types import MwtPolicy, RootPolicy, Split, Standardisation
 from .protocol import Protocol
 from .resampling import MetricResamples, draw_weights, resample_metrics, sentence_weights
-from .results import ALL_SHOTS, COLUMNS, MAJORITY, METRICS, save
+from .results import ALL_SHOTS, COLUMNS, MAJORITY, METRICS
 from .summary import low_resource, summarise
 
 PROBE = "probe"
@@ -166,7 +166,7 @@ class ProbeSweepResult(Showable):
     def save(self, folder: str | Path) -> list[Path]:
         """``probe-TASK.csv``, ``.parquet`` and ``.json``."""
         name = f"{PROBE}-{self.sweep.task.replace(':', '-')}"
-        save(self.results, folder, name)
+        save_table(self.results, folder, name)
         files = [Path(folder) / f"{name}.{ending}" for ending in ("csv", "parquet", "json")]
         plan = asdict(self.sweep) | {"languages": self.languages, "layers": self.layers}
         plan["config"] = asdict(self.sweep.training)
@@ -297,23 +297,25 @@ def _resampled(
     majority = np.full(len(y), np.bincount(train_y, minlength=concepts).argmax())
     weights = sentence_weights(len(offsets) - 1, sweep.bootstrap, sweep.seed, language)
     one_draw = draw_weights(1, sweep.bootstrap, sweep.seed, language)
-    return {
-        learner: resample_metrics(
-            [sentence_counts(predicted, y, concepts, offsets)], weights, one_draw, sweep.confidence
-        )
-        for learner, predicted in ((PROBE, run.predicted), (MAJORITY, majority))
-    }
+    found = {}
+    for learner, predicted in ((PROBE, run.predicted), (MAJORITY, majority)):
+        counts = [sentence_counts(predicted, y, concepts, offsets)]
+        found[learner], _ = resample_metrics(counts, weights, one_draw, sweep.confidence)
+    return found
 
 
 def _rows(
     source: FeatureSource, language: str, run: ProbeRun, found: Mapping[str, Mapping[str, MetricResamples]]
 ) -> list[dict[str, Any]]:
-    rows = []
     own = {"source": language, "language": language}
-    for learner, metrics in found.items():
-        for metric, cell in metrics.items():
-            bounds = {"low": float(cell.low[0]), "high": float(cell.high[0]), "n": cell.words}
-            rows.append(own | {"learner": learner, "metric": metric, "value": cell.value, **bounds})
+    rows = [
+        {
+            **own, "learner": learner, "metric": metric, "value": cell.value,
+            "low": float(cell.low[0]), "high": float(cell.high[0]), "n": cell.words,
+        }
+        for learner, metrics in found.items()
+        for metric, cell in metrics.items()
+    ]  # fmt: skip
     if not np.isnan(run.dev_accuracy):  # layers are to be chosen by this, not by the test
         words = len(source.gold(language, "dev")[0])
         rows.append(own | {"learner": PROBE, "metric": "dev_accuracy", "value": run.dev_accuracy, "n": words})
@@ -326,13 +328,9 @@ def _summaries(
     """Mean, worst and spread over the languages of one layer."""
     protocol = Protocol(seed=sweep.seed, bootstrap=sweep.bootstrap, confidence=sweep.confidence)
     poor = low_resource({language: len(source.gold(language, "train")[0]) for language in found})
-    rows = []
-    for learner in (PROBE, MAJORITY):
-        for metric in METRICS:
-            of = {language: learners[learner][metric] for language, learners in found.items()}
-            for one in summarise(of, poor, protocol):
-                values = {"value": one.value, "low": one.low, "high": one.high, "n": one.n}
-                rows.append(
-                    {"source": one.name, "language": one.name, "learner": learner, "metric": metric, **values}
-                )
-    return rows
+    return [
+        {"source": one.language, "learner": learner, "metric": metric, **vars(one)}
+        for learner in (PROBE, MAJORITY)
+        for metric in METRICS
+        for one in summarise({code: of[learner][metric] for code, of in found.items()}, poor, protocol)
+    ]

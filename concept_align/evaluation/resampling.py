@@ -27,10 +27,8 @@ from numpy.typing import NDArray
 
 from ..seeding import stream
 from ..spaces.metrics import Counts
-from ..statistics import percentile_bounds
+from ..statistics import Floats, percentile_bounds
 from .results import METRICS
-
-Floats = NDArray[np.float64]
 
 
 def sentence_weights(
@@ -105,24 +103,12 @@ def resample_metrics(
     over_draws: Float64[np.ndarray, "resamples draws"],
     confidence: float,
     over_seeds: Float64[np.ndarray, "resamples seeds"] | None = None,
-) -> dict[str, MetricResamples]:
-    """Every metric of one learner, language and number of shots, with its resamples.
-
-    ``by_draw`` holds each draw's counts of sentences, [sents, concepts], seed by seed; ``weights
-    [resamples, sents]`` and ``over_draws [resamples, draws]`` are those of the language, ``over_seeds
-    [resamples, seeds]`` those of the learner.
-    """
-    return measured(by_draw, weights, over_draws, confidence, over_seeds)[0]
-
-
-def measured(
-    by_draw: Sequence[Counts],
-    weights: Float32[np.ndarray, "resamples sents"],
-    over_draws: Float64[np.ndarray, "resamples draws"],
-    confidence: float,
-    over_seeds: Float64[np.ndarray, "resamples seeds"] | None = None,
 ) -> tuple[dict[str, MetricResamples], ConceptF1]:
-    """What :func:`resample_metrics` gives, and the F1 of each concept."""
+    """Every metric of one learner, language and number of shots, with its resamples; and F1 by concept.
+
+    ``by_draw`` holds each draw's counts of sentences, [sents, concepts], seed by seed; ``weights`` and
+    ``over_draws`` are those of the language, ``over_seeds`` those of the learner.
+    """
     seeds, draws = 1 if over_seeds is None else over_seeds.shape[1], over_draws.shape[1]
     totals = [counts.total() for counts in by_draw]
     words = totals[0].gold
@@ -142,14 +128,13 @@ def measured(
         f1[seed] += of_draw / draws
         if draws > 1:
             apart += of_draw * (over_draws[:, draw, None] - 1 / draws) / seeds
-    values = {"accuracy": [float(one.accuracy()) for one in totals]}
-    values["macro_f1"] = [float(one.macro_f1()) for one in totals]
     found = {}
     for metric in METRICS:
+        values = np.array([float(getattr(one, metric)()) for one in totals])
         low, high = percentile_bounds(resamples[metric], confidence)
         crossed = _crossed(resamples[metric].reshape(-1, seeds, draws), over_draws)
         found[metric] = MetricResamples(
-            int(words.sum()), np.array(values[metric]), low, high, crossed.T.copy(), over_seeds
+            int(words.sum()), values, low, high, crossed.T.copy(), over_seeds
         )  # fmt: skip
     weighted = np.einsum("rs,src->rc", over_seeds, f1) if over_seeds is not None else f1[0]
     low, high = percentile_bounds(np.where(present, np.clip(weighted + apart, 0, 1), np.nan), confidence)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..atomic import replacing
 from ..errors import ConceptAlignError
+from ..reading import read_results
 
 ALL_SHOTS = -1
 MAJORITY = "majority"  # the learner that is the floor under every table: always the majority class
@@ -32,35 +32,12 @@ KEYS: tuple[str, ...] = (*SETTING, "language", "shots", "draw", "learner", "metr
 COLUMNS: tuple[str, ...] = (*KEYS, *VALUES)
 
 
-def save_csv(frame: pd.DataFrame, path: str | Path) -> None:
-    """Write ``frame`` whole or not at all; equal tables give equal bytes."""
-    with replacing(path) as file:
-        frame.to_csv(file, index=False, lineterminator="\n")
-
-
-def save(frame: pd.DataFrame, folder: str | Path, name: str = "results") -> None:
-    """``results.csv`` and ``results.parquet`` in ``folder``, or files of another ``name``."""
-    save_csv(frame, Path(folder) / f"{name}.csv")
-    with replacing(Path(folder) / f"{name}.parquet") as file:
-        frame.to_parquet(file, index=False)
-
-
 def read(path: str | Path) -> pd.DataFrame:
     """The table in a ``.csv`` or ``.parquet`` file, or in a folder that holds ``results.parquet``.
 
     Raises ConceptAlignError where there is none, or one of other columns.
     """
-    path = Path(path)
-    path = path / "results.parquet" if path.is_dir() else path
-    if not path.is_file():
-        raise ConceptAlignError("no results here", where=str(path), remedy="run concept-align evaluate first")
-    # Codes such as "nan" are names, never missing values; numbers may be.
-    text = {key: str for key in KEYS if key not in ("shots", "draw")}
-    frame = (
-        pd.read_parquet(path)
-        if path.suffix == ".parquet"
-        else pd.read_csv(path, dtype=text, keep_default_na=False, na_values={key: [""] for key in VALUES})
-    )
+    frame = read_results(path)
     if tuple(frame.columns) != COLUMNS:
         message = f"columns {', '.join(frame.columns)} are not those of a results table"
         raise ConceptAlignError(message, where=str(path), remedy=f"they should be {', '.join(COLUMNS)}")

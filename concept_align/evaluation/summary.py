@@ -23,9 +23,9 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from ..seeding import stream
-from ..statistics import percentile_interval
+from ..statistics import Floats, percentile_interval
 from .protocol import Protocol
-from .resampling import Floats, MetricResamples, of_seeds
+from .resampling import MetricResamples, of_seeds
 
 ByLanguage = Mapping[str, MetricResamples]
 
@@ -38,9 +38,9 @@ def low_resource(words: Mapping[str, int]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Summary:
-    """One number over ``n`` languages, with its interval; ``name`` is one of ``results.SUMMARIES``."""
+    """One number over ``n`` languages, with its interval; ``language`` is one of ``results.SUMMARIES``."""
 
-    name: str
+    language: str
     value: float
     low: float
     high: float

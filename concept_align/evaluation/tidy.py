@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..atomic import write_json
+from ..atomic import save_csv, save_table, write_json
 from ..showing import Showable, reporter
 from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
 from .evidence import BINS, Evidence
 from .protocol import Protocol
-from .results import COLUMNS, METRICS, SETTING, combine, save, save_csv
+from .results import COLUMNS, METRICS, SETTING, combine
 from .summary import point_means, summarise
 
 # What ``learner`` calls the words of a concept: ``share`` of all words, ``of_gold`` of the concept's; means
@@ -148,19 +148,15 @@ class Evaluation(Showable):
     def about(self) -> dict[str, Any]:
         """What is in no table, as JSON has it: protocol, settings, notices and facts."""
         settings = [asdict(setting) for setting in self.settings]
-        return {
-            "protocol": asdict(self.protocol),
-            "settings": settings,
-            "notices": list(self.notices),
-            **self.facts,
-        }
+        about = {"protocol": asdict(self.protocol), "settings": settings, "notices": list(self.notices)}
+        return about | dict(self.facts)
 
     def save(self, folder: str | Path) -> None:
         """``results.csv`` and ``.parquet``, a CSV file for every other table, and ``evaluation.json``; equal
         evaluations give equal bytes."""
         for name, frame in self.tables.items():
             if name == "results":
-                save(frame, folder)
+                save_table(frame, folder, name)
             else:
                 save_csv(frame, Path(folder) / f"{name}.csv")
         write_json(Path(folder) / "evaluation.json", self.about())
@@ -199,18 +195,11 @@ def _table(blocks: Sequence[Block], columns: Sequence[str]) -> pd.DataFrame:
     """The rows of all ``blocks``, one after the other."""
     if not blocks:
         return pd.DataFrame(columns=list(columns))
-    arrays = ([value for value in block.values() if isinstance(value, np.ndarray)] for block in blocks)
-    sizes = [len(some[0]) if some else 1 for some in arrays]
-    data = {}
-    for name in columns:
-        parts = [
-            np.broadcast_to(
-                np.asarray(block[name], dtype=object if isinstance(block[name], str) else None), n
-            )
-            for block, n in zip(blocks, sizes, strict=True)
-        ]
-        data[name] = np.concatenate(parts)
-    return pd.DataFrame(data)
+    frames = []
+    for block in blocks:
+        several = any(isinstance(value, np.ndarray) for value in block.values())
+        frames.append(pd.DataFrame(block if several else [block], columns=list(columns)))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _names(words: Sequence[str]) -> NDArray[np.object_]:
@@ -226,14 +215,7 @@ def _results(
         for metric in METRICS:
             cells = {language: one.metrics[metric] for language, one in of.items()}
             for summary in summarise(cells, low, protocol):
-                about = {"language": summary.name, "draw": -1, "value": summary.value}
-                yield key | {
-                    "metric": metric,
-                    **about,
-                    "low": summary.low,
-                    "high": summary.high,
-                    "n": summary.n,
-                }
+                yield {**key, "metric": metric, "draw": -1, **vars(summary)}
             yield key | {"metric": metric, **_of_draws(of, metric, shots, protocol)}
         yield from (key | block for block in _of_calibration(of, protocol))
         if block := _of_concepts(of, concepts, protocol):
@@ -246,16 +228,17 @@ def _of_draws(of: Mapping[str, Evidence], metric: str, shots: int, protocol: Pro
     ends = percentile_bounds(np.stack([cell.mean for cell in cells], axis=1), protocol.confidence)
     draws = [len(cell.draws) if shots > 0 or len(cell.draws) > 1 else 0 for cell in cells]
     means = {"value": [cell.value for cell in cells], "low": list(ends[0]), "high": list(ends[1])}
-    block: Block = {}
-    for name, attribute in (("value", "draws"), ("low", "low"), ("high", "high")):
-        single = [getattr(cell, attribute)[:n] for cell, n in zip(cells, draws, strict=True)]
-        block[name] = np.concatenate(
-            [np.append(mean, own) for mean, own in zip(means[name], single, strict=True)]
-        )
     rows = [n + 1 for n in draws]
-    block["language"] = np.repeat(_names(list(of)), rows)
-    block["draw"] = np.concatenate([np.arange(-1, n) for n in draws])
-    block["n"] = np.repeat([cell.words for cell in cells], rows)
+    block: Block = {
+        "language": np.repeat(_names(list(of)), rows),
+        "draw": np.concatenate([np.arange(-1, n) for n in draws]),
+        "n": np.repeat([cell.words for cell in cells], rows),
+    }
+    for name, attribute in (("value", "draws"), ("low", "low"), ("high", "high")):
+        parts = zip(means[name], cells, draws, strict=True)
+        block[name] = np.concatenate(
+            [np.append(mean, getattr(cell, attribute)[:n]) for mean, cell, n in parts]
+        )
     return block
 
 
@@ -271,12 +254,10 @@ def _of_calibration(of: Mapping[str, Evidence], protocol: Protocol) -> Iterator[
     about = {"metric": "ece", "draw": -1}
     yield about | {"language": "mean", "value": value, "low": low, "high": high, "n": len(known)}
     yield about | {
-        "language": _names(list(known)),
+        "language": _names(list(known)), "low": np.nan, "high": np.nan,
         "value": np.array([one.ece.mean() for one in known.values() if one.ece is not None]),
-        "low": np.nan,
-        "high": np.nan,
         "n": np.array([one.metrics[METRICS[0]].words for one in known.values()]),
-    }
+    }  # fmt: skip
 
 
 def _of_concepts(of: Mapping[str, Evidence], concepts: Sequence[str], protocol: Protocol) -> Block | None:

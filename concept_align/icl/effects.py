@@ -165,7 +165,7 @@ def accuracy_effects(
             one_draw, parts = np.ones((resamples, 1)), []
             for codes in predicted:
                 counts = sentence_counts(codes, before.y, len(before.concepts), before.offsets)
-                parts.append(resample_metrics([counts], weights, one_draw, confidence))
+                parts.append(resample_metrics([counts], weights, one_draw, confidence)[0])
             for metric in METRICS:
                 one, two = (part[metric] for part in parts)
                 low, high = percentile_interval(two.mean - one.mean, confidence)

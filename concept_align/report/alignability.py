@@ -7,10 +7,9 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from ..atomic import replacing, write_json
+from ..atomic import replacing, save_csv, write_json
 from ..correspondence.study import AlignabilityStudy, Question, TaskFindings
 from ..correspondence.table import Alignability, means
-from ..evaluation.results import save_csv
 from .alignability_figures import concepts_figure, overlay_figure, points_of, sweep_figure, transfer_figure
 from .alignability_findings import (
     CANNOT,

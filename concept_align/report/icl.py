@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from .. import atomic, provenance
+from ..atomic import save_csv, save_table
 from ..config import to_mapping
-from ..evaluation.results import save, save_csv
 from ..icl.effects import MEAN, Effects
 from ..icl.evidence import ALIGNED, OUTPUT, PROBE, WITHOUT
 from ..icl.study import ICLStudy
@@ -230,7 +230,7 @@ def write_icl(studied: ICLStudy, folder: str | Path, *, figures: bool = True) ->
     """
     folder, plan = Path(folder), studied.plan
     for name, table in studied.evaluation.tables.items():
-        save(table, folder) if name == "results" else save_csv(table, folder / f"{name}.csv")
+        save_table(table, folder, name) if name == "results" else save_csv(table, folder / f"{name}.csv")
     if studied.effects is not None:
         save_csv(studied.effects.accuracy, folder / "effects-accuracy.csv")
         save_csv(studied.effects.alignability, folder / "effects-alignability.csv")

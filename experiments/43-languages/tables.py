@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from concept_align.evaluation.results import SUMMARIES, save_csv
+from concept_align.atomic import save_csv
+from concept_align.evaluation.results import SUMMARIES
 from concept_align.report.evaluation_figures import languages_figure, shots_figure
 from concept_align.report.style import save
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from concept_align.evaluation.results import SUMMARIES, save_csv
+from concept_align.atomic import save_csv
+from concept_align.evaluation.results import SUMMARIES
 
 COLUMNS = [
     "model", "layer", "task", "source", "language", "shots", "draw",

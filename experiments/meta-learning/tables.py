@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 from figure import FIGURE, learners_figure
 
-from concept_align.evaluation.results import SUMMARIES, save_csv
+from concept_align.atomic import save_csv
+from concept_align.evaluation.results import SUMMARIES
 
 COLUMNS = [
     "model", "layer", "task", "source", "language", "shots", "draw",

@@ -24,7 +24,7 @@ def test_low_resource_is_the_third_with_fewest_words():
 
 def test_summaries_are_what_their_names_say():
     cells = {"aa": cell(0.5), "bb": cell(0.9), "cc": cell(0.7)}
-    found = {summary.name: summary for summary in summarise(cells, ("aa", "zz"), PROTOCOL)}
+    found = {summary.language: summary for summary in summarise(cells, ("aa", "zz"), PROTOCOL)}
     values = {name: summary.value for name, summary in found.items()}
     assert values == pytest.approx(
         {"mean": 0.7, "low-resource mean": 0.5, "worst": 0.5, "sd": 0.2, "max-min": 0.4}
@@ -35,7 +35,7 @@ def test_summaries_are_what_their_names_say():
 
 
 def test_one_language_has_no_spread_and_no_low_resource_language_no_mean():
-    assert [s.name for s in summarise({"aa": cell(0.5)}, (), PROTOCOL)] == ["mean", "worst"]
+    assert [s.language for s in summarise({"aa": cell(0.5)}, (), PROTOCOL)] == ["mean", "worst"]
 
 
 def test_every_interval_holds_its_value():

@@ -3,13 +3,16 @@ import pytest
 
 from concept_align.evaluation.resampling import (
     draw_weights,
-    measured,
     resample_metrics,
     seed_weights,
     sentence_weights,
 )
 from concept_align.spaces.metrics import accuracy, macro_f1, sentence_counts
 from concept_align.statistics import percentile_bounds, percentile_interval
+
+
+def metrics_of(*given):
+    return resample_metrics(*given)[0]
 
 
 def counts(rng, rate, sents=80, concepts=4, draws=1):
@@ -28,7 +31,7 @@ def counts(rng, rate, sents=80, concepts=4, draws=1):
 def test_values_are_those_of_the_metrics():
     rng = np.random.default_rng(0)
     tables, gold, predicted = counts(rng, np.full((3, 80), 0.7), draws=3)
-    found = resample_metrics(tables, sentence_weights(80, 100, 0, "xx"), draw_weights(3, 100, 0, "xx"), 0.95)
+    found = metrics_of(tables, sentence_weights(80, 100, 0, "xx"), draw_weights(3, 100, 0, "xx"), 0.95)
     for draw in range(3):
         assert found["accuracy"].draws[draw] == pytest.approx(accuracy(predicted[draw], gold))
         assert found["macro_f1"].draws[draw] == pytest.approx(macro_f1(predicted[draw], gold, 4))
@@ -39,7 +42,7 @@ def test_values_are_those_of_the_metrics():
 def test_a_resample_of_the_sentences_as_they_are_gives_the_value():
     rng = np.random.default_rng(1)
     tables, _, _ = counts(rng, np.full((1, 80), 0.6))
-    found = resample_metrics(tables, np.ones((1, 80), np.float32), np.ones((1, 1)), 0.95)
+    found = metrics_of(tables, np.ones((1, 80), np.float32), np.ones((1, 1)), 0.95)
     for cell in found.values():
         assert cell.mean[0] == pytest.approx(cell.value)
         assert cell.low[0] == cell.high[0] == pytest.approx(cell.value)
@@ -52,8 +55,8 @@ def test_resamples_are_exact_whatever_the_order_of_sentences():
     order = rng.permutation(80)
     table = tables[0]
     turned = type(table)(table.right[order], table.predicted[order], table.gold[order])
-    straight = resample_metrics([table], weights, np.ones((200, 1)), 0.95)
-    other = resample_metrics([turned], weights[:, order], np.ones((200, 1)), 0.95)
+    straight = metrics_of([table], weights, np.ones((200, 1)), 0.95)
+    other = metrics_of([turned], weights[:, order], np.ones((200, 1)), 0.95)
     for metric, cell in straight.items():
         assert (cell.resampled == other[metric].resampled).all()
 
@@ -66,7 +69,7 @@ def test_intervals_cover_the_truth_where_sentences_differ_in_difficulty():
         tables, _, _ = counts(rng, rng.beta(4, 2, size=(1, 80)))
         weights = rng.multinomial(80, np.full(80, 1 / 80), size=400).astype(np.float32)
         low, high = percentile_interval(
-            resample_metrics(tables, weights, np.ones((400, 1)), 0.95)["accuracy"].mean, 0.95
+            metrics_of(tables, weights, np.ones((400, 1)), 0.95)["accuracy"].mean, 0.95
         )
         hits += low <= 4 / 6 <= high
     assert 0.91 <= hits / trials <= 0.985
@@ -87,7 +90,7 @@ def test_draws_that_differ_widen_the_interval_of_their_mean():
     apart, _, _ = counts(rng, np.repeat([[0.2], [0.4], [0.6], [0.8], [1.0]], 80, axis=1), draws=5)
     weights, over = sentence_weights(80, 500, 0, "xx"), draw_weights(5, 500, 0, "xx")
     widths = [
-        np.ptp(percentile_interval(resample_metrics(tables, weights, over, 0.95)["accuracy"].mean, 0.95))
+        np.ptp(percentile_interval(metrics_of(tables, weights, over, 0.95)["accuracy"].mean, 0.95))
         for tables in (same, apart)
     ]
     assert widths[1] > 4 * widths[0]
@@ -118,7 +121,7 @@ def test_crossed_seeds_and_draws_have_the_variance_of_their_mean(of_seed, of_dra
     found = []
     for _ in range(60):
         tables = crossed(rng, of_seed=of_seed, of_draw=of_draw)
-        found.append(resample_metrics(tables, everything, over_draws, 0.95, over_seeds)["accuracy"])
+        found.append(metrics_of(tables, everything, over_draws, 0.95, over_seeds)["accuracy"])
     estimated = np.mean([cell.mean.var() for cell in found])
     assert estimated == pytest.approx(of_seed**2 / 3 + of_draw**2 / 10, rel=0.35)
 
@@ -127,8 +130,8 @@ def test_one_seed_is_as_no_seeds():
     rng = np.random.default_rng(6)
     tables, _, _ = counts(rng, np.full((4, 80), 0.6), draws=4)
     weights, over = sentence_weights(80, 200, 0, "xx"), draw_weights(4, 200, 0, "xx")
-    plain, f1 = measured(tables, weights, over, 0.95)
-    one, same = measured(tables, weights, over, 0.95, seed_weights(1, 200, 0, "one"))
+    plain, f1 = resample_metrics(tables, weights, over, 0.95)
+    one, same = resample_metrics(tables, weights, over, 0.95, seed_weights(1, 200, 0, "one"))
     assert all((plain[metric].mean == one[metric].mean).all() for metric in plain)
     assert (f1.low == same.low).all()
     assert (f1.by_seed == same.by_seed).all()
@@ -138,7 +141,7 @@ def test_intervals_of_concepts_are_those_of_their_f1():
     rng = np.random.default_rng(7)
     tables, gold, _ = counts(rng, np.full((1, 80), 0.6))
     weights = sentence_weights(80, 200, 0, "xx")
-    _, f1 = measured(tables, weights, np.ones((200, 1)), 0.95)
+    _, f1 = resample_metrics(tables, weights, np.ones((200, 1)), 0.95)
     whole = tables[0].total().f1()
     assert f1.by_seed[0] == pytest.approx(whole)
     expected = [

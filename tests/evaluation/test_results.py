@@ -3,8 +3,9 @@ import math
 import pandas as pd
 import pytest
 
+from concept_align.atomic import save_table
 from concept_align.errors import ConceptAlignError
-from concept_align.evaluation.results import COLUMNS, combine, read, save
+from concept_align.evaluation.results import COLUMNS, combine, read
 
 ROWS = pd.DataFrame(
     [
@@ -17,13 +18,13 @@ ROWS = pd.DataFrame(
 
 @pytest.mark.parametrize("name", ["results.csv", "results.parquet", "."])
 def test_what_is_saved_is_read_exactly(tmp_path, name):
-    save(ROWS, tmp_path)
+    save_table(ROWS, tmp_path, "results")
     pd.testing.assert_frame_equal(read(tmp_path / name), ROWS, check_exact=True, check_dtype=False)
 
 
 def test_equal_tables_give_equal_bytes(tmp_path):
     for folder in ("a", "b"):
-        save(ROWS, tmp_path / folder)
+        save_table(ROWS, tmp_path / folder, "results")
     for name in ("results.csv", "results.parquet"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -37,7 +38,7 @@ def test_a_table_of_other_columns_is_refused(tmp_path):
 
 
 def test_runs_are_combined_and_equal_rows_kept_once(tmp_path):
-    save(ROWS, tmp_path)
+    save_table(ROWS, tmp_path, "results")
     assert len(combine([ROWS[:1], ROWS[1:], tmp_path])) == 2
     assert list(combine([]).columns) == list(COLUMNS)
 

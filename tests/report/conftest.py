@@ -34,10 +34,7 @@ def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
     poor = low_resource(dict(zip(TARGETS, (10, 20, 30, 40), strict=True)))
     for (learner, n, metric), by_language in cells.items():
         about = {"learner": learner, "shots": n, "metric": metric, "draw": -1}
-        rows += [
-            about | {"language": one.name, "value": one.value, "low": one.low, "high": one.high, "n": one.n}
-            for one in summarise(by_language, poor, protocol)
-        ]
+        rows += [about | vars(one) for one in summarise(by_language, poor, protocol)]
         for code, cell in by_language.items():
             numbers = {"value": cell.value, "low": cell.value - 0.01, "high": cell.value + 0.01, "n": 1234}
             rows.append(about | {"language": code, **numbers})

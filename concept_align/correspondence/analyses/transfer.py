@@ -17,32 +17,19 @@ import numpy as np
 import pandas as pd
 
 from ...errors import ConceptAlignError, UsageError
+from ...reading import NAMES, read_results
 from ...statistics import Method, adjusted, correlate
 from ..table import quantity
 
 KEYS: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "layer")
 METHODS: tuple[Method, ...] = ("spearman", "pearson")
-TEXT: tuple[str, ...] = (
-    "model", "revision", "layer", "task", "source", "language", "learner", "metric",
-)  # fmt: skip
 RESULT_KEYS: tuple[str, ...] = ("results_layer", "learner", "metric", "shots")
 
 
-def read_results(path: str | Path) -> pd.DataFrame:
-    """The table of results in a ``.csv`` or ``.parquet`` file, or in a folder that ``evaluate`` wrote."""
-    path = Path(path)
-    path = path / "results.parquet" if path.is_dir() else path
-    if not path.is_file():
-        raise ConceptAlignError("no results here", where=str(path), remedy="run concept-align evaluate first")
-    # Codes such as "nan" are names, never missing values; numbers may be.
-    frame = (
-        pd.read_parquet(path)
-        if path.suffix == ".parquet"
-        else pd.read_csv(
-            path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values={"value": [""]}
-        )
-    )
-    if missing := [name for name in (*TEXT, "shots", "draw", "value") if name not in frame]:
+def table_of_results(path: str | Path) -> pd.DataFrame:
+    """What ``evaluate`` wrote. ConceptAlignError where there is none, or columns are missing."""
+    frame = read_results(path)
+    if missing := [name for name in (*NAMES, "shots", "draw", "value") if name not in frame]:
         message = f"a table of results has also columns {', '.join(missing)}"
         raise ConceptAlignError(message, where=str(path), remedy="give what concept-align evaluate wrote")
     return frame
