@@ -34,7 +34,7 @@ class Kept(Generic[T]):
     """
 
     folder: Path | None
-    save: Callable[[Path, T], None]
+    save: Callable[[Path, T], Any]
     load: Callable[[Path], T]
 
     @classmethod

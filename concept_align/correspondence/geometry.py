@@ -204,13 +204,12 @@ def layers_of(layers: Layers, held: Sequence[int], last: int) -> list[tuple[int,
     return [tuple(last + 1 + layer if layer < 0 else layer for layer in row) for row in rows]
 
 
-def places(names: Sequence[str], wanted: Iterable[str] | None, what: str) -> list[int]:
+def places(names: Sequence[str], wanted: Iterable[str] | None, what: str) -> NDArray[np.int64]:
     """Where ``wanted`` stand in ``names`` (all of them, if None); UsageError for what is not there."""
-    if wanted is None:
-        return list(range(len(names)))
     index = {name: place for place, name in enumerate(names)}
-    wanted = [str(name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
-    if missing := [name for name in wanted if name not in index]:
-        remedy = f"it has {', '.join(names) or 'none'}"
-        raise UsageError(f"the geometry has no {what} {', '.join(missing)}", remedy=remedy)
-    return [index[name] for name in wanted]
+    chosen = names if wanted is None else [wanted] if isinstance(wanted, str) else wanted
+    asked = [str(name) for name in chosen]
+    if missing := [name for name in asked if name not in index]:
+        message = f"the geometry has no {what} {', '.join(missing)}"
+        raise UsageError(message, remedy=f"it has {', '.join(names) or 'none'}")
+    return np.array([index[name] for name in asked], np.int64)

@@ -1,6 +1,7 @@
 """Which spaces are compared with which, and the table of their scores."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..store.store import Store
 from .build import build_geometry
 from .geometry import Geometry, Layers, languages_of, places
 from .measures import Measure, resolve_measures
-from .scoring import ComparedSide, PairGroup, PairScores, Place, score_group
+from .scoring import ComparedSide, PairGroup, PairScores, Place, ScoreOptions, score_group
 from .table import Alignability, framed
 
 DEFAULT = ("cka", "rsa", "procrustes", "retrieval-p1")
@@ -121,58 +122,40 @@ def compare_geometries(
     chosen = resolve_measures(measures)
     other = geometry if against is None else against
     _check(geometry, other, chosen)
-    at = _layers_of(geometry, other, layers) if against is not None else _every_layer(geometry, layers)
-    named = _pairs_of(geometry, other, against is None, langs, pairs)
+    at = _layers_of(geometry, against, layers)
+    named = _pairs_of(geometry, against, langs, pairs)
     debias = (geometry.errors_known and other.errors_known) if debias is None else debias
     if debias:
         same = other is geometry
         geometry = geometry.debiased()
         other = geometry if same else other.debiased()
     sides = (ComparedSide(geometry, at[0]), ComparedSide(other, at[1]))
+    options = ScoreOptions(min_count, permutations, seed, confidence)
     bar = (progress or Silent()).bar("alignability", len(named) * len(chosen), unit="pairs")
     tables = []
     for measure in chosen:
         own = named
         if not measure.symmetric and against is None and pairs is None:
             own = [pair for one in named for pair in (one, one[::-1])]
-        together, left_out = _groups(sides, own, min_count)
+        together, about_pairs = _groups(sides, own, min_count)
         found = PairScores.empty(len(at[0]), len(own))
         notes = np.full((len(at[0]), len(own)), "", dtype=object)
         for group in together:
             bar.note(measure.name)
-            reasons = [
-                measure.refuse(len(group.source_concepts), (geometry.dims[one], other.dims[two]))
-                for one, two in zip(*at, strict=True)
-            ]
-            for layer, reason in enumerate(reasons):
-                notes[layer, group.pairs] = reason or ""
+            dims = [(geometry.dims[one], other.dims[two]) for one, two in zip(*at, strict=True)]
+            reasons = [measure.refuse(len(group.source_concepts), both) for both in dims]
+            notes[:, group.pairs] = np.array([reason or "" for reason in reasons], dtype=object)[:, None]
             if fit := [layer for layer, reason in enumerate(reasons) if reason is None]:
                 rest = (ComparedSide(geometry, at[0][fit]), ComparedSide(other, at[1][fit]))
-                part = score_group(
-                    measure,
-                    group,
-                    rest,
-                    relabellings=permutations,
-                    seed=seed,
-                    confidence=confidence,
-                    min_count=min_count,
-                )
-                found.put(np.array(fit), group.pairs, part)
+                found.put(np.array(fit), group.pairs, score_group(measure, group, rest, options))
             bar.advance(len(group.pairs) * len(named) / len(own))
-        _refused_everywhere(measure, notes)
-        shared = np.zeros(len(own), np.int64)
-        for group in together:
-            shared[group.pairs] = len(group.source_concepts)
-        tables.append(_rows(measure, sides, own, found, notes, shared, left_out, against is not None))
-    about = {
-        "geometry": dict(geometry.provenance),
-        "measures": [measure.name for measure in chosen],
-        "min_count": min_count,
-        "permutations": permutations,
-        "seed": seed,
-        "debias": debias,
-        "confidence": confidence,
-    }
+        if (notes != "").all():
+            message = f"{measure.name} gives no pair a score: {notes.flat[0]}"
+            remedy = "use other measures, a lower min_count, or a space of fewer dimensions"
+            raise UsageError(message, option="measures", remedy=remedy)
+        tables.append(_rows(measure, sides, found, notes, about_pairs, against is not None))
+    about: dict[str, Any] = {"geometry": dict(geometry.provenance), **vars(options), "debias": debias}
+    about["measures"] = [measure.name for measure in chosen]
     about |= {} if against is None else {"against": dict(other.provenance)}
     return Alignability(pd.concat(tables, ignore_index=True), about)
 
@@ -186,59 +169,43 @@ def _check(geometry: Geometry, other: Geometry, chosen: Sequence[Measure]) -> No
         raise UsageError(f"concepts of {geometry.task} and of {other.task} cannot be compared")
 
 
-def _refused_everywhere(measure: Measure, notes: NDArray[np.object_]) -> None:
-    if (notes != "").all():
-        message = f"{measure.name} gives no pair a score: {notes.flat[0]}"
-        remedy = "use other measures, a lower min_count, or a space of fewer dimensions"
-        raise UsageError(message, option="measures", remedy=remedy)
-
-
 def _rows(
     measure: Measure,
     sides: tuple[ComparedSide, ComparedSide],
-    named: Sequence[tuple[str, str]],
     found: PairScores,
     notes: NDArray[np.object_],
-    shared: NDArray[np.int64],
-    left_out: Sequence[str],
+    about_pairs: Mapping[str, Sequence[Any]],
     across: bool,
 ) -> pd.DataFrame:
     """The table of one measure, layer by layer."""
     one, two = sides[0].geometry, sides[1].geometry
-    layers, pairs = len(sides[0].at), len(named)
+    layers, pairs = found.value.shape
     columns: dict[str, Any] = {name: array.reshape(-1) for name, array in vars(found).items()}
+    columns |= {name: list(values) * layers for name, values in about_pairs.items()}
     columns |= {"model": one.model, "revision": one.revision, "task": one.task, "space": one.space}
     columns |= {"measure": measure.name, "q": adjusted(found.p.reshape(-1)), "note": notes.reshape(-1)}
     columns["layer"] = np.repeat([one.layers[at] for at in sides[0].at], pairs)
     columns["dim"] = np.repeat([one.dims[at] for at in sides[0].at], pairs)
     there = [f"{two.label}:{two.layers[at]}" if across else "" for at in sides[1].at]
     columns["against"] = np.repeat(np.array(there, dtype=object), pairs)
-    columns["source"] = [source for source, _ in named] * layers
-    columns["target"] = [target for _, target in named] * layers
-    columns["n"] = np.tile(shared, layers)
-    columns["left_out"] = list(left_out) * layers
     return framed(columns)
 
 
-def _every_layer(geometry: Geometry, layers: object) -> tuple[Place, Place]:
-    """Places of all layers, each compared with itself."""
-    if layers is not None:
-        remedy = "give against=, which may be the same geometry; or geometry.restricted(layers=...)"
-        raise UsageError("pairs of layers need a space to compare with", option="layers", remedy=remedy)
-    every = np.arange(len(geometry.layers))
-    return every, every
-
-
 def _layers_of(
-    geometry: Geometry, other: Geometry, layers: Iterable[tuple[str, str]] | None
+    geometry: Geometry, against: Geometry | None, layers: Iterable[tuple[str, str]] | None
 ) -> tuple[Place, Place]:
     """Places of the compared layers on either side."""
+    here = len(geometry.layers)
+    if against is None:
+        if layers is not None:
+            message = "pairs of layers need a space to compare with"
+            remedy = "give against=, which may be the same geometry; or geometry.restricted(layers=...)"
+            raise UsageError(message, option="layers", remedy=remedy)
+        return np.arange(here), np.arange(here)
     if layers is not None:
-        given = [(str(one), str(two)) for one, two in layers]
-        one = places(geometry.layers, [pair[0] for pair in given], "layer")
-        two = places(other.layers, [pair[1] for pair in given], "layer")
-        return np.array(one, np.int64), np.array(two, np.int64)
-    here, there = len(geometry.layers), len(other.layers)
+        one, two = zip(*layers, strict=True)
+        return places(geometry.layers, one, "layer"), places(against.layers, two, "layer")
+    there = len(against.layers)
     if here != there and 1 not in (here, there):
         message = f"{here} layers against {there}: which are to be compared is not clear"
         raise UsageError(message, option="layers", remedy="give pairs: layers=[(mine, theirs), ...]")
@@ -248,28 +215,23 @@ def _layers_of(
 
 def _pairs_of(
     geometry: Geometry,
-    other: Geometry,
-    within: bool,
+    against: Geometry | None,
     langs: Iterable[str] | None,
     pairs: Iterable[tuple[str, str]] | None,
 ) -> list[tuple[str, str]]:
     """Names of the languages compared, once each."""
+    wanted = None if langs is None else list(dict.fromkeys(langs))
     if pairs is not None:
         named = list(dict.fromkeys((source, target) for source, target in pairs))
-        places(geometry.languages, [source for source, _ in named], "language")
-        places(other.languages, [target for _, target in named], "language")
-    elif within:
-        names = list(geometry.languages if langs is None else dict.fromkeys(langs))
+    elif against is None:
+        names = list(geometry.languages if wanted is None else wanted)
         places(geometry.languages, names, "language")
         names.sort(key=lambda name: name != FIRST)  # stable: the rest keeps its order
-        named = [(one, two) for place, one in enumerate(names) for two in names[place + 1 :]]
+        named = list(combinations(names, 2))
     else:
-        wanted = None if langs is None else set(langs)
-        sources, targets = (
-            [name for name in side.languages if wanted is None or name in wanted]
-            for side in (geometry, other)
-        )
-        named = [(source, target) for source in sources for target in targets]
+        both = (geometry.languages, against.languages)
+        sources, targets = ([one for one in side if wanted is None or one in wanted] for side in both)
+        named = list(product(sources, targets))
     if not named:
         raise UsageError("no pair of languages to compare", remedy="give two languages or more")
     return named
@@ -277,15 +239,16 @@ def _pairs_of(
 
 def _groups(
     sides: tuple[ComparedSide, ComparedSide], named: Sequence[tuple[str, str]], min_count: int
-) -> tuple[list[PairGroup], list[str]]:
-    """Pairs by the concepts they share, and for each pair the names of those left out."""
+) -> tuple[list[PairGroup], dict[str, Sequence[Any]]]:
+    """Pairs by the concepts they share; and columns of all pairs: who, how many concepts, which left out."""
     one, two = sides[0].geometry, sides[1].geometry
     names = [concept for concept in one.concepts if concept in set(two.concepts)]
     alone = [concept for concept in (*one.concepts, *two.concepts) if concept not in set(names)]
-    where = [np.array(places(side.concepts, names, "concept"), np.int64) for side in (one, two)]
+    where = [places(side.concepts, names, "concept") for side in (one, two)]
     valid = [side.geometry.valid(min_count)[:, at] for side, at in zip(sides, where, strict=True)]
-    source = np.array(places(one.languages, [pair[0] for pair in named], "language"), np.int64)
-    target = np.array(places(two.languages, [pair[1] for pair in named], "language"), np.int64)
+    sources, targets = zip(*named, strict=True)
+    source = places(one.languages, sources, "language")
+    target = places(two.languages, targets, "language")
     both = valid[0][source] & valid[1][target]  # [pairs, names]
     kinds, kind = np.unique(both, axis=0, return_inverse=True)
     groups = []
@@ -295,4 +258,4 @@ def _groups(
     left_out = [
         ";".join([*(name for name, kept in zip(names, row, strict=True) if not kept), *alone]) for row in both
     ]
-    return groups, left_out
+    return groups, {"source": sources, "target": targets, "n": both.sum(1), "left_out": left_out}

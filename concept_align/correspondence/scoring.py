@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..seeding import stream
 from ..statistics import Floats
-from .geometry import Geometry
+from .geometry import AnyFloats, Geometry
 from .intervals import interval
 from .measures import Measure, MeasureScores
 
@@ -42,18 +42,9 @@ class ComparedSide:
         """float64 [layers, rows, concepts, concepts]."""
         return torch.from_numpy(self.geometry.gram[np.ix_(self.at, rows, concepts, concepts)])
 
-    def drawn(self, draws: Place, rows: Place, concepts: Place) -> torch.Tensor:
-        """float64 [draws * layers, rows, concepts, concepts]: replicates."""
-        assert self.geometry.replicates is not None
-        found = self.geometry.replicates[np.ix_(draws, self.at, rows, concepts, concepts)]
-        return torch.from_numpy(found.astype(np.float64).reshape(-1, *found.shape[2:]))
-
-    def halves(self, half: int, rows: Place, concepts: Place) -> torch.Tensor:
-        """float64 [splits * layers, rows, concepts, concepts]: those of one half of each split."""
-        assert self.geometry.halves is not None
-        found = self.geometry.halves[:, half][
-            np.ix_(np.arange(len(self.geometry.halves)), self.at, rows, concepts, concepts)
-        ]
+    def stacked(self, arrays: AnyFloats, rows: Place, concepts: Place) -> torch.Tensor:
+        """float64 [items * layers, rows, concepts, concepts] of ``arrays``, replicates or halves."""
+        found = arrays[np.ix_(np.arange(len(arrays)), self.at, rows, concepts, concepts)]
         return torch.from_numpy(found.astype(np.float64).reshape(-1, *found.shape[2:]))
 
 
@@ -91,21 +82,24 @@ class PairScores:
             array[np.ix_(layers, pairs)] = getattr(part, name)
 
 
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How pairs are scored; see :func:`concept_align.correspondence.pairs.compare_geometries`."""
+
+    min_count: int
+    permutations: int
+    seed: int
+    confidence: float
+
+
 def score_group(
-    measure: Measure,
-    group: PairGroup,
-    sides: tuple[ComparedSide, ComparedSide],
-    *,
-    relabellings: int,
-    seed: int,
-    confidence: float,
-    min_count: int,
+    measure: Measure, group: PairGroup, sides: tuple[ComparedSide, ComparedSide], options: ScoreOptions
 ) -> PairScores:
     """Scores of the group's pairs under ``measure``."""
     task = _GroupTask.of(measure, group, sides)
     found = PairScores.empty(len(sides[0].at), len(group.pairs))
-    relabelled = permutations(len(group.source_concepts), relabellings, seed)
-    step = max(1, NULL_ELEMENTS // max(1, relabellings * len(sides[0].at)))
+    relabelled = permutations(len(group.source_concepts), options.permutations, options.seed)
+    step = max(1, NULL_ELEMENTS // max(1, len(relabelled) * len(sides[0].at)))
     a, b = task.both(lambda side, row, at: side.grams(row, at))
     for begin in range(0, len(group.pairs), step):
         piece = slice(begin, begin + step)
@@ -115,9 +109,9 @@ def score_group(
         found.null_mean[:, piece], found.null_sd[:, piece] = against.mean.numpy(), against.sd.numpy()
         found.z[:, piece], found.p[:, piece] = against.z.numpy(), against.p.numpy()
     if (values := task.drawn()) is not None:
-        freedom = 2 * max(min_count - 1, 1)
+        freedom = 2 * max(options.min_count - 1, 1)
         found.low[:], found.high[:] = interval(
-            found.value, values, confidence, freedom=freedom, scale=measure.scale
+            found.value, values, options.confidence, freedom=freedom, scale=measure.scale
         )
     own = task.both(lambda side, row, at: torch.from_numpy(_reliability(measure, side, row, at)))
     ends = [half[:, task.pairs[:, end]].numpy() for end, half in enumerate(own)]
@@ -194,10 +188,15 @@ class _GroupTask:
         none = torch.zeros(0, k, dtype=torch.int64)
         step = max(1, GRAM_ELEMENTS // (layers * (len(self.rows[0]) + len(self.rows[1])) * k * k))
         for begin in range(0, number, step):
-            some = np.arange(begin, min(begin + step, number))
-            a, b = self.both(lambda side, row, at, some=some: side.drawn(some, row, at))  # type: ignore[misc]
+            some = slice(begin, min(begin + step, number))
+
+            def drawn(side: ComparedSide, row: Place, at: Place, some: slice = some) -> torch.Tensor:
+                assert side.geometry.replicates is not None
+                return side.stacked(side.geometry.replicates[some], row, at)
+
+            a, b = self.both(drawn)
             compared = compare_all(self.measure, a, b, self.pairs, none)
-            values[some] = compared.values.numpy().reshape(len(some), layers, -1)
+            values[some] = compared.values.numpy().reshape(-1, layers, len(self.pairs))
         return values
 
 
@@ -206,10 +205,10 @@ def _reliability(measure: Measure, side: ComparedSide, rows: Place, concepts: Pl
 
     A split that leaves a concept without words in one half says nothing of these concepts and is left out.
     """
-    layers = len(side.at)
-    if side.geometry.halves is None:
+    layers, halves = len(side.at), side.geometry.halves
+    if halves is None:
         return np.full((layers, len(rows)), np.nan)
-    one, other = (side.halves(half, rows, concepts) for half in (0, 1))
+    one, other = (side.stacked(halves[:, half], rows, concepts) for half in (0, 1))
     gap = ~(one.isfinite() & other.isfinite()).all(-1).all(-1)  # [splits * layers, rows]
     one[gap] = other[gap] = torch.eye(len(concepts), dtype=one.dtype)
     itself = torch.arange(len(rows))

@@ -88,12 +88,9 @@ class AlignabilityStudy(Showable):
         for one in self.findings:
             if not len(getattr(one, name)):
                 continue
-            frame = getattr(one, name).copy()
-            about = {"model": one.model, "task": one.task, "layer": one.layer}
-            for place, (column, value) in enumerate(about.items()):
-                if column not in frame:
-                    frame.insert(min(place, frame.shape[1]), column, value)
-            frames.append(frame)
+            frame = getattr(one, name)
+            about = {key: getattr(one, key) for key in ("model", "task", "layer") if key not in frame}
+            frames.append(pd.DataFrame({**about, **frame}))
         return _together(frames)
 
 
@@ -126,7 +123,7 @@ class _Study:
     def __init__(self, plan: AlignabilityPlan, out: Path | None, progress: Progress | None) -> None:
         self.plan, self.config, self.out, self.progress = plan, plan.config, out, progress
         self.notices: list[str] = []
-        self.kept = Kept(self._inside("scores"), _save, Alignability.load)
+        self.kept = Kept(self._inside("scores"), lambda place, one: one.save(place), Alignability.load)
 
     def run(self) -> AlignabilityStudy:
         findings: list[TaskFindings] = []
@@ -178,13 +175,8 @@ class _Study:
 
     def scores(self, geometry: Geometry, permutations: int | None = None) -> Alignability:
         """Measure by measure, so that what is finished is kept."""
-        held = content(geometry)
-        options: dict[str, Any] = {
-            "min_count": self.config.min_count,
-            "permutations": self.config.permutations if permutations is None else permutations,
-            "seed": self.config.seed,
-            "debias": self.config.debias,
-        }
+        held, options = content(geometry), self.options
+        options |= {} if permutations is None else {"permutations": permutations}
         parts, measures = [], self.config.chosen_measures()
         for measure in measures:
             known_by = getattr(measure, "fingerprint", repr(measure))
@@ -195,6 +187,11 @@ class _Study:
             parts.append(self.kept.get(digest(about)[:16], about, make))
         about = {**parts[0].provenance, "measures": [measure.name for measure in measures]}
         return Alignability(_together([part.frame() for part in parts]), about)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How spaces are compared."""
+        return {name: getattr(self.config, name) for name in ("min_count", "permutations", "seed", "debias")}
 
     def ask(self, store: Store, task: str, geometry: Geometry, scores: Alignability) -> TaskFindings:
         """All questions of one model and task, in the layer where the first measure's mean is highest."""
@@ -269,25 +266,19 @@ class _Study:
                 except UsageError as error:
                     self.notices.append(f"{first.task}, models: {error.message}")
                     continue
-                frame.insert(0, "second", other.model)
-                frame.insert(0, "first", first.model)
-                frame.insert(0, "task", first.task)
-                frames.append(frame)
+                about = {"task": first.task, "first": first.model, "second": other.model}
+                frames.append(pd.DataFrame({**about, **frame}))
         return _together(frames)
 
     def across(self, findings: Sequence[TaskFindings]) -> pd.DataFrame:
         """Each language's space in the first model with each language's in another, at both best layers."""
-        config = self.config
         frames = [
             compare_geometries(
                 first.geometry.restricted(layers=[first.layer]),
                 other.geometry.restricted(layers=[other.layer]),
-                measures=config.chosen_measures(),
-                min_count=config.min_count,
-                permutations=config.permutations,
-                seed=config.seed,
-                debias=config.debias,
+                measures=self.config.chosen_measures(),
                 progress=self.progress,
+                **self.options,
             ).frame()
             for first, other in self.model_pairs(findings)
         ]
@@ -297,10 +288,6 @@ class _Study:
         for task in self.config.task:
             first, *others = (one for one in findings if one.task == task)
             yield from ((first, other) for other in others)
-
-
-def _save(place: Path, found: Alignability) -> None:
-    found.save(place)
 
 
 def content(geometry: Geometry) -> str:

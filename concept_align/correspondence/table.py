@@ -160,11 +160,8 @@ class Alignability(Showable):
         names = tuple(langs or dict.fromkeys([*rows["source"], *rows["target"]]))
         if both:
             names = names if langs else tuple(sorted(names))
-            there = wide.reindex(index=names, columns=names).to_numpy(dtype=np.float64)
-            stacked = np.stack([there, there.T])
-            known = ~np.isnan(stacked)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                mean = np.where(known, stacked, 0.0).sum(axis=0) / known.sum(axis=0)
+            there = wide.reindex(index=names, columns=names).astype(np.float64)
+            mean = ((there.fillna(there.T) + there.T.fillna(there)) / 2).to_numpy(copy=True)
             np.fill_diagonal(mean, np.nan)
             return pd.DataFrame(mean, index=list(names), columns=list(names))
         if not within:
@@ -256,20 +253,12 @@ def means(table: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
             if chosen.empty:
                 continue
             low, high = _interval(scored, confidence) if len(scored) else (np.nan, np.nan)
-            rows.append(
-                dict(zip(GROUP, key, strict=True))
-                | {
-                    "pairs": pairs,
-                    "value": scored["value"].mean(),
-                    "low": low,
-                    "high": high,
-                    "null_mean": scored["null_mean"].mean(),
-                    "ceiling": scored["ceiling"].mean(),
-                    "significant": (scored["q"] < LEVEL).mean() if scored["q"].notna().any() else np.nan,
-                    "n": len(scored),
-                    "languages": len(set(scored["source"]) | set(scored["target"])),
-                }
-            )
+            rows.append({
+                **dict(zip(GROUP, key, strict=True)), "pairs": pairs, "low": low, "high": high,
+                **scored[["value", "null_mean", "ceiling"]].mean(),
+                "significant": (scored["q"] < LEVEL).mean() if scored["q"].notna().any() else np.nan,
+                "n": len(scored), "languages": len(set(scored["source"]) | set(scored["target"])),
+            })  # fmt: skip
     return pd.DataFrame(rows, columns=list(MEAN_COLUMNS))
 
 

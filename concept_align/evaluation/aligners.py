@@ -81,31 +81,22 @@ def read_aligner(
         ) from error
     run = folder / "run.toml"
     made = read_toml(run, error=LearningError, remedy="train again") if run.exists() else {}
+    files = {file: sha256_file(folder / file) for file in ("config.json", "model.safetensors")}
+    configuration = {
+        "learner": learner,
+        "options": config.get("settings", {}).get("config"),
+        "run": {key: made.get(key) for key in ("preset", "options")},
+        "features": asdict(features),
+        "source": source,
+        "train": list(train),
+        "validation": list(validation),
+        "concepts": concepts,
+        "states": recipe.fingerprint(),
+    }
     return SavedAligner(
-        name=name or learner,
-        folder=folder,
-        learner=learner,
-        features=features,
-        source=source,
-        train=train,
-        validation=validation,
-        targets=targets,
-        concepts=concepts,
-        recipe=recipe,
-        files={file: sha256_file(folder / file) for file in ("config.json", "model.safetensors")},
-        seed=made.get("seed"),
-        configuration={
-            "learner": learner,
-            "options": config.get("settings", {}).get("config"),
-            "run": {key: made.get(key) for key in ("preset", "options")},
-            "features": asdict(features),
-            "source": source,
-            "train": list(train),
-            "validation": list(validation),
-            "concepts": concepts,
-            "states": recipe.fingerprint(),
-        },
-    )
+        name or learner, folder, learner, features, source, train, validation, targets,
+        concepts, recipe, files, made.get("seed"), configuration,
+    )  # fmt: skip
 
 
 def named_aligners(aligners: AnyAligners) -> list[tuple[str | None, AnyAligner]]:
@@ -140,15 +131,14 @@ def read_aligners(aligners: AnyAligners) -> list[SavedAligner]:
     if not given or len(given) < len(found):
         raise UsageError("no folder", option="aligners", remedy="give folders that meta-train wrote")
     chosen: dict[tuple[Place, str], list[SavedAligner]] = {}
+    unnamed: dict[tuple[Place, str], list[list[SavedAligner]]] = {}
     for named, one in given:
         if named:
             chosen.setdefault((_place(one), one.name), []).append(one)
-    unnamed: dict[tuple[Place, str], list[list[SavedAligner]]] = {}
-    for named, one in given:
-        if not named:
-            alike = unnamed.setdefault((_place(one), one.learner), [])
-            same = [group for group in alike if group[0].configuration == one.configuration]
-            same[0].append(one) if same else alike.append([one])
+            continue
+        alike = unnamed.setdefault((_place(one), one.learner), [])
+        same = [group for group in alike if group[0].configuration == one.configuration]
+        same[0].append(one) if same else alike.append([one])
     for (place, learner), alike in unnamed.items():
         alone = len(alike) == 1 and (place, learner) not in chosen
         for group in alike:
@@ -209,11 +199,8 @@ def _check_seeds(group: Sequence[SavedAligner]) -> None:
 def _differences(a: Any, b: Any, path: str = "") -> list[str]:
     """Where two nested configurations differ, with the values."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return [
-            line
-            for key in sorted({*a, *b})
-            for line in _differences(a.get(key), b.get(key), f"{path}.{key}" if path else key)
-        ]
+        inner = ((a.get(key), b.get(key), f"{path}.{key}" if path else key) for key in sorted({*a, *b}))
+        return [line for one in inner for line in _differences(*one)]
     return [] if a == b else [f"{path} {_short(a)} and {_short(b)}"]
 
 
@@ -252,11 +239,10 @@ def groups(aligners: Iterable[SavedAligner], *, across: bool = False) -> tuple[A
         alike = (how.task, how.root, how.mwt) if across else how
         found.setdefault((aligner.source, alike), []).append(aligner)
     made = []
+    items: dict[tuple[Any, ...], FeatureSpec] = {}
     for (source, _), some in found.items():
         kinds = sorted({one.features for one in some}, key=lambda how: (len(how.context_layers), how.layers))
-        made.append(AlignerGroup(source, tuple(kinds), tuple(some)))
-    items: dict[tuple[Any, ...], FeatureSpec] = {}
-    for group in made:
+        made.append(group := AlignerGroup(source, tuple(kinds), tuple(some)))
         first = group.features[0]
         other = items.setdefault((group.task, group.layer, group.source), first)
         if (first.root, first.mwt) != (other.root, other.mwt):

@@ -105,25 +105,18 @@ class Target:
         )
 
 
+@dataclass(frozen=True)
 class TargetViews:
     """One target language as learners with different features see it: the same words, another ``x``."""
 
-    def __init__(
-        self,
-        load: Load,
-        language: str,
-        source: Features,
-        protocol: Protocol,
-        *,
-        untrained: bool,
-        hashed: bool,
-    ) -> None:
-        """``load`` is what decides the words, the shots and the notices. ``untrained``: the language has no
-        train split. ``hashed``: note what its units are made from."""
-        self.load, self.language, self.source, self.protocol = load, language, source, protocol
-        self.untrained, self.hashed = untrained, hashed
-        self.notices: list[str] = []  # what to tell the reader
-        self._targets: dict[Load, Target | None] = {}
+    load: Load  # what decides the words, the shots and the notices
+    language: str
+    source: Features
+    protocol: Protocol
+    untrained: bool  # the language has no train split
+    hashed: bool  # note what its units are made from
+    notices: list[str] = field(default_factory=list)  # what to tell the reader
+    _targets: dict[Load, Target | None] = field(default_factory=dict)
 
     def target(self, load: Load) -> Target | None:
         """The language with the features of ``load``; None if it cannot be tested.
@@ -133,7 +126,7 @@ class TargetViews:
         if load not in self._targets:
             self._targets[load], notices = self._prepared(load)
             if load == self.load:
-                self.notices += notices
+                self.notices.extend(notices)
         return self._targets[load]
 
     def _prepared(self, load: Load) -> tuple[Target | None, list[str]]:

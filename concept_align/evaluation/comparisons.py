@@ -7,6 +7,7 @@ seeds); other intervals are those of :mod:`.summary`.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -83,12 +84,10 @@ def compare(cells: Mapping[Key, ByLanguage], protocol: Protocol, against: Sequen
 
     All pairs, or each learner (a) with each reference ``against`` (b) it; the majority baseline is left out.
     """
-    means: dict[tuple[Key, tuple[str, ...]], Floats] = {}
 
+    @cache
     def resampled(key: Key, languages: tuple[str, ...]) -> Floats:
-        if (key, languages) not in means:
-            means[key, languages] = resampled_means(cells[key], languages, protocol)
-        return means[key, languages]
+        return resampled_means(cells[key], languages, protocol)
 
     def compared(metric: str, shots: int, a: str, b: str) -> dict[str, Any] | None:
         keys = (a, shots, metric), (b, shots, metric)
@@ -123,15 +122,30 @@ def gains(
 ) -> pd.DataFrame:
     """Every learner against every reference, at every number of shots that both were tested at
     (:data:`GAINED`)."""
-    single = _Concepts(found, concepts, protocol)
+
+    @cache
+    def means(key: tuple[str, int], languages: tuple[str, ...], places: tuple[int, ...]) -> Any:
+        return concept_means(found[key], languages, places, protocol)
+
+    def of_concepts(keys: Sequence[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+        a, b = (found[key] for key in keys)
+        gained: dict[int, dict[str, Any]] = {}
+        for languages, places in concept_groups(a, sorted(a.keys() & b.keys()), len(concepts)).items():
+            (one, first), (two, second) = (means(key, languages, tuple(places)) for key in keys)
+            ends = percentile_bounds(first - second, protocol.confidence)
+            for place, value, low, high in zip(places, (one - two).tolist(), *map(list, ends), strict=True):
+                gained[place] = {"value": value, "low": float(low), "high": float(high), "n": len(languages)}
+        for place in sorted(gained):
+            yield {"metric": f"f1:{concepts[place]}", "language": "mean", **gained[place]}
+
     rows: list[dict[str, Any]] = []
     for reference in references:
         for learner, shots in sorted(found):
             if learner not in (reference, MAJORITY) and (reference, shots) in found:
                 about = {"learner": learner, "reference": reference, "shots": shots}
-                pair = found[learner, shots], found[reference, shots]
-                rows += [about | row for row in _of_languages(*pair, protocol)]
-                rows += [about | row for row in single.gains(learner, reference, shots)]
+                keys = (learner, shots), (reference, shots)
+                rows += [about | row for row in _of_languages(found[keys[0]], found[keys[1]], protocol)]
+                rows += [about | row for row in of_concepts(keys)]
     return pd.DataFrame(rows, columns=list(GAINED))
 
 
@@ -167,31 +181,3 @@ def concept_means(
     by_seed = np.stack([of[language].f1.by_seed[:, places] for language in languages])
     over_seeds = of[languages[0]].metrics[METRICS[0]].over_seeds
     return point_means(by_seed.transpose(2, 0, 1), languages, over_seeds, protocol)
-
-
-class _Concepts:
-    """Gains in single concepts; the means of each learner are made once."""
-
-    def __init__(self, found: Found, concepts: Sequence[str], protocol: Protocol) -> None:
-        self.found, self.concepts, self.protocol = found, concepts, protocol
-        self._means: dict[Any, tuple[Floats, Floats]] = {}
-
-    def gains(self, learner: str, reference: str, shots: int) -> Iterator[dict[str, Any]]:
-        keys = (learner, shots), (reference, shots)
-        a, b = (self.found[key] for key in keys)
-        gained: dict[int, dict[str, Any]] = {}
-        for languages, places in concept_groups(a, sorted(a.keys() & b.keys()), len(self.concepts)).items():
-            (one, first), (two, second) = (self._of(key, languages, places) for key in keys)
-            ends = percentile_bounds(first - second, self.protocol.confidence)
-            for place, value, low, high in zip(places, (one - two).tolist(), *map(list, ends), strict=True):
-                gained[place] = {"value": value, "low": float(low), "high": float(high), "n": len(languages)}
-        for place in sorted(gained):
-            yield {"metric": f"f1:{self.concepts[place]}", "language": "mean", **gained[place]}
-
-    def _of(
-        self, key: tuple[str, int], languages: tuple[str, ...], places: list[int]
-    ) -> tuple[Floats, Floats]:
-        made = (key, languages, tuple(places))
-        if made not in self._means:
-            self._means[made] = concept_means(self.found[key], languages, places, self.protocol)
-        return self._means[made]

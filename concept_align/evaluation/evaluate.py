@@ -95,7 +95,7 @@ def evaluate(
             message = "how the words of an aligner in memory are represented is not known"
             raise UsageError(message, option="features", remedy="give a FeatureSpec, or the aligner's folder")
         store = FeatureSource(store, features, cache_bytes=CACHE_BYTES)
-    return _evaluate_loaded(named, store, config, units=units, progress=progress)
+    return _evaluate_loaded(named, store, config, units, progress)
 
 
 @dataclass(frozen=True)
@@ -194,60 +194,28 @@ def _evaluate_group(
         )
         for name, seeds in by_name.items()
     ]
+    setting = Setting(store.recipe.model, store.recipe.revision, group.layer, group.task, source=group.source)
+    if units is not None:
+        kinds = "+".join(dict.fromkeys(one.standardise for one in group.features))
+        units /= re.sub(r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{kinds}")
     features = sources[group.features[0]]
-    setting = Setting(
-        model=store.recipe.model,
-        revision=store.recipe.revision,
-        layer=group.layer,
-        task=group.task,
-        source=group.source,
-    )
-    kinds = "+".join(dict.fromkeys(one.standardise for one in group.features))
-    name = re.sub(r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{kinds}")
-    with fast_matmul():
-        found = measure(
-            candidates,
-            features.load,
-            plan.targets,
-            setting=setting,
-            protocol=plan.config.protocol,
-            against=plan.config.against,
-            untrained=set(plan.targets) - set(features.languages("train")),
-            units=None if units is None else units / name,
-            progress=progress,
-        )
+    found = _measure(candidates, features, plan.targets, setting, plan.config, units, progress)
     notes = sorted({(code, note) for one in sources.values() for code, note in one.notes.items()})
     return replace(found, notices=(*found.notices, *(f"{code}: {note}" for code, note in notes)))
 
 
-def _evaluate_loaded(
-    named: Sequence[tuple[str | None, AnyAligner]],
+def _measure(
+    candidates: Sequence[Candidate],
     features: FeatureSource,
+    targets: Sequence[str],
+    setting: Setting,
     config: EvaluateConfig,
-    *,
     units: Path | None,
     progress: Progress | None,
 ) -> Evaluation:
-    """Aligners of one kind of features, of which it may not be known what they were trained on."""
-    by_name: dict[str, list[Aligner]] = {}
-    for name, one in named:
-        aligner = one if isinstance(one, Aligner) else Aligner.from_pretrained(one)
-        by_name.setdefault(name or aligner.learner, []).append(aligner)
-    recipe = getattr(getattr(features, "store", None), "recipe", None)
-    setting = Setting(
-        model=getattr(recipe, "model", "arrays"),
-        revision=getattr(recipe, "revision", ""),
-        layer=features.layer_name,
-        task=features.task.name,
-    )
-    here = [code for code in features.languages("test") if code != setting.source]
-    targets = here if config.langs is None else select(",".join(config.langs), features.languages("test"))
     with fast_matmul():
-        found = measure(
-            [
-                Candidate(name, tuple(seeds), tuple(_identity(one, features) for one in seeds))
-                for name, seeds in by_name.items()
-            ],
+        return measure(
+            candidates,
             features.load,
             targets,
             setting=setting,
@@ -257,6 +225,30 @@ def _evaluate_loaded(
             units=units,
             progress=progress,
         )
+
+
+def _evaluate_loaded(
+    named: Sequence[tuple[str | None, AnyAligner]],
+    features: FeatureSource,
+    config: EvaluateConfig,
+    units: Path | None,
+    progress: Progress | None,
+) -> Evaluation:
+    """Aligners of one kind of features, of which it may not be known what they were trained on."""
+    by_name: dict[str, list[Aligner]] = {}
+    for name, one in named:
+        aligner = one if isinstance(one, Aligner) else Aligner.from_pretrained(one)
+        by_name.setdefault(name or aligner.learner, []).append(aligner)
+    candidates = [
+        Candidate(name, tuple(seeds), tuple(_identity(one, features) for one in seeds))
+        for name, seeds in by_name.items()
+    ]
+    recipe = getattr(getattr(features, "store", None), "recipe", None)
+    model, revision = getattr(recipe, "model", "arrays"), getattr(recipe, "revision", "")
+    setting = Setting(model, revision, features.layer_name, features.task.name)
+    here = [code for code in features.languages("test") if code != setting.source]
+    targets = here if config.langs is None else select(",".join(config.langs), features.languages("test"))
+    found = _measure(candidates, features, targets, setting, config, units, progress)
     notes = [f"{code}: {note}" for code, note in sorted(features.notes.items())]
     said = "which languages the aligners were trained on is not known, so targets may be among them"
     return replace(found, notices=(*found.notices, *notes, said))
@@ -301,9 +293,8 @@ def measure(
     source = load(setting.source, "train")
     learners.append(Candidate(MAJORITY, (MajorityClass(source.counts()),)))
     learners.sort(key=lambda one: one.name)
-    basis = {"source": setting.source, "seed": protocol.seed, "smoothing": protocol.smoothing}
-    basis |= {"valid": protocol.valid, "least": protocol.least}
-    basis |= {"source_counts": source.counts().tolist()}
+    basis = {name: getattr(protocol, name) for name in ("seed", "smoothing", "valid", "least")}
+    basis |= {"source": setting.source, "source_counts": source.counts().tolist()}
 
     found: dict[tuple[str, int], dict[str, Evidence]] = {}
     training_words: dict[str, int] = {}
@@ -314,9 +305,7 @@ def measure(
         f"{setting.task}, layer {setting.layer}", len(targets) * each, unit="tests"
     )
     for code in targets:
-        views = TargetViews(
-            load, code, source, protocol, untrained=code in untrained, hashed=units is not None
-        )
+        views = TargetViews(load, code, source, protocol, code in untrained, hashed=units is not None)
         target = views.target(load)
         notices += views.notices
         if target is None:

@@ -27,7 +27,7 @@ RELIABLE = ("learner", "shots", "bin_low", "bin_high", "share", "confidence", "a
 Block = dict[str, Any]  # rows of a table: columns that are arrays [rows], or one value for all of them
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Setting:
     """What the rows of a table have in common, and what is in no row: which targets are ``low_resource``, the
     training ``seeds`` of each learner, and the ``references`` of comparisons (none: all with all)."""
@@ -48,9 +48,7 @@ class Setting:
 
     def into(self, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with the setting's columns before its own."""
-        for place, (name, value) in enumerate(zip(SETTING, self.key, strict=True)):
-            frame.insert(place, name, value)
-        return frame
+        return pd.DataFrame({**dict(zip(SETTING, self.key, strict=True)), **frame})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
