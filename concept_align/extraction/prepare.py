@@ -21,7 +21,7 @@ from ..store.contents import kept_digest
 from ..treebanks.corpus import Corpus
 
 BLOCK = 1024  # sentences tokenised at once
-CACHED = 16384  # up to so many sentences the pieces of the first pass are kept for the second
+CACHED = 16384  # up to so many sentences the tokens of the first pass are kept for the second
 
 TOO_LONG = "too many words"
 TOO_WIDE = "more tokens than the model's context length"
@@ -127,7 +127,7 @@ def prepare(
 
 
 def cut(model: LanguageModel, corpus: Corpus, places: NDArray[np.int64]) -> list[Pieces | ModelError]:
-    """The pieces of the sentences at ``places``; in place of one that cannot be cut, its error."""
+    """The tokens of the sentences at ``places``; in place of one that cannot be cut, its error."""
     texts = [corpus.texts[place] for place in places.tolist()]
     spans = [corpus.spans[corpus.words_of(place)] for place in places.tolist()]
     return model.pieces_many(texts, spans)

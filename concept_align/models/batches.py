@@ -40,9 +40,9 @@ def windows(
 def batches(
     lengths: NDArray[np.int64], budget: int, *, equal_lengths: bool = False
 ) -> list[NDArray[np.int64]]:
-    """Sentences of one window as batches, longest first: rows * longest row <= ``budget`` pieces.
+    """Sentences of one window as batches, longest first: rows * longest row <= ``budget`` tokens.
 
-    ``lengths`` [sents] counts pieces. A sentence longer than the budget is a batch of its own.
+    ``lengths`` [sents] counts tokens. A sentence longer than the budget is a batch of its own.
     ``equal_lengths`` forbids padding altogether, for models that read it. Longest first: a batch that
     does not fit the memory shows at once.
     """
@@ -64,16 +64,16 @@ class WordIndex:
     """Where the words of a batch lie in its states seen as ``[rows * length, dim]``.
 
     ``pieces`` lists the rows of each word, word after word; ``bags`` says where each word begins in that
-    list. Words share rows where they share pieces.
+    list. Words share rows where they share tokens.
     """
 
     pieces: Int64[torch.Tensor, " rows"]
     bags: Int64[torch.Tensor, " words"]
-    single: bool  # one piece for every word: a gather is enough
+    single: bool  # one token for every word: a gather is enough
 
 
 def word_index(batch: Sequence[Pieces], length: int, pooling: Pooling) -> WordIndex:
-    """The rows that make up each word of ``batch``, whose rows are padded to ``length`` pieces."""
+    """The rows that make up each word of ``batch``, whose rows are padded to ``length`` tokens."""
     begin = np.concatenate([row * length + p.begin.astype(np.int64) for row, p in enumerate(batch)])
     end = np.concatenate([row * length + p.end.astype(np.int64) for row, p in enumerate(batch)])
     if pooling == "first":

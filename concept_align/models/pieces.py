@@ -1,14 +1,14 @@
-"""Words to pieces by character offsets onto the sentence text.
+"""Words to tokens by character offsets onto the sentence text.
 
-Word w covers the pieces whose offsets overlap ``spans[w]``. A tokenizer's own idea of words is not used:
+Word w covers the tokens whose offsets overlap ``spans[w]``. A tokenizer's own idea of words is not used:
 it differs from the treebank's, and for several decoders' tokenizers it is wrong. What is known of offsets:
 
-- byte-level pieces of one character all carry that character's offsets; a leading space may be in or out;
-- a piece that holds the space before a word alone ("▁", "Ġ") may claim the word's first character at the
+- byte-level tokens of one character all carry that character's offsets; a leading space may be in or out;
+- a token that holds the space before a word alone ("▁", "Ġ") may claim the word's first character at the
   start of a text: it is a word's only where nothing else is;
 - normalising tokenizers (NFC, NFKC) give offsets into the text as it was;
-- in scripts without spaces one piece may span two words: it belongs to both;
-- characters a normaliser drops (variation selectors, controls) leave a word without pieces: an error.
+- in scripts without spaces one token may span two words: it belongs to both;
+- characters a normaliser drops (variation selectors, controls) leave a word without tokens: an error.
 """
 
 import json
@@ -31,7 +31,7 @@ CHUNK = 256
 
 
 class PieceCutter:
-    """Cuts sentences into a tokenizer's pieces, with the special pieces its model expects.
+    """Cuts sentences into a tokenizer's tokens, with the special tokens its model expects.
 
     ``tokenizer`` is a fast tokenizer of transformers; ModelError for one that gives no offsets.
     """
@@ -48,7 +48,7 @@ class PieceCutter:
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
-        # A sentence that spells "<s>" or "[SEP]" must not be read as that special piece.
+        # A sentence that spells "<s>" or "[SEP]" must not be read as that special token.
         self._backend.encode_special_tokens = True
         self._blank = _blank_pieces(self._backend)
         self.vocabulary = int(self._backend.get_vocab_size(with_added_tokens=False))
@@ -56,18 +56,18 @@ class PieceCutter:
         self.has_start = bool(probe.special_tokens_mask and probe.special_tokens_mask[0])
 
     def ids(self, text: str) -> list[int]:
-        """The pieces of a text, special ones included."""
+        """The tokens of a text, special ones included."""
         return list(self._backend.encode(text).ids)
 
     def cut(self, text: str, spans: Int[np.ndarray, "words 2"]) -> Pieces:
-        """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        """The tokens of one sentence; ModelError naming the word where one gets no token."""
         (found,) = self.cut_many([text], [spans])
         if isinstance(found, ModelError):
             raise found
         return found
 
     def cut_many(self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]) -> list[Pieces | ModelError]:
-        """The pieces of many sentences; in place of one with a word that gets no piece, its ModelError.
+        """The tokens of many sentences; in place of one with a word that gets no token, its ModelError.
 
         ``spans`` holds [words, 2] characters for each text.
         """
@@ -95,7 +95,7 @@ class PieceCutter:
 
         begin, end = _overlaps(offsets, covers & ~self._blank[ids], words)
         alone = np.flatnonzero(begin < 0)
-        if len(alone):  # words that only a blank piece covers, as U+3000 may
+        if len(alone):  # words that only a blank token covers, as U+3000 may
             begin[alone], end[alone] = _overlaps(offsets, covers, words[alone])
 
         found: list[Pieces | ModelError] = []
@@ -123,9 +123,9 @@ class PieceCutter:
 def _overlaps(
     offsets: NDArray[np.int64], candidates: NDArray[np.bool_], words: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and one past the last candidate piece that overlaps each word; -1 where none does.
+    """First and one past the last candidate token that overlaps each word; -1 where none does.
 
-    Running extremes make the search correct even if a normaliser reordered marks: the first piece that ends
+    Running extremes make the search correct even if a normaliser reordered marks: the first token that ends
     after the word's begin, the last that begins before its end.
     """
     places = np.flatnonzero(candidates)
@@ -141,7 +141,7 @@ def _overlaps(
 
 
 def _blank_pieces(backend: Any) -> NDArray[np.bool_]:
-    """[vocabulary] which pieces spell white space alone."""
+    """[vocabulary] which tokens spell white space alone."""
     vocabulary: dict[str, int] = backend.get_vocab(with_added_tokens=True)
     blanks = _METASPACE + (_BYTE_LEVEL_BLANKS if _is_byte_level(backend) else "")
     blank = np.zeros(max(vocabulary.values(), default=-1) + 1, dtype=bool)

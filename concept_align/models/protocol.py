@@ -20,10 +20,10 @@ from ..types import FinalNorm, ModelKind, Pooling
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """A sentence as the model reads it: its pieces, and which of them each word covers.
+    """A sentence as the model reads it: its tokens, and which of them each word covers.
 
-    Word w covers the contiguous pieces ``begin[w]:end[w]``; words of one multiword token, or words that
-    one piece spans, may share pieces. ``start`` is the place of the sentence-start piece ([CLS], BOS),
+    Word w covers the contiguous tokens ``begin[w]:end[w]``; words of one multiword token, or words that
+    one token spans, may share tokens. ``start`` is the place of the sentence-start token ([CLS], BOS),
     -1 where the model has none.
     """
 
@@ -60,13 +60,13 @@ class LanguageModel(Protocol):
     device: torch.device
 
     def pieces(self, text: str, spans: Int[np.ndarray, "words 2"]) -> Pieces:
-        """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        """The tokens of one sentence; ModelError naming the word where one gets no token."""
         ...
 
     def pieces_many(
         self, texts: Sequence[str], spans: Sequence[Int[np.ndarray, "words 2"]]
     ) -> list[Pieces | ModelError]:
-        """The pieces of many sentences at once; in place of a sentence that cannot be cut, its error."""
+        """The tokens of many sentences at once; in place of a sentence that cannot be cut, its error."""
         ...
 
     def word_states(

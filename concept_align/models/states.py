@@ -69,13 +69,13 @@ class TransformersModel(FrozenModel):
             self.notes += (note,)
 
     def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
-        """The pieces of one sentence; ModelError naming the word where one gets no piece."""
+        """The tokens of one sentence; ModelError naming the word where one gets no token."""
         return self.cutter.cut(text, spans)
 
     def pieces_many(
         self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]
     ) -> list[Pieces | ModelError]:
-        """The pieces of many sentences at once; in place of a sentence that cannot be cut, its error."""
+        """The tokens of many sentences at once; in place of a sentence that cannot be cut, its error."""
         return self.cutter.cut_many(texts, spans)
 
     def word_states(

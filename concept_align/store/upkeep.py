@@ -62,7 +62,7 @@ def mend(path: Path, marker: Marker | None, recipe: Recipe) -> str:
         there = name_layers(layers_with_file(folder, treebank, match["split"]))
         options += [f"--splits {match['split']}", f"--layers {int(layer) if layer else there or 'all'}"]
         if match["of"]:
-            options.append("--sink statistics" + (f" --task {marker.task}" if marker else ""))
+            options.append("--sink statistics" + (f" --tasks {marker.task}" if marker else ""))
     if path.exists():
         options.append("--force")
     return extract_command(recipe.model, folder, " ".join(options))
