@@ -79,7 +79,7 @@ class LayerMean:
     def chance(self) -> str:
         """A sentence or two about the null and the pairs above it."""
         if pd.isna(self.null_mean):
-            return "No null was computed, so that it cannot be told from chance."
+            return "No null was computed, so that it cannot be distinguished from chance."
         null = f"Relabelled concepts give {number(self.null_mean)} (sd of a pair {number(self.null_sd)})"
         if not self.tested:
             return f"{null}."

@@ -31,7 +31,7 @@ from .evaluation_tables import (
 from .names import language_name, short_revision, shots_name
 from .tables import percent
 
-_FEW = 10  # beside the fewest shots, gains are drawn at the number nearest to this
+_FEW = 10  # next to the fewest shots, gains are drawn at the number nearest to this
 FILES = (
     ("results.csv", "every number, one per row, with its interval (also `results.parquet`)"),
     ("comparisons.csv", "every paired test"),

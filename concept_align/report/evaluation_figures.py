@@ -43,7 +43,7 @@ def _curves(axis: Any, part: pd.DataFrame, looks: dict[str, Any], *, zero: bool 
     """Learners' lines and bands against shots; handles by label.
 
     A majority class far below all learners would press them together: unless the axis begins at ``zero``
-    anyway, it is then told in words.
+    anyway, it is then named in words.
     """
     handles: dict[str, Any] = {}
     curve, whole = part[part["shots"] >= 0], part[part["shots"] == ALL_SHOTS]

@@ -37,7 +37,7 @@ def test_a_control_is_said_in_the_same_layer_and_beside_its_own_model(scored):
 def test_a_score_without_null_is_said_not_to_be_told_from_chance(scored):
     bare = scored.scores.assign(null_mean=np.nan, null_sd=np.nan, q=np.nan, ceiling=np.nan)
     said = " ".join(sentences(find(bare)[0]))
-    assert "cannot be told from chance" in said and "Ceiling" not in said and "nan" not in said
+    assert "cannot be distinguished from chance" in said and "Ceiling" not in said and "nan" not in said
     assert "nan" not in best_table(find(bare)).markdown()
 
 
