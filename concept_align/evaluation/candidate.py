@@ -205,10 +205,9 @@ class Candidate:
         """The finished units of each aligner in the language of ``target``."""
         language, words = target.test.language, target.test.words
         found = []
-        for number in range(len(self.aligners)):
-            identity = dict(self.identities[number]) if self.identities else {}
+        for number, identity in enumerate(self.identities or [{}] * len(self.aligners)):
             path = None if folder is None else folder / self._folder(number, identity) / f"{language}.jsonl"
-            found.append(PredictionLog(path, {**made_from, "aligner": identity}, words))
+            found.append(PredictionLog(path, {**made_from, "aligner": dict(identity)}, words))
         return found
 
     def _folder(self, number: int, identity: Mapping[str, Any]) -> str:

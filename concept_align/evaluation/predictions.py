@@ -49,13 +49,8 @@ class PredictionLog:
     def add(self, place: Place, predicted: Predictions) -> None:
         """Keep a finished unit."""
         sure = predicted.confidence
-        line = {
-            "shots": place[0],
-            "draw": place[1],
-            "predicted": _packed(predicted.codes.astype("<i2")),
-            "confidence": None if sure is None else _packed(sure),
-        }
-        self._lines.add(place, predicted, line)
+        line = {"shots": place[0], "draw": place[1], "predicted": _packed(predicted.codes.astype("<i2"))}
+        self._lines.add(place, predicted, {**line, "confidence": None if sure is None else _packed(sure)})
 
 
 def _read(line: Mapping[str, Any], words: int) -> tuple[Place, Predictions] | None:
