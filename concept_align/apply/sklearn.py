@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import ragged
 from ..errors import UsageError
 from ..evaluation.aligners import read_aligner
-from ..meta.languages import branches_of
+from ..meta.data import branches_of
 from ..meta.learners import registry
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import stream

@@ -16,7 +16,7 @@ from typing import Any
 from ..errors import LearningError, UsageError
 from ..hashing import sha256_file
 from ..meta import hub
-from ..meta.languages import check_disjoint
+from ..meta.data import check_disjoint
 from ..meta.learners.base import Aligner, read_config
 from ..reading import read_json_object, read_toml
 from ..spaces.spec import FeatureSpec

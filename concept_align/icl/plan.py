@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
-from ..meta.languages import check_disjoint
+from ..meta.data import check_disjoint
 from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import META_TRAIN, VALIDATION, select

@@ -18,7 +18,7 @@ import torch
 from ..cache import Kept
 from ..errors import LearningError, UsageError
 from ..evaluation.predictions import Predictions
-from ..meta.languages import branches_of
+from ..meta.data import branches_of
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import derive
 from ..spaces.features import Features

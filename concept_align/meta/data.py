@@ -1,8 +1,8 @@
-"""What learners need of their training languages: counts, valid concepts, batches of words, a fingerprint."""
+"""What learners need of their languages: sets without a common member, counts, batches, validation."""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,53 @@ from ..errors import LearningError
 from ..progress import Progress, Silent
 from ..seeding import derive, stream
 from ..spaces.features import Features
+from ..treebanks import registry
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
 from .learners.base import Aligner, Classifier, TrainingData
 from .maps import valid_concepts
 
 SHOTS = (1, 10, 50)  # numbers of sentences that the steps of adapting are chosen for
+
+
+def check_disjoint(
+    train: Collection[str],
+    validation: Collection[str],
+    test: Collection[str],
+    *,
+    family: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse languages that are in two of the three sets: one that chooses the model and tests it is a leak.
+
+    With ``family`` (language -> family) no family may be in both the training or validation languages and
+    the test languages either: the stricter question of languages unlike any seen.
+
+    Raises LearningError naming the languages (or families) and the sets they are in.
+    """
+    named = {"training": set(train), "validation": set(validation), "target": set(test)}
+    for first, second in (("training", "validation"), ("training", "target"), ("validation", "target")):
+        shared = sorted(named[first] & named[second])
+        if shared:
+            raise LearningError(
+                f"{', '.join(shared)} among the {first} and the {second} languages",
+                where="languages",
+                remedy=f"take them out of one: a {second} language may not have been learned from",
+            )
+    if family is None:
+        return
+    seen = {family[language] for language in named["training"] | named["validation"] if language in family}
+    tested = {family[language] for language in named["target"] if language in family}
+    if shared := sorted(seen & tested):
+        raise LearningError(
+            f"families {', '.join(shared)} among both the training and the target languages",
+            where="languages",
+            remedy="leave their languages out of one, or do not ask for disjoint families",
+        )
+
+
+def branches_of(languages: Iterable[str]) -> dict[str, str]:
+    """The branch of its family of each language that the registry of treebanks knows."""
+    known = [registry.language(code) for code in languages if code in registry.CODES]
+    return {one.language: f"{one.family}/{one.branch}" for one in known}
 
 
 def total_counts(data: TrainingData) -> torch.Tensor:

@@ -28,9 +28,8 @@ from ..store import Recipe, Store
 from ..treebanks import registry as treebanks
 from ..types import MwtPolicy, RootPolicy, Standardisation
 from .card import remove_card, write_card
-from .data import Validation
+from .data import Validation, branches_of, check_disjoint
 from .hub import RUN
-from .languages import branches_of, check_disjoint
 from .learners import registry
 from .learners.base import Aligner, LearnerConfig, TrainingData
 from .reference import reference, write_reference

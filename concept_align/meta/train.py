@@ -1,25 +1,32 @@
 """One loop for all that is trained: epochs of steps, cosine decay, the best epoch, exact resume.
 
 The loop knows nothing of learners: a stage gives it a module, a loss for (epoch, step) and a validation.
+
+Training as it stands after an epoch is one safetensors file: parameters, the best parameters so far, the
+optimiser's moments and, in its header, epoch and history as JSON. Random draws need no state: every epoch
+derives its own streams. A checkpoint of another configuration or other data is refused.
 """
 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from .. import atomic
+from ..errors import LearningError
 from ..progress import Progress, Silent
 from ..seeding import derive
-from . import checkpoint
+from ..tensors import read_safetensors
 from .maps import Dropout, check_finite
 
 HISTORY = "training.jsonl"
+CHECKPOINT = 1  # version of the format
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,15 @@ class Stage:
     optimisation: Optimisation
 
 
+@dataclass
+class TrainingState:
+    """What training knows beside its tensors: epochs done, their records, and which was best."""
+
+    epochs: int = 0
+    best: float = -float("inf")
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
 def train(
     stage: Stage,
     *,
@@ -70,11 +86,11 @@ def train(
     kind = torch.optim.AdamW if plan.decoupled else torch.optim.Adam
     optimiser = kind(module.parameters(), lr=plan.lr, weight_decay=plan.weight_decay, fused=True)
     path = folder / f"{stage.name}.safetensors" if folder else None
-    found = checkpoint.read(path, identity, module, optimiser) if path else None
+    found = _read(path, identity, module, optimiser) if path else None
     if found:
         state, best = found
     else:
-        state, best = checkpoint.TrainingState(), _copy(module)
+        state, best = TrainingState(), _copy(module)
         _record(state, stage, module, loss=math.nan, epoch=0)
     bar = (progress or Silent()).bar(
         stage.name, plan.epochs * stage.steps, done=state.epochs * stage.steps, unit="steps"
@@ -85,9 +101,7 @@ def train(
             best = _copy(module)
         state.epochs = epoch + 1
         if path:
-            checkpoint.write(
-                path, identity, state, parameters=module.state_dict(), best=best, optimiser=optimiser
-            )
+            _write(path, identity, state, parameters=module.state_dict(), best=best, optimiser=optimiser)
         shown = next(iter(value for key, value in state.history[-1].items() if key not in ("epoch", "loss")))
         bar.note(f"loss {mean_loss:.4f}, validation {shown:.4f}, best {state.best:.4f}")
     module.load_state_dict(best)
@@ -126,9 +140,7 @@ def _epoch(
     return float(total) / max(taken, 1)
 
 
-def _record(
-    state: checkpoint.TrainingState, stage: Stage, module: nn.Module, *, loss: float, epoch: int
-) -> bool:
+def _record(state: TrainingState, stage: Stage, module: nn.Module, *, loss: float, epoch: int) -> bool:
     """Validate and note it; whether this is the best so far."""
     module.eval()
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
@@ -170,3 +182,60 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     """The records of :func:`save_history`; none where there is no log."""
     path = folder / HISTORY
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _write(
+    path: Path,
+    identity: str,
+    state: TrainingState,
+    *,
+    parameters: dict[str, torch.Tensor],
+    best: dict[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+) -> None:
+    """Replace the checkpoint at ``path``, whole or not at all."""
+    tensors = {f"now.{name}": value.contiguous() for name, value in parameters.items()}
+    tensors |= {f"best.{name}": value.contiguous() for name, value in best.items()}
+    for place, moments in optimiser.state_dict()["state"].items():
+        for name, value in moments.items():
+            tensors[f"optimiser.{place}.{name}"] = torch.as_tensor(value)
+    header = {
+        "schema": CHECKPOINT,
+        "identity": identity,
+        "epochs": state.epochs,
+        "best": state.best,
+        "history": state.history,
+    }
+    atomic.write_bytes(path, save(tensors, {"training": json.dumps(header)}))
+
+
+def _read(
+    path: Path, identity: str, module: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[TrainingState, dict[str, torch.Tensor]] | None:
+    """Put the checkpoint's parameters and moments in place; its progress and best parameters, or None.
+
+    Raises LearningError if it belongs to another configuration or cannot be read.
+    """
+    if not path.exists():
+        return None
+    anew = "begin anew by force, or choose another out folder"
+    tensors, about = read_safetensors(path, error=LearningError, remedy=anew)
+    try:
+        header = json.loads(about["training"])
+        known = header["schema"], header["identity"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise LearningError("no checkpoint of ours", where=str(path), remedy=anew) from error
+    if known != (CHECKPOINT, identity):
+        raise LearningError("the checkpoint is of another run", where=str(path), remedy=anew)
+    module.load_state_dict(under("now.", tensors))
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in under("optimiser.", tensors).items():
+        place, what = name.split(".", 1)
+        moments.setdefault(int(place), {})[what] = value
+    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    return TrainingState(header["epochs"], header["best"], header["history"]), under("best.", tensors)
+
+
+def under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin with ``prefix``, named without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

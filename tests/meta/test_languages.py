@@ -1,7 +1,7 @@
 import pytest
 
 from concept_align.errors import LearningError
-from concept_align.meta.languages import check_disjoint
+from concept_align.meta.data import check_disjoint
 from concept_align.treebanks import registry
 
 

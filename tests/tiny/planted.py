@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from concept_align.meta.languages import branches_of
+from concept_align.meta.data import branches_of
 from concept_align.meta.learners.base import TrainingData
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features

@@ -26,8 +26,8 @@ from ...tensors import read_safetensors
 from ...treebanks.concepts import parse_task
 from ...types import Split
 from .. import hub
-from ..checkpoint import under
 from ..maps import masked
+from ..train import under
 
 SCHEMA = 1
 CHUNK = 16384  # words scored at once: bounds memory, changes no score
@@ -38,7 +38,7 @@ class TrainingData:
     """The languages a learner may see. ``load`` may be called again and again; it caches.
 
     The three sets of languages are disjoint from each other and from the languages a run is tested on
-    (the source belongs to ``train``); :func:`concept_align.meta.languages.check_disjoint` refuses others.
+    (the source belongs to ``train``); :func:`concept_align.meta.data.check_disjoint` refuses others.
     """
 
     source: str
@@ -240,7 +240,7 @@ class Aligner(hub.HubUpload):
 class ModelAligner(Aligner):
     """An aligner whose state is one module, which its configuration makes from its shape."""
 
-    saved_as: ClassVar[str] = "model"  # what the names of its tensors begin with
+    saved_as: ClassVar[str] = "model."  # what the names of its tensors begin with
 
     def __init__(self, config: Any, model: Any, known: torch.Tensor) -> None:
         """``model`` is frozen; ``known``: bool [concepts]."""
@@ -256,28 +256,27 @@ class ModelAligner(Aligner):
 
     def tensors(self) -> dict[str, torch.Tensor]:
         parameters = self.model.state_dict().items()
-        return {"known": self.known, **{f"{self.saved_as}.{key}": value for key, value in parameters}}
+        return {"known": self.known, **{f"{self.saved_as}{key}": value for key, value in parameters}}
 
     @classmethod
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        return cls(config, *cls._rebuilt(config, settings, tensors))
-
-    @classmethod
-    def _rebuilt(
-        cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]
-    ) -> tuple[Any, torch.Tensor]:
-        model = config.model(settings["dim"], len(tensors["known"]), 0)
-        model.load_state_dict(under(f"{cls.saved_as}.", tensors))
-        return model, tensors["known"]
+        known = tensors["known"]
+        model = config.model(settings["dim"], len(known), 0)
+        model.load_state_dict(
+            under(cls.saved_as, {name: value for name, value in tensors.items() if name != "known"})
+        )
+        return cls(config, model, known)
 
 
 class SteppedAligner(ModelAligner):
     """A model that takes some steps on a support set, as many as its number of sentences calls for."""
 
-    def __init__(self, config: Any, model: Any, known: torch.Tensor, steps: Mapping[int, int]) -> None:
+    def __init__(
+        self, config: Any, model: Any, known: torch.Tensor, steps: Mapping[int, int] | None = None
+    ) -> None:
         """``steps``: sentences -> steps; a support set takes those of the nearest number that is not more."""
         super().__init__(config, model, known)
-        self.steps = dict(steps)
+        self.steps = dict(steps or {})
 
     def steps_on(self, support: Features) -> int:
         """The steps to take on ``support``."""
@@ -289,8 +288,9 @@ class SteppedAligner(ModelAligner):
 
     @classmethod
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        model, known = cls._rebuilt(config, settings, tensors)
-        return cls(config, model, known, {int(sents): taken for sents, taken in settings["steps"].items()})
+        found = super().from_parts(config, settings, tensors)
+        found.steps = {int(sents): taken for sents, taken in settings["steps"].items()}
+        return found
 
 
 @dataclass(frozen=True)
@@ -351,7 +351,7 @@ LEARNERS: Registry[type[LearnerConfig]] = Registry(
             "fomaml": "gradient:Fomaml",
             "anil": "gradient:Anil",
             "meta-sgd": "gradient:MetaSgd",
-            "reptile": "reptile:Reptile",
+            "reptile": "gradient:Reptile",
         }.items()
     },
 )

@@ -12,7 +12,7 @@ asked for, theta is trained by the gradient of sum_l L_query(theta_l):
     anil      through steps on the head of f alone      Raghu et al. 2020 (arXiv 1909.09157), section 4
     meta-sgd  through the steps; a rate r for every     Li et al. 2017 (arXiv 1707.09835), equation 3 and
               adapted number is learned with theta      algorithm 1, where one step is taken
-    reptile   replaced by theta - theta_l               :mod:`.reptile`
+    reptile   replaced by theta - theta_l               Nichol et al. 2018, algorithm 2
 
 The number of steps on a new language is the one that was best on the validation languages with about as many
 sentences, unless it is given. The inner loops see the model without dropout; the first stage, on pooled
@@ -67,7 +67,7 @@ class Initialisation(nn.Module):
 class GradientAligner(SteppedAligner):
     """The start. Full-batch steps draw nothing at random: the seed changes nothing."""
 
-    saved_as = "start"
+    saved_as = "start."
 
     def _adapt(
         self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
@@ -213,6 +213,47 @@ class MetaSgd(Gradient):
 
     name = "meta-sgd"
     learns_rates = True
+
+
+@dataclass(frozen=True)
+class Reptile(Gradient):
+    """Reptile: the start moves towards where plain gradient descent on each language ends.
+
+        theta_l = theta after steps theta <- theta - r grad L_i(theta), each on other words of the language
+        theta  <- theta - lr (1 / languages) sum_l (theta - theta_l) / (r steps)
+
+    (theta - theta_l) / r is the gradient that Adam is given, over the number of steps so that this changes no
+    scale. An episode's sentences, support and query together, are dealt to the steps: with the same words in
+    every step Reptile would be training on pooled words. What is not adapted stays as the pooled stage left
+    it.
+    """
+
+    name = "reptile"
+    orders = (1,)
+    order: Order = 1
+
+    def loss(
+        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """||theta - theta_l||^2 / (2 r steps), whose gradient is the update; theta_l is taken as given."""
+        losses = []
+        for task in range(episodes.tasks):
+            adapted = self._adapted(engine, start, episodes, task)
+            pairs = ((start.model.get_parameter(name), adapted.get_parameter(name)) for name in start.names)
+            losses.append(torch.stack([(now - end.detach()).square().sum() for now, end in pairs]).sum())
+        return (torch.stack(losses) * weights).mean() / (2 * start.rate * self.steps)
+
+    def _adapted(
+        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, task: int
+    ) -> AlignmentModel:
+        """The model after one step on each part of a task's words."""
+        parts = [episodes.support, episodes.query]
+        x = torch.cat([part.x[: len(part.y)][part.task == task] for part in parts])
+        y = torch.cat([part.y[part.task == task] for part in parts])
+        model, inner = copy.deepcopy(start.model), InnerLoop(self.adapts, 1, 1)
+        for own_x, own_y in zip(x.tensor_split(self.steps), y.tensor_split(self.steps), strict=True):
+            take(model, engine.adapt(model, Words.alone(own_x, own_y), inner, start.rate))
+        return model
 
 
 class GradientFit(Fit):

@@ -9,9 +9,10 @@ labelled sentences. Xu et al. 2023 (arXiv 2310.12794). The support of a training
 published loss, so only the query is drawn. One ``fit`` trains both models.
 """
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -20,12 +21,11 @@ from torch.nn import functional
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..checkpoint import under
 from ..data import Validation, identity, torch_stream
 from ..episodes import IGNORED, Pool, query_words, schedule
 from ..maps import Encoder, distance_logits, masked, valid_concepts
 from ..train import Optimisation, Stage, save_history, train
-from .base import Aligner, Classifier, LearnerConfig, TrainingData
+from .base import Classifier, LearnerConfig, ModelAligner, TrainingData
 from .fit import published_shape
 from .source_probe import probe_source
 
@@ -85,88 +85,54 @@ def target_loss(logits: torch.Tensor, targets: torch.Tensor, valid: torch.Tensor
     return functional.cross_entropy(masked(logits, valid), targets, ignore_index=IGNORED)
 
 
-class ProtoAligner(Aligner):
-    """Both published models: ``adapt(None)`` is the zero-shot one, ``adapt(support)`` the few-shot one."""
+class ProtoModel(nn.Module):
+    """Both published models, and what A_t starts as."""
 
-    learner = "proto"
+    prototypes: torch.Tensor
 
-    def __init__(
-        self,
-        config: Any,
-        *,
-        prototypes: torch.Tensor,
-        known: torch.Tensor,
-        zero: ZeroShot,
-        few_f: Encoder,
-        start: Affine,
-    ) -> None:
-        """``start`` is what A_t starts as."""
-        self.config, self.prototypes, self.known = config, prototypes, known
-        self.zero, self.few_f, self.start = zero.eval(), few_f.eval(), start
-        self.zero.requires_grad_(False)
-        self.few_f.requires_grad_(False)
+    def __init__(self, config: "Proto", dim: int, concepts: int, seed: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.zero = ZeroShot(config.encoder(dim, seed, "zero-shot"), config.rank)
+        self.few, self.start = config.encoder(dim, seed, "few-shot"), Affine(config.rank)
+        self.register_buffer("prototypes", torch.zeros(concepts, config.rank))
+
+
+class ProtoAligner(ModelAligner):
+    """``adapt(None)`` is the zero-shot model, ``adapt(support)`` the few-shot one."""
+
+    saved_as = ""
 
     def _adapt(
         self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
     ) -> Classifier:
+        model: ProtoModel = self.model
         if support is None:
-            return Classifier(lambda x: self.zero.logits(x, self.prototypes), valid)
+            return Classifier(lambda x: model.zero.logits(x, model.prototypes), valid)
         adaptor = self._adaptor(support, valid, seed)
-        return Classifier(lambda x: distance_logits(adaptor(self.few_f(x)), self.prototypes), valid)
+        return Classifier(lambda x: distance_logits(adaptor(model.few(x)), model.prototypes), valid)
 
     def _adaptor(self, support: Features, valid: torch.Tensor, seed: int) -> Affine:
         """A_t trained on ``support`` in batches of sentences, f frozen."""
-        config = self.config
-        adaptor = Affine(len(self.start.bias))
-        adaptor.load_state_dict(self.start.state_dict())
+        config, model = self.config, self.model
+        adaptor: Affine = copy.deepcopy(model.start).requires_grad_(True)
         adam = torch.optim.Adam(
             adaptor.parameters(), lr=config.adapt_lr, weight_decay=config.adapt_weight_decay, fused=True
         )
         with torch.no_grad():
-            points = self.few_f(support.x)
+            points = model.few(support.x)
         projected = Features(support.language, support.concepts, points, support.y, support.offsets)
         for epoch in range(config.adapt_epochs):
             order = stream(seed, "adapt", epoch).permutation(support.sents)
             for begin in range(0, len(order), config.adapt_batch):
                 part = projected.of_sentences(order[begin : begin + config.adapt_batch])
                 with torch.enable_grad():
-                    loss = episode_loss(distance_logits(adaptor(part.x), self.prototypes), part.y, valid)
+                    loss = episode_loss(distance_logits(adaptor(part.x), model.prototypes), part.y, valid)
                 if loss is not None:
                     adam.zero_grad(set_to_none=True)
                     loss.backward()
                     adam.step()
         return adaptor.requires_grad_(False)
-
-    @property
-    def dim(self) -> int:
-        return self.zero.f.dim
-
-    def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "dim": self.dim}
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        parts = {"zero": self.zero, "few": self.few_f, "start": self.start}
-        found = {
-            f"{part}.{name}": value
-            for part, owner in parts.items()
-            for name, value in owner.state_dict().items()
-        }
-        return {"prototypes": self.prototypes, "known": self.known, **found}
-
-    @classmethod
-    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        zero = ZeroShot(config.encoder(settings["dim"], 0, "zero-shot"), config.rank)
-        few, start = config.encoder(settings["dim"], 0, "few-shot"), Affine(config.rank)
-        for part, owner in (("zero.", zero), ("few.", few), ("start.", start)):
-            owner.load_state_dict(under(part, tensors))
-        return cls(
-            config,
-            prototypes=tensors["prototypes"],
-            known=tensors["known"],
-            zero=zero,
-            few_f=few,
-            start=start,
-        )
 
 
 @dataclass(frozen=True)
@@ -214,6 +180,9 @@ class Proto(LearnerConfig):
         generator = torch_stream(seed, "proto", stage, "init")
         return Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
 
+    def model(self, dim: int, concepts: int, seed: int) -> ProtoModel:
+        return ProtoModel(self, dim, concepts, seed)
+
     def _fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> ProtoAligner:
@@ -230,7 +199,7 @@ class ProtoFit:
     def __init__(
         self, config: Proto, data: TrainingData, prototypes: torch.Tensor, known: torch.Tensor, seed: int
     ) -> None:
-        self.config, self.data, self.prototypes, self.known, self.seed = config, data, prototypes, known, seed
+        self.config, self.data, self.known, self.seed = config, data, known, seed
         self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
         source = data.load(data.source, "train").counts()
         self.valid = {
@@ -242,9 +211,9 @@ class ProtoFit:
             for language, pool in self.pools.items()
         }
         self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"))
-        dim = data.load(data.source, "train").dim
-        self.zero = ZeroShot(config.encoder(dim, seed, "zero-shot"), config.rank)
-        self.few = FewShot(config.encoder(dim, seed, "few-shot"), config.rank, data.train)
+        self.model = config.model(data.load(data.source, "train").dim, len(prototypes), seed)
+        self.model.prototypes.copy_(prototypes)
+        self.zero, self.few = self.model.zero, FewShot(self.model.few, config.rank, data.train)
         self._plan: tuple[str, int, list[tuple[str, int]]] = ("", -1, [])
 
     def run(self, folder: Path | None, progress: Progress | None) -> ProtoAligner:
@@ -259,20 +228,11 @@ class ProtoFit:
         return self._aligner()
 
     def _aligner(self) -> ProtoAligner:
-        start = Affine(self.config.rank)
         if self.config.adapt_init == "mean":
             learned = [adaptor.state_dict() for adaptor in self.few.adaptors.values()]
-            start.load_state_dict(
-                {name: torch.stack([one[name] for one in learned]).mean(0) for name in learned[0]}
-            )
-        return ProtoAligner(
-            self.config,
-            prototypes=self.prototypes,
-            known=self.known,
-            zero=self.zero,
-            few_f=self.few.f,
-            start=start,
-        )
+            mean = {name: torch.stack([one[name] for one in learned]).mean(0) for name in learned[0]}
+            self.model.start.load_state_dict(mean)
+        return ProtoAligner(self.config, self.model, self.known)
 
     def _stage(self, name: str) -> Stage:
         config = self.config
@@ -302,11 +262,9 @@ class ProtoFit:
             queries = min(config.queries, len(pool.sentences))
             episode = pool.episode(self.seed, name, number, shots=0, queries=queries)
             x, targets = query_words(pool.features, self.targets[language], episode.query)
-            logits = (
-                self.zero.logits(x, self.prototypes)
-                if name == "zero-shot"
-                else self.few.logits(x, self.prototypes, language)
-            )
+            z = self.model.prototypes
+            zero = name == "zero-shot"
+            logits = self.zero.logits(x, z) if zero else self.few.logits(x, z, language)
             losses.append(target_loss(logits, targets, self.valid[language]))
         counted = [loss for loss in losses if loss is not None]
         return torch.stack(counted).mean() if counted else None

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from concept_align.errors import LearningError, UsageError
+from concept_align.meta.data import branches_of
 from concept_align.meta.engines.base import ENGINES
-from concept_align.meta.languages import branches_of
 from concept_align.meta.learners import registry
 from concept_align.meta.learners.base import Aligner, TrainingData
 from concept_align.meta.learners.gradient import GradientFit, branch_weights

@@ -83,20 +83,21 @@ def test_the_loss_of_a_step_does_not_depend_on_the_order_of_its_episodes(shared)
     torch.testing.assert_close(before, fit.loss("zero-shot", 0, 0))
 
 
-def test_the_adaptor_undoes_a_planted_affine_map(shared, fitted):
+def test_the_adaptor_undoes_a_planted_affine_map(shared, fitted, monkeypatch):
     """Points are turned and moved after f; the adaptor, learned from labelled words, brings them back."""
     aligner = copy.copy(fitted("proto", shared))
     aligner.config = dataclasses.replace(aligner.config, adapt_lr=5e-2)
-    f, rank = aligner.few_f, aligner.config.rank
+    f, rank = aligner.model.few, aligner.config.rank
+    plain = f.forward
     turn = torch.linalg.qr(torch.randn(rank, rank, generator=torch.Generator().manual_seed(3))).Q
-    aligner.few_f = lambda x: f(x) @ turn + 1.0
+    monkeypatch.setattr(f, "forward", lambda x: plain(x) @ turn + 1.0)
     test, train = shared.load("zz", "test"), shared.load("zz", "train")
 
     def accuracy(shots):
         classifier = aligner.adapt(train.of_sentences(np.arange(shots)))
         return float((classifier.codes(test.x) == test.y).double().mean())
 
-    unadapted = (aligner.few_f(test.x)[:, None] - aligner.prototypes).square().sum(-1).argmin(1)
+    unadapted = (f(test.x)[:, None] - aligner.model.prototypes).square().sum(-1).argmin(1)
     assert float((unadapted == test.y).double().mean()) < 0.6
     assert accuracy(100) > 0.95
 
