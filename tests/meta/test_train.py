@@ -133,7 +133,7 @@ def test_a_learner_that_is_killed_and_resumed_gives_the_same_files(name, planted
         return [path.read_bytes() for path in kept] + [read_history(folder)]
 
     whole = finish(tmp_path / "whole")
-    write, epochs = training.checkpoint.write, []
+    write, epochs = training._write, []
 
     def dying(*given, **options):
         write(*given, **options)
@@ -141,7 +141,7 @@ def test_a_learner_that_is_killed_and_resumed_gives_the_same_files(name, planted
         if len(epochs) in (1, 3):
             raise Killed
 
-    monkeypatch.setattr(training.checkpoint, "write", dying)
+    monkeypatch.setattr(training, "_write", dying)
     for _ in range(2):
         with pytest.raises(Killed):
             learner.fit(data, seed=0, folder=tmp_path / "cut")
