@@ -44,12 +44,14 @@ class PrefixCache:
         self.real = torch.zeros(rows, slots, dtype=torch.bool, device=device)
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
         self._step: Step | None = None
-        self._masks: dict[tuple[str, int | None], torch.Tensor | None] = {}
+        # Of the step, by window: masks of a row's own tokens and of the prefix.
+        self._own: dict[int | None, torch.Tensor] = {}
+        self._before: dict[int, torch.Tensor | None] = {}
 
     def begin(self, step: Step) -> None:
         """Take in new tokens; rows beyond theirs have ended."""
         self.rows = len(step.ids)
-        self._step, self._masks = step, {}
+        self._step, self._own, self._before = step, {}, {}
         end = self.used + step.ids.shape[1]
         self.positions[: self.rows, self.used : end] = step.positions
         self.real[: self.rows, self.used : end] = step.real
@@ -58,7 +60,7 @@ class PrefixCache:
         """Keep the first of the new tokens; the others are overwritten."""
         assert self._step is not None
         self.used += self._step.kept
-        self._step, self._masks = None, {}
+        self._step = None
 
     def held(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values [heads, tokens, dim] of the only row."""
@@ -113,17 +115,15 @@ class PrefixCache:
 
     def _own_mask(self, window: int | None) -> torch.Tensor:
         """bool [rows, new, used + new]."""
-        if ("own", window) not in self._masks:
-            step, end = self._step, self.used + self._step.ids.shape[1]  # type: ignore[union-attr]
-            assert step is not None
+        if window not in self._own:
+            assert self._step is not None
+            step, end = self._step, self.used + self._step.ids.shape[1]
             earlier = self.real[: self.rows, None, : self.used].expand(-1, step.ids.shape[1], -1)
             mask = torch.cat([earlier, step.sees], dim=2)
             if window is not None:
                 mask &= _distance(step.positions, self.positions[: self.rows, :end]) < window
-            self._masks["own", window] = mask
-        found = self._masks["own", window]
-        assert found is not None
-        return found
+            self._own[window] = mask
+        return self._own[window]
 
     def _prefix_start(self, window: int | None) -> int:
         """The first token of the prefix that any new token sees."""
@@ -135,10 +135,10 @@ class PrefixCache:
         """bool [rows, new, tokens of the prefix]; None where everything is seen."""
         if window is None or self.prefix is None or self._step is None:
             return None
-        if ("prefix", window) not in self._masks:
+        if window not in self._before:
             mask = _distance(self._step.positions, self.prefix.positions[:, : self.prefix.used]) < window
-            self._masks["prefix", window] = None if bool(mask.all()) else mask
-        return self._masks["prefix", window]
+            self._before[window] = None if bool(mask.all()) else mask
+        return self._before[window]
 
 
 def _distance(positions: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:

@@ -99,7 +99,6 @@ class Prompt:
     sentences: tuple[PromptSentence, ...]
     labels: LabelSet
     ids: tuple[int, ...]  # the tokens, the sentence-start token included where the model has one
-    places: tuple[tuple[int, int], ...]  # (place of the token before the label, label) of every item
     dropped: int = 0
 
 

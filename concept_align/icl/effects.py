@@ -10,20 +10,16 @@ Both conditions are tested on the same items with the same folds and resamples, 
 
 *Do they move towards the demonstrations' language* (:func:`alignability_effects`)? The alignability of the
 target's space with another language's, by measures of :mod:`concept_align.correspondence.measures` with their
-null of relabelled concepts. The interval of the difference d comes from bootstrap draws of the sentences of
-both languages, the target's being the same in both conditions. Draws have the errors of prototypes twice, the
-sample's and their own, so that their mean m lies off d by about as much as d off the truth; as for scores
-themselves (:mod:`concept_align.correspondence.intervals`), with the draws' standard deviation s:
-
-    2 d - m  +-  t sqrt(s^2 + (d - m)^2).
-
-For 9 concepts of some 50 items each, moved by 0, 0.3 or 0.7 of the way to another language, nominal 95 % hold
-the true difference (that of 6,000 sentences) in 95 % of 300 simulated cases of CKA and retrieval.
+null of relabelled concepts. The interval of the difference comes from bootstrap draws of the sentences of
+both languages, the target's being the same in both conditions, by the rule for scores themselves
+(:mod:`concept_align.correspondence.intervals`). For 9 concepts of some 50 items each, moved by 0, 0.3 or 0.7
+of the way to another language, nominal 95 % hold the true difference (that of 6,000 sentences) in 95 % of 300
+simulated cases of CKA and retrieval.
 
 Spaces of few items look less alike than they are; as many are in both conditions, but if prompts make the
-items of a concept scatter less, the space is better measured and looks more alike. ``debias`` and CKA, which
-is invariant to the prototypes' lengths, are there for this. A movement towards the demonstrations' language
-means something next to that towards languages that were not in the prompt: give some in ``spaces``.
+items of a concept scatter less, the space is better measured and looks more alike, least by CKA, which is
+invariant to the prototypes' lengths. A movement towards the demonstrations' language means something next to
+that towards languages that were not in the prompt: give some in ``spaces``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,26 +98,19 @@ class Conditions:
     def __post_init__(self) -> None:
         if not self.before or self.before.keys() != self.after.keys():
             here, there = (", ".join(side) or "none" for side in (self.before, self.after))
-            raise LearningError(
-                f"layers {here} without demonstrations and {there} with them",
-                where=self.language,
-                remedy="give states of the same layers",
-            )
+            what = f"layers {here} without demonstrations and {there} with them"
+            raise LearningError(what, where=self.language, remedy="give states of the same layers")
         for layer, one in self.before.items():
             other = self.after[layer]
             if not (torch.equal(one.y, other.y) and np.array_equal(one.offsets, other.offsets)):
-                raise LearningError(
-                    "the items without and with demonstrations are not the same",
-                    where=f"{self.language}, layer {layer}",
-                    remedy="give the same items of the same sentences in the same order",
-                )
+                what = "the items without and with demonstrations are not the same"
+                remedy = "give the same items of the same sentences in the same order"
+                raise LearningError(what, where=f"{self.language}, layer {layer}", remedy=remedy)
             for code, by_layer in self.spaces.items():
                 if layer not in by_layer or by_layer[layer].concepts != one.concepts:
-                    raise LearningError(
-                        f"no states of {code} at layer {layer}, or of other concepts",
-                        where=self.language,
-                        remedy="give every language the same layers and task",
-                    )
+                    what = f"no states of {code} at layer {layer}, or of other concepts"
+                    remedy = "give every language the same layers and task"
+                    raise LearningError(what, where=self.language, remedy=remedy)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -137,7 +126,6 @@ def standardised(features: Features) -> Features:
 
     Each language and condition by itself: a prompt that moves all states alike has moved no concept.
     """
-    x = features.x
     x = features.x
     return replace(features, stored=StandardiserFitter(features.dim).update(x).finish().states(x))
 
@@ -246,15 +234,11 @@ def alignability_effects(
                 numbers: dict[str, Any] = {"to": to, "measure": measure.name}
                 for column, name in (("value", ""), ("null_mean", "_null"), ("p", "_p")):
                     found = scores.matrix(measure.name, layer, column)
-                    numbers |= {
-                        at + name: float(found.loc[[to], [at]].to_numpy()[0, 0]) for at in (BEFORE, AFTER)
-                    }
+                    numbers |= {at + name: float(found.at[to, at]) for at in (BEFORE, AFTER)}
                 value = numbers[AFTER] - numbers[BEFORE]
                 freedom = 2 * max(min_count - 1, 1)
-                low, high = map(
-                    float, interval(value, drawn[:, row], confidence, freedom=freedom, scale=None)
-                )
-                bounds = {"value": value, "low": low, "high": high, "n": len(shared)}
+                low, high = interval(value, drawn[:, row], confidence, freedom=freedom, scale=None)
+                bounds = {"value": value, "low": float(low), "high": float(high), "n": len(shared)}
                 rows.append(given.about(layer) | numbers | bounds)
     return rows
 
@@ -412,13 +396,13 @@ class EffectRecorder:
         plan = self.learners.session.plan
         pairs = [(source, language) for source in plan.named for language in plan.targets_of(source)]
         found = [rows for pair in pairs if plan.config.effects and (rows := self._find(*pair))]
-        for notice in (notice for rows in found for notice in rows["notices"]):
-            self.learners.session.note(notice)
+        for rows in found:
+            for notice in rows["notices"]:
+                self.learners.session.note(notice)
         tables = []
         for name in ("accuracy", "alignability"):
             table = pd.DataFrame([row for rows in found for row in rows[name]])
             if not table.empty:
-                means = over_languages(table, seed=plan.config.seed)
-                table = pd.concat([table, means], ignore_index=True)
+                table = pd.concat([table, over_languages(table, seed=plan.config.seed)], ignore_index=True)
             tables.append(table)
         return None if tables[0].empty else Effects(*tables)

@@ -21,6 +21,7 @@ from ..evaluation.results import MAJORITY
 from ..evaluation.tidy import Evaluation, Setting, tabulate
 from ..spaces.features import Features
 from .base import PromptSentence
+from .config import SCORES
 from .plan import NONE, ICLPlan
 
 OUTPUT = "output"  # the layer of what the model itself answers
@@ -101,7 +102,8 @@ class AnswerEvidence:
             key: {place: one for place, one in units.items() if place in wanted}
             for key, units in answers.items()
         }
-        layers = sorted({key.layer for key, units in answers.items() if units} - {OUTPUT}, key=_by_number)
+        layers = {key.layer for key, units in answers.items() if units} - {OUTPUT}
+        ordered = sorted(layers, key=lambda layer: (layer == SCORES, layer.zfill(4)))
         first = self.plan.variants[0].name
         for source in self.plan.sources:
             plain = self._of(answers, OUTPUT, source)
@@ -110,7 +112,7 @@ class AnswerEvidence:
             own = plain | self._majority(source)
             found.append(self._evaluation(own, {}, OUTPUT, source, _repeated(plain, [first])))
             beside = {key: by_language for key, by_language in plain.items() if key[0] == first}
-            for layer in layers:
+            for layer in ordered:
                 if own := self._of(answers, layer, source):
                     probes = [name for name, _ in own if name.startswith(f"{PROBE}-")]
                     found.append(self._evaluation(own, beside, layer, source, _repeated(own, probes)))
@@ -184,7 +186,3 @@ def _repeated(found: Found, learners: Sequence[str]) -> Found:
         if (name, 0) in found
         for k in sorted(numbers)
     }
-
-
-def _by_number(layer: str) -> tuple[bool, int, str]:
-    return not layer.isdigit(), int(layer) if layer.isdigit() else 0, layer

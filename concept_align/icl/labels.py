@@ -67,11 +67,8 @@ def word_classes(language: str | None) -> dict[str, str]:
 
 def _words(words: Mapping[str, str], concepts: tuple[str, ...], language: str) -> tuple[str, ...]:
     if missing := [concept for concept in concepts if concept not in words]:
-        raise UsageError(
-            f"there is no word for {missing[0]!r} in {language}",
-            option="labels",
-            remedy="use tags or symbols (words in other languages are of word classes only)",
-        )
+        remedy = "use tags or symbols (words in other languages are of word classes only)"
+        raise UsageError(f"there is no word for {missing[0]!r} in {language}", option="labels", remedy=remedy)
     return tuple(words[concept] for concept in concepts)
 
 

@@ -107,11 +107,8 @@ def build_trie(labels: LabelSet, pieces: Sequence[Sequence[int]], model: str) ->
     for name, label in zip(labels.names, rows, strict=True):
         if not label or label in seen:
             what = f"is the same as {seen[label]!r}" if label else "is nothing"
-            raise ModelError(
-                f"the label {name!r} {what} to the tokenizer of {model}",
-                option="labels",
-                remedy="use other labels: tags, symbols",
-            )
+            what = f"the label {name!r} {what} to the tokenizer of {model}"
+            raise ModelError(what, option="labels", remedy="use other labels: tags, symbols")
         seen[label] = name
     nodes = sorted({label[:depth] for label in rows for depth in range(1, len(label))})
     return Trie(rows, tuple(nodes))

@@ -150,17 +150,11 @@ def plan(config: ICLConfig) -> ICLPlan:
             remedy="name several languages and any in demo_langs, and the table in alignability",
         )
     if config.layers and config.selectors[0] == "alignability":
-        raise UsageError(
-            "learners of states need demonstrations in one language, alignability chooses among several",
-            option="selectors",
-            remedy="name another selector first, or no layers",
-        )
+        what = "learners of states need demonstrations in one language, alignability chooses among several"
+        raise UsageError(what, option="selectors", remedy="name another selector first, or no layers")
     if OWN in sources and (missing := [code for code in targets if code not in trained]):
-        raise UsageError(
-            f"no train split of {', '.join(missing)} for demonstrations in their own language",
-            option="langs",
-            remedy="leave them out",
-        )
+        what = f"no train split of {', '.join(missing)} for demonstrations in their own language"
+        raise UsageError(what, option="langs", remedy="leave them out")
     train, validation = _aligned(config, targets, sources, trained) if config.layers else ((), ())
     files = {(code, "train"): file for code, file in trained.items()}
     files |= {(code, "test"): file for code, file in tested.items()}
@@ -184,11 +178,8 @@ def _aligned(
     """Training and validation languages; AUTO takes those of the package's own sets that are here."""
     sources = [source for source in sources if source not in (OWN, ANY)]
     if not sources:
-        raise UsageError(
-            "aligned in-context learning needs demonstrations in a language that is no target",
-            option="demo_langs",
-            remedy="name one besides own, or no layers",
-        )
+        what = "aligned in-context learning needs demonstrations in a language that is no target"
+        raise UsageError(what, option="demo_langs", remedy="name one besides own, or no layers")
     taken = {*targets, *sources}
     validation: tuple[str, ...] = ()
     if config.align_validation == (AUTO,):

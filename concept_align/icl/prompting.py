@@ -53,13 +53,10 @@ class PromptScorer(ABC):
                 space -= size
                 kept.insert(0, sentence)
         ids: list[int] = list(self.layout.start)
-        places: list[tuple[int, int]] = []
         for number, sentence in enumerate(kept):
             one = self.layout.lay(sentence, first=number == 0)
-            own, asked = filled(one, [trie.pieces[label] for label in one.labels])
-            places += [(len(ids) + place, label) for place, label in zip(asked, one.labels, strict=True)]
-            ids += [*own, *one.tail]
-        return Prompt(tuple(kept), labels, tuple(ids), tuple(places), len(sentences) - len(kept))
+            ids += [*filled(one, [trie.pieces[label] for label in one.labels])[0], *one.tail]
+        return Prompt(tuple(kept), labels, tuple(ids), len(sentences) - len(kept))
 
     def room(self, query: PromptSentence, labels: LabelSet) -> int:
         """The tokens that ``query`` takes at most, whatever labels are put into it."""

@@ -44,33 +44,28 @@ class PromptSession:
         """Training sentences that demonstrations are chosen from, in random order; ANY: of all sources."""
         if language == ANY:
             return [one for source in self.plan.named for one in self.candidates(source)]
-        return self._sentences(language, "train", self.plan.config.candidates, fits=False)
+        return self._sentences(language, "train", self.plan.config.candidates)
 
     def queries(self, language: str) -> list[PromptSentence]:
         """The test sentences of ``language``: the same for every trial."""
-        return self._sentences(language, "test", self.plan.config.queries, fits=True)
+        return self._sentences(language, "test", self.plan.config.queries)
 
-    def _sentences(self, language: str, split: str, most: int, *, fits: bool) -> list[PromptSentence]:
+    def _sentences(self, language: str, split: str, most: int) -> list[PromptSentence]:
         if (language, split) in self._kept:
             return self._kept[language, split]
-        config, where = self.plan.config, f"{language}, {split} split"
-        short = [
-            one for one in self.read(language, split) if one.items and len(one.words) <= config.max_words
-        ]
-        order = stream(config.seed, "sentences", language, split).permutation(len(short))
-        chosen = [short[place] for place in order[:most]]
-        if fits:
-            if long := sum(not self._fits(one) for one in chosen):
-                self.note(f"{language}: {long} queries are longer than the model's context; left out")
-            if len(short) < most:
-                self.note(f"{language}: {len(short)} test sentences, fewer than the {most} asked for")
-            chosen = [one for one in chosen if self._fits(one)]
+        seed, longest = self.plan.config.seed, self.plan.config.max_words
+        short = [one for one in self.read(language, split) if one.items and len(one.words) <= longest]
+        order = stream(seed, "sentences", language, split).permutation(len(short))
+        drawn = [short[place] for place in order[:most]]
+        chosen = drawn if split == "train" else [one for one in drawn if self._fits(one)]
+        if long := len(drawn) - len(chosen):
+            self.note(f"{language}: {long} queries are longer than the model's context; left out")
+        if split == "test" and len(short) < most:
+            self.note(f"{language}: {len(short)} test sentences, fewer than the {most} asked for")
         if not chosen:
-            raise UsageError(
-                f"no labelled sentence of at most {config.max_words} words fits",
-                where=where,
-                remedy="raise max_words, leave the language out, or use a model with a longer context",
-            )
+            what = f"no labelled sentence of at most {longest} words fits"
+            remedy = "raise max_words, leave the language out, or use a model with a longer context"
+            raise UsageError(what, where=f"{language}, {split} split", remedy=remedy)
         self._kept[language, split] = chosen
         return chosen
 
@@ -101,11 +96,9 @@ class PromptSession:
             asked = {one.words for one in self.queries(language)}
             candidates = [one for one in candidates if one.words not in asked]
         if len(candidates) < trial.k:
-            raise UsageError(
-                f"{len(candidates)} training sentences for {trial.k} demonstrations",
-                where=f"{language}, train split",
-                remedy="lower k, or raise max_words or candidates",
-            )
+            what = f"{len(candidates)} training sentences for {trial.k} demonstrations"
+            remedy = "lower k, or raise max_words or candidates"
+            raise UsageError(what, where=f"{language}, train split", remedy=remedy)
         seed = derive(self.plan.config.seed, "demonstrations", language, trial.draw)
         chosen = self.selectors[trial.variant.selector].select(query, candidates, trial.k, seed=seed)
         return [candidates[place] for place in chosen]

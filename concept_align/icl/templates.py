@@ -35,36 +35,39 @@ class Template:
     between: str = "\n\n"  # between sentences
 
     def __post_init__(self) -> None:
-        _check(self.name, "before", self.before, allowed={"words"}, needed=set())
-        _check(self.name, "word", self.word, allowed={"word"}, needed={"word"})
-        _check(self.name, "relation", self.relation, allowed={"word", "head"}, needed={"word", "head"})
-        _check(self.name, "unasked", self.unasked, allowed={"word"}, needed=set())
-        # The model answers where the tokens of this end, so something has to be there.
-        for field in ("word", "relation"):
-            if not getattr(self, field).strip():
+        for field, (allowed, needed) in _PLACEHOLDERS.items():
+            self._check(field, allowed, needed)
+            # The model answers where the tokens of this end, so something has to be there.
+            if needed and not getattr(self, field).strip():
                 raise UsageError("the text before a label is blank", where=f"template {self.name}, {field}")
         if not self.root:
             raise UsageError(
                 "roots have no name", where=f"template {self.name}, root", remedy="root = 'ROOT'"
             )
 
+    def _check(self, field: str, allowed: set[str], needed: set[str]) -> None:
+        text = getattr(self, field)
+        where = f"template {self.name}, {field} = {text!r}"
+        try:
+            found = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+        except ValueError as error:
+            raise UsageError(
+                f"not a template: {error}", where=where, remedy="write {{ for a brace"
+            ) from error
+        if strange := sorted(found - allowed):
+            remedy = "use " + ", ".join(f"{{{name}}}" for name in sorted(allowed))
+            raise UsageError(f"unknown placeholder {{{strange[0]}}}", where=where, remedy=remedy)
+        if missing := sorted(needed - found):
+            what = f"{{{missing[0]}}} is missing"
+            raise UsageError(what, where=where, remedy="put it where it is to stand")
 
-def _check(template: str, field: str, text: str, *, allowed: set[str], needed: set[str]) -> None:
-    where = f"template {template}, {field} = {text!r}"
-    try:
-        found = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
-    except ValueError as error:
-        raise UsageError(f"not a template: {error}", where=where, remedy="write {{ for a brace") from error
-    if strange := sorted(found - allowed):
-        raise UsageError(
-            f"unknown placeholder {{{strange[0]}}}",
-            where=where,
-            remedy="use " + ", ".join(f"{{{name}}}" for name in sorted(allowed)),
-        )
-    if missing := sorted(needed - found):
-        raise UsageError(f"{{{missing[0]}}} is missing", where=where, remedy="put it where it is to stand")
 
-
+_PLACEHOLDERS: dict[str, tuple[set[str], set[str]]] = {  # allowed and needed
+    "before": ({"words"}, set()),
+    "word": ({"word"}, {"word"}),
+    "relation": ({"word", "head"}, {"word", "head"}),
+    "unasked": ({"word"}, set()),
+}
 TEMPLATES: dict[str, Template] = {
     template.name: template
     for template in (
@@ -89,8 +92,5 @@ def template(name: str | Path) -> Template:
         return TEMPLATES[str(name)]
     if Path(name).suffix == ".toml":
         return read_toml(name, Template)
-    raise UsageError(
-        f"no template is called {str(name)!r}",
-        option="templates",
-        remedy=f"{suggest(str(name), TEMPLATES)} (or give the path of a .toml file)",
-    )
+    remedy = f"{suggest(str(name), TEMPLATES)} (or give the path of a .toml file)"
+    raise UsageError(f"no template is called {str(name)!r}", option="templates", remedy=remedy)

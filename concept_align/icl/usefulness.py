@@ -1,32 +1,63 @@
 """Does a demonstration language's alignability with the target predict how useful its demonstrations are?
 
 Useful is what a prompt gains: the value of a metric with k demonstrations in language d, asked of target t,
-less that without demonstrations. Gains over (d, t) are correlated with alignability in three ways
-(:mod:`.dyad_correlation`), and :func:`choice` says what would be gained by taking the most alignable
-language, compared with the mean and the best one.
+less that without demonstrations. :func:`choice` says what would be gained by taking the most alignable
+language, compared with the mean and the best one; :func:`usefulness` correlates gains over (d, t) with
+alignability. Three questions, each with one Spearman (or Pearson) correlation:
+
+- ``overall``: over all pairs. Easy targets may gain more and be more alignable at once.
+- ``within-targets``: the mean over targets of the correlation over their demonstration languages. What one
+  asks who has a target and is to choose the language of demonstrations.
+- ``both-held``: over all pairs, given who is the demonstration language and who the target (a partial
+  correlation, both as factors). Do two languages suit each other beyond what either is good for in general?
+
+Pairs share languages, so the unit is the language. The null renames languages in the table of x, rows and
+columns together, as Mantel's does (:mod:`concept_align.correspondence.analyses.mantel`; Dekker, Krackhardt
+and Snijders 2007): languages of demonstrations among each other, and other targets among each other, for
+which languages have demonstrations is no accident. Intervals are jackknives over languages on Fisher's
+scale, as there; of two kinds of languages the errors add up (two-sample U-statistics: Arvesen 1969). A kind
+of fewer than 4 languages is taken as given, and the interval says nothing of others like them.
 
 The results are a tidy table as of ``concept-align evaluate``, in which ``source`` is the language of the
 demonstrations and ``shots`` their number k; alignability is languages x languages, as of
 :meth:`concept_align.correspondence.table.Alignability.matrix`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ..correspondence.table import Alignability
 from ..errors import UsageError
 from ..evaluation.results import SUMMARIES
-from ..statistics import adjusted, jackknife, sign_flip
-from .dyad_correlation import KINDS, DirectedPairs, directed_pairs, dyad_correlation
+from ..seeding import stream
+from ..statistics import (
+    LEAST,
+    Floats,
+    Method,
+    adjusted,
+    fisher_z,
+    jackknife,
+    p_values,
+    random_orders,
+    ranked,
+    sign_flip,
+)  # fmt: skip
 from .plan import ANY, OWN
 from .selectors.alignability import best_layer
 
 SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")
 GROUP: tuple[str, ...] = (*SETTING, "shots", "metric", "reference")
+Kind = Literal["overall", "within-targets", "both-held"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+CHUNK = 512  # permutations at once
+FEWEST = 3  # demonstration languages of a target, or pairs at all, for a correlation
+
+Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,13 +84,7 @@ class UsefulnessReport:
         return "Spearman: " + ", ".join(parts) if parts else "too few pairs for a correlation"
 
 
-def usefulness_report(
-    frame: pd.DataFrame,
-    scores: pd.DataFrame,
-    *,
-    learner: str,
-    k: int,
-) -> UsefulnessReport:
+def usefulness_report(frame: pd.DataFrame, scores: pd.DataFrame, *, learner: str, k: int) -> UsefulnessReport:
     """Gains of ``learner`` from ``k`` demonstrations against ``scores`` of ``concept-align alignability``.
 
     Their first measure counts, at the layer of its best mean. Raises UsageError where no pair has both.
@@ -166,7 +191,7 @@ def _over_draws(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True).drop_duplicates(keys)
 
 
-def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict[str, Any], DirectedPairs]]:
+def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict[str, Any], "DirectedPairs"]]:
     """The pairs of each setting and k. Raises UsageError where none has alignability."""
     found = []
     for key, part in gained.groupby(list(GROUP), sort=False):
@@ -186,3 +211,164 @@ def _groups(gained: pd.DataFrame, alignability: pd.DataFrame) -> list[tuple[dict
 
 def _list(column: pd.Series) -> str:
     return ", ".join(map(str, dict.fromkeys(column))) or "none"
+
+
+@dataclass(frozen=True)
+class DyadCorrelation:
+    """A correlation over ``pairs``; ``p`` is two-sided, ``over`` names the languages the interval is over."""
+
+    r: float
+    low: float
+    high: float
+    p: float
+    p_greater: float
+    null_mean: float
+    null_sd: float
+    pairs: int
+    demonstrations: int
+    targets: int
+    over: str
+    left_out: str
+
+
+@dataclass(frozen=True, eq=False)
+class DirectedPairs:
+    """The pairs observed: y [pairs] of (demonstration, target), and x of all languages with each other."""
+
+    codes: tuple[str, ...]
+    square: Floats  # x [codes, codes]
+    demonstration: Places  # [pairs]
+    target: Places  # [pairs]
+    y: Floats  # [pairs]
+    left_out: tuple[str, ...]  # languages without x to all others they are to be compared or renamed with
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of each language."""
+        gives = set(self.demonstration.tolist())
+        return tuple("demonstrations" if i in gives else "targets" for i in range(len(self.codes)))
+
+    def x(self, orders: Places) -> Floats:
+        """[draws, pairs] with the languages renamed by ``orders`` [draws, codes]."""
+        return np.asarray(self.square[orders[:, self.demonstration], orders[:, self.target]])
+
+
+def directed_pairs(square: pd.DataFrame, y: Mapping[tuple[str, str], float]) -> DirectedPairs:
+    """Of ``square`` x [languages, languages] and ``y`` of (demonstration, target): pairs that have both.
+
+    A language that lacks x with some other cannot be renamed: those that lack most are left out one by one.
+    """
+    known = {str(code) for code in square.index}
+    wanted = {pair: v for pair, v in y.items() if pair[0] != pair[1] and not np.isnan(v)}
+    everyone = {code for pair in wanted for code in pair}
+    kept = sorted(everyone & known)
+    values = square.reindex(index=kept, columns=kept).to_numpy(dtype=np.float64)
+    while kept:
+        pairs = [pair for pair in wanted if pair[0] in kept and pair[1] in kept]
+        gives = np.array([any(pair[0] == code for pair in pairs) for code in kept], dtype=bool)
+        takes = ~gives | any(gives[kept.index(pair[1])] for pair in pairs)
+        lacking = np.isnan(values) & gives[:, None] & takes & ~np.eye(len(kept), dtype=bool)
+        if not lacking.any():
+            break
+        worst = int((lacking.sum(axis=0) + lacking.sum(axis=1)).argmax())
+        values = np.delete(np.delete(values, worst, axis=0), worst, axis=1)
+        del kept[worst]
+    place = {code: i for i, code in enumerate(kept)}
+    pairs = sorted(pair for pair in wanted if pair[0] in place and pair[1] in place)
+    at = np.array([(place[a], place[b]) for a, b in pairs], dtype=np.intp).reshape(-1, 2)
+    return DirectedPairs(
+        tuple(kept), values, at[:, 0], at[:, 1], np.array([wanted[pair] for pair in pairs]),
+        tuple(sorted(everyone - set(kept))),
+    )  # fmt: skip
+
+
+def dyad_correlation(
+    found: DirectedPairs,
+    kind: Kind,
+    *,
+    method: Method = "spearman",
+    permutations: int = 1999,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> DyadCorrelation:
+    """The correlation of x and y; r is NaN where it is not defined (too few pairs, or constants)."""
+    n, nan = len(found.codes), float("nan")
+    r = float(_statistic(found.x(np.arange(n)[None]), found, kind, method)[0])
+    null = np.empty(0)
+    if not np.isnan(r):
+        orders = random_orders(n, permutations, stream(seed, "directed", n), found.kinds)
+        parts = [orders[begin : begin + CHUNK] for begin in range(0, permutations, CHUNK)]
+        null = np.concatenate([_statistic(found.x(part), found, kind, method) for part in parts] or [null])
+        null = null[~np.isnan(null)]
+    p, greater, _ = p_values(r, null)
+    low, high, over = _interval(r, found, kind, method, confidence)
+    return DyadCorrelation(
+        r, low, high, p, greater,
+        float(null.mean()) if len(null) else nan, float(null.std()) if len(null) else nan,
+        len(found.y), len(set(found.demonstration.tolist())), len(set(found.target.tolist())), over,
+        ";".join(found.left_out),
+    )  # fmt: skip
+
+
+def _statistic(
+    x: Floats, found: DirectedPairs, kind: Kind, method: Method, kept: NDArray[np.bool_] | None = None
+) -> Floats:
+    """[draws] of ``x`` [draws, pairs], over the pairs ``kept``."""
+    kept = np.ones(len(found.y), dtype=bool) if kept is None else kept
+    x, y = x[:, kept], found.y[kept]
+    demonstration, target = found.demonstration[kept], found.target[kept]
+    if len(y) < FEWEST:
+        return np.full(len(x), np.nan)
+    if kind == "within-targets":
+        total, number = np.zeros(len(x)), np.zeros(len(x))
+        for code in np.unique(target):
+            own = target == code
+            if own.sum() >= FEWEST:
+                r = _correlation(ranked(x[:, own], method), ranked(y[own], method), np.empty((own.sum(), 0)))
+                total += np.nan_to_num(r)
+                number += ~np.isnan(r)
+        return np.divide(total, number, out=np.full(len(x), np.nan), where=number > 0)
+    basis = np.empty((len(y), 0))
+    if kind == "both-held":
+        factors = [side == code for side in (demonstration, target) for code in np.unique(side)]
+        dummies = np.array(factors, dtype=np.float64).T
+        basis, sizes, _ = np.linalg.svd(dummies - dummies.mean(axis=0), full_matrices=False)
+        basis = basis[:, sizes > 1e-9]
+    return _correlation(ranked(x, method), ranked(y, method), basis)
+
+
+def _correlation(x: Floats, y: Floats, basis: Floats) -> Floats:
+    """[draws] of x [draws, m] and y [m], given an orthonormal ``basis`` [m, controls]; or NaN."""
+
+    def rest(values: Floats) -> Floats:
+        centred = values - values.mean(axis=-1, keepdims=True)
+        left = centred - (centred @ basis) @ basis.T
+        length = np.linalg.norm(left, axis=-1, keepdims=True)
+        least = 1e-9 * np.maximum(np.linalg.norm(values, axis=-1, keepdims=True), 1e-300)
+        return np.where(length > least, left / np.maximum(length, 1e-300), np.nan)
+
+    return np.asarray(rest(x) @ rest(y))
+
+
+def _interval(
+    r: float, found: DirectedPairs, kind: Kind, method: Method, confidence: float
+) -> tuple[float, float, str]:
+    """Bounds of r, and the kinds of languages they are over."""
+    kinds = np.array(found.kinds)
+    x = found.x(np.arange(len(found.codes))[None])
+    squares, over = 0.0, []
+    for name in ("demonstrations", "targets"):
+        who = np.flatnonzero(kinds == name)
+        if len(who) < LEAST or np.isnan(r):
+            continue
+        without = [
+            float(_statistic(x, found, kind, method, (found.demonstration != i) & (found.target != i))[0])
+            for i in who
+        ]
+        low, _ = jackknife(r, np.array(without), confidence=confidence, fisher=True)
+        squares += float(np.diff(fisher_z(np.array([low, r])))[0]) ** 2
+        over.append(name)
+    if not over or np.isnan(squares):
+        return float("nan"), float("nan"), ""
+    ends = np.tanh(fisher_z(np.array(r)) + np.array([-1, 1]) * np.sqrt(squares))
+    return float(ends[0]), float(ends[1]), ";".join(over)

@@ -45,11 +45,13 @@ def test_parts_together_are_the_pieces_of_the_whole_text(name):
 
 def test_places_are_the_last_pieces_before_the_labels():
     scorer, labels = NaiveScorer(tiny_causal("gemma3")), long_labels()
-    prompt = scorer.prompt(demonstrations(3), labels, room=0)
     pieces = scorer.layout.trie(labels).pieces
-    assert len(prompt.places) == sum(len(sentence.items) for sentence in prompt.sentences)
-    for place, label in prompt.places:
-        assert prompt.ids[place + 1 :][: len(pieces[label])] == pieces[label]
+    for sentence in demonstrations(3):
+        laid = scorer.layout.lay(sentence, first=False)
+        ids, places = filled(laid, [pieces[label] for label in laid.labels])
+        assert len(places) == len(sentence.items)
+        for place, item in zip(places, sentence.items, strict=True):
+            assert tuple(ids[place + 1 :][: len(pieces[item.label])]) == pieces[item.label]
 
 
 def test_room_is_enough_whatever_the_labels():

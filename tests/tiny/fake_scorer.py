@@ -58,7 +58,7 @@ class FakeScorer(PromptScorer):
                 break
             kept.append(one)
             used += 2 * len(one.words)
-        return Prompt(tuple(kept), labels, tuple(range(used)), (), len(sentences) - len(kept))
+        return Prompt(tuple(kept), labels, tuple(range(used)), len(sentences) - len(kept))
 
     def room(self, query: PromptSentence, labels: LabelSet) -> int:
         return 2 * len(query.words)

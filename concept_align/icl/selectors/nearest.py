@@ -28,29 +28,26 @@ class SentenceStates:
     """Standardised states of the words of the sentences that a study uses, language by language."""
 
     inputs: SelectorInputs
-    _rows: dict[PromptSentence, Float32[torch.Tensor, "_ dim"]] = field(default_factory=dict)
-    _known: set[str] = field(default_factory=set)
+    _rows: dict[str, dict[PromptSentence, torch.Tensor]] = field(default_factory=dict)  # by language
 
     def of(self, sentence: PromptSentence) -> Float32[torch.Tensor, "words dim"]:
         """The words of ``sentence``. Raises UsageError for one that the study does not use."""
-        if sentence.language not in self._known:
-            self._read(sentence.language)
-        if sentence not in self._rows:
-            raise UsageError(
-                f"sentence {sentence.number} (from 0) has no states",
-                where=sentence.treebank,
-                remedy="choose among the candidates of the study, for its queries",
-            )
-        return self._rows[sentence]
+        if sentence.language not in self._rows:
+            self._rows[sentence.language] = self._read(sentence.language)
+        if sentence not in self._rows[sentence.language]:
+            what = f"sentence {sentence.number} (from 0) has no states"
+            remedy = "choose among the candidates of the study, for its queries"
+            raise UsageError(what, where=sentence.treebank, remedy=remedy)
+        return self._rows[sentence.language][sentence]
 
-    def _read(self, language: str) -> None:
+    def _read(self, language: str) -> dict[PromptSentence, torch.Tensor]:
+        rows: dict[PromptSentence, torch.Tensor] = {}
         for sentences in self.inputs.pools(language):
             x = self.inputs.word_states(sentences)
             x = StandardiserFitter(x.shape[1]).update(x).finish().states(x)
             parts = x.split([len(one.words) for one in sentences])
-            for sentence, part in zip(sentences, parts, strict=True):
-                self._rows.setdefault(sentence, part)
-        self._known.add(language)
+            rows = dict(zip(sentences, parts, strict=True)) | rows
+        return rows
 
 
 @dataclass(frozen=True, eq=False)

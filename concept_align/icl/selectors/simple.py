@@ -51,11 +51,8 @@ class PlacedSelector(ABC):
         if self.looks_at == "nothing":
             query = None
         elif query is None:
-            raise UsageError(
-                "demonstrations are chosen for a query, and none was given",
-                where=f"selector {self.name}",
-                remedy="select for each query by itself",
-            )
+            what = "demonstrations are chosen for a query, and none was given"
+            raise UsageError(what, where=f"selector {self.name}", remedy="select for each query by itself")
         own = None if query is None else query.words
         there = {place: one for place, one in enumerate(candidates) if one.words != own}
         self.enough(len(there), k, of=f"{len(candidates)} candidates without the query's own words")
