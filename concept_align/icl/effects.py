@@ -168,11 +168,9 @@ def _read(
 ) -> Iterator[tuple[str, tuple[torch.Tensor, torch.Tensor]]]:
     """Each way of reading, and what it takes the items for in both conditions."""
     if not 2 <= folds <= before.sents:
-        raise LearningError(
-            f"{before.sents} sentences cannot be parted in {folds}",
-            where=before.language,
-            remedy="give more sentences, or two folds or more but no more than sentences",
-        )
+        what = f"{before.sents} sentences cannot be parted in {folds}"
+        remedy = "give more sentences, or two folds or more but no more than sentences"
+        raise LearningError(what, where=before.language, remedy=remedy)
     fold = stream(seed, "folds", before.language).permutation(before.sents) % folds
     yield "own", (_crossed(before, fold, by), _crossed(after, fold, by))
     for code, by_layer in given.spaces.items():

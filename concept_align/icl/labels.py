@@ -57,11 +57,9 @@ def word_classes(language: str | None) -> dict[str, str]:
             "labels in the words of a language need one", option="labels", remedy="name the language"
         )
     if language not in _WORDS:
-        raise UsageError(
-            f"there are no words for word classes in {language!r}",
-            option="labels",
-            remedy=f"use english or tags; languages with words: {', '.join(LANGUAGES)}",
-        )
+        what = f"there are no words for word classes in {language!r}"
+        remedy = f"use english or tags; languages with words: {', '.join(LANGUAGES)}"
+        raise UsageError(what, option="labels", remedy=remedy)
     return dict(zip(ENGLISH, _WORDS[language], strict=False))  # which begins with the word classes
 
 

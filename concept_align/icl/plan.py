@@ -129,11 +129,8 @@ def plan(config: ICLConfig) -> ICLPlan:
     """
     check(config)
     if is_open_ended(config.task):
-        raise UsageError(
-            "labels of features and columns differ from language to language, and prompts have none for them",
-            option="task",
-            remedy="use upos or relation",
-        )
+        what = "labels of features and columns differ from language to language, and prompts have none"
+        raise UsageError(f"{what} for them", option="task", remedy="use upos or relation")
     task = parse_task(config.task)
     trained = {file.language: file for file in _found(config.treebanks, "train")}
     tested = {file.language: file for file in _found(config.treebanks, "test")}
@@ -144,11 +141,9 @@ def plan(config: ICLConfig) -> ICLPlan:
     if not sources or sources[0] == ANY:
         raise UsageError("no language of demonstrations", option="demo_langs", remedy="say en,de, or own")
     if "alignability" in config.selectors and (config.alignability is None or ANY not in sources):
-        raise UsageError(
-            "the selector alignability chooses among languages by a table of their alignability",
-            option="selectors",
-            remedy="name several languages and any in demo_langs, and the table in alignability",
-        )
+        what = "the selector alignability chooses among languages by a table of their alignability"
+        remedy = "name several languages and any in demo_langs, and the table in alignability"
+        raise UsageError(what, option="selectors", remedy=remedy)
     if config.layers and config.selectors[0] == "alignability":
         what = "learners of states need demonstrations in one language, alignability chooses among several"
         raise UsageError(what, option="selectors", remedy="name another selector first, or no layers")

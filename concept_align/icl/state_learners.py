@@ -76,17 +76,13 @@ class StateLearners:
         try:
             aligner = config.learner(learner).fit(self.data(source, k, layer), seed=config.seed)
         except LearningError as error:
-            raise LearningError(
-                error.message,
-                where=f"{learner}, {k} demonstrations in {source}, layer {layer}",
-                remedy=f"{error.remedy}; or raise align_sentences, or name other align_langs",
-            ) from error
+            where = f"{learner}, {k} demonstrations in {source}, layer {layer}"
+            remedy = f"{error.remedy}; or raise align_sentences, or name other align_langs"
+            raise LearningError(error.message, where=where, remedy=remedy) from error
         if aligner.wants == "everything":
-            raise UsageError(
-                f"{learner} learns from all labels of the target, of which prompts here have none",
-                option="learners",
-                remedy="use pooled, shrink, proto or another that works zero-shot",
-            )
+            what = f"{learner} learns from all labels of the target, of which prompts here have none"
+            remedy = "use pooled, shrink, proto or another that works zero-shot"
+            raise UsageError(what, option="learners", remedy=remedy)
         return aligner
 
     def data(self, source: str, k: int, layer: Layer) -> TrainingData:

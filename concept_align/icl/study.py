@@ -243,12 +243,9 @@ def _claim(out: Path, made_from: Mapping[str, Any], *, force: bool) -> None:
             there = {}
         differing = sorted(key for key in {*made, *there} if made.get(key) != there.get(key))
         if differing:
-            raise UsageError(
-                "holds a study of another "
-                + ", ".join(f"{key} ({there.get(key)}, now {made.get(key)})" for key in differing),
-                where=str(out),
-                remedy="choose another out folder, or begin anew with force",
-            )
+            what = ", ".join(f"{key} ({there.get(key)}, now {made.get(key)})" for key in differing)
+            remedy = "choose another out folder, or begin anew with force"
+            raise UsageError(f"holds a study of another {what}", where=str(out), remedy=remedy)
     atomic.write_json(path, made)
 
 

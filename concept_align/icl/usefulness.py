@@ -92,11 +92,9 @@ def usefulness_report(frame: pd.DataFrame, scores: pd.DataFrame, *, learner: str
     tasks = set(map(str, frame["task"].unique()))
     known = scores[scores["task"].isin(tasks) & (scores["against"] == "")]
     if known.empty:
-        raise UsageError(
-            f"the scores are not of {', '.join(sorted(tasks))}",
-            option="alignability",
-            remedy="give what concept-align alignability wrote for the same task",
-        )
+        what = f"the scores are not of {', '.join(sorted(tasks))}"
+        remedy = "give what concept-align alignability wrote for the same task"
+        raise UsageError(what, option="alignability", remedy=remedy)
     measure = str(known["measure"].iloc[0])
     layer = best_layer(known, measure)
     square = Alignability(known).matrix(measure, layer, both=True)

@@ -40,11 +40,9 @@ class AlignabilitySelector(PlacedSelector):
     def from_inputs(cls, inputs: SelectorInputs) -> "AlignabilitySelector":
         """By the table's first measure, at the layer where its mean is highest."""
         if inputs.alignability is None or inputs.alignability.empty:
-            raise UsageError(
-                f"the selector {cls.name} needs a table of alignability",
-                option="alignability",
-                remedy="give what concept-align alignability wrote for the same task",
-            )
+            what = f"the selector {cls.name} needs a table of alignability"
+            remedy = "give what concept-align alignability wrote for the same task"
+            raise UsageError(what, option="alignability", remedy=remedy)
         scores, measure = inputs.alignability, str(inputs.alignability["measure"].iloc[0])
         return cls(table_of(scores, measure, best_layer(scores, measure)))
 

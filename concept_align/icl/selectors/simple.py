@@ -65,11 +65,9 @@ class PlacedSelector(ABC):
     def enough(self, found: int, k: int, *, of: str) -> None:
         """UsageError where ``found`` of what is to be chosen from are fewer than ``k``."""
         if found < k:
-            raise UsageError(
-                f"{k} demonstrations are asked for, and there are {found} ({of})",
-                where=f"selector {self.name}",
-                remedy="ask for fewer, or give more candidates",
-            )
+            what = f"{k} demonstrations are asked for, and there are {found} ({of})"
+            remedy = "ask for fewer, or give more candidates"
+            raise UsageError(what, where=f"selector {self.name}", remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -113,11 +111,9 @@ class FixedSelector(PlacedSelector):
 
     def __post_init__(self) -> None:
         if not 1 <= self.shortest <= self.longest:
-            raise UsageError(
-                f"no sentence has {self.shortest} to {self.longest} words",
-                where=f"selector {self.name}",
-                remedy="let shortest be 1 or more, and longest no less",
-            )
+            what = f"no sentence has {self.shortest} to {self.longest} words"
+            remedy = "let shortest be 1 or more, and longest no less"
+            raise UsageError(what, where=f"selector {self.name}", remedy=remedy)
 
     def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
         lengths = range(self.shortest, self.longest + 1)
