@@ -76,42 +76,12 @@ _PLACES = {
 }  # fmt: skip
 
 __all__ = [
-    "Alignability",
-    "Aligner",
-    "Classifier",
-    "ConceptAlignError",
-    "ConceptSpace",
-    "Corpus",
-    "Evaluation",
-    "FeatureSource",
-    "FeatureSpec",
-    "Features",
-    "Geometry",
-    "ICLStudy",
-    "LearnerConfig",
-    "Protocol",
-    "Run",
-    "Store",
-    "TextAligner",
-    "__version__",
-    "alignability",
-    "build_geometry",
-    "evaluate",
-    "extract",
-    "fetch_treebanks",
-    "find_treebanks",
-    "icl_study",
-    "load_model",
-    "meta_train",
-    "mini_treebanks",
-    "probe",
-    "read_conllu",
-    "register_learner",
-    "register_measure",
-    "register_selector",
-    "run",
-    "shipped_model",
-]
+    "Alignability", "Aligner", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus", "Evaluation",
+    "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnerConfig", "Protocol", "Run",
+    "Store", "TextAligner", "__version__", "alignability", "build_geometry", "evaluate", "extract",
+    "fetch_treebanks", "find_treebanks", "icl_study", "load_model", "meta_train", "mini_treebanks", "probe",
+    "read_conllu", "register_learner", "register_measure", "register_selector", "run", "shipped_model",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from .errors import LearningError
 
@@ -72,19 +72,17 @@ class ClassSums:
         """Add words of any float dtype. LearningError where they do not fit."""
         if x.shape != (len(y), self.dim):
             raise LearningError(f"words {tuple(x.shape)} do not fit {len(y)} labels of dimension {self.dim}")
-        for part, labels in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
-            self._add(part, labels)
+        for rows, of_rows in zip(x.split(CHUNK), y.split(CHUNK), strict=True):
+            part, labels = rows, of_rows
+            if self.cap is not None:
+                below = self._rank(labels) <= self.cap
+                part, labels = part[below], labels[below]
+            wide = part.double()
+            self.counts += torch.bincount(labels, minlength=len(self.concepts))
+            self.sums.index_add_(0, labels, wide)
+            if self.second is not None:
+                self.second.addmm_(wide.T, wide)
         return self
-
-    def _add(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        if self.cap is not None:
-            below = self._below_cap(y)
-            x, y = x[below], y[below]
-        wide = x.double()
-        self.counts += torch.bincount(y, minlength=len(self.concepts))
-        self.sums.index_add_(0, y, wide)
-        if self.second is not None:
-            self.second.addmm_(wide.T, wide)
 
     def merge(self, other: "ClassSums | Statistics") -> Self:
         """Add what ``other`` has seen: another shard, worker or language. LearningError where it differs."""
@@ -106,9 +104,7 @@ class ClassSums:
         second = None if self.second is None else self.second.clone()
         return Statistics(self.concepts, self.counts.clone(), self.sums.clone(), second)
 
-    def _below_cap(self, y: Int[torch.Tensor, " words"]) -> Bool[torch.Tensor, " words"]:
-        """Words that are among the first ``cap`` of their concept."""
-        assert self.cap is not None
+    def _rank(self, y: Int[torch.Tensor, " words"]) -> Int[torch.Tensor, " words"]:
+        """The place of each word among all of its concept, from 1."""
         seen = torch.nn.functional.one_hot(y, len(self.concepts)).cumsum(0)
-        rank = seen.gather(1, y[:, None])[:, 0] + self.counts[y]
-        return rank <= self.cap
+        return seen.gather(1, y[:, None])[:, 0] + self.counts[y]

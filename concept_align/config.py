@@ -4,12 +4,11 @@ A configuration is saved beside the results it made and can be given back to the
 """
 
 import ast
-import difflib
 import inspect
 import itertools
 import json
-import re
 import textwrap
+import tomllib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -19,12 +18,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from . import aliases
+from . import aliases, reading
 from .errors import UsageError
+from .layers import PART
+from .registration import suggest
 
 T = TypeVar("T")
-
-_RANGE = re.compile(r"(-?\d+)(?:-(-?\d+))?$")
 
 
 @cache
@@ -73,12 +72,8 @@ def fitted(cls: type, values: Mapping[str, Any], *, where: str | None = None) ->
     values = aliases.rename(values, known)
     for key in values:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            raise UsageError(
-                f"unknown key {key!r}",
-                where=where,
-                remedy=f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}",
-            )
+            remedy = suggest(key, known, f"known keys: {', '.join(known)}")
+            raise UsageError(f"unknown key {key!r}", where=where, remedy=remedy)
     hints = typing.get_type_hints(cls)
     return {key: checked(hints[key], value, key, where=where) for key, value in values.items()}
 
@@ -91,13 +86,8 @@ def checked(hint: Any, value: Any, name: str, *, where: str | None = None) -> An
     found = _fitted(hint, value, name, where)
     if found is _MISFIT:
         names = [str(one) for kind in members(hint) if get_origin(kind) is Literal for one in get_args(kind)]
-        near = difflib.get_close_matches(str(value), names, n=1)
-        raise UsageError(
-            f"{value!r} is not {describe(hint)}",
-            option=name,
-            where=where,
-            remedy=f"did you mean {near[0]!r}?" if near else "correct the value",
-        )
+        remedy = suggest(str(value), names, "correct the value")
+        raise UsageError(f"{value!r} is not {describe(hint)}", option=name, where=where, remedy=remedy)
     return found
 
 
@@ -157,7 +147,7 @@ def _tuple(arguments: tuple[Any, ...], value: Any, name: str, where: str | None)
 
 def _numbers(word: str, kinds: tuple[Any, ...]) -> list[Any]:
     """The number that a word is, the whole ones of a range (``0-3``, ``-3--1``), or the word itself."""
-    match = _RANGE.match(word) if int in kinds else None
+    match = PART.match(word) if int in kinds else None
     if match and match[2]:
         low, high = int(match[1]), int(match[2])
         return [word] if high < low or low < 0 <= high else list(range(low, high + 1))
@@ -196,17 +186,7 @@ def read_toml(path: str | Path, cls: type[T]) -> T:
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """Keys and values of a TOML file; UsageError where it cannot be read."""
-    import tomllib
-
-    try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise UsageError(
-            f"cannot read: {error.strerror}", where=str(path), remedy="check the path"
-        ) from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"not TOML: {error}", where=str(path), remedy="correct the file") from error
+    return reading.read_toml(path, error=UsageError, remedy="check the path, or correct the file")
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, Any]:
@@ -214,8 +194,6 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
 
     UsageError, for the option ``set``, for a word without a name or a value.
     """
-    import tomllib
-
     found: dict[str, Any] = {}
     for word in words:
         name, _, value = (part.strip() for part in word.partition("="))

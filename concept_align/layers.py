@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from .errors import UsageError
 
 _REMEDY = "write 7, 0-12, 3,6,9, all or -1 (the last); 0 is the embeddings"
-_PART = re.compile(r"(-?\d+)(?:-(-?\d+))?$")
+PART = re.compile(r"(-?\d+)(?:-(-?\d+))?$")
 
 
 def parse_layers(text: str, last: int) -> tuple[int, ...]:
@@ -18,7 +18,7 @@ def parse_layers(text: str, last: int) -> tuple[int, ...]:
         return tuple(range(last + 1))
     found: set[int] = set()
     for part in text.split(","):
-        match = _PART.match(part.strip())
+        match = PART.match(part.strip())
         if match is None:
             raise UsageError(f"cannot read {part.strip()!r} as layers", option="layers", remedy=_REMEDY)
         low = _resolve(int(match[1]), last)

@@ -32,21 +32,19 @@ class Progress(Protocol):
         """A line for the person watching; never data."""
 
 
-class _SilentBar:
+class Silent:
+    """Progress for nobody, and each of its bars: the default of every function of the library."""
+
+    def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
+        return self
+
+    def say(self, text: str) -> None:
+        pass
+
     def advance(self, amount: float = 1) -> None:
         pass
 
     def note(self, text: str) -> None:
-        pass
-
-
-class Silent:
-    """Progress for nobody: the default of every function of the library."""
-
-    def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
-        return _SilentBar()
-
-    def say(self, text: str) -> None:
         pass
 
 
@@ -165,27 +163,17 @@ def terminal(enabled: bool | None = None, *, weights: Sequence[float] = ()) -> I
     if not (sys.stderr.isatty() if enabled is None else enabled):
         yield LogLines(weights)
         return
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as RichProgress
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[unit]}", markup=False),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
+    name, unit, note = (
+        bars.TextColumn(f"{{task.{field}}}", markup=False)
+        for field in ("description", "fields[unit]", "fields[note]")
     )
+    times = bars.TimeElapsedColumn(), bars.TimeRemainingColumn()
+    columns = name, bars.BarColumn(), bars.MofNCompleteColumn(), unit, *times, note
     run = _Run(weights, time.monotonic)
-    with RichProgress(*columns, console=Console(stderr=True), transient=False) as rich:
+    with bars.Progress(*columns, console=Console(stderr=True)) as rich:
         whole = rich.add_task("whole run", total=100, unit="%", note="") if sum(weights) else None
         shown: dict[TaskID, _Work] = {}
 

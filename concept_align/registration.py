@@ -17,11 +17,11 @@ from .errors import UsageError
 T = TypeVar("T")
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
-    """The remedy for an unknown word: the nearest known one, or all of them."""
+def suggest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """The remedy for an unknown word: the nearest known one, else ``otherwise``, or all of them."""
     names = list(known)
     near = difflib.get_close_matches(word.lower(), names, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"use {', '.join(names)}"
+    return f"did you mean {near[0]!r}?" if near else otherwise or f"use {', '.join(names)}"
 
 
 class Registry(Generic[T]):

@@ -5,6 +5,7 @@ short, are refused instead of being read.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,14 +65,8 @@ def read_safetensors(
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise error("the tensors are not those described", where=str(path), remedy=remedy)
     try:
-        return load(data), _metadata(data)
+        # The header's length stands in the first eight bytes.
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return load(data), dict(header.get("__metadata__", {}))
     except (SafetensorError, ValueError, KeyError, TypeError) as fault:
         raise error(f"not a safetensors file: {fault}", where=str(path), remedy=remedy) from fault
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """What the header says beside the tensors: its length stands in the first eight bytes."""
-    import json
-
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return dict(header.get("__metadata__", {}))

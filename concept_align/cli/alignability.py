@@ -1,8 +1,10 @@
 """``concept-align alignability``: how far the concept spaces of languages correspond."""
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from ..progress import terminal
 from . import options
 from .from_config import configured
 from .output import emit_json, emit_table, records, say, say_notices
@@ -32,25 +34,20 @@ def alignability(
     tables what was asked of them: which concepts correspond, families, predictors, transfer, models. A run
     that was stopped resumes.
     """
-    import shutil
-
     from ..correspondence.plan import AlignabilityPlan
     from ..correspondence.study import alignability_study
-    from ..progress import terminal
     from ..report.alignability import write_alignability
 
     plan = AlignabilityPlan.of(config)
     if dry_run:
-        _announce(plan, out, json)
-        return
+        return _announce(plan, out, json)
     for kept in ("spaces", "probes", "scores") if force else ():
         shutil.rmtree(out / kept, ignore_errors=True)
     with terminal() as progress:
         studied = alignability_study(plan, out=out, progress=progress)
     files = write_alignability(studied, out)
     if json:
-        emit_json(_plain(studied) | {"files": [str(file) for file in files]})
-        return
+        return emit_json(_plain(studied) | {"files": [str(file) for file in files]})
     _show(studied)
     say_notices(studied.notices)
     say(f"look at {files[0]}")
@@ -59,8 +56,7 @@ def alignability(
 def _announce(plan: "AlignabilityPlan", out: Path, json: bool) -> None:
     facts = plan.facts() | {"out": str(out)}
     if json:
-        emit_json({"plan": facts})
-        return
+        return emit_json({"plan": facts})
     say(
         f"{facts['pairs']} pairs of {len(plan.languages)} languages, {', '.join(facts['tasks'])}, "
         f"{', '.join(facts['models'])} into {facts['out']}"
@@ -69,8 +65,6 @@ def _announce(plan: "AlignabilityPlan", out: Path, json: bool) -> None:
 
 def _plain(studied: "AlignabilityStudy") -> dict[str, Any]:
     """Means and the answers, for JSON, which has no NaN."""
-    from typing import get_args
-
     from ..correspondence.study import Question
 
     found: dict[str, Any] = {"means": [], "notices": list(studied.notices)}

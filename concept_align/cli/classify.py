@@ -1,11 +1,14 @@
 """``concept-align classify``: put a saved aligner to text."""
 
-from dataclasses import dataclass
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import atomic
+from ..progress import terminal
 from . import options
 from .from_config import configured
 from .output import emit_json, percent, say, say_notices
@@ -62,7 +65,6 @@ def classify(
     from ..apply.aligner import task_of
     from ..apply.text import read, read_labelled
     from ..evaluation.aligners import read_aligner
-    from ..progress import terminal
 
     # What is cheap to get wrong is looked at before the model is loaded.
     trained = read_aligner(aligner, offline=config.offline)
@@ -85,8 +87,6 @@ def classify(
 
 
 def _input(text: str, task: "Task", pretokenised: bool) -> "Corpus":
-    import sys
-
     from ..apply.text import plain, read, require_heads
 
     if text == "-":
@@ -99,10 +99,6 @@ def _input(text: str, task: "Task", pretokenised: bool) -> "Corpus":
 
 
 def _emit(found: "Classification", out: Path | None, json: bool) -> None:
-    import sys
-
-    from .. import atomic
-
     if out is None:
         emit_json(_facts(found)) if json else sys.stdout.writelines(found.conllu())
     elif json:
@@ -115,28 +111,16 @@ def _facts(found: "Classification") -> dict[str, Any]:
     corpus, names, probabilities = found.corpus, found.names(), found.probabilities.tolist()
     sentences = []
     for place in range(corpus.sents):
-        words = corpus.words_of(place)
-        rows = zip(corpus.forms[words], names[words], probabilities[words], strict=True)
-        sentences.append(
-            {
-                "id": corpus.sent_ids[place],
-                "text": corpus.texts[place],
-                "words": [
-                    {"form": form, "label": label, "probability": None if label is None else round(sure, 4)}
-                    for form, label, sure in rows
-                ],
-            }
-        )
+        here = corpus.words_of(place)
+        words = [
+            {"form": form, "label": label, "probability": None if label is None else round(sure, 4)}
+            for form, label, sure in zip(corpus.forms[here], names[here], probabilities[here], strict=True)
+        ]
+        sentences.append({"id": corpus.sent_ids[place], "text": corpus.texts[place], "words": words})
     agreement = found.agreement()
     return {
         "task": found.task.name,
         "sentences": sentences,
         "notes": list(found.notes),
-        "agreement": None
-        if agreement is None
-        else {
-            "accuracy": agreement.accuracy,
-            "macro_f1": agreement.macro_f1,
-            "words": agreement.words,
-        },
+        "agreement": None if agreement is None else asdict(agreement),
     }

@@ -21,18 +21,10 @@ from . import (
     store,
     treebanks,
 )
-from .from_config import SETTINGS, Commands, InterruptExit
+from .from_config import Commands, InterruptExit, flag, group
 from .output import say
 
-app = typer.Typer(
-    name="concept-align",
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # a square bracket in a help text is a square bracket
-    context_settings=SETTINGS,
-)
+app = group(name="concept-align", cls=Commands, no_args_is_help=True)
 app.add_typer(treebanks.app, name="treebanks")
 app.command("extract")(extract.extract)
 app.command("probe")(probe.probe)
@@ -78,5 +70,5 @@ def run() -> None:
             say("\nstopped before anything was done")
         raise
     except ConceptAlignError as error:
-        say("error: " + error.told(lambda name: "--" + name.replace("_", "-")))
+        say("error: " + error.told(flag))
         sys.exit(error.exit_code)

@@ -1,7 +1,9 @@
 """``concept-align demo``: everything once, on the treebanks and models that come with the package."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ..progress import terminal
 from . import options
 from .from_config import configured
 from .output import emit_json, emit_table, fitting, records, say
@@ -27,11 +29,9 @@ def demo(
     """
     from ..demo import demo as run
     from ..demo import plan_demo
-    from ..progress import terminal
 
     if dry_run:
-        _announce(plan_demo(config), json)
-        return
+        return _announce(plan_demo(config), json)
     with terminal() as progress:
         result = run(config, force=force, progress=progress)
     _show(result, json)
@@ -39,8 +39,6 @@ def demo(
 
 def _announce(plan: "DemoPlan", json: bool) -> None:
     """What a run would do."""
-    from dataclasses import asdict
-
     layers = "all" if plan.mini else "a third and two thirds of the way up"
     if json:
         emit_json(

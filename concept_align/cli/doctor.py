@@ -3,7 +3,7 @@
 from typing import Any
 
 from . import options
-from .output import emit_json, emit_table
+from .output import emit_facts, emit_json
 
 PACKAGES = (
     "torch", "transformers", "safetensors", "tokenizers", "conllu", "numpy", "scikit-learn",
@@ -15,28 +15,21 @@ def doctor(json: options.Json = False) -> None:
     """Show versions, devices and optional parts."""
     report = examine()
     if json:
-        emit_json(report)
-        return
-    emit_table(
-        "concept-align doctor", ["what", "found"], [[key, str(value)] for key, value in report.items()]
-    )
+        return emit_json(report)
+    emit_facts("concept-align doctor", report, "found")
 
 
 def examine() -> dict[str, Any]:
     import os
     import platform
-    from importlib.metadata import PackageNotFoundError, version
 
     import torch
 
     from .. import __version__
+    from ..provenance import version_of
 
     report: dict[str, Any] = {"concept-align": __version__, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            report[package] = version(package)
-        except PackageNotFoundError:
-            report[package] = "not installed"
+    report |= {package: version_of(package) or "not installed" for package in PACKAGES}
     report["cpu cores"] = os.cpu_count()
     report["torch threads"] = torch.get_num_threads()
     report["cuda"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"

@@ -1,11 +1,13 @@
 """``concept-align evaluate``: test saved aligners in languages they have not seen."""
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..progress import terminal
 from . import options
 from .from_config import configured
-from .output import emit_json, emit_table, fitting, records, say, say_notices, say_title
+from .output import cell, emit_json, emit_results, emit_table, emit_text_table, say, say_notices, say_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,18 +39,14 @@ def evaluate(
     tests are kept in OUT/units: a run that was stopped resumes, and further aligners, seeds, shots or
     languages cost only themselves.
     """
-    import shutil
-
     from ..evaluation.aligners import read_aligners
     from ..evaluation.evaluate import plan_evaluation, run_evaluation
-    from ..progress import terminal
     from ..report.evaluation import write_evaluation
     from ..store import Store
 
     plan = plan_evaluation(read_aligners(config.aligners), Store.open(config.store), config)
     if dry_run:
-        _announce(plan, out, json)
-        return
+        return _announce(plan, out, json)
     units = out / "units"
     if force:
         shutil.rmtree(units, ignore_errors=True)
@@ -57,29 +55,20 @@ def evaluate(
     write_evaluation(found, out, figures=figures)
     frame, notices = found.frame(), list(found.notices)
     if json:
-        means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
-        compared = records(found.comparisons())
-        emit_json({"out": str(out), "notices": notices, "results": records(means), "comparisons": compared})
-        return
+        return emit_results(out, frame, found.comparisons(), notices)
     _print(frame)
     say_notices(notices)
     say(f"{out}: index.html, summary.md, results.csv and .parquet, comparisons.csv, gains.csv, confusion.csv")
 
 
 def _print(frame: "pd.DataFrame") -> None:
-    from ..report.evaluation_tables import (
-        by_setting,
-        fewest,
-        language_table,
-        setting_title,
-        summary_tables,
-    )
+    from ..report import evaluation_tables as tables
 
-    for setting, rows in by_setting(frame):
-        say_title(setting_title(setting))
-        for table in (*summary_tables(rows), language_table(rows, fewest(rows))):
+    for setting, rows in tables.by_setting(frame):
+        say_title(tables.setting_title(setting))
+        for table in (*tables.summary_tables(rows), tables.language_table(rows, tables.fewest(rows))):
             if table is not None:
-                emit_table(f"\n{table.title}", table.columns, fitting(table), right=table.right)
+                emit_text_table(table, right=table.right)
 
 
 def _announce(plan: "EvaluationPlan", out: Path, json: bool) -> None:
@@ -96,13 +85,9 @@ def _announce(plan: "EvaluationPlan", out: Path, json: bool) -> None:
         for group in plan.groups
     ]
     if json:
-        emit_json({"out": str(out), "targets": list(plan.targets), "groups": rows})
-        return
+        return emit_json({"out": str(out), "targets": list(plan.targets), "groups": rows})
     emit_table(
         f"would test in {', '.join(plan.targets)}",
         list(rows[0]),
-        [
-            [" ".join(value) if isinstance(value, list) else str(value) for value in row.values()]
-            for row in rows
-        ],
+        [[cell(value, " ") for value in row.values()] for row in rows],
     )

@@ -4,7 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..progress import duration, size
+from ..layers import name_layers, resolve_layers
+from ..progress import duration, size, terminal
 from . import options
 from .from_config import configured
 from .output import emit_json, emit_table, say, say_notices
@@ -39,12 +40,10 @@ def extract(
     # What is cheap to get wrong is looked at before the model is loaded.
     files = discover.find_treebanks(config.treebanks, config.langs, config.splits)
     for task in config.tasks:
-        check_task(task)
+        check_task(task, option="tasks")
 
     from ..extraction.run import LOADING, estimate, extract_files
-    from ..layers import resolve_layers
     from ..models.load import load_model
-    from ..progress import terminal
 
     settings = {field.name: getattr(config, field.name) for field in fields(config)}
     loading = {name: settings.pop(name) for name in LOADING}
@@ -96,8 +95,6 @@ def _print_estimate(planned: "ExtractionEstimate") -> None:
 
 
 def _table(title: str, run: str, files: "Sequence[FileReport]") -> None:
-    from ..layers import name_layers
-
     shown = []
     for one in files:
         reasons = ", ".join(f"{reason}: {number}" for reason, number in one.left_out.items())

@@ -21,7 +21,6 @@ from .. import aliases
 from ..config import checked, field_docs, fitted, from_mapping, members, parse_settings, read_mapping
 from ..errors import UsageError
 
-SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SHORT = {
     "aligners": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
     "treebanks": "-t", "unlabelled": "-u",
@@ -30,6 +29,17 @@ METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
 AGAIN = "run the same command again to resume"
 
 Run = Callable[..., None]
+
+
+def group(**own: Any) -> typer.Typer:
+    """A group of commands, with what all have in common."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # a square bracket in a help text is a square bracket
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        **own,
+    )
 
 
 @dataclass(frozen=True)
@@ -49,16 +59,15 @@ class CommandOption:
     def parameter(self) -> inspect.Parameter:
         """As typer wants it in a signature; None says that it is not given."""
         kind, metavar = self._written()
-        flag = _flag(self.name)
-        flags = [f"{flag}/--no-{flag[2:]}" if kind is bool and not self._is_switch else flag]
+        name = flag(self.name)
+        flags = [f"{name}/--no-{name[2:]}" if kind is bool and not self._is_switch else name]
         if kind == list[str] and self.name.endswith("s"):
-            flags.append(flag[:-1])
+            flags.append(name[:-1])
         if self.name in SHORT:
             flags.append(SHORT[self.name])
         text = f"{self.doc}{self._default()}"
-        return _parameter(
-            self.name, kind | None, typer.Option(*flags, help=text, show_default=False, metavar=metavar)
-        )
+        option = typer.Option(*flags, help=text, show_default=False, metavar=metavar)
+        return _parameter(self.name, kind | None, option)
 
     @property
     def _is_switch(self) -> bool:
@@ -68,9 +77,8 @@ class CommandOption:
         """How the command line writes its type: Python's, and what the help shows in the value's place."""
         kinds = members(self.hint)
         names = [str(name) for one in kinds if get_origin(one) is Literal for name in get_args(one)]
-        items = [
-            item for one in kinds if get_origin(one) in (tuple, list) for item in members(get_args(one)[0])
-        ]
+        lists = [one for one in kinds if get_origin(one) in (tuple, list)]
+        items = [item for one in lists for item in members(get_args(one)[0])]
         if items:
             one = METAVARS.get(items[0]) or "NAME"
             several = one if get_origin(kinds[0]) is list or Path in items else f"{one},{one},..."
@@ -86,8 +94,7 @@ class CommandOption:
         if value is None or value in ("", (), {}) or self._is_switch:
             return ""
         if isinstance(value, bool):
-            name = self.name.replace("_", "-")
-            return f" [default: {name if value else f'no-{name}'}]"
+            return f" [default: {'' if value else 'no-'}{flag(self.name)[2:]}]"
         return f" [default: {','.join(map(str, value)) if isinstance(value, tuple) else value}]"
 
     def read(self, given: Any) -> Any:
@@ -134,29 +141,27 @@ def collect(
     known = {option.name: option for option in options}
     own = [option for option in options if option.of_run]
     values = {} if file is None else read_mapping(file)
-    found = {
-        option.name: _own(option, values.pop(option.name), file) for option in own if option.name in values
-    }
+    found: dict[str, Any] = {}
+
+    def take(where: str | None = None) -> None:
+        for option in own:
+            if option.name in values:
+                found[option.name] = checked(option.hint, values.pop(option.name), option.name, where=where)
+
+    take(str(file))
     fitted(cls, values, where=str(file))
     for name, value in given.items():
         if _is_given(value):
             _put(values, known[name].path, known[name].read(value))
     for name, value in parse_settings(words).items():
         _put(values, _place(cls, known, name), value)
-    for option in own:
-        if option.name in values:
-            found[option.name] = _own(option, values.pop(option.name), None)
-        elif option.default is not MISSING:
-            found.setdefault(option.name, option.default)
+    take()
+    found = {option.name: option.default for option in own if option.default is not MISSING} | found
     there = {*found, *aliases.rename(values, [field.name for field in fields(cls)])}
     for option in options:
         if option.default is MISSING and option.path[0] not in there:
             raise UsageError("is missing", option=option.name, remedy="give it, here or in a --config file")
     return from_mapping(cls, values), found
-
-
-def _own(option: CommandOption, value: Any, file: Path | None) -> Any:
-    return checked(option.hint, value, option.name, where=None if file is None else str(file))
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -214,12 +219,7 @@ def configured(name: str, config: str, *, kept: str, needs: Collection[str] = ()
         def build() -> Any:
             module, _, attribute = config.partition(":")
             cls = getattr(import_module(f"..{module}", __package__), attribute)
-            single = typer.Typer(
-                add_completion=False,
-                pretty_exceptions_enable=False,
-                rich_markup_mode=None,
-                context_settings=SETTINGS,
-            )
+            single = group()
             single.command(name)(_callback(run, cls, name, kept, needs))
             return typer.main.get_command(single)
 
@@ -259,7 +259,7 @@ def _callback(run: Run, cls: type, command: str, kept: str, needs: Collection[st
         for before, (now, parameter) in old.items():
             value = given.pop(parameter.name)
             if _is_given(value):
-                aliases.warn(before, _flag(now))
+                aliases.warn(before, flag(now))
                 given[now] = given[now] if _is_given(given[now]) else value
         placed = {argument.name: given.pop(argument.name) for argument in arguments}
         file, words = given.pop("file"), given.pop("words") or []
@@ -294,7 +294,8 @@ def _is_given(value: Any) -> bool:
     return value is not None and value != []
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """An argument's name as the command line writes it: ``--max-words``."""
     return "--" + name.replace("_", "-")
 
 

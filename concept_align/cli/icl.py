@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..progress import duration
+from .. import atomic
+from ..progress import duration, terminal
 from . import options
 from .from_config import configured
-from .output import emit_json, emit_table, fitting, records, say, say_notices
+from .output import emit_facts, emit_json, emit_results, emit_text_table, say, say_notices
 
 if TYPE_CHECKING:
     from ..icl.config import ICLConfig
@@ -33,18 +34,15 @@ def icl(
     are kept in OUT/units: a run that was stopped resumes, and further targets, languages, numbers of
     demonstrations, draws or kinds of labels cost only themselves.
     """
-    from .. import atomic
     from ..config import to_toml
     from ..icl.plan import plan
     from ..icl.study import estimate, open_session, run
-    from ..progress import terminal
     from ..report.icl import write_icl
 
     if dry_run:
         with terminal() as progress:
             found = estimate(open_session(plan(config), progress=progress))
-        _announce({"out": str(out), **found}, json)
-        return
+        return _announce({"out": str(out), **found}, json)
     with terminal() as progress:
         studied = run(open_session(plan(config), progress=progress), out, force=force, progress=progress)
     write_icl(studied, out, figures=figures)
@@ -55,14 +53,9 @@ def icl(
 def _announce(about: dict[str, Any], json: bool) -> None:
     """What a run would do."""
     if json:
-        emit_json(about)
-        return
+        return emit_json(about)
     shown = {key: value for key, value in about.items() if key not in ("seconds", "notices")}
-    rows = [
-        [key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)]
-        for key, value in shown.items()
-    ]
-    emit_table("would ask", ["what", "value"], rows)
+    emit_facts("would ask", shown)
     say_notices(about["notices"])
     say(f"time: about {duration(about['seconds'])} here, without fitting learners")
 
@@ -72,12 +65,9 @@ def _report(studied: "ICLStudy", out: Path, notices: list[str], json: bool) -> N
 
     frame = studied.frame()
     if json:
-        means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
-        compared = records(studied.comparisons())
-        emit_json({"out": str(out), "notices": notices, "results": records(means), "comparisons": compared})
-        return
+        return emit_results(out, frame, studied.comparisons(), notices)
     for table in (answers_table(frame), aligned_table(frame)):
         if table is not None:
-            emit_table(f"\n{table.title}", table.columns, fitting(table), right=table.right - {1})
+            emit_text_table(table, right=table.right - {1})
     say_notices(notices)
     say(f"{out}: index.html, summary.md, results.csv, results.parquet, comparisons.csv, gains.csv")

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ..progress import duration
+from ..progress import duration, terminal
 from . import options
 from .from_config import configured
-from .output import emit_json, emit_table, percent, say
+from .output import emit_facts, emit_json, emit_table, percent, say
 
 if TYPE_CHECKING:
     from ..meta.run import MetaTrainConfig
@@ -26,17 +26,16 @@ def meta_train(
     --set adapts=head, --set shots=[1,10]; --dry-run shows all that there are. A run that was stopped resumes.
     """
     from ..meta import run
-    from ..progress import terminal
 
     planned = run.MetaTrainPlan.of(config)
     if dry_run:
-        _announce({"out": str(out), **planned.about()}, json)
-        return
+        return _announce({"out": str(out), **planned.about()}, json)
     with terminal() as progress:
         outcome = run.run_meta_training(planned, out, force=force, progress=progress)
     if json:
-        emit_json({"folder": str(outcome.folder), "seconds": round(outcome.seconds, 1), **outcome.summary})
-        return
+        return emit_json(
+            {"folder": str(outcome.folder), "seconds": round(outcome.seconds, 1), **outcome.summary}
+        )
     shots = outcome.summary["validation"]
     languages = list(next(iter(shots.values()))["languages"])
     emit_table(
@@ -56,10 +55,5 @@ def meta_train(
 
 def _announce(about: dict[str, Any], json: bool) -> None:
     if json:
-        emit_json(about)
-        return
-    rows = []
-    for key, value in about.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        rows.append([key, " ".join(text) if isinstance(text, list) else str(text)])
-    emit_table("would train", ["what", "value"], rows)
+        return emit_json(about)
+    emit_facts("would train", about, between=" ")

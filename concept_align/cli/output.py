@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..progress import collapsed
@@ -76,7 +77,7 @@ def emit_table(
 
 def fitting(table: "TextTable") -> list[list[str]]:
     """The table's rows; without intervals where the terminal is too narrow for them."""
-    if _whole(_widths(table.columns, table.rows)) <= line_width():
+    if table_width(table.columns, table.rows) <= line_width():
         return table.rows
     return [[cell.split(" [")[0] for cell in row] for row in table.rows]
 
@@ -86,6 +87,11 @@ def line_width() -> int:
     from shutil import get_terminal_size
 
     return get_terminal_size().columns if sys.stdout.isatty() else PIPED
+
+
+def table_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Characters that the widest line of a table takes."""
+    return _whole(_widths(columns, rows))
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
@@ -108,6 +114,30 @@ def _blocks(widths: Sequence[int], room: int) -> list[list[int]]:
             blocks.append([0])
         blocks[-1].append(place)
     return blocks
+
+
+def emit_text_table(table: "TextTable", *, right: set[int]) -> None:
+    """A table of a report, one line below what stands before it."""
+    emit_table(f"\n{table.title}", table.columns, fitting(table), right=right)
+
+
+def emit_facts(title: str, facts: Mapping[str, Any], found: str = "value", *, between: str = ", ") -> None:
+    """A table of names and values."""
+    emit_table(title, ["what", found], [[name, cell(value, between)] for name, value in facts.items()])
+
+
+def cell(value: Any, between: str = ", ") -> str:
+    """A value as a table shows it: a list's items with ``between`` them, a dictionary's with commas."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    return between.join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def emit_results(out: Path, frame: "pd.DataFrame", compared: "pd.DataFrame", notices: Sequence[str]) -> None:
+    """The JSON of results: means over draws, without single concepts, and comparisons of learners."""
+    means = frame[(frame["draw"] == -1) & ~frame["metric"].str.startswith("f1:")]
+    results = {"results": records(means), "comparisons": records(compared)}
+    emit_json({"out": str(out), "notices": list(notices), **results})
 
 
 def say_title(text: str) -> None:

@@ -1,8 +1,11 @@
 """``concept-align probe``: how well each layer separates the concepts of each language."""
 
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..progress import terminal
 from . import options
 from .from_config import configured
 from .output import emit_json, emit_table, percent, records, say, say_notices
@@ -10,8 +13,6 @@ from .output import emit_json, emit_table, percent, records, say, say_notices
 if TYPE_CHECKING:
     from ..evaluation.probing import ProbeSweep, ProbeSweepResult
     from ..store.store import Store
-
-NAME = "probe"
 
 
 @configured(
@@ -34,17 +35,13 @@ def probe(
     class. OUT/probe-TASK.csv and .parquet hold every number with its interval over test sentences,
     OUT/units the probes, OUT/index.html shows them. A run that was stopped resumes.
     """
-    import shutil
-
     from ..evaluation.probing import run_sweep
-    from ..progress import terminal
     from ..report.probe import write_probes
     from ..store.store import Store
 
     opened = Store.open(config.store)
     if dry_run:
-        _announce(config, opened, out, json)
-        return
+        return _announce(config, opened, out, json)
     if force:
         shutil.rmtree(out / "units", ignore_errors=True)
     with terminal() as progress:
@@ -53,20 +50,16 @@ def probe(
     say_notices([f"{language}: {note}" for language, note in sorted(found.notes.items())])
     if json:
         rows = records(found.frame())
-        emit_json({"results": rows, "notes": found.notes, "files": [str(file) for file in files]})
-        return
+        return emit_json({"results": rows, "notes": found.notes, "files": [str(file) for file in files]})
     _show(found)
     say(f"written: {', '.join(str(file) for file in files)}")
 
 
 def _announce(sweep: "ProbeSweep", store: "Store", out: Path, json: bool) -> None:
-    from dataclasses import asdict
-
     languages, layers = sweep.languages_in(store), sweep.layers_in(store)
     probes = len(languages) * len(layers)
     if json:
-        emit_json({"plan": asdict(sweep), "probes": probes, "out": str(out)})
-        return
+        return emit_json({"plan": asdict(sweep), "probes": probes, "out": str(out)})
     named = ", ".join(map(str, layers))
     say(f"{probes} probes ({len(languages)} languages, layers {named}) into {out}")
     say("each takes some seconds for 2,000 sentences; those that are finished there are not made again")

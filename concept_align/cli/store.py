@@ -1,22 +1,18 @@
 """``concept-align store``: what a store holds, whether it is intact, and tidying it."""
 
-import dataclasses
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..progress import size
+from ..layers import name_layers
+from ..progress import size, terminal
 from . import options
-from .from_config import SETTINGS
+from .from_config import group
 from .output import emit_json, emit_table, say
 
-app = typer.Typer(
-    help="Look into a store of hidden states, check it, tidy it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings=SETTINGS,
-)
+app = group(help="Look into a store of hidden states, check it, tidy it.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="Folder that extract wrote.", metavar="STORE")]
 
@@ -24,15 +20,12 @@ Folder = Annotated[Path, typer.Argument(help="Folder that extract wrote.", metav
 @app.command("ls")
 def ls(folder: Folder, json: options.Json = False) -> None:
     """What is in the store."""
-    from ..layers import name_layers
     from ..store import Store
 
     store = Store.open(folder)
     shards = store.contents()
     if json:
-        emit_json(
-            {"recipe": store.recipe.to_json(), "shards": [dataclasses.asdict(shard) for shard in shards]}
-        )
+        emit_json({"recipe": store.recipe.to_json(), "shards": [asdict(shard) for shard in shards]})
         return
     recipe = store.recipe
     grouped: dict[tuple[str, str, str, str], list] = {}
@@ -62,7 +55,6 @@ def ls(folder: Folder, json: options.Json = False) -> None:
 @app.command("verify")
 def verify(folder: Folder, json: options.Json = False) -> None:
     """Read every shard again and compare its hash; exit code 1 where one is not what it should be."""
-    from ..progress import terminal
     from ..store import Store
 
     store = Store.open(folder)
@@ -70,7 +62,7 @@ def verify(folder: Folder, json: options.Json = False) -> None:
         problems = store.verify(progress)
     checked = len(store.contents())
     if json:
-        emit_json({"checked": checked, "problems": [dataclasses.asdict(problem) for problem in problems]})
+        emit_json({"checked": checked, "problems": [asdict(problem) for problem in problems]})
     else:
         for problem in problems:
             say(f"{problem.path}: {problem.what}\n  → {problem.remedy}")
@@ -86,8 +78,7 @@ def gc(folder: Folder, json: options.Json = False) -> None:
 
     removed = Store.open(folder).gc()
     if json:
-        emit_json({"removed": [str(path) for path in removed]})
-        return
+        return emit_json({"removed": [str(path) for path in removed]})
     for path in removed:
         say(f"removed {path}")
     say(f"{len(removed)} files removed")

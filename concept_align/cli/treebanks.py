@@ -1,20 +1,18 @@
 """``concept-align treebanks``: what there is, getting it, checking it, counting it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..errors import TreebankError, UsageError
+from ..progress import terminal
 from . import options
-from .from_config import SETTINGS
-from .output import emit_json, emit_table, line_width, say
+from .from_config import group
+from .output import emit_json, emit_table, line_width, say, table_width
 
-app = typer.Typer(
-    help="List, fetch, verify and count UD treebanks.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    context_settings=SETTINGS,
-)
+app = group(help="List, fetch, verify and count UD treebanks.", no_args_is_help=True)
 Languages = Annotated[
     str | None,
     typer.Option(
@@ -37,8 +35,6 @@ def list_(
     json: options.Json = False,
 ) -> None:
     """List the registry: treebank, language, family, script, licence, named sets."""
-    from dataclasses import asdict
-
     from ..treebanks import discover, registry
 
     here: dict[str, list[discover.TreebankFile]] = {}
@@ -50,29 +46,23 @@ def list_(
     rows += [_unregistered(name, files[0].language) for name, files in here.items() if name not in known]
     if langs is not None:
         asked = set(registry.select(langs))
-        rows = [row for row in rows if row["treebank"] in asked or _stands_for(row, asked)]
+        asked |= {registry.language(code).treebank for code in asked & set(registry.CODES)}
+        rows = [row for row in rows if row["treebank"] in asked]
     for row in rows:
         if treebanks is not None:
             row["here"] = [file.split for file in here.get(row["treebank"], [])]
     rows.sort(key=lambda row: (row["language"], "pud" in row["roles"], row["treebank"]))
     if json:
-        emit_json(rows)
-        return
+        return emit_json(rows)
     columns = ["code", "treebank", "family", "script", "licence", "sets"]
     columns += ["here"] if treebanks is not None else []
     left_out = []
-    while len(columns) > 2 and _width(rows, columns) > line_width():
-        left_out.append(
-            next(name for name in ("licence", "script", "family", "sets", "here") if name in columns)
-        )
-        columns.remove(left_out[-1])
+    for name in ("licence", "script", "family", "sets", "here"):
+        if name in columns and table_width(columns, _lines(rows, columns)) > line_width():
+            left_out.append(name)
+            columns.remove(name)
     more = f"; no room for {', '.join(left_out)}: use a wider terminal or --json" if left_out else ""
-    emit_table(f"{len(rows)} treebanks{more}", columns, [_line(row, columns) for row in rows])
-
-
-def _width(rows: list[dict[str, Any]], columns: list[str]) -> int:
-    lines = [columns, *(_line(row, columns) for row in rows)]
-    return sum(max(map(len, cells)) + 3 for cells in zip(*lines, strict=True))
+    emit_table(f"{len(rows)} treebanks{more}", columns, _lines(rows, columns))
 
 
 def _unregistered(treebank: str, code: str) -> dict[str, Any]:
@@ -80,19 +70,14 @@ def _unregistered(treebank: str, code: str) -> dict[str, Any]:
     return {"treebank": treebank, "language": code, "name": "", "licence": None, "roles": (), **unknown}
 
 
-def _stands_for(row: dict[str, Any], asked: set[str]) -> bool:
-    from ..treebanks import registry
-
-    code = row["language"]
-    known = code in registry.CODES
-    return code in asked and known and registry.language(code).treebank == row["treebank"]
-
-
-def _line(row: dict[str, Any], columns: list[str]) -> list[str]:
-    family = dict.fromkeys((row["family"], row["branch"]))
-    cells = {**row, "code": row["language"], "family": "/".join(family), "sets": " ".join(row["roles"])}
-    cells["here"] = " ".join(row.get("here", []))
-    return [str(cells[column] or "?") if column == "licence" else str(cells[column]) for column in columns]
+def _lines(rows: list[dict[str, Any]], columns: list[str]) -> list[list[str]]:
+    lines = []
+    for row in rows:
+        family = "/".join(dict.fromkeys((row["family"], row["branch"])))
+        cells = row | {"code": row["language"], "family": family, "licence": row["licence"] or "?"}
+        cells |= {"sets": " ".join(row["roles"]), "here": " ".join(row.get("here", []))}
+        lines.append([cells[column] for column in columns])
+    return lines
 
 
 @app.command()
@@ -126,30 +111,17 @@ def fetch(
     A download that broke off resumes when the command is run again. The archive stays in --out, so that
     more languages need no second download.
     """
-    from dataclasses import asdict
-
-    from ..progress import terminal
     from ..treebanks import fetch as fetching
 
     asked = None if whole else langs
+    settings: dict[str, Any] = {"release": release, "url": url, "sha256": sha256}
+    settings |= {"unverified": unverified, "force": force}
     if dry_run:
-        plan = fetching.plan(
-            out, asked, release=release, url=url, sha256=sha256, unverified=unverified, force=force
-        )
+        plan = fetching.plan(out, asked, **settings)
         report = _plain({**asdict(plan), "downloaded": plan.archive.is_file()})
     else:
         with terminal() as progress:
-            result = fetching.fetch_treebanks(
-                out,
-                asked,
-                release=release,
-                url=url,
-                sha256=sha256,
-                unverified=unverified,
-                offline=offline,
-                force=force,
-                progress=progress,
-            )
+            result = fetching.fetch_treebanks(out, asked, offline=offline, progress=progress, **settings)
         report = _plain(asdict(result))
     if json:
         emit_json(report)
@@ -194,10 +166,6 @@ def verify(
     json: options.Json = False,
 ) -> None:
     """Read every file to its end and compare it with the folder's MANIFEST.json; exit 1 if one is wrong."""
-    from dataclasses import asdict
-
-    from ..errors import TreebankError
-    from ..progress import terminal
     from ..treebanks import discover
     from ..treebanks.fetch import verify as check
 
@@ -234,16 +202,12 @@ def stats(
     json: options.Json = False,
 ) -> None:
     """Count sentences, words, multiword tokens, empty nodes and concepts of each treebank and split."""
-    from dataclasses import asdict
-
-    from ..errors import UsageError
-    from ..progress import terminal
     from ..treebanks import discover
     from ..treebanks.conllu import read
     from ..treebanks.counts import count
 
     if task not in ("upos", "relation"):
-        raise UsageError(f"no counts of {task!r}", where="--task", remedy="use upos or relation")
+        raise UsageError(f"no counts of {task!r}", option="task", remedy="use upos or relation")
     rows = []
     with terminal() as progress:
         files = discover.find_treebanks(treebanks, langs, _list(splits))
@@ -253,8 +217,7 @@ def stats(
             rows.append(count(corpus))
             bar.advance()
     if json:
-        emit_json([asdict(row) for row in rows])
-        return
+        return emit_json([asdict(row) for row in rows])
     emit_table(
         f"{len(rows)} files, {sum(row.words for row in rows):,} words",
         ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "most frequent, % of words"],

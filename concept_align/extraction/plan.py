@@ -162,7 +162,7 @@ def check(model: LanguageModel, request: ExtractionRequest) -> None:
     if request.sink == "statistics" and not request.tasks:
         raise UsageError("statistics need a task", option="tasks")
     for task in request.tasks:
-        check_task(task)
+        check_task(task, option="tasks")
     relational = request.sink == "statistics" and "relation" in request.tasks
     if relational and request.root == "start" and not model.has_start:
         what = f"{model.name} has no sentence-start token to stand for the head of roots"

@@ -114,7 +114,7 @@ def extract(
         known = [field.name for field in dataclasses.fields(ExtractionRequest)]
         raise UsageError("is no setting of an extraction", option=odd[0], remedy=suggest(odd[0], known))
     for task in settings.get("tasks", ()):
-        check_task(task)
+        check_task(task, option="tasks")
     files = _files(treebanks, langs, splits)
     loaded = load_model(model, **loading)
     chosen = resolve_layers(layers, loaded.layers)

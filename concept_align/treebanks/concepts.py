@@ -67,8 +67,8 @@ def is_relational(task: str) -> bool:
     return task == "relation"
 
 
-def check_task(name: str) -> None:
-    """UsageError, with what may have been meant, for a ``name`` that is no task."""
+def check_task(name: str, *, option: str = "task") -> None:
+    """UsageError, for the argument ``option``, with what may be meant, for a ``name`` that is no task."""
     if name in ("upos", "relation") or (name.startswith(_FEATURE) and name != _FEATURE):
         return
     if name.startswith(_COLUMN):
@@ -86,7 +86,7 @@ def check_task(name: str) -> None:
     remedy = "use upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS, column:MISC:KEY)"
     if meant:
         remedy = f"did you mean {' or '.join(meant)}? Or {remedy}"
-    raise UsageError(f"unknown task {name!r}", option="task", remedy=remedy)
+    raise UsageError(f"unknown task {name!r}", option=option, remedy=remedy)
 
 
 def cell_of(task: str) -> tuple[int, str]:

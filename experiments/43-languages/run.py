@@ -46,7 +46,7 @@ def main() -> None:
         layers = ",".join(map(str, settings["layers"]))
         run("extract", "--model", packaged_model(), "--treebanks", options.treebanks,
             "--langs", settings["langs"], "--layers", layers, "--pooling", settings["pooling"],
-            "--dtype", settings["dtype"], "--batch-pieces", 512, "--out", store)  # fmt: skip
+            "--dtype", settings["dtype"], "--batch-tokens", 512, "--out", store)  # fmt: skip
     aligners: list[str] = []
     for task in options.task or settings["tasks"]:
         if "probe" in steps:

@@ -33,7 +33,7 @@ def extract(model: str, about: dict[str, Any], treebanks: Path, langs: str, stor
     layers = ",".join(map(str, about["layers"]))
     name = packaged_model() if model.startswith("gemma") else model
     run("extract", "--model", name, "--treebanks", treebanks, "--langs", langs, "--layers", layers,
-        "--pooling", about["pooling"], "--dtype", about["dtype"], "--batch-pieces", 512,
+        "--pooling", about["pooling"], "--dtype", about["dtype"], "--batch-tokens", 512,
         "--out", store)  # fmt: skip
 
 
