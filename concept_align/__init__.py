@@ -10,8 +10,8 @@
 
 or all of it in one call: ``ca.run("mini-encoder", ca.mini_treebanks(), task="upos")``.
 
-Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe,
-alignability, build_geometry, meta_train, evaluate, icl_study, run. Things: Corpus, Store, FeatureSpec,
+Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe, alignability,
+alignability_study, build_geometry, meta_train, evaluate, icl_study, run. Things: Corpus, Store, FeatureSpec,
 FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner, Classifier, TextAligner, Protocol,
 Evaluation, ICLStudy, Run. Own learners, measures and selectors: register_learner (with LearnerConfig),
 register_measure, register_selector.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .correspondence.geometry import Geometry
     from .correspondence.measures import register_measure
     from .correspondence.pairs import alignability
+    from .correspondence.study import alignability_study
     from .correspondence.table import Alignability
     from .errors import ConceptAlignError
     from .evaluation.evaluate import evaluate
@@ -62,7 +63,8 @@ _PLACES = {
     "extract": "extraction.run", "load_model": "models.load", "read_conllu": "treebanks.conllu",
     "find_treebanks": "treebanks.discover", "fetch_treebanks": "treebanks.fetch",
     "mini_treebanks": "treebanks.discover", "probe": "evaluation.probing",
-    "alignability": "correspondence.pairs", "build_geometry": "correspondence.build",
+    "alignability": "correspondence.pairs", "alignability_study": "correspondence.study",
+    "build_geometry": "correspondence.build",
     "meta_train": "meta.run", "evaluate": "evaluation.evaluate", "icl_study": "icl.study", "run": "pipeline",
     "Corpus": "treebanks.corpus", "Store": "store.store", "FeatureSpec": "spaces.spec",
     "FeatureSource": "spaces.source", "Features": "spaces.features", "ConceptSpace": "spaces.prototypes",
@@ -78,9 +80,10 @@ _PLACES = {
 __all__ = [
     "Alignability", "Aligner", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus", "Evaluation",
     "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnerConfig", "Protocol", "Run",
-    "Store", "TextAligner", "__version__", "alignability", "build_geometry", "evaluate", "extract",
-    "fetch_treebanks", "find_treebanks", "icl_study", "load_model", "meta_train", "mini_treebanks", "probe",
-    "read_conllu", "register_learner", "register_measure", "register_selector", "run", "shipped_model",
+    "Store", "TextAligner", "__version__", "alignability", "alignability_study", "build_geometry",
+    "evaluate", "extract", "fetch_treebanks", "find_treebanks", "icl_study", "load_model", "meta_train",
+    "mini_treebanks", "probe", "read_conllu", "register_learner", "register_measure", "register_selector",
+    "run", "shipped_model",
 ]  # fmt: skip
 
 

@@ -82,6 +82,15 @@ class AlignabilityStudy(Showable):
         """The tidy scores of all models and tasks."""
         return pd.concat([one.scores.frame() for one in self.findings], ignore_index=True)
 
+    def plot_concepts(self, *, at: int = 0, path: str | Path | None = None) -> Any:
+        """Which concepts correspond best: a Matplotlib figure of the ``at``-th model and task."""
+        return self._plot("alignability:concepts_of", self.findings[at], path=path)
+
+    def plot_map(self, *, at: int = 0, path: str | Path | None = None) -> Any:
+        """Prototypes of several languages in one plane: a Matplotlib figure of the ``at``-th model and
+        task. UsageError where too few languages share enough concepts."""
+        return self._plot("alignability:map_of", self.findings[at], path=path)
+
     def table(self, name: Question) -> pd.DataFrame:
         """The rows of all models and tasks."""
         frames = []
@@ -107,8 +116,9 @@ def alignability_study(
     spaces and scores are kept in that folder, and a stopped study resumes. What cannot be asked (too few
     languages, no results) is said in ``notices``. Raises UsageError and StoreError before any work is done.
 
+    >>> import concept_align as ca
     >>> few = {"measures": ["cka"], "layers": [3], "min_count": 3, "permutations": 99, "bootstrap": 0}
-    >>> found = alignability_study(store="runs/store", task=["upos"], **few)
+    >>> found = ca.alignability_study(store="runs/store", task=["upos"], **few)
     >>> found.frame()["measure"].unique().tolist()
     ['cka']
     """

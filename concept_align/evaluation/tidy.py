@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
 from .evidence import BINS, Evidence
 from .protocol import Protocol
-from .results import COLUMNS, METRICS, SETTING, combine
+from .results import COLUMNS, MAJORITY, METRICS, SETTING, combine
 from .summary import point_means, summarise
 
 # What ``learner`` calls the words of a concept: ``share`` of all words, ``of_gold`` of the concept's; means
@@ -130,6 +130,24 @@ class Evaluation(Showable):
         """Accuracy against confidence at ``shots``: a Matplotlib figure."""
         place = "evaluation_figures:reliability_figure"
         return self._plot(place, self.reliability(), shots=shots, path=path, **options)
+
+    def plot_gains(
+        self,
+        reference: str,
+        *,
+        shots: int = 0,
+        by: Literal["concepts", "languages"] = "concepts",
+        path: str | Path | None = None,
+        **options: Any,
+    ) -> Any:
+        """F1 of each concept, or accuracy in each language, less that of ``reference``: a Matplotlib figure.
+
+        ``reference`` is one of those that learners were compared with (``against``).
+        """
+        kind = "concept" if by == "concepts" else "language"
+        learners = [name for name in self.frame()["learner"].unique() if name != MAJORITY]
+        given = {"reference": reference, "shots": shots, "learners": learners, **options}
+        return self._plot(f"evaluation_figures:{kind}_gains_figure", self.gains(), path=path, **given)
 
     @classmethod
     def join(cls, parts: Sequence["Evaluation"], **facts: Any) -> "Evaluation":

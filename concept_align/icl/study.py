@@ -81,6 +81,15 @@ class ICLStudy(Showable):
         """Differences to no demonstrations and to probes, target by target and concept by concept."""
         return self.evaluation.gains()
 
+    def plot_demonstrations(self, *, path: str | Path | None = None, **options: Any) -> Any:
+        """Accuracy against the number of demonstrations: a Matplotlib figure. ``options``: ``metric``."""
+        return self._plot("icl_figures:k_figure", self.frame(), path=path, **options)
+
+    def plot_layers(self, *, path: str | Path | None = None) -> Any:
+        """Classifiers of the states by layer, with and without demonstrations: a Matplotlib figure."""
+        plain = self.plan.variants[0].name
+        return self._plot("icl_figures:layers_figure", self.frame(), path=path, plain=plain)
+
     def usefulness(self) -> UsefulnessReport | None:
         """Does alignability predict which demonstrations help? None where the study was given no scores."""
         path = self.plan.config.alignability

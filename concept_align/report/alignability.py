@@ -10,6 +10,7 @@ import pandas as pd
 from ..atomic import replacing, save_csv, write_json
 from ..correspondence.study import AlignabilityStudy, Question, TaskFindings
 from ..correspondence.table import Alignability, means
+from ..errors import UsageError
 from .alignability_figures import concepts_figure, overlay_figure, points_of, sweep_figure, transfer_figure
 from .alignability_findings import (
     CANNOT,
@@ -241,18 +242,32 @@ def _controls(studied: AlignabilityStudy) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
+def _where(one: TaskFindings) -> str:
+    return f"{model_name(one.model)}, layer {one.layer}"
+
+
+def concepts_of(one: TaskFindings) -> Chart:
+    """Which concepts correspond across languages, and which do not."""
+    axis = "correlation of distances to the other concepts"
+    return concepts_figure(one.concepts, task=one.task, below=_where(one), axis_label=axis)
+
+
+def map_of(one: TaskFindings) -> Chart:
+    """The prototypes of several languages in one plane; UsageError where too few share concepts."""
+    if one.overlay is None:
+        raise UsageError("too few languages share enough concepts for a map", option="min_count")
+    title = capital(f"{task_name(one.task)}: prototypes after Procrustes rotation")
+    points = points_of(one.overlay.points)
+    return overlay_figure(*points, shares=one.overlay.shown, title=title, below=_where(one))
+
+
 def _pictures(one: TaskFindings, studied: AlignabilityStudy) -> list[Picture]:
     """Concepts, map and transfer of one model and task."""
     drawn = []
     name = slug(model_name(one.model), one.task)
-    where = f"{model_name(one.model)}, layer {one.layer}"
+    where = _where(one)
     if len(one.concepts):
-        figure = concepts_figure(
-            one.concepts,
-            task=one.task,
-            below=where,
-            axis_label="correlation of distances to the other concepts",
-        )
+        figure = concepts_of(one)
         caption = (
             f"{task_name(one.task)}, {where}: for each concept, the correlation (Spearman) between two "
             "languages of its distances to all others, mean over pairs with its interval over languages; "
@@ -260,10 +275,7 @@ def _pictures(one: TaskFindings, studied: AlignabilityStudy) -> list[Picture]:
         )
         drawn.append(Picture(f"concepts-{name}", figure, capital(caption)))
     if one.overlay is not None:
-        title = capital(f"{task_name(one.task)}: prototypes after Procrustes rotation")
-        figure = overlay_figure(
-            *points_of(one.overlay.points), shares=one.overlay.shown, title=title, below=where
-        )
+        figure = map_of(one)
         names = ", ".join(language_name(code) for code in one.overlay.languages)
         caption = (
             f"{task_name(one.task)}, {where}: the prototypes of {names}, after Procrustes rotation to their "
