@@ -48,8 +48,7 @@ class Kept(Generic[T]):
 
     def get(self, name: str, made_from: Any, make: Callable[[], T]) -> T:
         """The value called ``name`` made from exactly this; otherwise a new one, which is kept."""
-        known = self.find(name, made_from)
-        if known is not None:
+        if (known := self.find(name, made_from)) is not None:
             return known
         value = make()
         self.put(name, made_from, value)
@@ -61,9 +60,7 @@ class Kept(Generic[T]):
             return None
         place = self.folder / name
         try:
-            if read_json(place / MADE_FROM) != as_json(made_from):
-                return None
-            return self.load(place)
+            return self.load(place) if read_json(place / MADE_FROM) == as_json(made_from) else None
         except ConceptAlignError:
             return None
 

@@ -39,14 +39,9 @@ def field_docs(cls: type) -> dict[str, str]:
         (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         body = typing.cast(ast.ClassDef, definition).body
         for field, below in itertools.pairwise(body):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant)
-                and isinstance(below.value.value, str)
-            ):
-                found[field.target.id] = " ".join(below.value.value.split())
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = " ".join(text.split())
     return found
 
 
@@ -208,15 +203,13 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """Keys and values of a configuration; what is None is left out, for TOML has no null."""
-    found: dict[str, Any] = {}
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if value is not None:
-            found[field.name] = to_mapping(value) if is_dataclass(value) else _plain(value)
-    return found
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    return {name: _plain(value) for name, value in values.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return to_mapping(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):

@@ -48,18 +48,15 @@ def holm(p: Floats) -> Floats:
     """Holm's step-down adjusted p-values: the chance of any false finding is bounded."""
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
+    return np.asarray(np.minimum(stepped, 1)[np.argsort(order)])
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
     """Step-up adjusted p-values: the share of false findings among findings is bounded."""
     order = np.argsort(p, kind="stable")
     scaled = p[order] * len(p) / np.arange(1, len(p) + 1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
-    return adjusted
+    stepped = np.minimum.accumulate(scaled[::-1])[::-1]
+    return np.asarray(np.minimum(stepped, 1)[np.argsort(order)])
 
 
 def adjusted(p: Sequence[float] | Floats) -> Floats:
@@ -283,7 +280,6 @@ def correlate(
     spread = spread[~np.isnan(spread)]  # draws of few languages over and over have no correlation
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
     low, high = np.percentile(spread, tails) if len(spread) else (nan, nan)
-    random = stream(seed, "correlation-permutation", n)
-    orders = random.permuted(np.tile(np.arange(n), (permutations, 1)), axis=1)
+    orders = random_orders(n, permutations, stream(seed, "correlation-permutation", n))
     p, _, _ = p_values(r, moved_partial(rest_x[orders], rest_y, basis))
     return Correlation(r, float(low), float(high), p, n)

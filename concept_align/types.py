@@ -15,8 +15,6 @@ Standardisation = Literal["none", "global", "language"]
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-MWT_POLICIES: tuple[MwtPolicy, ...] = get_args(MwtPolicy)
-ROOT_POLICIES: tuple[RootPolicy, ...] = get_args(RootPolicy)
 
 # The code of a word that carries no label for the task in hand.
 UNLABELLED = -1

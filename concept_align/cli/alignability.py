@@ -37,6 +37,7 @@ def alignability(
     from ..correspondence.plan import AlignabilityPlan
     from ..correspondence.study import alignability_study
     from ..report.alignability import write_alignability
+    from ..report.alignability_findings import best_table, find
 
     plan = AlignabilityPlan.of(config)
     if dry_run:
@@ -48,7 +49,8 @@ def alignability(
     files = write_alignability(studied, out)
     if json:
         return emit_json(_plain(studied) | {"files": [str(file) for file in files]})
-    _show(studied)
+    table = best_table(find(studied.scores, studied.controls))
+    emit_table(table.title, table.columns, table.rows, right=set(range(1, len(table.columns))))
     say_notices(studied.notices)
     say(f"look at {files[0]}")
 
@@ -67,18 +69,6 @@ def _plain(studied: "AlignabilityStudy") -> dict[str, Any]:
     """Means and the answers, for JSON, which has no NaN."""
     from ..correspondence.study import Question
 
-    found: dict[str, Any] = {"means": [], "notices": list(studied.notices)}
-    for one in studied.findings:
-        found["means"] += records(one.scores.means())
-    for name in get_args(Question):
-        found[name] = records(studied.table(name))
-    found["models"] = records(studied.models)
-    return found
-
-
-def _show(studied: "AlignabilityStudy") -> None:
-    """The best layer of every model, task and measure."""
-    from ..report.alignability_findings import best_table, find
-
-    table = best_table(find(studied.scores, studied.controls))
-    emit_table(table.title, table.columns, table.rows, right=set(range(1, len(table.columns))))
+    means = [row for one in studied.findings for row in records(one.scores.means())]
+    answers = {name: records(studied.table(name)) for name in get_args(Question)}
+    return {"means": means, "notices": list(studied.notices), **answers, "models": records(studied.models)}

@@ -41,7 +41,7 @@ def _announce(plan: "DemoPlan", json: bool) -> None:
     """What a run would do."""
     layers = "all" if plan.mini else "a third and two thirds of the way up"
     if json:
-        emit_json(
+        return emit_json(
             {
                 "models": list(plan.models.values()),
                 "treebanks": str(plan.treebanks),
@@ -52,7 +52,6 @@ def _announce(plan: "DemoPlan", json: bool) -> None:
                 "out": str(plan.out),
             }
         )
-        return
     say(f"would run {', '.join(plan.models.values())} over {len(plan.files)} files of {plan.treebanks}")
     say(f"  tasks: {', '.join(plan.tasks)}; layers: {layers}")
     for role, codes in asdict(plan.roles).items():
@@ -65,7 +64,7 @@ def _show(result: "DemoResult", json: bool) -> None:
 
     paths = written(result.plan.out)
     if json:
-        emit_json(
+        return emit_json(
             {
                 "out": str(result.plan.out),
                 "models": list(result.plan.models),
@@ -79,7 +78,6 @@ def _show(result: "DemoResult", json: bool) -> None:
                 "paths": paths,
             }
         )
-        return
     table = outcome_table(result)
     emit_table(table.title, table.columns, fitting(table), right=set(range(4, len(table.columns))) | {2})
     say("")

@@ -67,7 +67,7 @@ class CommandOption:
             flags.append(SHORT[self.name])
         text = f"{self.doc}{self._default()}"
         option = typer.Option(*flags, help=text, show_default=False, metavar=metavar)
-        return _parameter(self.name, kind | None, option)
+        return _parameter(self.name, kind, option)
 
     @property
     def _is_switch(self) -> bool:
@@ -112,13 +112,11 @@ def options_of(cls: type, path: tuple[str, ...] = ()) -> Iterator[CommandOption]
     A field that is a dictionary is none: its entries are given by ``--set``.
     """
     hints, docs = get_type_hints(cls), field_docs(cls)
-    for field in fields(cls):
+    for field in (one for one in fields(cls) if one.init):
         hint = hints[field.name]
-        if not field.init or _is_dictionary(hint):
-            continue
         if is_dataclass(hint):
             yield from options_of(hint, (*path, field.name))  # type: ignore[arg-type]
-        else:
+        elif not _is_dictionary(hint):
             default = field.default if field.default_factory is MISSING else field.default_factory()
             yield CommandOption((*path, field.name), hint, default, docs.get(field.name, ""))
 
@@ -182,9 +180,9 @@ def _place(cls: type, known: Mapping[str, CommandOption], name: str) -> tuple[st
 
 
 def _parameter(name: str, kind: Any, option: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, option]
-    )
+    """That of an option which may be left out."""
+    hint = Annotated[kind | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
 
 
 class Commands(TyperGroup):
@@ -243,16 +241,14 @@ def _callback(run: Run, cls: type, command: str, kept: str, needs: Collection[st
         else:
             default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
             own.append(CommandOption((parameter.name,), kind, default, info.help or "", of_run=True))
-    options = [
-        replace(option, default=MISSING) if option.name in needs else option
-        for option in options_of(cls)
-        if option.name not in {one.name for one in own}
-    ]
+    names = {one.name for one in own}
+    options = [one for one in options_of(cls) if one.name not in names]
+    options = [replace(one, default=MISSING) if one.name in needs else one for one in options]
     options = sorted([*options, *own], key=lambda option: (option.default is not MISSING, option.of_run))
     parameters = [*arguments, *(option.parameter() for option in options)]
     file = typer.Option("--config", metavar="FILE", help="TOML file of options, such as a run.toml.")
     setting = typer.Option("--set", metavar="NAME=VALUE", help="Set one option or setting, over all others.")
-    parameters += [_parameter("file", Path | None, file), _parameter("words", list[str] | None, setting)]
+    parameters += [_parameter("file", Path, file), _parameter("words", list[str], setting)]
     old = _old(command, parameters)
 
     def callback(**given: Any) -> None:
@@ -284,9 +280,8 @@ def _old(command: str, parameters: list[inspect.Parameter]) -> dict[str, tuple[s
     for before, after in aliases.OPTIONS.get(command, {}).items():
         name = after.lstrip("-").replace("-", "_")
         if name in now and before.lstrip("-").replace("-", "_") not in now:
-            kind = get_args(now[name].annotation)[0]
             option = typer.Option(before, hidden=True, help=f"Now {after}.")
-            found[before] = name, _parameter(f"old_{name}", kind, option)
+            found[before] = name, _parameter(f"old_{name}", get_args(now[name].annotation)[0], option)
     return found
 
 

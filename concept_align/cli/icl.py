@@ -11,7 +11,6 @@ from .output import emit_facts, emit_json, emit_results, emit_text_table, say, s
 
 if TYPE_CHECKING:
     from ..icl.config import ICLConfig
-    from ..icl.study import ICLStudy
 
 
 @configured("icl", "icl.config:ICLConfig", kept="finished tests are kept in {out}; {again}")
@@ -37,7 +36,7 @@ def icl(
     from ..config import to_toml
     from ..icl.plan import plan
     from ..icl.study import estimate, open_session, run
-    from ..report.icl import write_icl
+    from ..report.icl import aligned_table, answers_table, write_icl
 
     if dry_run:
         with terminal() as progress:
@@ -47,23 +46,7 @@ def icl(
         studied = run(open_session(plan(config), progress=progress), out, force=force, progress=progress)
     write_icl(studied, out, figures=figures)
     atomic.write_text(out / "run.toml", to_toml(config))
-    _report(studied, out, studied.notices, json)
-
-
-def _announce(about: dict[str, Any], json: bool) -> None:
-    """What a run would do."""
-    if json:
-        return emit_json(about)
-    shown = {key: value for key, value in about.items() if key not in ("seconds", "notices")}
-    emit_facts("would ask", shown)
-    say_notices(about["notices"])
-    say(f"time: about {duration(about['seconds'])} here, without fitting learners")
-
-
-def _report(studied: "ICLStudy", out: Path, notices: list[str], json: bool) -> None:
-    from ..report.icl import aligned_table, answers_table
-
-    frame = studied.frame()
+    frame, notices = studied.frame(), studied.notices
     if json:
         return emit_results(out, frame, studied.comparisons(), notices)
     for table in (answers_table(frame), aligned_table(frame)):
@@ -71,3 +54,12 @@ def _report(studied: "ICLStudy", out: Path, notices: list[str], json: bool) -> N
             emit_text_table(table, right=table.right - {1})
     say_notices(notices)
     say(f"{out}: index.html, summary.md, results.csv, results.parquet, comparisons.csv, gains.csv")
+
+
+def _announce(about: dict[str, Any], json: bool) -> None:
+    """What a run would do."""
+    if json:
+        return emit_json(about)
+    emit_facts("would ask", {key: about[key] for key in about if key not in ("seconds", "notices")})
+    say_notices(about["notices"])
+    say(f"time: about {duration(about['seconds'])} here, without fitting learners")

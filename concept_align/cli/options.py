@@ -3,18 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Option
 
 Treebanks = Annotated[
     Path,
-    typer.Option(
-        "--treebanks", "-t", help="UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."
-    ),
+    Option("--treebanks", "-t", help="UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."),
 ]
-Out = Annotated[Path, typer.Option(help="Folder for what is written; a run that was stopped resumes there.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
-Force = Annotated[bool, typer.Option(help="Start again instead of resuming what is there.")]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say what would be done, with disk and time, and stop.")
-]
-Figures = Annotated[bool, typer.Option(help="Draw the figures.")]
+Out = Annotated[Path, Option(help="Folder for what is written; a run that was stopped resumes there.")]
+Json = Annotated[bool, Option("--json", help="Print the result as JSON on stdout, nothing else.")]
+Force = Annotated[bool, Option(help="Start again instead of resuming what is there.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done, with disk and time, and stop.")]
+Figures = Annotated[bool, Option(help="Draw the figures.")]

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from ..progress import collapsed
@@ -34,9 +35,9 @@ def records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
     ]
 
 
-def percent(share: float, decimals: int = 1) -> str:
+def percent(share: float) -> str:
     """An accuracy for people: in per cent, without the sign."""
-    return f"{100 * share:.{decimals}f}"
+    return f"{100 * share:.1f}"
 
 
 def emit_table(
@@ -84,8 +85,6 @@ def fitting(table: "TextTable") -> list[list[str]]:
 
 def line_width() -> int:
     """Characters of a line of stdout."""
-    from shutil import get_terminal_size
-
     return get_terminal_size().columns if sys.stdout.isatty() else PIPED
 
 

@@ -67,9 +67,7 @@ def _announce(sweep: "ProbeSweep", store: "Store", out: Path, json: bool) -> Non
 
 def _show(found: "ProbeSweepResult") -> None:
     """One row per language, one column per layer: accuracy / macro-F1; then the mean and the floor."""
-    frame = found.frame()
-    keys = frame[["learner", "language", "layer", "metric"]].itertuples(index=False, name=None)
-    value = dict(zip(keys, frame["value"], strict=True))
+    value = found.frame().set_index(["learner", "language", "layer", "metric"])["value"].to_dict()
 
     def row(name: str, learner: str, title: str) -> list[str]:
         shares = [

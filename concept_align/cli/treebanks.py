@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Option
 
 from ..errors import TreebankError, UsageError
 from ..progress import terminal
@@ -15,21 +15,20 @@ from .output import emit_json, emit_table, line_width, say, table_width
 app = group(help="List, fetch, verify and count UD treebanks.", no_args_is_help=True)
 Languages = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--langs",
         "-l",
         help="en,de,... or all, family:germanic, script:Cyrl, targets, meta-train, train, validation, "
         "low-resource, pud, UD_English-PUD; with - before an item it is left out (all,-en).",
     ),
 ]
-Splits = Annotated[str, typer.Option(help="Splits, with commas between: train,dev,test.")]
+Splits = Annotated[str, Option(help="Splits, with commas between: train,dev,test.")]
 
 
 @app.command("list")
 def list_(
     treebanks: Annotated[
-        Path | None,
-        typer.Option("--treebanks", "-t", help="Say also which are in this folder."),
+        Path | None, Option("--treebanks", "-t", help="Say also which are in this folder.")
     ] = None,
     langs: Languages = None,
     json: options.Json = False,
@@ -82,27 +81,25 @@ def _lines(rows: list[dict[str, Any]], columns: list[str]) -> list[list[str]]:
 
 @app.command()
 def fetch(
-    release: Annotated[str, typer.Option(help="UD release.")] = "2.10",
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the UD_* folders and the archive.")
-    ] = Path("ud"),
+    release: Annotated[str, Option(help="UD release.")] = "2.10",
+    out: Annotated[Path, Option("--out", "-o", help="Folder for the UD_* folders and the archive.")] = Path(
+        "ud"
+    ),
     langs: Languages = "all",
     whole: Annotated[
-        bool, typer.Option("--whole", help="All treebanks of the release, whatever --langs says.")
+        bool, Option("--whole", help="All treebanks of the release, whatever --langs says.")
     ] = False,
     url: Annotated[
-        str | None, typer.Option(help="Another address of the archive (http or https, tar.gz, tar.xz).")
+        str | None, Option(help="Another address of the archive (http or https, tar.gz, tar.xz).")
     ] = None,
     sha256: Annotated[
-        str | None, typer.Option("--sha256", help="What the archive must be, where it is not known here.")
+        str | None, Option("--sha256", help="What the archive must be, where it is not known here.")
     ] = None,
     unverified: Annotated[
-        bool, typer.Option("--unverified", help="Take the archive as it comes, and print its SHA-256.")
+        bool, Option("--unverified", help="Take the archive as it comes, and print its SHA-256.")
     ] = False,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Use only the archive that lies in --out.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace treebanks that are there already.")] = False,
+    offline: Annotated[bool, Option("--offline", help="Use only the archive that lies in --out.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace treebanks that are there already.")] = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:
@@ -197,8 +194,8 @@ def stats(
     treebanks: options.Treebanks,
     langs: Languages = None,
     splits: Splits = "train,dev,test",
-    task: Annotated[str, typer.Option(help="Concepts shown: upos or relation.")] = "upos",
-    top: Annotated[int, typer.Option(min=1, help="How many of the most frequent concepts to show.")] = 5,
+    task: Annotated[str, Option(help="Concepts shown: upos or relation.")] = "upos",
+    top: Annotated[int, Option(min=1, help="How many of the most frequent concepts to show.")] = 5,
     json: options.Json = False,
 ) -> None:
     """Count sentences, words, multiword tokens, empty nodes and concepts of each treebank and split."""
@@ -208,38 +205,25 @@ def stats(
 
     if task not in ("upos", "relation"):
         raise UsageError(f"no counts of {task!r}", option="task", remedy="use upos or relation")
-    rows = []
+    counted = []
     with terminal() as progress:
         files = discover.find_treebanks(treebanks, langs, _list(splits))
         bar = progress.bar("count", len(files), unit="files")
         for file in files:
             corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
-            rows.append(count(corpus))
+            counted.append(count(corpus))
             bar.advance()
     if json:
-        return emit_json([asdict(row) for row in rows])
-    emit_table(
-        f"{len(rows)} files, {sum(row.words for row in rows):,} words",
-        ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "most frequent, % of words"],
-        [
-            [
-                row.treebank,
-                row.split,
-                f"{row.sentences:,}",
-                f"{row.words:,}",
-                str(row.longest),
-                f"{row.multiword_tokens:,}",
-                f"{row.empty_nodes:,}",
-                _top(row.upos if task == "upos" else row.relations, row.words, top),
-            ]
-            for row in rows
-        ],
-        right={2, 3, 4, 5, 6},
-    )
-
-
-def _top(counts: dict[str, int], words: int, top: int) -> str:
-    return " ".join(f"{name} {100 * count / words:.0f}" for name, count in list(counts.items())[:top])
+        return emit_json([asdict(one) for one in counted])
+    columns = ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "most frequent, % of words"]
+    rows = []
+    for one in counted:
+        numbers = one.sentences, one.words, one.longest, one.multiword_tokens, one.empty_nodes
+        most = list((one.upos if task == "upos" else one.relations).items())[:top]
+        frequent = " ".join(f"{name} {100 * times / one.words:.0f}" for name, times in most)
+        rows.append([one.treebank, one.split, *(f"{number:,}" for number in numbers), frequent])
+    title = f"{len(rows)} files, {sum(one.words for one in counted):,} words"
+    emit_table(title, columns, rows, right={2, 3, 4, 5, 6})
 
 
 def _list(text: str) -> list[str]:
