@@ -1,23 +1,11 @@
 """Everything once, on small treebanks: for a first look, and to see that an installation works."""
 
 from .findings import findings, next_steps, outcome_table
-from .page import demo_report
-from .result import DemoAlignability, DemoResult
+from .result import DemoResult
 from .run import demo, written
-from .settings import DemoConfig, DemoPlan, LanguageRoles, assign_roles, plan_demo
+from .settings import DemoConfig, DemoPlan, plan_demo
 
 __all__ = [
-    "DemoAlignability",
-    "DemoConfig",
-    "DemoPlan",
-    "DemoResult",
-    "LanguageRoles",
-    "assign_roles",
-    "demo",
-    "demo_report",
-    "findings",
-    "next_steps",
-    "outcome_table",
-    "plan_demo",
+    "DemoConfig", "DemoPlan", "DemoResult", "demo", "findings", "next_steps", "outcome_table", "plan_demo",
     "written",
-]
+]  # fmt: skip

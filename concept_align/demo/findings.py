@@ -95,7 +95,7 @@ def findings(result: DemoResult) -> list[str]:
 def _similarity(result: DemoResult) -> str:
     """How similar the concept spaces of languages are, by task and model, next to shuffled labels."""
     parts: dict[str, list[str]] = {}
-    for one in find(result.alignability.scores, result.alignability.controls):
+    for one in find(result.scores, result.controls):
         if one.best is not None:
             control = "".join(f"; shuffled labels {number(mean.value)}" for mean in one.controls.values())
             above = f"{one.best.above_chance} pairs above chance"

@@ -65,7 +65,7 @@ FILES = (
 def demo_report(result: DemoResult) -> Report:
     """The page about ``result``."""
     roles, models = result.plan.roles, list(result.plan.models)
-    scores, controls = result.alignability.scores, result.alignability.controls
+    scores, controls = result.scores, result.controls
     first = scores[scores["model"] == models[0]]
     return Report(
         title=TITLE,

@@ -12,14 +12,6 @@ Place = tuple[str, str]  # model's short name, task
 
 
 @dataclass(frozen=True, eq=False)
-class DemoAlignability:
-    """Tidy scores of all pairs and layers with the models' short names, and the same for shuffled labels."""
-
-    scores: pd.DataFrame
-    controls: dict[str, pd.DataFrame]
-
-
-@dataclass(frozen=True, eq=False)
 class DemoResult:
     """What a demo made. Models have their short names in all tables."""
 
@@ -31,7 +23,8 @@ class DemoResult:
     comparisons: pd.DataFrame  # every pair of learners
     contrasts: list[Contrast]
     notices: list[str]
-    alignability: DemoAlignability
+    scores: pd.DataFrame  # the tidy alignability of all pairs and layers
+    controls: dict[str, pd.DataFrame]  # the same of shuffled labels
     seconds: float = 0.0
 
     def of(self, frame: pd.DataFrame, place: Place) -> pd.DataFrame:

@@ -3,8 +3,6 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from ..progress import Progress
 from ..report.evaluation import write_evaluation
 from .contrasts import Contrast, contrasts
 from .page import demo_report
-from .result import DemoAlignability, DemoResult
+from .result import DemoResult
 from .settings import DemoConfig, DemoPlan, check_writable, plan_demo
 from .stage_progress import run_together
 from .stages import ModelFindings, ModelStages
@@ -44,20 +42,14 @@ def demo(
     if plan.mini and len(jobs) > 1 and (os.cpu_count() or 1) > 1:
         models = run_together(jobs, progress)
     else:
-        with one_thread(plan.mini):
+        threads = torch.get_num_threads()
+        # For tensors of a few words, more threads only wait for each other.
+        torch.set_num_threads(1 if plan.mini else threads)
+        try:
             models = [job.run(progress) for job in jobs]
+        finally:
+            torch.set_num_threads(threads)
     return _write(plan, models, began)
-
-
-@contextmanager
-def one_thread(wanted: bool) -> Iterator[None]:
-    """Torch on one thread inside the block: for tensors of a few words, more only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if wanted else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _write(plan: DemoPlan, models: list[ModelFindings], began: float) -> DemoResult:
@@ -67,11 +59,8 @@ def _write(plan: DemoPlan, models: list[ModelFindings], began: float) -> DemoRes
     probes = pd.concat([one.probes for one in models], ignore_index=True)
     save_csv(probes, plan.out / "probes" / "probes.csv")
     scores, shuffled = (
-        pd.concat([frame.assign(model=short) for short, frame in frames], ignore_index=True)
-        for frames in (
-            [(short, one.scores) for short, one in found.items()],
-            [(short, one.shuffled) for short, one in found.items()],
-        )
+        pd.concat([getattr(one, name).assign(model=short) for short, one in found.items()], ignore_index=True)
+        for name in ("scores", "shuffled")
     )
     save_csv(scores, plan.out / "alignability" / "alignability.csv")
     stores = {short: one.recipe for short, one in found.items()}
@@ -86,7 +75,7 @@ def _write(plan: DemoPlan, models: list[ModelFindings], began: float) -> DemoRes
     save_csv(pd.DataFrame(map(vars, tested), columns=list(Contrast.columns())), folder / "contrasts.csv")
     result = DemoResult(
         plan, layers, chosen, frame, probes, compared, tested, list(evaluation.notices),
-        DemoAlignability(scores, {SHUFFLED: shuffled}), seconds=time.monotonic() - began,
+        scores, {SHUFFLED: shuffled}, seconds=time.monotonic() - began,
     )  # fmt: skip
     demo_report(result).write(plan.out, links=[("evaluation/index.html", "evaluate: all learners")])
     return result

@@ -4,10 +4,10 @@ import os
 import pickle
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
-from typing import IO, Any, BinaryIO
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any, BinaryIO
 
 from ..progress import Bar, Progress, Silent
 
@@ -70,71 +70,50 @@ def run_together(jobs: Sequence[Any], progress: Progress | None = None) -> list[
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         environment[name] = "1"
-    workers = [_Worker(job, progress, environment) for job in jobs]
-    try:
-        while any(worker.is_alive() for worker in workers):
-            failed = next((worker.error for worker in workers if worker.error), None)
-            if failed is not None:
-                raise failed
-            time.sleep(0.05)
-    finally:
-        for worker in workers:
-            worker.end()
-    for worker in workers:
-        if worker.error is not None:
-            raise worker.error
-    return [worker.result for worker in workers]
+    processes: list[subprocess.Popen[bytes]] = []
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        try:
+            for job in jobs:
+                program = [sys.executable, "-c", f"from {__name__} import main; main()"]
+                process = subprocess.Popen(
+                    program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+                )
+                processes.append(process)
+                assert process.stdin is not None
+                with process.stdin as file:
+                    pickle.dump((job, not isinstance(progress, Silent)), file)
+            found = [pool.submit(_followed, process, progress) for process in processes]
+            for one in wait(found, return_when=FIRST_EXCEPTION).done:
+                one.result()
+            return [one.result() for one in found]
+        finally:
+            for process in processes:
+                process.kill()  # nothing to one that has ended
+                process.wait()
 
 
-class _Worker(threading.Thread):
-    """Follows one process: shows its bars, keeps its result or error."""
-
-    def __init__(self, job: Any, progress: Progress, environment: dict[str, str]) -> None:
-        super().__init__(daemon=True)
-        self.progress, self.bars = progress, list[Bar]()
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-        assert self.process.stdin is not None
-        with self.process.stdin as file:
-            pickle.dump((job, not isinstance(progress, Silent)), file)
-        self.start()
-
-    def run(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as messages:
-            self._follow(messages)
-
-    def _follow(self, messages: IO[bytes]) -> None:
-        ended = False
-        while not ended:
+def _followed(process: "subprocess.Popen[bytes]", progress: Progress) -> Any:
+    """The result of ``process``, whose bars are shown; its error is raised."""
+    bars = list[Bar]()
+    assert process.stdout is not None
+    with process.stdout as messages:
+        while True:
             try:
                 kind, content = pickle.load(messages)
             except (EOFError, pickle.UnpicklingError):
-                self.error = RuntimeError("a process of the demo ended without a result")
-                return
+                raise RuntimeError("a process of the demo ended without a result") from None
             if kind == "bar":
-                self.bars.append(self.progress.bar(**content))
+                bars.append(progress.bar(**content))
             elif kind == "say":
-                self.progress.say(content)
+                progress.say(content)
             elif kind in ("advance", "note"):
                 at, value = content
-                getattr(self.bars[at], kind)(value)
+                getattr(bars[at], kind)(value)
+            elif kind == "error":
+                raise content
             else:
-                self.result, self.error = (content, None) if kind == "result" else (None, content)
-                ended = True
-
-    def end(self) -> None:
-        """Wait for what is finished; kill what is not."""
-        if self.is_alive():
-            self.process.kill()
-        self.process.wait()
-        self.join()
+                process.wait()
+                return content
 
 
 class _Sender:

@@ -206,7 +206,10 @@ def write_alignability(
     about = {f"{one.model}, {one.task}": dict(one.scores.provenance) for one in studied.findings}
     write_json(folder / "alignability.json", {"scores": about, **(facts or {})})
     frames = {name: studied.table(name) for name in get_args(Question)}
-    frames |= {"models": studied.models, "across": studied.across, "controls": _controls(studied)}
+    frames |= {"models": studied.models, "across": studied.across}
+    if studied.controls:
+        of = {name: means(frame) for name, frame in studied.controls.items()}
+        frames["controls"] = pd.concat(of, names=["control"]).reset_index("control")
     for name, frame in frames.items():
         if len(frame):
             save_csv(frame, folder / f"{name}.csv")
@@ -230,16 +233,6 @@ def study_report(studied: AlignabilityStudy, *, files: Sequence[tuple[str, str]]
         notes=studied.notices,
         files=files,
     )
-
-
-def _controls(studied: AlignabilityStudy) -> pd.DataFrame:
-    """The means of every control by layer."""
-    frames = []
-    for name, frame in studied.controls.items():
-        mean = means(frame)
-        mean.insert(0, "control", name)
-        frames.append(mean)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def _where(one: TaskFindings) -> str:

@@ -14,7 +14,7 @@ from ..errors import ConceptAlignError
 from ..evaluation.results import MAJORITY, SETTING
 from .evaluation_tables import by_setting
 from .names import language_name, short_revision, task_name
-from .style import GREY, INK, STRIPE, look
+from .style import GREY, INK, STRIPE, Chart, across, look, panels, styled
 
 FLOOR = "majority class"
 
@@ -69,9 +69,8 @@ def floor_line(axis: Any, rows: pd.DataFrame, x: str) -> Any:
     rows = rows.sort_values(x, kind="stable")
     if rows.empty:
         return None
-    return axis.plot(rows[x].to_numpy(), *percents(rows, "value"), color=GREY, linestyle=":", linewidth=1.3)[
-        0
-    ]
+    (value,) = percents(rows, "value")
+    return axis.plot(rows[x].to_numpy(), value, color=GREY, linestyle=":", linewidth=1.3)[0]
 
 
 def count_axis(axis: Any, numbers: Iterable[int], label: str, *, margin: float = 0.04) -> None:
@@ -96,13 +95,46 @@ def row_axis(axis: Any, names: Sequence[str], *, zero: bool = False) -> None:
     axis.grid(axis="y", visible=False)
 
 
-def dots(
-    axis: Any, part: pd.DataFrame, rows: list[str], looks: dict[str, Any], column: str = "language"
-) -> Iterator[tuple[str, Any]]:
-    """Every learner's dots with intervals, side by side within a row; ``column`` says which row."""
+@styled()
+def dots_figure(
+    facets: Sequence[tuple[str, pd.DataFrame]],
+    label: str,
+    *,
+    learners: Sequence[str] | None = None,
+    order: Sequence[str] | None = None,
+    zero: bool = False,
+    width: float = 4.3,
+) -> Chart:
+    """Learners as dots with intervals, side by side within a row; the majority class is a stroke.
+
+    The column ``row`` of each facet (title, rows) says which row; rows are in ``order``, from below, or in
+    each facet by the mean of all learners. ``width`` is that of one of several facets.
+    """
+    looks, columns = looks_of(pd.concat([part for _, part in facets]), learners), across(len(facets))
+    lines = -(-(len(looks) + 1) // (2 + 2 * columns))  # of the legend
+    many = max(len(order or part["row"].unique()) for _, part in facets)
+    height = 0.85 + 0.2 * lines + max(0.6, many * max(0.24, 0.065 * len(looks)))
+    figure, axes = panels(len(facets), 5.2 if len(facets) == 1 else width, height, sharey=order is not None)
+    handles: dict[str, Any] = {}
+    for axis, (title, part) in zip(axes, facets, strict=True):
+        rows = list(order or part.groupby("row")["value"].mean().sort_values().index)
+        row_axis(axis, rows, zero=zero)
+        handles |= dict(_dots(axis, part, rows, looks))
+        floor = part[part["learner"] == MAJORITY].set_index("row").reindex(rows)
+        if floor["value"].notna().any():
+            (handles[FLOOR],) = axis.plot(
+                *percents(floor, "value"), range(len(rows)),
+                color=GREY, marker="|", markersize=8, markeredgewidth=1.4, linestyle="none",
+            )  # fmt: skip
+        axis.set(title=title, xlabel=label)
+    legend(figure, {name: handles[name] for name in (*looks, FLOOR) if name in handles}, columns)
+    return figure
+
+
+def _dots(axis: Any, part: pd.DataFrame, rows: list[str], looks: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     step = 0.76 / max(len(looks), 1)
     for place, (learner, style) in enumerate(reversed(looks.items())):
-        known = part[part["learner"] == learner].set_index(column).reindex(rows).dropna(subset="value")
+        known = part[part["learner"] == learner].set_index("row").reindex(rows).dropna(subset="value")
         if known.empty:
             continue
         y = np.array([rows.index(row) for row in known.index]) + (place - (len(looks) - 1) / 2) * step
@@ -112,12 +144,6 @@ def dots(
             value, y, **style, linestyle="none", markersize=4.4, markeredgecolor="white", markeredgewidth=0.4
         )
         yield learner, handle
-
-
-def dots_height(rows: int, learners: int, columns: int) -> float:
-    """Inches for ``rows`` of dots, what is around them, and a legend under ``columns`` of axes."""
-    lines = -(-(learners + 1) // (2 + 2 * columns))
-    return 0.85 + 0.2 * lines + max(0.6, rows * max(0.24, 0.065 * learners))
 
 
 def legend(figure: Any, handles: dict[str, Any], columns: int, **options: Any) -> None:

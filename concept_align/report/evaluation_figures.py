@@ -12,19 +12,7 @@ from jaxtyping import Float
 
 from ..errors import ConceptAlignError
 from ..evaluation.results import ALL_SHOTS, MAJORITY
-from .drawing import (
-    FLOOR,
-    band,
-    count_axis,
-    dots,
-    dots_height,
-    facets_of,
-    floor_line,
-    legend,
-    looks_of,
-    percents,
-    row_axis,
-)
+from .drawing import FLOOR, band, count_axis, dots_figure, facets_of, floor_line, legend, looks_of, percents
 from .evaluation_tables import means_of, per_language
 from .names import language_name, metric_name, shots_name
 from .style import GREY, INK, WHITE_EDGE, Chart, across, empty, look, panels, styled
@@ -131,7 +119,6 @@ def spread_figure(
     return figure
 
 
-@styled()
 def languages_figure(
     frame: pd.DataFrame,
     *,
@@ -141,25 +128,10 @@ def languages_figure(
 ) -> Chart:
     """Every target language at ``shots``: learners as dots with intervals, easiest language on top."""
     rows = per_language(frame, metric, shots)
-    facets, looks = facets_of(rows), looks_of(rows, learners)
-    known = rows[rows["learner"] != MAJORITY]
-    codes = [str(code) for code in known.groupby("language")["value"].mean().sort_values().index]
-    height = dots_height(len(codes), len(looks), across(len(facets)))
-    figure, axes = panels(len(facets), 5.2 if len(facets) == 1 else 3.9, height)
-    handles: dict[str, Any] = {}
-    for axis, (title, part) in zip(axes, facets, strict=True):
-        row_axis(axis, [language_name(code) for code in codes])
-        handles |= dict(dots(axis, part, codes, looks))
-        floor = part[part["learner"] == MAJORITY].set_index("language").reindex(codes)
-        if floor["value"].notna().any():
-            (handles[FLOOR],) = axis.plot(
-                *percents(floor, "value"), range(len(codes)),
-                color=GREY, marker="|", markersize=8, markeredgewidth=1.4, linestyle="none",
-            )  # fmt: skip
-        axis.set_title(title)
-        axis.set_xlabel(f"{metric_name(metric)}, %, {shots_name(shots)}")
-    legend(figure, {name: handles[name] for name in (*looks, FLOOR) if name in handles}, across(len(facets)))
-    return figure
+    rows = rows.assign(row=rows["language"].map(language_name))
+    order = rows[rows["learner"] != MAJORITY].groupby("row")["value"].mean().sort_values().index
+    label = f"{metric_name(metric)}, %, {shots_name(shots)}"
+    return dots_figure(facets_of(rows), label, learners=learners, order=list(order), width=3.9)
 
 
 def language_gains_figure(
@@ -184,24 +156,12 @@ def concept_gains_figure(
     return _gains(rows.assign(row=names + few), reference, shots, "F1", learners)
 
 
-@styled()
 def _gains(
     rows: pd.DataFrame, reference: str, shots: int, metric: str, learners: Sequence[str] | None
 ) -> Chart:
     rows = rows[(rows["reference"] == reference) & (rows["shots"] == shots)]
-    facets, looks = facets_of(rows), looks_of(rows, learners)
-    many = max(part["row"].nunique() for _, part in facets)
-    height = dots_height(many, len(looks), across(len(facets)))
-    figure, axes = panels(len(facets), 5.2 if len(facets) == 1 else 4.3, height, sharey=False)
-    handles: dict[str, Any] = {}
-    for axis, (title, part) in zip(axes, facets, strict=True):
-        names = [str(name) for name in part.groupby("row")["value"].mean().sort_values().index]
-        row_axis(axis, names, zero=True)
-        handles |= dict(dots(axis, part, names, looks, column="row"))
-        axis.set_title(title)
-        axis.set_xlabel(f"{metric} less that of {reference}, points, {shots_name(shots)}")
-    legend(figure, {name: handles[name] for name in looks if name in handles}, across(len(facets)))
-    return figure
+    label = f"{metric} less that of {reference}, points, {shots_name(shots)}"
+    return dots_figure(facets_of(rows), label, learners=learners, zero=True)
 
 
 @styled()

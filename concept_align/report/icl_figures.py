@@ -8,17 +8,7 @@ import pandas as pd
 from ..evaluation.results import MAJORITY
 from ..icl.evidence import ALIGNED, OUTPUT, PROBE
 from ..icl.study import CALIBRATED
-from .drawing import (
-    FLOOR,
-    band,
-    count_axis,
-    dots,
-    dots_height,
-    floor_line,
-    legend,
-    looks_of,
-    row_axis,
-)
+from .drawing import FLOOR, band, count_axis, dots_figure, floor_line, legend
 from .evaluation_tables import means_of, per_language
 from .names import demonstrations_name, language_name, metric_name
 from .style import COLOURS, GREY, INK, MARKERS, Chart, across, look, panels, single, styled
@@ -92,17 +82,9 @@ def languages_figure(frame: pd.DataFrame, *, k: int, layer: str, source: str, pl
     return _by_language(pd.concat([own, aligned, probes]), said)
 
 
-@styled()
-def _by_language(rows: pd.DataFrame, said: str, *, zero: bool = False) -> Chart:
+def _by_language(rows: pd.DataFrame, label: str, *, zero: bool = False) -> Chart:
     """Languages as rows of dots with intervals, the best on top."""
-    codes = [str(code) for code in rows.groupby("language")["value"].mean().sort_values().index]
-    looks = looks_of(rows)
-    figure, (axis,) = panels(1, 5.4, dots_height(len(codes), len(looks), 1))
-    row_axis(axis, [language_name(code) for code in codes], zero=zero)
-    drawn = dict(dots(axis, rows, codes, looks))
-    axis.set_xlabel(said)
-    legend(figure, {name: drawn[name] for name in looks if name in drawn}, 1)
-    return figure
+    return dots_figure([("", rows.assign(row=rows["language"].map(language_name)))], label, zero=zero)
 
 
 @styled()

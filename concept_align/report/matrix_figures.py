@@ -140,9 +140,9 @@ def _dots(axis: Any, grid: ScoreMatrix, colour_map: Any, low: float, high: float
 def _tree(axis: Any, made: LanguageTree) -> None:
     links = made.links()
     for link in links:
-        axis.plot(*link.path, color=SOFT, linewidth=0.6, solid_joinstyle="miter")
+        axis.plot(link.places, link.heights, color=SOFT, linewidth=0.6, solid_joinstyle="miter")
     axis.set_xlim(-0.5, len(made.order) - 0.5)
-    axis.set_ylim(0, 1.02 * max((link.height for link in links), default=1.0))
+    axis.set_ylim(0, 1.02 * max((link.heights.max() for link in links), default=1.0))
 
 
 def _bar(figure: Any, mesh: Any, axis: Any, label: str, marks: Mapping[str, float]) -> None:
@@ -211,9 +211,8 @@ def dendrogram_figure(
         below = {group_of[grid.languages[at]] for at in link.members}
         group = next(iter(below))
         one = len(below) == 1 and not group.mixed
-        places, heights = link.path
         axis.plot(
-            heights, places, color=group.colour if one else GREY, linewidth=1.6 if one else 1.0,
+            link.heights, link.places, color=group.colour if one else GREY, linewidth=1.6 if one else 1.0,
             solid_joinstyle="miter", solid_capstyle="projecting", zorder=3 if one else 2,
         )  # fmt: skip
     square: dict[str, Any] = {"marker": "s", "markersize": 5}

@@ -6,11 +6,12 @@ source, target, value, low, high, null_mean, null_sd, z, p, q, ceiling, n, left_
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
-from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.cluster.hierarchy import dendrogram, leaves_list, linkage, to_tree
 from scipy.spatial.distance import squareform
 
 from ..correspondence.table import Alignability
@@ -92,20 +93,12 @@ def matrix(scores: pd.DataFrame) -> ScoreMatrix:
     return ScoreMatrix(tuple(names), values.to_numpy(np.float64), q.to_numpy(np.float64), kept)
 
 
-@dataclass(frozen=True)
-class TreeLink:
-    """Two sides of the tree that join at ``height``: where they are, and the heights they come from."""
+class TreeLink(NamedTuple):
+    """Two sides of the tree that join: the bracket to be drawn, and what is below it."""
 
-    sides: tuple[float, float]
-    starts: tuple[float, float]
-    height: float
+    places: Float[np.ndarray, "4"]  # along the languages in order
+    heights: Float[np.ndarray, "4"]
     members: tuple[int, ...]  # places in the matrix of all languages below
-
-    @property
-    def path(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """The bracket to be drawn: places along the languages, and heights."""
-        (a, b), (low, other) = self.sides, self.starts
-        return (a, a, b, b), (low, self.height, self.height, other)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,17 +114,19 @@ class LanguageTree:
     linkage: Float[np.ndarray, "links 4"]
 
     def links(self) -> list[TreeLink]:
-        """Every link of the tree, the closest first; a language is at its place in ``order``."""
-        at = {place: step for step, place in enumerate(self.order)}
-        # Place, height, members.
-        nodes: list[tuple[float, float, tuple[int, ...]]]
-        nodes = [(float(at[place]), 0.0, (place,)) for place in self.leaves]
-        made = []
-        for one, other, height, _ in self.linkage.tolist():
-            (a, low, first), (b, high, second) = nodes[int(one)], nodes[int(other)]
-            made.append(TreeLink((a, b), (low, high), height, first + second))
-            nodes.append(((a + b) / 2, height, first + second))
-        return made
+        """Every link of the tree as scipy draws it; a language is at its place in ``order``."""
+        if not len(self.linkage):
+            return []
+        drawn = dendrogram(self.linkage, no_plot=True, link_color_func=str)
+        nodes = to_tree(self.linkage, rd=True)[1]  # a link's "colour" is its place here
+        return [
+            TreeLink(
+                (np.array(across) - 5) / 10,
+                np.array(up),
+                tuple(self.leaves[leaf] for leaf in nodes[int(node)].pre_order()),
+            )
+            for across, up, node in zip(drawn["icoord"], drawn["dcoord"], drawn["color_list"], strict=True)
+        ]
 
 
 def distances(

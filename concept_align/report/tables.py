@@ -80,11 +80,8 @@ def pivoted(
     ``down`` names the column (or columns, then ``rows`` are tuples) whose values are the ``rows``.
     """
     keys = [down] if isinstance(down, str) else list(down)
-    cells = {
-        (row[keys[0]] if isinstance(down, str) else tuple(row[key] for key in keys), row[across]): percent(
-            row["value"], row["low"], row["high"]
-        )
-        for row in frame.to_dict("records")
-    }
-    places = list(columns)
-    return [[cells.get((row, column), NONE) for column in places] for row in rows]
+    places = frame[[*keys, across]].itertuples(index=False, name=None)
+    cells = dict(zip(places, map(percent, frame["value"], frame["low"], frame["high"]), strict=True))
+    named = [(row,) if isinstance(down, str) else row for row in rows]
+    columns = list(columns)
+    return [[cells.get((*row, column), NONE) for column in columns] for row in named]

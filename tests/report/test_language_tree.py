@@ -59,10 +59,10 @@ def test_both_directions_of_a_score_count_alike():
 def test_links_join_neighbours_below_their_height():
     made = language_tree(blocks(noise=0.1))
     for link in made.links():
-        assert max(link.starts) <= link.height + 1e-12
+        assert link.heights.max() == link.heights[1] == link.heights[2]
         places = sorted(made.order.index(at) for at in link.members)
         assert places == list(range(places[0], places[-1] + 1))
-        assert places[0] <= min(link.sides) <= max(link.sides) <= places[-1]
+        assert places[0] <= link.places.min() <= link.places.max() <= places[-1]
     assert sorted(made.links()[-1].members) == list(range(6))
 
 
