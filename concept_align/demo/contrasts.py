@@ -4,7 +4,7 @@ A contrast is the mean over languages of a paired difference of accuracies, with
 languages and the sign-flip test; Holm's correction is over all contrasts of a demo.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -37,10 +37,6 @@ class Contrast:
     better_in: int
     p: float
     p_holm: float
-
-    @classmethod
-    def columns(cls) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(cls))
 
     @property
     def clear(self) -> bool:

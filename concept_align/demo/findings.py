@@ -11,6 +11,13 @@ from .result import DemoResult
 from .settings import MEASURE, SHOTS
 
 SURE = 0.001
+OPENINGS = {
+    FLOOR: "Zero-shot against the majority class: ",
+    MANY: "Many languages to learn from against English alone: ",
+    FEW: f"{max(SHOTS)} labelled sentences against none: ",
+    OWN: "A probe of the language's own training split against zero-shot: ",
+    MODELS: "{model}, zero-shot: ",
+}
 
 
 def outcome_table(result: DemoResult) -> TextTable:
@@ -53,24 +60,14 @@ def findings(result: DemoResult) -> list[str]:
     """What the numbers say and what they cannot say, a sentence or two each."""
     roles, tests = result.plan.roles, len(result.contrasts)
     targets = len(roles.targets)
-    by_kind = {
-        kind: [one for one in result.contrasts if one.kind == kind]
-        for kind in (FLOOR, MANY, FEW, OWN, MODELS)
-    }
     lines = [
         _similarity(result),
         f"Learned from {len(roles.train)} languages; {len(roles.validation)} more chose epochs and learner. "
         f"The {targets} test languages chose nothing: zero-shot has not seen a labelled word of them.",
-        "Zero-shot against the majority class: " + _listed(by_kind[FLOOR]),
     ]
-    if by_kind[MANY]:
-        lines.append("Many languages to learn from against English alone: " + _listed(by_kind[MANY]))
-    lines += [
-        f"{max(SHOTS)} labelled sentences against none: " + _listed(by_kind[FEW]),
-        "A probe of the language's own training split against zero-shot: " + _listed(by_kind[OWN]),
-    ]
-    if by_kind[MODELS]:
-        lines.append(f"{by_kind[MODELS][0].model}, zero-shot: " + _listed(by_kind[MODELS]))
+    for kind, opening in OPENINGS.items():
+        found = [one for one in result.contrasts if one.kind == kind]
+        lines += [opening.format(model=found[0].model) + _listed(found)] if found else []
     least = 2 / 2**targets  # of the patterns of signs, two are as extreme as all alike
     lines.append(
         "In points, with bootstrap intervals over languages; p of sign-flip tests over languages, Holm's "

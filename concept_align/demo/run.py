@@ -72,7 +72,9 @@ def _write(plan: DemoPlan, models: list[ModelFindings], began: float) -> DemoRes
     layers = {(short, task): layer for short, one in found.items() for task, layer in one.layers.items()}
     chosen = {(short, task): name for short, one in found.items() for task, name in one.chosen.items()}
     tested = contrasts(frame, probes, layers, chosen, seed=plan.config.seed)
-    save_csv(pd.DataFrame(map(vars, tested), columns=list(Contrast.columns())), folder / "contrasts.csv")
+    save_csv(
+        pd.DataFrame(map(vars, tested), columns=list(Contrast.__dataclass_fields__)), folder / "contrasts.csv"
+    )
     result = DemoResult(
         plan, layers, chosen, frame, probes, compared, tested, list(evaluation.notices),
         scores, {SHUFFLED: shuffled}, seconds=time.monotonic() - began,

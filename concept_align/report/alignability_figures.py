@@ -15,7 +15,7 @@ from ..treebanks.concepts import RELATIONS, UPOS
 from .alignability_findings import language_means, means_frame
 from .drawing import row_axis
 from .families import groups
-from .labels import Label, end_labels, headline, place_labels, wrapped
+from .labels import Label, end_labels, headline, place_labels
 from .names import capital, full_name, measure_name, short_name, space_name, task_name
 from .score_matrix import layer_numbers, one_setting
 from .style import COLOURS, GREY, INK, MARKERS, WHITE_EDGE, Chart, look, single, styled
@@ -85,7 +85,7 @@ def sweep_figure(
             )  # fmt: skip
     about = known[next(iter(series))]
     most = max(main or series, key=lambda name: int(frames[name]["pairs"].max()))
-    said = wrapped(_about_pairs(about, numbered[most], frames[most]), 84)
+    said = _about_pairs(about, numbered[most], frames[most])
     headline(axis, title or capital(f"{task_name(about['task'])}: similarity of languages by layer"), said)
     axis.set_xlabel("depth (0: embeddings, 1: last layer)" if relative else "layer (0: embeddings)")
     axis.set_ylabel(f"{measure_name(about['measure'])}\nmean over pairs of languages")
@@ -200,9 +200,9 @@ def concepts_figure(
                 xycoords=("axes fraction", "data"), va="bottom" if lift else "center",
             )  # fmt: skip
     none = [str(name) for name in frame.loc[frame["value"].isna(), "concept"]]
-    said = [below] * bool(below) + [f"no value: {', '.join(none)}"] * bool(none)
+    said = f"no value: {', '.join(none)}" if none else ""
     title = title or capital(f"{task_name(task) if task else 'concepts'}: which correspond best")
-    headline(axis, title, wrapped("\n".join(said), 72))
+    headline(axis, title, below, said, width=72)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
 
@@ -253,8 +253,7 @@ def overlay_figure(
     axis.set(xlabel=axes[0] + told[0], ylabel=axes[1] + told[1])
     some = [bool(row.any()) for row in there]
     none = [full_name(name) for name, has in zip(languages, some, strict=True) if not has]
-    said = [below] * bool(below) + [f"no prototypes: {', '.join(none)}"] * bool(none)
-    headline(axis, title, wrapped("\n".join(said), 84))
+    headline(axis, title, below, f"no prototypes: {', '.join(none)}" if none else "")
     handles = [
         Line2D([], [], linestyle="none", label=full_name(name), **marker(INK))
         for name, marker, has in zip(languages, markers, some, strict=True)
@@ -333,11 +332,10 @@ def transfer_figure(
     axis.margins(0.07)
     axis.set(xlabel=f"{measure}, with {full_name(source)}", ylabel=f"{metric}, %")
     gone = [full_name(name) for name in names if name not in both]
-    told = [below] * bool(below) + [f"not drawn, no value: {', '.join(gone)}"] * bool(gone)
     r = f"r = {number(said.r, said.low, said.high)}, n = {said.n}"
     if np.isnan(said.r):
         r = f"{said.n} languages, too few for a correlation"
-    headline(axis, f"{title}: {r}", wrapped("\n".join(told), 84))
+    headline(axis, f"{title}: {r}", below, f"not drawn, no value: {', '.join(gone)}" if gone else "")
     figure.legend(loc="outside lower center", ncols=4, fontsize=7.5, handletextpad=0.1, columnspacing=1.0)
     labels = [
         Label(float(a), float(b), short_name(name), size=6.5) for name, a, b in zip(both, x, y, strict=True)

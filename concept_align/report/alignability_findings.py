@@ -145,12 +145,8 @@ def best_layer(means: Sequence[LayerMean]) -> LayerMean | None:
 
 def language_means(scores: pd.DataFrame) -> pd.DataFrame:
     """[layers, languages] mean over the pairs that a language is in, NaN where it has none."""
-    rows = layer_numbers(scores)
-    sides = [
-        rows[["layer", side, "value"]].rename(columns={side: "language"}) for side in ("source", "target")
-    ]
-    table = pd.concat(sides).groupby(["layer", "language"])["value"].mean().unstack()
-    return table.rename(columns=str)
+    rows = layer_numbers(scores).melt(["layer", "value"], ["source", "target"], value_name="language")
+    return rows.groupby(["layer", "language"])["value"].mean().unstack().rename(columns=str)
 
 
 @dataclass(frozen=True)

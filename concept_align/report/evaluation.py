@@ -20,14 +20,7 @@ from .evaluation_figures import (
     shots_figure,
     spread_figure,
 )
-from .evaluation_tables import (
-    by_setting,
-    fewest,
-    means_of,
-    of_setting,
-    setting_tables,
-    setting_title,
-)
+from .evaluation_tables import by_setting, fewest, means_of, of_setting, setting_tables, setting_title
 from .names import language_name, short_revision, shots_name
 from .tables import percent
 

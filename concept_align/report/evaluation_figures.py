@@ -17,11 +17,7 @@ from .evaluation_tables import means_of, per_language
 from .names import language_name, metric_name, shots_name
 from .style import GREY, INK, WHITE_EDGE, Chart, across, empty, look, panels, styled
 
-_SPREAD = {
-    "low-resource mean": "low-resource mean, %",
-    "worst": "worst language, %",
-    "sd": "sd, points",
-}
+_SPREAD = {"low-resource mean": "low-resource mean, %", "worst": "worst language, %", "sd": "sd, points"}
 _LEAST_SHARE = 0.001  # a bin of confidence with a smaller share of the words says nothing
 _WRITTEN = 20  # so many concepts leave room for numbers in the cells
 _LEAST_WRITTEN = 5.0  # percentages and points below it are not written
@@ -120,11 +116,7 @@ def spread_figure(
 
 
 def languages_figure(
-    frame: pd.DataFrame,
-    *,
-    metric: str = "accuracy",
-    shots: int = 0,
-    learners: Sequence[str] | None = None,
+    frame: pd.DataFrame, *, metric: str = "accuracy", shots: int = 0, learners: Sequence[str] | None = None
 ) -> Chart:
     """Every target language at ``shots``: learners as dots with intervals, easiest language on top."""
     rows = per_language(frame, metric, shots)

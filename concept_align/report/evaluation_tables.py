@@ -6,18 +6,11 @@ Numbers are per cent; the best learner of a column is bold; the majority baselin
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..evaluation.results import ALL_SHOTS, MAJORITY, SETTING, SUMMARIES
-from .names import (
-    SUMMARY_TITLES,
-    capital,
-    language_name,
-    metric_name,
-    short_revision,
-    shots_name,
-    task_name,
-)
+from .names import SUMMARY_TITLES, capital, language_name, metric_name, short_revision, shots_name, task_name
 from .tables import NONE, TextTable, p_value, percent, pivoted
 
 _SPREADS = ("sd", "max-min")  # low for a learner that is bad everywhere, so none is called best
@@ -135,12 +128,15 @@ def language_table(frame: pd.DataFrame, shots: int, metric: str = "accuracy") ->
     )
 
 
-def _turned(pair: dict[Any, Any], first: str) -> tuple[str, tuple[float, float, float], int]:
-    """Who ``first`` is compared with in ``pair``, its difference with interval, and where it is better."""
-    value, low, high = pair["difference"], pair["low"], pair["high"]
-    if pair["a"] == first:
-        return pair["b"], (value, low, high), pair["better_in"]
-    return pair["a"], (-value, -high, -low), pair["worse_in"]
+def _against(comparisons: pd.DataFrame, first: str, metric: str) -> pd.DataFrame:
+    """The pairs of ``first``, all as its difference from the other one (``b``)."""
+    rows = comparisons[comparisons["metric"] == metric]
+    other = rows[rows["b"] == first]
+    turned = other.assign(
+        a=first, b=other["a"], difference=-other["difference"], low=-other["high"], high=-other["low"],
+        better_in=other["worse_in"],
+    )  # fmt: skip
+    return pd.concat([rows[rows["a"] == first], turned]).sort_index(kind="stable")
 
 
 def comparison_table(
@@ -151,12 +147,11 @@ def comparison_table(
     means = means_of(frame, metric, "mean")
     for shots, at in means[means["learner"] != MAJORITY].groupby("shots"):
         best = at.sort_values("value", kind="stable")["learner"].iloc[-1]
-        pairs = comparisons[(comparisons["metric"] == metric) & (comparisons["shots"] == shots)]
-        for pair in pairs[(pairs["a"] == best) | (pairs["b"] == best)].to_dict("records"):
-            other, difference, wins = _turned(pair, best)
+        pairs = _against(comparisons, best, metric)
+        for pair in pairs[pairs["shots"] == shots].to_dict("records"):
             rows.append([
-                f"{best} − {other}", shots_name(int(str(shots))), percent(*difference),
-                f"{wins} of {pair['n']}",
+                f"{best} − {pair['b']}", shots_name(int(str(shots))),
+                percent(pair["difference"], pair["low"], pair["high"]), f"{pair['better_in']} of {pair['n']}",
                 *(p_value(pair[p]) for p in ("p_sign_flip", "p_wilcoxon", "p_holm")),
             ])  # fmt: skip
     if not rows:
@@ -167,22 +162,19 @@ def comparison_table(
 
 def gain_table(comparisons: pd.DataFrame, reference: str, metric: str = "accuracy") -> TextTable | None:
     """Every learner less ``reference`` by shots; a star where Holm's p is below 0.05. None without pairs."""
-    rows = comparisons[comparisons["metric"] == metric]
-    cells: dict[tuple[str, int], str] = {}
-    means: dict[str, list[float]] = {}
-    for pair in rows[(rows["a"] == reference) | (rows["b"] == reference)].to_dict("records"):
-        learner, (value, low, high), _ = _turned(pair, reference)
-        star = " *" if pair["p_holm"] < 0.05 else ""
-        cells[learner, int(pair["shots"])] = percent(-value, -high, -low) + star
-        means.setdefault(learner, []).append(-value)
-    if not cells:
+    pairs = _against(comparisons, reference, metric)
+    if pairs.empty:
         return None
-    learners = sorted(means, key=lambda name: -sum(means[name]) / len(means[name]))
-    shots = [number for number in ordered_shots(rows) if any(at == number for _, at in cells)]
+    gains = map(percent, -pairs["difference"], -pairs["high"], -pairs["low"])
+    stars = np.where(pairs["p_holm"] < 0.05, " *", "")
+    cells = pairs.assign(cell=np.array(list(gains), dtype=object) + stars)
+    learners = pairs.groupby("b")["difference"].mean().sort_values(kind="stable").index
+    shots = ordered_shots(pairs)
+    written = cells.pivot(index="b", columns="shots", values="cell").reindex(learners)[shots].fillna(NONE)
     return TextTable(
         f"Gain over {reference}: {metric_name(metric)}, points (* Holm p < 0.05)",
         ["learner", *map(shots_name, shots)],
-        [[name, *(cells.get((name, number), NONE) for number in shots)] for name in learners],
+        [[name, *row] for name, row in zip(learners, written.to_numpy().tolist(), strict=True)],
     )
 
 

@@ -42,7 +42,7 @@ def groups(languages: Sequence[str]) -> tuple[FamilyGroup, ...]:
     if len(ordered) > len(PALETTE):
         named = [key for key in ordered if len(found[key]) > 1][: len(PALETTE)]
     made = [
-        FamilyGroup(_title(key[1]), colour, tuple(found[key]))
+        FamilyGroup(key[1].title(), colour, tuple(found[key]))
         for key, colour in zip(named, PALETTE, strict=False)
     ]
     rest = [key for key in ordered if key not in named]
@@ -54,7 +54,7 @@ def groups(languages: Sequence[str]) -> tuple[FamilyGroup, ...]:
         if keys:
             of = tuple(code for code in languages if _family(code) in keys)
             one = len(keys) == 1
-            made.append(FamilyGroup(_title(keys[0][1]) if one else name, colour, of, mixed=not one))
+            made.append(FamilyGroup(keys[0][1].title() if one else name, colour, of, mixed=not one))
     return tuple(made)
 
 
@@ -71,8 +71,3 @@ def _family(name: str) -> tuple[str, str]:
     except UsageError:
         return _UNKNOWN, _UNKNOWN
     return known.family, known.branch if known.family == _INDO_EUROPEAN else known.family
-
-
-def _title(name: str) -> str:
-    """``Afro-Asiatic`` for ``afro-asiatic``."""
-    return "-".join(part.capitalize() for part in name.split("-"))

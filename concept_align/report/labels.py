@@ -38,8 +38,9 @@ class Label:
     bold: bool = False
 
 
-def headline(axis: Any, title: str, below: str = "") -> None:
-    """``title`` over the axes and, smaller, lines ``below`` it."""
+def headline(axis: Any, title: str, *lines: str, width: int = 84) -> None:
+    """``title`` over the axes and, smaller, ``lines`` below it, of at most ``width`` letters."""
+    below = wrapped("\n".join(line for line in lines if line), width)
     axis.set_title(title + ("\n" * (1 + below.count("\n")) if below else ""))
     if below:
         axis.annotate(
@@ -61,12 +62,7 @@ def settle(figure: Any) -> None:
 
 
 def place_labels(
-    figure: Any,
-    axis: Any,
-    labels: Sequence[Label],
-    *,
-    points: Floats | None = None,
-    lines: Floats = _NONE,
+    figure: Any, axis: Any, labels: Sequence[Label], *, points: Floats | None = None, lines: Floats = _NONE
 ) -> list[Any]:
     """Write ``labels`` into ``axis``, within it, and return their texts.
 

@@ -227,11 +227,10 @@ def dendrogram_figure(
     axis.grid(axis="y", visible=False)
     axis.set_xlabel(f"1 − {measure_name(measure)}, mean between the two sides of a link")
     parts = [where, space_name(space) if space else "", f"{count} languages, average linkage"]
-    said = wrapped(", ".join(part for part in parts if part), 80)
-    if grid.empty:
-        said += "\n" + wrapped(f"not in the tree, no value: {', '.join(map(full_name, grid.empty))}", 80)
+    gone = f"not in the tree, no value: {', '.join(map(full_name, grid.empty))}" if grid.empty else ""
+    said = ", ".join(part for part in parts if part)
     what = task_name(task) if task else "concepts"
-    headline(axis, title or f"{what}: which languages are alike".capitalize(), said)
+    headline(axis, title or f"{what}: which languages are alike".capitalize(), said, gone, width=80)
     handles = [
         Line2D([], [], linestyle="none", color=group.colour, label=group.name, **square)
         for group in of

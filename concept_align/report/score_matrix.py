@@ -129,9 +129,7 @@ class LanguageTree:
         ]
 
 
-def distances(
-    grid: ScoreMatrix,
-) -> tuple[Int[np.ndarray, "kept"], Float[np.ndarray, "kept kept"]]:
+def distances(grid: ScoreMatrix) -> tuple[Int[np.ndarray, "kept"], Float[np.ndarray, "kept kept"]]:
     """Places of the languages that have a value, and [kept, kept] 1 - score of each two of them.
 
     Scores of both directions are averaged. Where two languages were not compared, their distance is the mean
@@ -139,17 +137,12 @@ def distances(
     """
     kept = np.array([at for at, name in enumerate(grid.languages) if name not in grid.empty], np.int64)
     values = grid.values[np.ix_(kept, kept)]
-    both = np.stack([values, values.T])
-    known = np.isfinite(both)
-    count = known.sum(0)
-    mean = np.where(known, both, 0).sum(0) / np.maximum(count, 1)
-    apart = np.where(count > 0, np.maximum(1 - mean, 0), np.nan)
-    np.fill_diagonal(apart, np.nan)
-    known = np.isfinite(apart)
-    of = np.where(known, apart, 0).sum(1) / np.maximum(known.sum(1), 1)
-    apart = np.where(known, apart, (of[:, None] + of[None, :]) / 2)
-    np.fill_diagonal(apart, 0)
-    return kept, apart
+    apart = np.ma.maximum(1 - np.ma.masked_invalid(np.stack([values, values.T])).mean(0), 0)
+    apart[np.diag_indices(len(kept))] = np.ma.masked
+    of = apart.mean(1).filled(0)
+    whole = np.where(np.ma.getmaskarray(apart), (of[:, None] + of) / 2, apart.data)
+    np.fill_diagonal(whole, 0)
+    return kept, whole
 
 
 def language_tree(grid: ScoreMatrix) -> LanguageTree:
