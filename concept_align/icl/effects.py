@@ -315,6 +315,7 @@ class EffectRecorder:
     kept: Kept[dict[str, Any]]
     made_from: Mapping[str, Any]
     _held: dict[str, ByLayer] = field(default_factory=dict)  # by target, without demonstrations
+    _measured: dict[str, dict[str, Any]] = field(default_factory=dict)  # in this run, kept or not
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -351,7 +352,8 @@ class EffectRecorder:
         }
 
     def _find(self, source: str, language: str) -> dict[str, Any] | None:
-        return self.kept.find(f"{source}-{language}", self._identity(source, language))
+        name = f"{source}-{language}"
+        return self._measured.get(name) or self.kept.find(name, self._identity(source, language))
 
     def take(self, trial: Trial, answers: Sequence[LabelScores]) -> None:
         """Hold the states without demonstrations; compare those with them."""
@@ -372,6 +374,7 @@ class EffectRecorder:
             for code in self._spaces(source)
         }
         measured = self._measure(Conditions(language, source, self._held[language], by_layer, spaces))
+        self._measured[f"{source}-{language}"] = measured
         self.kept.put(f"{source}-{language}", self._identity(source, language), measured)
 
     def _measure(self, given: Conditions) -> dict[str, Any]:

@@ -76,7 +76,7 @@ TEMPLATES: dict[str, Template] = {
         # A line a word: nothing a tokenizer could join with the label, at the price of more tokens.
         Template(
             "lines",
-            before="PromptSentence: {words}",
+            before="Sentence: {words}",
             word="\n{word}:",
             relation="\n{word} < {head}:",
             unasked="\n{word}",

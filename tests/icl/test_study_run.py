@@ -123,6 +123,7 @@ def test_effects_on_spaces_are_measured_once_where_they_are_asked_for(planned, s
     again = run(session, tmp_path).effects
     assert session.scorers["tagged"].asked == asked
     assert again.accuracy.equals(found.accuracy)
+    assert run(sessions(plan), None).effects.accuracy.equals(found.accuracy)  # without a folder, too
 
 
 def test_the_order_of_languages_changes_no_answer(planned, sessions, tmp_path):

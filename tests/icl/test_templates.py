@@ -5,10 +5,20 @@ import pytest
 from concept_align.errors import UsageError
 from concept_align.icl.templates import DEFAULT, TEMPLATES, Template, template
 
+BEFORE = {
+    "tagged": "Context: {words}\nTagged:",
+    "slash": "Context: {words}\nTagged:",
+    "lines": "Sentence: {words}",
+}
+
 
 def test_templates_are_called_what_they_call_themselves():
     assert all(name == one.name for name, one in TEMPLATES.items())
     assert template(DEFAULT) is TEMPLATES[DEFAULT]
+
+
+def test_what_a_model_reads_is_what_it_has_always_read():
+    assert {name: one.before for name, one in TEMPLATES.items()} == BEFORE
 
 
 def test_a_template_comes_from_toml(tmp_path):
