@@ -104,10 +104,19 @@ class ArrayStore:
         return language
 
     def annotations(self, treebank: str, split: Split) -> Annotations:
-        return self._shards[treebank, split][0]
+        return self._there(treebank, split)[0]
 
     def states(self, treebank: str, split: Split, layer: int) -> States:
-        return self._shards[treebank, split][1][layer]
+        return self._there(treebank, split)[1][layer]
+
+    def _there(self, language: str, split: Split) -> tuple[Annotations, dict[int, States]]:
+        if (language, split) not in self._shards:
+            raise UsageError(
+                f"the arrays have no {split} words of {language}",
+                option="splits",
+                remedy="say which words are train, dev and test; validation languages need dev",
+            )
+        return self._shards[language, split]
 
 
 def _default_splits(sentences: NDArray[np.int64], languages: Sequence[str]) -> NDArray[np.str_]:

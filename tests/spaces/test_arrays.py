@@ -92,3 +92,9 @@ def test_what_does_not_fit_names_the_argument(option, change):
     with pytest.raises(UsageError) as raised:
         FeatureSource.from_arrays(**given)
     assert raised.value.option == option
+
+
+def test_a_split_that_the_arrays_lack_is_named() -> None:
+    source = FeatureSource.from_arrays([[0.0, 1.0], [1.0, 0.0]] * 10, ["A", "B"] * 10, ["en"] * 20)
+    with pytest.raises(UsageError, match="no dev words of en"):
+        source.load("en", "dev")
