@@ -28,5 +28,5 @@ def digest(value: Any) -> str:
 
 
 def as_json(value: Any) -> Any:
-    """``value`` as JSON gives it back: lists for tuples, text for keys. For comparing with what was read."""
-    return json.loads(json.dumps(value))
+    """``value`` as a file gives it back: lists for tuples, keys as text and sorted. For comparing with it."""
+    return json.loads(canonical(value))

@@ -43,6 +43,7 @@ from ..correspondence.scoring import compare_all
 from ..errors import ConceptAlignError, LearningError, UsageError
 from ..evaluation.resampling import resample_metrics, sentence_weights
 from ..evaluation.results import METRICS
+from ..hashing import as_json
 from ..meta.solvers import fit_logistic
 from ..seeding import stream
 from ..spaces.classify import NearestPrototype
@@ -374,7 +375,7 @@ class EffectRecorder:
             for code in self._spaces(source)
         }
         measured = self._measure(Conditions(language, source, self._held[language], by_layer, spaces))
-        self._measured[f"{source}-{language}"] = measured
+        self._measured[f"{source}-{language}"] = as_json(measured)  # in the order that a kept one has
         self.kept.put(f"{source}-{language}", self._identity(source, language), measured)
 
     def _measure(self, given: Conditions) -> dict[str, Any]:
