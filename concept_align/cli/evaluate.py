@@ -66,7 +66,10 @@ def _print(frame: "pd.DataFrame") -> None:
 
     for setting, rows in tables.by_setting(frame):
         say_title(tables.setting_title(setting))
-        for table in (*tables.summary_tables(rows), tables.language_table(rows, tables.fewest(rows))):
+        for table in (
+            *tables.summary_tables(rows),
+            tables.language_table(rows, tables.ordered_shots(rows)[0]),
+        ):
             if table is not None:
                 emit_text_table(table, right=table.right)
 

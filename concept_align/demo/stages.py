@@ -95,24 +95,13 @@ class ModelStages:
         seed, frames = self.plan.config.seed, []
         for task in self.plan.tasks:
             geometry = build_geometry(
-                store,
-                task=task,
-                langs=self.plan.roles.all,
-                root=_root(store),
-                halves=0 if control else HALVES,
-                bootstrap=0,
-                shuffled=control,
-                seed=seed,
-                progress=within,
-            )
+                store, task=task, langs=self.plan.roles.all, root=_root(store),
+                halves=0 if control else HALVES, bootstrap=0, shuffled=control, seed=seed, progress=within,
+            )  # fmt: skip
             found = alignability(
-                geometry,
-                measures=MEASURE,
-                min_count=FEW_WORDS if self.plan.mini else 10,
-                permutations=PERMUTATIONS,
-                seed=seed,
-                progress=within,
-            )
+                geometry, measures=MEASURE, min_count=FEW_WORDS if self.plan.mini else 10,
+                permutations=PERMUTATIONS, seed=seed, progress=within,
+            )  # fmt: skip
             frames.append(found.frame())
         within.finish()
         return pd.concat(frames, ignore_index=True)

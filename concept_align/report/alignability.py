@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pandas as pd
 
-from ..atomic import replacing, save_csv, write_json
+from ..atomic import save_csv, save_table, write_json
 from ..correspondence.study import AlignabilityStudy, Question, TaskFindings
 from ..correspondence.table import Alignability, means
 from ..errors import UsageError
@@ -153,12 +153,17 @@ def sweeps(scores: pd.DataFrame, controls: Controls) -> list[Picture]:
     return made
 
 
-def pairs_figure(rows: pd.DataFrame, **options: Any) -> Chart:
-    """The matrix of the scores ``rows``, which are of one setting and layer."""
+def _titles(rows: pd.DataFrame) -> dict[str, Any]:
+    """What figures say of the scores ``rows``, which are of one setting and layer."""
     about = one_setting(rows)
     where = f"{model_name(about['model'])}, layer {rows['layer'].iloc[0]}"
-    measure, task, space = (about[column] for column in ("measure", "task", "space"))
-    return heatmap_figure(matrix(rows), measure=measure, task=task, space=space, where=where, **options)
+    where += f", columns {about['against']}" if about["against"] else ""
+    return {column: about[column] for column in ("measure", "task", "space")} | {"where": where}
+
+
+def pairs_figure(rows: pd.DataFrame, **options: Any) -> Chart:
+    """The matrix of the scores ``rows``, which are of one setting and layer."""
+    return heatmap_figure(matrix(rows), **_titles(rows), **options)
 
 
 def pairwise(
@@ -170,20 +175,16 @@ def pairwise(
     for (about, rows), one in zip(settings(scores), found, strict=True):
         if about["measure"] not in chosen or one.best is None:
             continue
-        grid = matrix(rows[rows["layer"].astype(str) == one.best.layer])
-        where = f"{model_name(about['model'])}, layer {one.best.layer}"
-        where += f", columns {about['against']}" if about["against"] else ""
+        own = rows[rows["layer"].astype(str) == one.best.layer]
+        grid, said = matrix(own), _titles(own)
         name = slug(model_name(about["model"], about["revision"]), *(about[column] for column in _GROUP))
-        said: dict[str, Any] = {column: about[column] for column in ("measure", "task", "space")} | {
-            "where": where
-        }
         marks = {"ceiling": one.best.ceiling, "null": one.best.null_mean}
         marks = {label: value for label, value in marks.items() if not pd.isna(value)}
         caption = (
-            f"{task_name(about['task'])}, {space_name(about['space'])}, {where}: "
+            f"{task_name(about['task'])}, {space_name(about['space'])}, {said['where']}: "
             f"{measure_name(about['measure'])} of every pair, similar languages side by side."
         )
-        figure = heatmap_figure(grid, marks=marks, **said)
+        figure = pairs_figure(own, marks=marks)
         made.append(Picture(f"pairs-{name}", figure, capital(caption), wide=len(grid.languages) > 24))
         if len(language_tree(grid).leaves) > 2:
             caption = f"{one.title}, layer {one.best.layer}: the same scores as a tree, by average linkage."
@@ -215,8 +216,7 @@ def write_alignability(
             save_csv(frame, folder / f"{name}.csv")
             files.append(folder / f"{name}.csv")
     if len(studied.across):
-        with replacing(folder / "across.parquet") as file:
-            studied.across.to_parquet(file, index=False)
+        save_table(studied.across, folder, "across")
     report = study_report(studied, files=[(file.name, "") for file in files])
     summary, page, *figures = report.write(folder, formats=formats)
     return [page, summary, *figures, *files]

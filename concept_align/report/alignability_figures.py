@@ -235,15 +235,15 @@ def overlay_figure(
     if not there.any():
         raise UsageError("there are no points to draw", remedy="choose languages with more words")
     figure, axis = single(5.4, 5.4)
-    markers = [_marker(at) for at in range(len(languages))]
     part = np.linspace(0.15, 0.85, 5)[:, None, None]
     labels, lines = [], []
     for at in np.flatnonzero(there.any(0)).tolist():
         own, colour = there[:, at], _READABLE[_INDEX.get(concepts[at], at) % len(_READABLE)]
         middle = points[own, at].mean(0)
-        for (x, y), hollow in zip(points[own, at], np.array(markers)[own], strict=True):
+        for place in np.flatnonzero(own).tolist():
+            x, y = points[place, at]
             axis.plot([middle[0], x], [middle[1], y], color=colour, linewidth=0.8, alpha=0.45, zorder=2)
-            axis.plot(x, y, linestyle="none", zorder=4, **hollow(colour))
+            axis.plot(x, y, linestyle="none", zorder=4, **_marker(place, colour))
         labels.append(Label(float(middle[0]), float(middle[1]), concepts[at], colour, size=8, bold=True))
         lines.append((middle + part * (points[own, at] - middle)).reshape(-1, 2))
     axis.set_aspect("equal", adjustable="datalim")
@@ -255,29 +255,24 @@ def overlay_figure(
     none = [full_name(name) for name, has in zip(languages, some, strict=True) if not has]
     headline(axis, title, below, f"no prototypes: {', '.join(none)}" if none else "")
     handles = [
-        Line2D([], [], linestyle="none", label=full_name(name), **marker(INK))
-        for name, marker, has in zip(languages, markers, some, strict=True)
-        if has
+        Line2D([], [], linestyle="none", label=full_name(languages[at]), **_marker(at, INK))
+        for at in np.flatnonzero(some).tolist()
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, handletextpad=0.2)
     place_labels(figure, axis, labels, points=points[there], lines=np.concatenate(lines))
     return figure
 
 
-def _marker(at: int) -> Any:
-    """Eight markers filled, then the same eight hollow: a function of the colour."""
+def _marker(at: int, colour: str) -> dict[str, Any]:
+    """Eight markers filled, then the same eight hollow."""
     hollow = at % (2 * len(MARKERS)) >= len(MARKERS)
-
-    def style(colour: str) -> dict[str, Any]:
-        return {
-            "marker": MARKERS[at % len(MARKERS)],
-            "markersize": 5.5,
-            "markerfacecolor": "white" if hollow else colour,
-            "markeredgecolor": colour if hollow else "white",
-            "markeredgewidth": 1.1 if hollow else 0.5,
-        }
-
-    return style
+    return {
+        "marker": MARKERS[at % len(MARKERS)],
+        "markersize": 5.5,
+        "markerfacecolor": "white" if hollow else colour,
+        "markeredgecolor": colour if hollow else "white",
+        "markeredgewidth": 1.1 if hollow else 0.5,
+    }
 
 
 def points_of(

@@ -114,22 +114,13 @@ def _layer_mean(layer: str, scores: pd.DataFrame) -> LayerMean:
     rows = scores[scores["value"].notna()]
     mean, q = means(rows), rows["q"].dropna()
     value, low, high = mean.iloc[0][["value", "low", "high"]].astype(float) if len(mean) else (_NAN,) * 3
+    null_mean, null_sd, ceiling = (float(rows[name].mean()) for name in ("null_mean", "null_sd", "ceiling"))
     return LayerMean(
-        layer=layer,
-        pairs=len(rows),
-        refused=len(scores) - len(rows),
-        languages=len({*rows["source"], *rows["target"]}),
-        value=value,
-        low=low,
-        high=high,
-        null_mean=float(rows["null_mean"].mean()),
-        null_sd=float(rows["null_sd"].mean()),
-        significant=float((q < LEVEL).mean()) if len(q) else _NAN,
-        tested=len(q),
-        ceiling=float(rows["ceiling"].mean()),
-        dim=int(rows["dim"].max()) if len(rows) else 0,
+        layer, len(rows), len(scores) - len(rows), len({*rows["source"], *rows["target"]}), value, low, high,
+        null_mean, null_sd, significant=float((q < LEVEL).mean()) if len(q) else _NAN, tested=len(q),
+        ceiling=ceiling, dim=int(rows["dim"].max()) if len(rows) else 0,
         concepts=(int(rows["n"].min()), int(rows["n"].max())) if len(rows) else (0, 0),
-    )
+    )  # fmt: skip
 
 
 def means_frame(scores: pd.DataFrame) -> pd.DataFrame:
@@ -187,24 +178,17 @@ def find(scores: pd.DataFrame, controls: Controls | None = None) -> list[Setting
         reasons = dict.fromkeys(rows.loc[rows["value"].isna(), "note"].astype(str))
         others = {}
         for label, control in (controls or {}).items():
-            same = _of_model(control, about["model"], alone=alone)
-            for column in ("measure", "task", "space", "against"):
-                same = same[same[column].astype(str) == about[column]]
-            same = same[same["layer"].astype(str) == (best.layer if best else "")]
+            # Its own model's: of that name, or of one that begins with it; of a model alone, of any name.
+            own = control["model"].astype(str).str.startswith(about["model"])
+            same = control[own] if own.any() or not alone else control
+            wanted = {**about, "layer": best.layer if best else ""}
+            for column in ("measure", "task", "space", "against", "layer"):
+                same = same[same[column].astype(str) == wanted[column]]
             if len(same) and same["model"].nunique() == 1:
                 others[label] = layer_means(same)[0]
         without = tuple(name for name in names if name not in there)
         found.append(SettingFindings(about, layers, best, without, tuple(filter(None, reasons)), others))
     return found
-
-
-def _of_model(control: pd.DataFrame, model: str, *, alone: bool) -> pd.DataFrame:
-    """The rows of a control that belong to ``model``: of that name, or of one that begins with it.
-
-    Where the model is ``alone`` and the control has another name, all of them.
-    """
-    own = control["model"].astype(str).str.startswith(model)
-    return control[own] if own.any() or not alone else control
 
 
 def sentences(found: SettingFindings) -> list[str]:

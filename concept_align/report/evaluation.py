@@ -20,7 +20,7 @@ from .evaluation_figures import (
     shots_figure,
     spread_figure,
 )
-from .evaluation_tables import by_setting, fewest, means_of, of_setting, setting_tables, setting_title
+from .evaluation_tables import by_setting, means_of, of_setting, ordered_shots, setting_tables, setting_title
 from .names import language_name, short_revision, shots_name
 from .tables import percent
 
@@ -123,7 +123,7 @@ def write_evaluation(evaluation: Evaluation, folder: str | Path, *, figures: boo
 def _pictures(evaluation: Evaluation) -> Iterator[Picture]:
     """Every figure that the tables allow, in the order of reading."""
     frame, gains, reliability = evaluation.frame(), evaluation.gains(), evaluation.reliability()
-    shots = fewest(frame)
+    shots = ordered_shots(frame)[0]
     tested = frame[(frame["shots"] >= 0) & (frame["learner"] != MAJORITY)]
     look: dict[str, Any] = {"learners": sorted(map(str, tested["learner"].unique()))}
     at, wide = f"{shots}-shot", len(evaluation.settings) > 1
@@ -168,7 +168,9 @@ def _confusions(evaluation: Evaluation, shots: int, reference: str | None) -> It
         if means.empty:
             continue
         best = str(means.sort_values("value", kind="stable")["learner"].iloc[-1])
-        told = [_told(*pair) for pair in zip(SETTING, setting, strict=True) if pair[0] in several]
+        model, revision, layer, *others = setting
+        parts = Path(model).name, short_revision(revision), f"layer-{layer}", *others
+        told = [part for column, part in zip(SETTING, parts, strict=True) if column in several]
         name = re.sub(r"[^a-zA-Z0-9+-]+", "-", "-".join(["confusion", *told, f"{shots}-shot"]))
         other = reference if reference != best else None
         figure = confusion_figure(rows, learner=best, shots=shots, reference=other, title=title)
@@ -176,10 +178,3 @@ def _confusions(evaluation: Evaluation, shots: int, reference: str | None) -> It
         yield Picture(
             name, figure, said + (f", and its difference from {other}." if other else "."), wide=True
         )
-
-
-def _told(column: str, value: str) -> str:
-    """A part of a file's name."""
-    return {"model": Path(value).name, "revision": short_revision(value), "layer": f"layer-{value}"}.get(
-        column, value
-    )

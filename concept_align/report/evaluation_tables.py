@@ -61,23 +61,18 @@ def ordered_shots(frame: pd.DataFrame) -> list[int]:
     return sorted(map(int, frame["shots"].unique()), key=lambda shots: (shots == ALL_SHOTS, shots))
 
 
-def fewest(frame: pd.DataFrame) -> int:
-    """The fewest shots there are."""
-    return ordered_shots(frame)[0]
-
-
 def learners_of(frame: pd.DataFrame, *, lowest: bool = False) -> list[str]:
     """Learners from best to worst mean over everything, the majority baseline last."""
     means = frame.groupby("learner")["value"].mean().sort_values(ascending=lowest, kind="stable")
     return sorted(means.index, key=lambda name: name == MAJORITY)
 
 
-def _best(
+def best_cells(
     frame: pd.DataFrame, rows: Sequence[object], columns: Sequence[object], down: str, across: str
 ) -> frozenset[tuple[int, int]]:
     """Of every column (or of every row, if learners go across), the cell of the best learner."""
     values = frame[frame["learner"] != MAJORITY].groupby(across if down == "learner" else down)["value"]
-    lowest = frame["metric"].iloc[0] in _ERRORS
+    lowest = frame["metric"].isin(_ERRORS).any()
     places = frame.loc[values.idxmin() if lowest else values.idxmax()]
     return frozenset(
         (list(rows).index(place[down]), 1 + list(columns).index(place[across]))
@@ -102,7 +97,7 @@ def summary_tables(frame: pd.DataFrame, metric: str = "accuracy") -> list[TextTa
                 + ("" if uneven else f" ({langs.iloc[0]} languages)"),
                 ["learner", *(shots_name(n) + (f" ({langs[n]} languages)" if uneven else "") for n in shots)],
                 [[learner, *row] for learner, row in zip(learners, cells, strict=True)],
-                frozenset() if name in _SPREADS else _best(part, learners, shots, "learner", "shots"),
+                frozenset() if name in _SPREADS else best_cells(part, learners, shots, "learner", "shots"),
             )
         )
     return tables
@@ -124,7 +119,7 @@ def language_table(frame: pd.DataFrame, shots: int, metric: str = "accuracy") ->
             [f"{language_name(code)} ({code})", *row, f"{words[code]:,}"]
             for code, row in zip(codes, cells, strict=True)
         ],
-        _best(part, codes, learners, "language", "learner"),
+        best_cells(part, codes, learners, "language", "learner"),
     )
 
 
@@ -218,6 +213,7 @@ def setting_tables(rows: pd.DataFrame, compared: pd.DataFrame, gained: pd.DataFr
         made += [gain_table(compared, reference, metric) for reference in references]
     made += summary_tables(rows, "ece")
     made += [language_table(rows, shots) for shots in ordered_shots(rows)]
-    made.append(concept_table(rows, fewest(rows)))
-    made += [concept_gain_table(gained, reference, fewest(rows)) for reference in references]
+    fewest = ordered_shots(rows)[0]
+    made.append(concept_table(rows, fewest))
+    made += [concept_gain_table(gained, reference, fewest) for reference in references]
     yield from (table for table in made if table is not None)

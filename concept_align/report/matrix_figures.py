@@ -105,14 +105,14 @@ def _panels(count: int, *, tree: bool) -> tuple[Chart, tuple[Any, ...]]:
 
 def _strips(left: Any, bottom: Any, languages: Sequence[str]) -> None:
     """Each language's code, and the colour of its family, left of and below the matrix."""
-    colour_of = colours(languages)
-    for at, name in enumerate(languages):
-        look: dict[str, Any] = {"facecolor": colour_of[name], "edgecolor": "white", "linewidth": 0.4}
-        left.add_patch(Rectangle((0, at - 0.5), 1, 1, **look))
-        bottom.add_patch(Rectangle((at - 0.5, 0), 1, 1, **look))
+    colour_of, places = colours(languages), range(len(languages))
+    look: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.4}
+    look["color"] = [colour_of[name] for name in languages]
+    left.barh(places, 1, 1, **look)
+    bottom.bar(places, 1, 1, **look)
     names = [short_name(name) for name in languages]
-    left.set_yticks(range(len(names)), names)
-    bottom.set_xticks(range(len(names)), names, rotation=90)
+    left.set_yticks(places, names)
+    bottom.set_xticks(places, names, rotation=90)
 
 
 def _limits(values: Any) -> tuple[float, float]:

@@ -12,11 +12,12 @@ from ..evaluation.probing import PROBE, ProbeSweepResult, best_layer
 from ..evaluation.results import MAJORITY, combine
 from .builder import Files, Picture, Report, Section, models_of
 from .drawing import FLOOR, band, floor_line, legend, percents, row_axis
-from .evaluation_tables import means_of, per_language
+from .evaluation_tables import best_cells, means_of, per_language
 from .names import METRIC_TITLES, capital, language_name, metric_name, task_name
 from .style import COLOURS, GREY, INK, WHITE_EDGE, Chart, look, single, styled
 from .tables import TextTable, percent, pivoted
 
+METRICS = ("accuracy", "macro_f1")
 READING = (
     "In each language and layer, a linear probe learns to tell the concepts apart from the language's own "
     "labelled words. It says how much of them is in the layer, not yet whether languages keep it in the same "
@@ -128,9 +129,7 @@ def probe_table(probes: pd.DataFrame, metric: str = "accuracy") -> TextTable:
     rows = rows.assign(layer=rows["layer"].astype(int))
     layers, codes = sorted(rows["layer"].unique()), sorted(rows["language"].unique(), key=language_name)
     cells = pivoted(rows, "language", "layer", codes, layers)
-    best = {(at, 1 + layers.index(rows.loc[part.idxmax(), "layer"]))
-            for at, code in enumerate(codes)
-            if len(part := rows[rows["language"] == code]["value"].dropna())}  # fmt: skip
+    best = best_cells(rows.dropna(subset="value"), codes, layers, "language", "layer")
     words = rows.groupby("language")["n"].max()
     return TextTable(
         f"Language by language: {metric_name(metric)} of probes, %",
@@ -139,7 +138,7 @@ def probe_table(probes: pd.DataFrame, metric: str = "accuracy") -> TextTable:
             [f"{language_name(code)} ({code})", *line, f"{words[code]:,}"]
             for code, line in zip(codes, cells, strict=True)
         ],
-        frozenset(best),
+        best,
     )
 
 
@@ -150,26 +149,22 @@ def probe_report(
     findings, sections = [], []
     for task in dict.fromkeys(probes["task"]):
         of_task = probes[probes["task"] == task]
-        chosen = {}
-        for model in dict.fromkeys(of_task["model"]):
-            own = of_task[of_task["model"] == model]
-            if (own["metric"] == "dev_accuracy").any():
-                chosen[model] = best_layer(own)
-                findings.append(_finding(own, model, task, chosen[model]))
+        models = {model: of_task[of_task["model"] == model] for model in dict.fromkeys(of_task["model"])}
+        swept = {model: own for model, own in models.items() if (own["metric"] == "dev_accuracy").any()}
+        chosen = {model: best_layer(own) for model, own in swept.items()}
+        findings += [_finding(own, model, task, chosen[model]) for model, own in swept.items()]
         name = task.replace(":", "-")
         caption = (
             f"{capital(task_name(task))}: mean over languages of a probe per language and layer, with 95% "
             "intervals over languages; the ring marks the layer with the best development accuracy."
         )
         pictures = [Picture(f"layers-{name}", layers_figure(of_task, task, chosen=chosen), caption)]
-        tables = [
-            layer_table(of_task, task, metric=metric, chosen=chosen) for metric in ("accuracy", "macro_f1")
+        tables = [layer_table(of_task, task, metric=metric, chosen=chosen) for metric in METRICS]
+        tables += [
+            probe_table(own, metric).titled(model).folding()
+            for model, own in models.items()
+            for metric in METRICS
         ]
-        for model in dict.fromkeys(of_task["model"]):
-            own = of_task[of_task["model"] == model]
-            tables += [
-                probe_table(own, metric).titled(model).folding() for metric in ("accuracy", "macro_f1")
-            ]
         sections.append(Section(capital(task_name(task)), [*pictures, *tables]))
     rows = per_language(probes, "accuracy")
     return Report(
