@@ -26,7 +26,6 @@ from check_mini import check
 from mini_tagger import Settings, Treebank, tagger
 
 from concept_align.errors import ConceptAlignError, ModelError, StoreError
-from concept_align.extraction.plan import ExtractionRequest, still_to_do
 from concept_align.extraction.run import extract_files
 from concept_align.models.load import describe, load_model
 from concept_align.store import Store
@@ -81,20 +80,17 @@ def mini_states(files: list[TreebankFile], model: str, real: Store, settings: Se
         raise StoreError(
             "it holds a part of each treebank only", where="--store", remedy="extract without a cap"
         )
-    wanted = ExtractionRequest(settings.all_layers, "states")
-    mini = Store.create(out, recipe)
-    if any(still_to_do(mini, file, wanted).layers for file in files):
-        extract_files(
-            load_model(model, dtype=recipe.dtype, offline=True),
-            files,
-            out,
-            layers=wanted.layers,
-            pooling=recipe.pooling,
-            save_dtype=recipe.save_dtype,
-            max_words=recipe.max_words,
-            batch_pieces=512,
-        )
-    return mini
+    extract_files(
+        load_model(model, dtype=recipe.dtype, offline=True),
+        files,
+        out,
+        layers=settings.all_layers,
+        pooling=recipe.pooling,
+        save_dtype=recipe.save_dtype,
+        max_words=recipe.max_words,
+        batch_tokens=512,
+    )
+    return Store.open(out)
 
 
 def compare(
