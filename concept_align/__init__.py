@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from .correspondence.study import alignability_study
     from .correspondence.table import Alignability
     from .errors import ConceptAlignError
+    from .evaluation.config import Protocol
     from .evaluation.evaluate import evaluate
     from .evaluation.probing import probe
-    from .evaluation.protocol import Protocol
     from .evaluation.tidy import Evaluation
     from .extraction.run import extract
     from .icl.selectors import register_selector
@@ -70,7 +70,7 @@ _PLACES = {
     "FeatureSource": "spaces.source", "Features": "spaces.features", "ConceptSpace": "spaces.prototypes",
     "Geometry": "correspondence.geometry", "Alignability": "correspondence.table",
     "Aligner": "meta.learners.base", "Classifier": "meta.learners.base", "TextAligner": "apply.aligner",
-    "Protocol": "evaluation.protocol", "Evaluation": "evaluation.tidy", "ICLStudy": "icl.study",
+    "Protocol": "evaluation.config", "Evaluation": "evaluation.tidy", "ICLStudy": "icl.study",
     "Run": "pipeline", "LearnerConfig": "meta.learners.base",
     "register_learner": "meta.learners.registry", "register_measure": "correspondence.measures",
     "register_selector": "icl.selectors", "shipped_model": "models.shipped",

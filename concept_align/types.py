@@ -12,6 +12,8 @@ RootPolicy = Literal["start", "exclude"]
 ModelKind = Literal["encoder", "decoder"]
 FinalNorm = Literal["pre", "post", "none"]
 Standardisation = Literal["none", "global", "language"]
+Space = Literal["raw", "probe"]  # states, or what a linear probe makes of them
+Unit = Literal["sentences", "words"]  # that are resampled
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)

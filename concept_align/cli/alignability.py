@@ -10,13 +10,14 @@ from .from_config import configured
 from .output import emit_json, emit_table, records, say, say_notices
 
 if TYPE_CHECKING:
-    from ..correspondence.plan import AlignabilityConfig, AlignabilityPlan
+    from ..correspondence.config import AlignabilityConfig
+    from ..correspondence.plan import AlignabilityPlan
     from ..correspondence.study import AlignabilityStudy
 
 
 @configured(
     "alignability",
-    "correspondence.plan:AlignabilityConfig",
+    "correspondence.config:AlignabilityConfig",
     kept="finished spaces and scores are kept in {out}; {again}",
 )
 def alignability(

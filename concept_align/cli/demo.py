@@ -9,7 +9,8 @@ from .from_config import configured
 from .output import emit_json, emit_table, fitting, records, say
 
 if TYPE_CHECKING:
-    from ..demo import DemoConfig, DemoPlan, DemoResult
+    from ..demo.result import DemoResult
+    from ..demo.settings import DemoConfig, DemoPlan
 
 
 @configured("demo", "demo.settings:DemoConfig", kept="finished stages are kept in {out}; {again}")
@@ -27,8 +28,8 @@ def demo(
     stores, probes, aligners, tables and figures, as the single commands write them; a demo that was stopped
     resumes.
     """
-    from ..demo import demo as run
-    from ..demo import plan_demo
+    from ..demo.run import demo as run
+    from ..demo.settings import plan_demo
 
     if dry_run:
         return _announce(plan_demo(config), json)
@@ -60,7 +61,8 @@ def _announce(plan: "DemoPlan", json: bool) -> None:
 
 
 def _show(result: "DemoResult", json: bool) -> None:
-    from ..demo import findings, next_steps, outcome_table, written
+    from ..demo.findings import findings, next_steps, outcome_table
+    from ..demo.run import written
 
     paths = written(result.plan.out)
     if json:

@@ -12,13 +12,13 @@ from .output import cell, emit_json, emit_results, emit_table, emit_text_table, 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..evaluation.config import EvaluateConfig
     from ..evaluation.evaluate import EvaluationPlan
-    from ..evaluation.protocol import EvaluateConfig
 
 
 @configured(
     "evaluate",
-    "evaluation.protocol:EvaluateConfig",
+    "evaluation.config:EvaluateConfig",
     kept="finished tests are kept in {out}; {again}",
     needs=("aligners", "store"),
 )

@@ -8,10 +8,10 @@ from .from_config import configured
 from .output import emit_facts, emit_json, emit_table, percent, say
 
 if TYPE_CHECKING:
-    from ..meta.run import MetaTrainConfig
+    from ..meta.config import MetaTrainConfig
 
 
-@configured("meta-train", "meta.run:MetaTrainConfig", kept="epochs done are kept in {out}; {again}")
+@configured("meta-train", "meta.config:MetaTrainConfig", kept="epochs done are kept in {out}; {again}")
 def meta_train(
     config: "MetaTrainConfig",
     *,

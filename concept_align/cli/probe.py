@@ -11,13 +11,14 @@ from .from_config import configured
 from .output import emit_json, emit_table, percent, records, say, say_notices
 
 if TYPE_CHECKING:
-    from ..evaluation.probing import ProbeSweep, ProbeSweepResult
+    from ..evaluation.config import ProbeSweep
+    from ..evaluation.probing import ProbeSweepResult
     from ..store.store import Store
 
 
 @configured(
     "probe",
-    "evaluation.probing:ProbeSweep",
+    "evaluation.config:ProbeSweep",
     kept="finished probes are kept in {out}; {again}",
     needs=("store",),
 )

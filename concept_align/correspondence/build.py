@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -23,14 +23,12 @@ from ..spaces.spec import FeatureSpec
 from ..store.keys import layer_name
 from ..store.store import Store
 from ..tensors import load_tensors, save_tensors
-from ..types import SPLITS, MwtPolicy, RootPolicy, Split, Standardisation
+from ..types import SPLITS, MwtPolicy, RootPolicy, Space, Split, Standardisation, Unit
 from .from_statistics import build_from_statistics
 from .geometry import Geometry, Layers, languages_of, layers_of
 from .moments import MomentStack, SpaceMoments, bootstrap_weights, half_weights, space_moments
 from .whitening import whitening
 
-Space = Literal["raw", "probe"]
-Unit = Literal["sentences", "words"]
 SCHEMA = 1
 
 

@@ -15,12 +15,12 @@ from ..spaces.source import FeatureSource
 from ..statistics import adjusted
 from ..store.store import Store
 from .build import build_geometry
+from .config import DEFAULT
 from .geometry import Geometry, Layers, languages_of, places
 from .measures import Measure, resolve_measures
 from .scoring import ComparedSide, PairGroup, PairScores, Place, ScoreOptions, score_group
 from .table import Alignability, framed
 
-DEFAULT = ("cka", "rsa", "procrustes", "retrieval-p1")
 Spaces = Geometry | Store | str | Path | FeatureSource | Sequence[FeatureSource]
 FIRST = "en"  # the source of every pair it is in, where it is among the languages
 

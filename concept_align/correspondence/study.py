@@ -30,9 +30,10 @@ from .analyses.overlay import Overlay, overlay
 from .analyses.predictors import predictors
 from .analyses.transfer import transfer
 from .build import build_geometry, source_has_states
+from .config import AlignabilityConfig
 from .geometry import Geometry
 from .pairs import compare_geometries
-from .plan import AlignabilityConfig, AlignabilityPlan
+from .plan import AlignabilityPlan
 from .table import COLUMNS, Alignability
 
 SCHEMA = 1

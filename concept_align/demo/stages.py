@@ -11,14 +11,16 @@ from typing import Any
 import pandas as pd
 
 from ..config import from_mapping
-from ..correspondence import alignability, build_geometry
+from ..correspondence.build import build_geometry
+from ..correspondence.pairs import alignability
 from ..evaluation.aligners import read_aligners
+from ..evaluation.config import EvaluateConfig, ProbeSweep
 from ..evaluation.evaluate import plan_evaluation, run_evaluation
-from ..evaluation.probing import ProbeSweep, best_layer, run_sweep
-from ..evaluation.protocol import EvaluateConfig
+from ..evaluation.probing import best_layer, run_sweep
 from ..evaluation.tidy import Evaluation
 from ..extraction.run import extract_files
-from ..meta.run import MetaTrainConfig, run_meta_training
+from ..meta.config import MetaTrainConfig
+from ..meta.run import run_meta_training
 from ..models.load import load_model
 from ..progress import Progress
 from ..store import Store

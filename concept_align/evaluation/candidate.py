@@ -15,8 +15,9 @@ from ..errors import LearningError
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
+from .config import Protocol
 from .predictions import LEVELS, PredictionLog, Predictions, digest_features
-from .protocol import Load, Protocol, support_sentences, usable, valid_concepts
+from .protocol import Load, support_sentences, usable, valid_concepts
 from .results import ALL_SHOTS
 
 

@@ -23,8 +23,8 @@ from ..statistics import (
     sign_flip,
     wilcoxon,
 )
+from .config import Protocol
 from .evidence import Evidence
-from .protocol import Protocol
 from .results import MAJORITY, METRICS
 from .summary import ByLanguage, point_means, resampled_means, values_of
 

@@ -33,8 +33,9 @@ from .aligners import (
 )
 from .candidate import Adapts, Candidate, DataUseNotes, MajorityClass, TargetViews
 from .comparisons import BASELINES, references
+from .config import EvaluateConfig, Protocol
 from .evidence import Evidence, evidence
-from .protocol import EvaluateConfig, Load, Protocol
+from .protocol import Load
 from .resampling import sentence_weights
 from .results import MAJORITY
 from .summary import low_resource

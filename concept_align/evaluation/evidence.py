@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from ..spaces.features import Features
 from ..spaces.metrics import confusion, sentence_counts
+from .config import Protocol
 from .predictions import LEVELS, Predictions
-from .protocol import Protocol
 from .resampling import ConceptF1, MetricResamples, draw_weights, resample_metrics, seed_weights
 
 BINS = 15

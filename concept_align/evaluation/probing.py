@@ -8,7 +8,7 @@ is the majority class of the language's train split.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,87 +24,18 @@ from ..layers import resolve_layers
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
 from ..spaces.metrics import sentence_counts
-from ..spaces.probe import Probe, ProbeConfig, probe_config
+from ..spaces.probe import Probe
 from ..spaces.source import FeatureSource
-from ..spaces.spec import FeatureSpec
 from ..store import Store
 from ..tensors import load_tensors, save_tensors
-from ..treebanks.registry import select
-from ..types import MwtPolicy, RootPolicy, Split, Standardisation
-from .protocol import Protocol
+from ..types import Split
+from .config import ProbeSweep, Protocol
 from .resampling import MetricResamples, draw_weights, resample_metrics, sentence_weights
 from .results import ALL_SHOTS, COLUMNS, MAJORITY, METRICS
 from .summary import low_resource, summarise
 
 PROBE = "probe"
 TESTED = "tested"  # the file of a probe's predictions
-
-
-@dataclass(frozen=True, kw_only=True)
-class ProbeSweep:
-    """What is swept, and how probes are trained."""
-
-    store: str = ""
-    """Folder that extract wrote."""
-    langs: tuple[str, ...] = ("all",)
-    """Languages: codes, or names of sets."""
-    layers: tuple[int, ...] | Literal["all"] = "all"
-    """Layers of the store."""
-    task: str = "upos"
-    """upos, relation, feature:NAME or column:NAME."""
-    root: RootPolicy = "start"
-    """What stands for the head of roots: start (the model's sentence-start token) or exclude."""
-    mwt: MwtPolicy = "share"
-    """Words of a multiword token: share (its state), first or skip."""
-    standardise: Standardisation = "language"
-    """Mean and scale of states from unlabelled words: language, global or none."""
-    preset: Literal["fast", "faithful"] = "fast"
-    """Training: fast, or faithful (as published: slower, and it underfits)."""
-    rank: int | None = None
-    """Dimensions of the concept space (32; 64 for relations)."""
-    epochs: int | None = None
-    """Epochs, in place of the preset's."""
-    batch_sentences: int | None = None
-    """Sentences in a batch, in place of the preset's."""
-    lr: float | None = None
-    """Learning rate, in place of the preset's."""
-    max_sentences: int | None = None
-    """At most so many training sentences per language, drawn by the seed."""
-    bootstrap: int = 1000
-    """Resamples behind the intervals."""
-    confidence: float = 0.95
-    """Coverage of the intervals."""
-    seed: int = 0
-    """Seed of everything that is drawn at random."""
-
-    def __post_init__(self) -> None:
-        if self.max_sentences is not None and self.max_sentences < 1:
-            raise UsageError(
-                f"{self.max_sentences} training sentences", option="max_sentences", remedy="give 1 or more"
-            )
-        if isinstance(self.langs, str):
-            object.__setattr__(self, "langs", (self.langs,))
-
-    @property
-    def training(self) -> ProbeConfig:
-        """How each probe is trained."""
-        given = {name: getattr(self, name) for name in ("rank", "epochs", "batch_sentences", "lr")}
-        changes = {name: value for name, value in given.items() if value is not None}
-        return probe_config(self.preset, relational=self.spec(0).relational, **changes)
-
-    def spec(self, layer: int) -> FeatureSpec:
-        """How features of ``layer`` are made."""
-        return FeatureSpec(self.task, (layer,), root=self.root, mwt=self.mwt, standardise=self.standardise)
-
-    def layers_in(self, store: Store) -> tuple[int, ...]:
-        """The layers that are asked for. UsageError for those that the store has no states of."""
-        every = self.layers == "all"
-        chosen = None if every else resolve_layers(self.layers, store.recipe.layers)
-        return store.layers_with_states(chosen)
-
-    def languages_in(self, store: Store) -> tuple[str, ...]:
-        """The languages that are asked for, of those with a train split in the store."""
-        return select(",".join(self.langs), store.languages("train"))
 
 
 @dataclass(frozen=True, eq=False)

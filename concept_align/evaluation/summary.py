@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..seeding import stream
 from ..statistics import Floats, percentile_interval
-from .protocol import Protocol
+from .config import Protocol
 from .resampling import MetricResamples, of_seeds
 
 ByLanguage = Mapping[str, MetricResamples]

@@ -13,8 +13,8 @@ from ..atomic import save_csv, save_table, write_json
 from ..showing import Showable, reporter
 from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
+from .config import Protocol
 from .evidence import BINS, Evidence
-from .protocol import Protocol
 from .results import COLUMNS, MAJORITY, METRICS, SETTING, combine
 from .summary import point_means, summarise
 

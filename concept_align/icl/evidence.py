@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 
 from .. import ragged
+from ..evaluation.config import Protocol
 from ..evaluation.evidence import Evidence, evidence
 from ..evaluation.predictions import LEVELS, Place, Predictions
-from ..evaluation.protocol import Protocol
 from ..evaluation.resampling import sentence_weights
 from ..evaluation.results import MAJORITY
 from ..evaluation.tidy import Evaluation, Setting, tabulate

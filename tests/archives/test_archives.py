@@ -65,7 +65,7 @@ def test_aligners_predict_what_they_predicted(store, name):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("name", EXPECTED)
 def test_configurations_of_runs_are_read(name):
-    from concept_align.meta.run import MetaTrainConfig
+    from concept_align.meta.config import MetaTrainConfig
 
     config = read_toml(ARCHIVE / "aligners" / name / "run.toml", MetaTrainConfig)
     saved = json.loads((ARCHIVE / "aligners" / name / "config.json").read_text(encoding="utf-8"))

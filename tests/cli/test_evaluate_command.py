@@ -14,7 +14,8 @@ TARGETS = ["cy", "ta"]
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A store, and two aligners trained from it; cy and ta set aside."""
-    from concept_align.meta.run import MetaTrainConfig, run_meta_training
+    from concept_align.meta.config import MetaTrainConfig
+    from concept_align.meta.run import run_meta_training
 
     folder = tmp_path_factory.mktemp("evaluate")
     planted.write_store(folder / "store", planted.Planted(shift=0.3), ["en", "de", "fr", "et", *TARGETS])
@@ -167,7 +168,8 @@ def test_a_broken_provenance_is_an_error_of_the_folder(run, here, out, tmp_path)
 @pytest.fixture(scope="module")
 def other_layer(here):
     """The pooled baseline again, with the words around beside each."""
-    from concept_align.meta.run import MetaTrainConfig, run_meta_training
+    from concept_align.meta.config import MetaTrainConfig
+    from concept_align.meta.run import run_meta_training
 
     config = MetaTrainConfig.of(
         store=here / "store",
@@ -212,7 +214,8 @@ def test_one_name_for_different_features_cannot_be_compared_across(run, out, oth
 @pytest.fixture(scope="module")
 def second_seed(here):
     """The pooled baseline trained with another seed, and with other options."""
-    from concept_align.meta.run import MetaTrainConfig, run_meta_training
+    from concept_align.meta.config import MetaTrainConfig
+    from concept_align.meta.run import run_meta_training
 
     for name, seed, options in (("pooled-seed1", 1, {"epochs": 2}), ("longer", 1, {"epochs": 3})):
         config = MetaTrainConfig.of(

@@ -80,7 +80,8 @@ def test_a_finished_run_is_taken_as_it_is_and_another_is_refused_without_force(t
 
 
 def test_a_finished_run_is_known_again_though_its_options_were_given_as_tuples(tmp_path, planted_store):
-    from concept_align.meta.run import MetaTrainConfig, run_meta_training
+    from concept_align.meta.config import MetaTrainConfig
+    from concept_align.meta.run import run_meta_training
 
     options = {"rank": 4, "hidden": 8, "pooled_epochs": 1, "epochs": 1, "episodes": 2, "shots": (0, 1)}
     langs = {"train_langs": "en,de,fr", "validation_langs": "et"}
@@ -165,8 +166,8 @@ def test_a_wrong_setting_is_named(tmp_path, config, word, message):
 
 def test_the_help_names_every_learner():
     from concept_align.config import field_docs
+    from concept_align.meta.config import MetaTrainConfig
     from concept_align.meta.learners.base import LEARNERS
-    from concept_align.meta.run import MetaTrainConfig
 
     said = field_docs(MetaTrainConfig)["learner"]
     assert all(re.search(rf"(?<![\w-]){name}(?![\w-])", said) for name in LEARNERS.names())

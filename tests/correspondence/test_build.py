@@ -3,7 +3,8 @@ import pytest
 import torch
 from sklearn.covariance import ledoit_wolf
 
-from concept_align.correspondence import build, build_geometry
+from concept_align.correspondence import build
+from concept_align.correspondence.build import build_geometry
 from concept_align.correspondence.from_statistics import build_from_statistics
 from concept_align.correspondence.moments import bootstrap_weights, half_weights, space_moments
 from concept_align.correspondence.whitening import pooled_within, whitening
@@ -275,7 +276,8 @@ def test_probes_are_trained_once(mini_store, tmp_path, monkeypatch):
 
 
 def test_the_probes_of_a_layer_sweep_are_used(mini_store, tmp_path, monkeypatch):
-    from concept_align.evaluation.probing import ProbeSweep, probe_run
+    from concept_align.evaluation.config import ProbeSweep
+    from concept_align.evaluation.probing import probe_run
 
     store = Store.open(mini_store)
     config = probe_config("fast", rank=4, epochs=1)

@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy.stats import kstest
 
-from concept_align.correspondence import alignability, build_geometry, compare_geometries
+from concept_align.correspondence.build import build_geometry
 from concept_align.correspondence.geometry import Geometry
 from concept_align.correspondence.measures import MeasureScores
+from concept_align.correspondence.pairs import alignability, compare_geometries
 from concept_align.errors import UsageError
 from concept_align.seeding import stream
 from concept_align.statistics import benjamini_hochberg

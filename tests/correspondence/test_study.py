@@ -5,14 +5,11 @@ import pytest
 import torch
 from fake_model import FakeModel
 
-from concept_align.correspondence import (
-    AlignabilityConfig,
-    alignability,
-    alignability_study,
-    build_geometry,
-    register_measure,
-)
-from concept_align.correspondence.measures import MEASURES
+from concept_align.correspondence.build import build_geometry
+from concept_align.correspondence.config import AlignabilityConfig
+from concept_align.correspondence.measures import MEASURES, register_measure
+from concept_align.correspondence.pairs import alignability
+from concept_align.correspondence.study import alignability_study
 from concept_align.errors import UsageError
 from concept_align.extraction.run import extract_files
 from concept_align.spaces.source import FeatureSource

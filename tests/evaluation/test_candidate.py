@@ -8,8 +8,8 @@ import torch
 
 from concept_align.errors import LearningError
 from concept_align.evaluation.candidate import Candidate
+from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.evaluate import measure
-from concept_align.evaluation.protocol import Protocol
 
 PROTOCOL = Protocol(shots=(0, 2), support_draws=3, bootstrap=200)
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from concept_align.evaluation.comparisons import pairs, references
+from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.evaluate import measure
-from concept_align.evaluation.protocol import Protocol
 
 PROTOCOL = Protocol(shots=(0,), bootstrap=300)
 

@@ -5,11 +5,12 @@ import pytest
 
 from concept_align.errors import LearningError, UsageError
 from concept_align.evaluation.aligners import read_aligner
+from concept_align.evaluation.config import EvaluateConfig, ProbeSweep
 from concept_align.evaluation.evaluate import evaluate
-from concept_align.evaluation.probing import ProbeSweep, probe
-from concept_align.evaluation.protocol import EvaluateConfig
+from concept_align.evaluation.probing import probe
+from concept_align.meta.config import MetaTrainConfig
 from concept_align.meta.learners.base import Aligner
-from concept_align.meta.run import MetaTrainConfig, run_meta_training
+from concept_align.meta.run import run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.store import Store
 

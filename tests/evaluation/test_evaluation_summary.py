@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from concept_align.evaluation.comparisons import compare
-from concept_align.evaluation.protocol import Protocol
+from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.resampling import MetricResamples, seed_weights
 from concept_align.evaluation.summary import low_resource, summarise
 

@@ -4,8 +4,8 @@ import torch
 
 from concept_align.errors import LearningError, UsageError
 from concept_align.evaluation.candidate import Candidate
+from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.evaluate import measure
-from concept_align.evaluation.protocol import Protocol
 from concept_align.spaces.metrics import accuracy
 
 PROTOCOL = Protocol(shots=(0, 2, 10), support_draws=3, bootstrap=200)

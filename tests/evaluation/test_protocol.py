@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from concept_align.errors import UsageError
-from concept_align.evaluation.protocol import Protocol, support_sentences, usable, valid_concepts
+from concept_align.evaluation.config import Protocol
+from concept_align.evaluation.protocol import support_sentences, usable, valid_concepts
 from concept_align.spaces.features import Features
 
 

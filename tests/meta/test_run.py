@@ -10,10 +10,11 @@ import torch
 from concept_align.class_sums import mean_by_class
 from concept_align.config import read_toml
 from concept_align.errors import LearningError, UsageError
+from concept_align.meta.config import MetaTrainConfig
 from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
 from concept_align.meta.learners.registry import create, register_learner
 from concept_align.meta.maps import distance_logits
-from concept_align.meta.run import MetaTrainConfig, meta_train, run_meta_training
+from concept_align.meta.run import meta_train, run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store

@@ -9,7 +9,7 @@ import pytest
 
 from concept_align.correspondence.table import COLUMNS as SCORE_COLUMNS
 from concept_align.evaluation.comparisons import GAINED, compare
-from concept_align.evaluation.protocol import Protocol
+from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.resampling import MetricResamples
 from concept_align.evaluation.results import COLUMNS
 from concept_align.evaluation.summary import low_resource, summarise

@@ -113,7 +113,7 @@ def test_a_measure_with_a_protocol_of_its_own_is_taken_as_it_is():
 def test_a_package_offers_its_measure_by_an_entry_point(tmp_path, monkeypatch, spaces, score):
     """A plain function, or one under the decorator, which then says how it is to be called."""
     (tmp_path / "measures_of_a_package.py").write_text(
-        "from concept_align.correspondence import register_measure\n"
+        "from concept_align.correspondence.measures import register_measure\n"
         "def plain(a, b):\n    return 0.25\n"
         "@register_measure('own-decorated', symmetric=False)\n"
         "def decorated(a, b):\n    return 0.5\n"
