@@ -20,8 +20,14 @@ T = TypeVar("T")
 def suggest(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
     """The remedy for an unknown word: the nearest known one, else ``otherwise``, or all of them."""
     names = list(known)
-    near = difflib.get_close_matches(word.lower(), names, n=1)
-    return f"did you mean {near[0]!r}?" if near else otherwise or f"use {', '.join(names)}"
+    meant = nearest(word, names)
+    return f"did you mean {meant[0]!r}?" if meant else otherwise or f"use {', '.join(names)}"
+
+
+def nearest(word: str, known: Iterable[str], most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Those of ``known`` that ``word`` may mean, in any case of letters, the nearest first."""
+    names = {name.casefold(): name for name in known}
+    return [names[one] for one in difflib.get_close_matches(word.casefold(), names, n=most, cutoff=cutoff)]
 
 
 class Registry(Generic[T]):

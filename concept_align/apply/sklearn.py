@@ -5,7 +5,6 @@ aligner was trained with, so fits on other data are refused; and how labels chan
 aligner's own affair, so an aligner need not fit what it is given.
 """
 
-import difflib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +21,7 @@ from ..evaluation.aligners import read_aligner
 from ..meta.data import branches_of
 from ..meta.learners import registry
 from ..meta.learners.base import Aligner, TrainingData
+from ..registration import nearest
 from ..seeding import stream
 from ..spaces.features import Features
 from ..types import Split
@@ -235,7 +235,7 @@ def codes_of(y: ArrayLike, concepts: Sequence[Any]) -> NDArray[np.int64]:
     names, inverse = np.unique(given, return_inverse=True)
     index = {concept: code for code, concept in enumerate(concepts)}
     if odd := [name for name in names.tolist() if name not in index]:
-        near = difflib.get_close_matches(str(odd[0]).upper(), list(map(str, concepts)), n=3, cutoff=0.5)
+        near = nearest(str(odd[0]), map(str, concepts), most=3, cutoff=0.5)
         raise UsageError(
             f"unknown label {odd[0]!r}",
             remedy=f"use {' or '.join(near) or ', '.join(map(str, concepts))}",

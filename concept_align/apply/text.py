@@ -4,7 +4,6 @@ Of a corpus that is to be classified only words, spans and heads are read; its l
 """
 
 import dataclasses
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeGuard, cast
@@ -12,6 +11,7 @@ from typing import Any, TypeGuard, cast
 import numpy as np
 
 from ..errors import TreebankError, UsageError
+from ..registration import nearest
 from ..treebanks import conllu
 from ..treebanks.concepts import Task, labels, relabel
 from ..treebanks.corpus import Annotations, Corpus, Source
@@ -192,7 +192,7 @@ def _pairs(pairs: Sequence[tuple[Sequence[str], Sequence[str]]], task: Task) -> 
             )
         for word, label in zip(*pair, strict=True):
             if label not in index and label not in (None, "_"):
-                near = difflib.get_close_matches(str(label).upper(), task.concepts, n=3, cutoff=0.5)
+                near = nearest(str(label), task.concepts, most=3, cutoff=0.5)
                 known = " or ".join(near) or ", ".join(task.concepts)
                 raise UsageError(
                     f"unknown label {label!r} of {word!r}",

@@ -30,6 +30,8 @@ class ClassifyConfig:
     INPUT and the support."""
     model: str | None = None
     """Where the aligner's language model is. By default where its folder says."""
+    revision: str | None = None
+    """Commit, tag or branch of an aligner on the hub; pin it to make results reproducible."""
     pretokenised: bool = False
     """In plain text, words stand between spaces, punctuation too."""
     seed: int = 0
@@ -67,7 +69,7 @@ def classify(
     from ..evaluation.aligners import read_aligner
 
     # What is cheap to get wrong is looked at before the model is loaded.
-    trained = read_aligner(aligner, offline=config.offline)
+    trained = read_aligner(aligner, revision=config.revision, offline=config.offline)
     task = task_of(trained)
     corpus = _input(text, task, config.pretokenised)
     labelled = None if config.support is None else read_labelled(config.support, task)

@@ -112,15 +112,15 @@ def named_aligners(aligners: AnyAligners) -> list[tuple[str | None, AnyAligner]]
     return [(name, folder) if named else (None, aligners)]
 
 
-def saved_in(aligner: AnyAligner) -> Path | None:
-    """Where an aligner is, with what it was trained on; None for one that is in memory alone."""
+def saved_in(aligner: AnyAligner) -> str | Path | None:
+    """Folder or hub id of an aligner and of what it was trained on; None for one that is in memory alone."""
     if isinstance(aligner, str | Path):
-        return Path(aligner)
+        return aligner
     return aligner.folder if aligner.folder and (aligner.folder / PROVENANCE).is_file() else None
 
 
 def read_aligners(aligners: AnyAligners) -> list[SavedAligner]:
-    """What the folders of ``aligners`` say, in the order of their training seeds.
+    """What the folders of ``aligners``, or the hub's repositories, say, in the order of their training seeds.
 
     Those that come out with one name (at one task, layers and source) are the training seeds of one learner.
     Without a name an aligner is called by its learner; by its folder where aligners of that learner with
@@ -129,7 +129,9 @@ def read_aligners(aligners: AnyAligners) -> list[SavedAligner]:
     found = [(name, saved_in(one)) for name, one in named_aligners(aligners)]
     given = [(name is not None, read_aligner(folder, name)) for name, folder in found if folder is not None]
     if not given or len(given) < len(found):
-        raise UsageError("no folder", option="aligners", remedy="give folders that meta-train wrote")
+        raise UsageError(
+            "no folder", option="aligners", remedy="give folders that meta-train wrote, or hub ids"
+        )
     chosen: dict[tuple[Place, str], list[SavedAligner]] = {}
     unnamed: dict[tuple[Place, str], list[list[SavedAligner]]] = {}
     for named, one in given:
@@ -162,7 +164,7 @@ def _order(one: SavedAligner) -> tuple[bool, int, str]:
 
 def _common_name(folders: Sequence[Path]) -> str:
     """The folder's name; of several, how their names begin: ``small`` of small-seed0 and small-seed1."""
-    places = [folder.resolve() for folder in folders]
+    places = [hub.named_folder(folder.resolve()) for folder in folders]
     if len(places) == 1:
         return places[0].name
     letters = zip(*(place.name for place in places), strict=False)

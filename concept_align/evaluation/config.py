@@ -77,8 +77,8 @@ class EvaluateConfig(Protocol):
     """All options of an evaluation of saved aligners: protocol, target languages, what is compared."""
 
     aligners: tuple[str, ...] = ()
-    """Folders that meta-train wrote, or NAME=FOLDER. Folders that differ in the training seed alone (with one
-    NAME, or without) are one learner."""
+    """Folders that meta-train wrote, or hub ids; NAME=FOLDER gives one a name. Those that differ in the
+    training seed alone (with one NAME, or without) are one learner."""
     store: str = ""
     """Folder that extract wrote."""
     langs: tuple[str, ...] | None = None

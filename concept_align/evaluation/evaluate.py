@@ -61,13 +61,13 @@ def evaluate(
 ) -> Evaluation:
     """Test aligners zero- and few-shot in languages they have not seen, and compare them.
 
-    ``aligners``: of each name a folder that meta-train wrote, or an aligner in memory, or several that differ
-    in their training seed alone; or a list of them, named by their learners. ``store``: where the states are,
-    or a :class:`FeatureSource`. ``langs``: target languages, those set aside in training by default.
-    ``features``: how words are represented, for aligners in memory that were not read from a folder; their
-    source language is English, and which languages they have seen is not known, so ``langs`` should be
-    given. The other options are fields of :class:`EvaluateConfig`, and take precedence over ``config``. With
-    ``out``, finished tests are kept in ``out/units`` and taken from there next time.
+    ``aligners``: of each name a folder that meta-train wrote, a hub id, or an aligner in memory, or several
+    that differ in their training seed alone; or a list of them, named by their learners. ``store``: where the
+    states are, or a :class:`FeatureSource`. ``langs``: target languages, by default those set aside in
+    training. ``features``: how words are represented, for aligners in memory that were not read from a
+    folder; their source language is English, and which languages they have seen is not known, so ``langs``
+    should be given. The other options are fields of :class:`EvaluateConfig`, and take precedence over
+    ``config``. With ``out``, finished tests are kept in ``out/units`` and taken from there next time.
 
     Raises UsageError for languages that the store has no test split of, LearningError for languages that an
     aligner has seen and for a store of another recipe.

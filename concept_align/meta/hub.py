@@ -40,6 +40,13 @@ def locate(aligner: str | Path, *, revision: str | None = None, offline: bool = 
         )
 
 
+def named_folder(folder: Path) -> Path:
+    """``folder``; of a hub's snapshot (``models--owner--name/snapshots/COMMIT``), one called ``name``."""
+    repository = folder.parent.parent
+    snapshot = folder.parent.name == "snapshots"
+    return repository.with_name(repository.name.rpartition("--")[2]) if snapshot else folder
+
+
 class HubUpload(ABC):
     """What can be uploaded to the hub, as huggingface_hub's own mixin does it.
 

@@ -5,7 +5,6 @@ The hash of local files is a sha256 over name, size and sha256 of each file that
 same name and size are another revision.
 """
 
-import difflib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from transformers.utils.hub import extract_commit_hash
 
 from ..errors import ModelError, UsageError
 from ..hashing import sha256_file
+from ..registration import nearest
 from .shipped import NAMES, shipped_model
 
 _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
@@ -44,7 +44,7 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
     if not path.exists():
         if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or "\\" in name:
             raise ModelError("there is no such file or folder", where=name, remedy="check the model's path")
-        if near := difflib.get_close_matches(name, NAMES, n=1, cutoff=0.8):
+        if near := nearest(name, NAMES, cutoff=0.8):
             raise ModelError("there is no such model", where=name, remedy=f"did you mean {near[0]!r}?")
         return _on_hub(name, revision, offline)
     if revision is not None:

@@ -3,7 +3,6 @@
 The 17 word classes and 37 relations are those of Universal Dependencies v2.
 """
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, Int32
 
 from ..errors import UsageError
-from ..registration import suggest
+from ..registration import nearest, suggest
 from ..types import UNLABELLED
 from .annotations import Annotations, TextColumn
 
@@ -81,8 +80,7 @@ def check_task(name: str, *, option: str = "task") -> None:
         known = ["upos", "relation", f"{_FEATURE}Case", *(f"{_COLUMN}{column}" for column in COLUMNS)]
     said = {column.casefold(): f"{_COLUMN}{column}" for column in COLUMNS}
     said |= {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(name.casefold(), said, n=2)
-    meant = list(dict.fromkeys(said[one] for one in near))
+    meant = list(dict.fromkeys(said[one] for one in nearest(name, said, most=2)))
     remedy = "use upos, relation, feature:NAME (feature:Case) or column:NAME (column:XPOS, column:MISC:KEY)"
     if meant:
         remedy = f"did you mean {' or '.join(meant)}? Or {remedy}"

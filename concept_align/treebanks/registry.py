@@ -19,13 +19,13 @@ Named sets are tuples of language codes, but for ``PUD``, whose members are tree
 """
 
 import csv
-import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from ..registration import nearest
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class _Universe:
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
-    near = difflib.get_close_matches(name.casefold(), [n.casefold() for n in names], n=4, cutoff=0.5)
+    near = nearest(name, [n.casefold() for n in names], most=4, cutoff=0.5)
     # Codes and names of sets are short enough to be listed whole; treebanks are not.
     short = [n for n in names if len(n) <= 3 or n in _SETS or len(names) < 40]
     remedy = f"did you mean {', '.join(near)}?" if near else f"known are: {' '.join(short)}"

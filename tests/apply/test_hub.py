@@ -1,16 +1,20 @@
 """Aligners go to a hub and come back; the hub is a small one on this machine."""
 
+import json
 import shutil
 
 import fake_hub
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
+import concept_align as ca
 from concept_align.apply import TextAligner
 from concept_align.apply.sklearn import ConceptClassifier
+from concept_align.cli.commands import app
 from concept_align.errors import LearningError, UsageError
-from concept_align.meta.hub import FILES
+from concept_align.meta.hub import FILES, locate, named_folder
 from concept_align.meta.learners.base import Aligner
 from concept_align.treebanks.concepts import UPOS
 
@@ -51,6 +55,33 @@ def test_a_text_aligner_is_pushed_and_had_by_its_id(mini, hub):
     assert own.aligner.folder == mini.upos
     x = np.random.default_rng(0).normal(size=(30, 256))
     assert ConceptClassifier("me/tagger").fit(x).predict(x).shape == (30,)
+
+
+def test_the_command_line_takes_aligners_by_their_ids(mini, hub, tmp_path):
+    Aligner.from_pretrained(mini.upos).push_to_hub("me/tagger", token="hf_x")
+    first = hub.files("me/tagger")[0]
+    words = ["--store", str(mini.store), "--shots", "0", "--langs", "tr", "--no-figures", "--json"]
+    for number, given in enumerate(("me/tagger", "own=me/tagger")):
+        line = ["evaluate", "--aligner", given, *words, "--out", str(tmp_path / str(number))]
+        told = CliRunner().invoke(app, line)
+        assert told.exit_code == 0, told.exception
+        learners = {row["learner"] for row in json.loads(told.stdout)["results"]}
+        assert learners == {"majority", "own" if number else Aligner.from_pretrained(mini.upos).learner}
+    assert ca.evaluate("me/tagger", mini.store, langs=["tr"], shots=[0]).frame()["learner"].nunique() == 2
+    text = tmp_path / "text.txt"
+    text.write_text("Der Hund schläft.")
+    told = CliRunner().invoke(app, ["classify", "me/tagger", str(text), "--revision", first])
+    assert told.exit_code == 0 and "\tNOUN\t" in told.stdout
+    told = CliRunner().invoke(app, ["classify", "me/tagger", str(text), "--revision", "f" * 40])
+    assert isinstance(told.exception, LearningError) and "revision" in told.exception.remedy
+
+
+def test_aligners_without_names_are_called_as_their_repositories(mini, hub):
+    for name in ("first", "second"):
+        Aligner.from_pretrained(mini.upos).push_to_hub(f"me/{name}", token="hf_x")
+    found = [locate(f"me/{name}") for name in ("first", "second")]
+    assert [named_folder(folder).name for folder in found] == ["first", "second"]
+    assert named_folder(mini.upos) == mini.upos
 
 
 def test_an_aligner_without_a_folder_is_pushed_with_what_it_is(mini, hub):
