@@ -24,6 +24,7 @@ from torch.nn import functional
 from concept_align.errors import LearningError
 from concept_align.matmul import fast_matmul
 from concept_align.meta.engines.learn2learn import maml
+from concept_align.meta.episodes import schedule
 from concept_align.meta.learners.base import TrainingData
 from concept_align.meta.learners.proto import Proto, ProtoFit, ZeroShot
 from concept_align.seeding import stream
@@ -76,7 +77,7 @@ class Published:
         kept = [place for place, label in enumerate(labels) if label in place_of]
         targets = torch.tensor([place_of[labels[place]] for place in kept])
         points = self.f(x[kept])
-        prototypes = self.g(self.fit.prototypes[valid])
+        prototypes = self.g(self.fit.model.prototypes[valid])
         words, concepts = len(points), len(prototypes)
         distances = torch.pow(
             points.unsqueeze(1).expand(words, concepts, -1)
@@ -141,7 +142,7 @@ def largest_difference(steps: int) -> float:
     for step in range(steps):
         with fast_matmul():
             mine = float(ours.step(0, step))
-        code, number = fit._plan[2][step]
+        code, number = schedule(0, STAGE, 0, LANGUAGES, fit.config.episodes)[step]
         chosen = fit.pools[code].episode(0, STAGE, number, shots=0, queries=30).query.tolist()
         worst = max(worst, abs(published.step(code, chosen) / mine - 1))
     return worst

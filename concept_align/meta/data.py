@@ -9,15 +9,12 @@ import numpy as np
 import torch
 
 from ..errors import LearningError
-from ..progress import Progress, Silent
 from ..seeding import derive, stream
 from ..spaces.features import Features
 from ..treebanks import registry
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
 from .learners.base import Aligner, Classifier, TrainingData
 from .maps import valid_concepts
-
-SHOTS = (1, 10, 50)  # numbers of sentences that the steps of adapting are chosen for
 
 
 def check_disjoint(
@@ -145,14 +142,11 @@ class EpisodeBatches:
         self.each, self.queries, self.shots, self.per_step = each, queries, tuple(shots), per_step
         self.pools = {code: Pool(require(data.load(code, "train"), code)) for code in self.languages}
         self.steps = -(-each * len(self.languages) // per_step)
-        self._plan: tuple[int, list[tuple[str, int]]] = (-1, [])
 
     def __call__(self, epoch: int, step: int) -> EpisodeBatch:
         """The episodes of one step."""
-        if self._plan[0] != epoch:
-            order = schedule(self.seed, self.stage, epoch, self.languages, self.each)
-            self._plan = (epoch, order)
-        chosen = self._plan[1][step * self.per_step : (step + 1) * self.per_step]
+        order = schedule(self.seed, self.stage, epoch, self.languages, self.each)
+        chosen = order[step * self.per_step :][: self.per_step]
         return batch([self._drawn(language, number) for language, number in chosen], self.pools)
 
     def _drawn(self, language: str, number: int) -> Episode:
@@ -219,28 +213,6 @@ class Validation:
         shots = min(shots, len(pool.sentences))
         rng = stream(self.seed, "validation", language, shots)
         return train.of_sentences(pool.draw(rng, shots=shots, queries=0, smoothing=smoothing).support)
-
-
-def choose_steps(
-    aligner: Callable[[Mapping[int, int]], Aligner],
-    validation: Validation,
-    choices: Sequence[int],
-    progress: Progress | None,
-) -> tuple[list[dict[str, float]], dict[int, int]]:
-    """For each number of sentences the one of ``choices`` of steps that is best on the validation languages.
-
-    ``aligner`` makes one that takes {sentences: steps}. Also a record of every choice.
-    """
-    bar = (progress or Silent()).bar("adapt steps", len(SHOTS) * len(choices))
-    records, chosen = [], {}
-    for shots in SHOTS:
-        found = {}
-        for steps in choices:
-            found[steps] = validation.few_shot(aligner({1: steps}), shots)
-            records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
-            bar.advance()
-        chosen[shots] = max(found, key=found.__getitem__)
-    return records, chosen
 
 
 def torch_stream(seed: int, *purpose: str | int) -> torch.Generator:

@@ -6,6 +6,7 @@ order nor resuming nor workers change it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -176,10 +177,13 @@ def query_words(
     return features.rows(taken), y
 
 
-def schedule(seed: int, stage: str, epoch: int, languages: Sequence[str], each: int) -> list[tuple[str, int]]:
+@lru_cache(maxsize=8)
+def schedule(
+    seed: int, stage: str, epoch: int, languages: tuple[str, ...], each: int
+) -> list[tuple[str, int]]:
     """The (language, episode number) of one epoch, ``each`` of every language, in random order.
 
-    Numbers go on from epoch to epoch, so no episode comes twice.
+    Numbers go on from epoch to epoch, so no episode comes twice. The last ones asked for are kept.
     """
     order = stream(seed, stage, "order", epoch).permutation(len(languages) * each)
     return [

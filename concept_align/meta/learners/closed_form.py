@@ -30,7 +30,6 @@ know (see :mod:`.shrink`).
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -38,13 +37,12 @@ from torch import nn
 from torch.nn import functional
 
 from ...class_sums import mean_by_class
-from ...progress import Progress
 from ...spaces.features import Features
 from ..data import torch_stream
 from ..episodes import EpisodeBatch, Words
 from ..maps import Encoder, distance_logits
 from ..solvers import ridge, rigid
-from ..train import Optimisation, Stage, save_history
+from ..train import Optimisation, Stage
 from .base import Classifier, ModelAligner, TrainingData
 from .fit import EpisodicConfig, Fit, published_shape
 
@@ -236,63 +234,20 @@ class ClosedFormAligner(ModelAligner):
         return Classifier(lambda x: model.logits(Words.alone(x), solution), valid)
 
 
-@dataclass(frozen=True)
-class ClosedFormConfig(EpisodicConfig):
-    """The options that learners whose inner step is solved share; ``lr`` is that of log strengths."""
-
-    aligner = ClosedFormAligner
-
-    @abstractmethod
-    def stages(self, fit: "ClosedFormFit") -> dict[str, Callable[[], Stage]]:
-        """By the name that the history has them under."""
-
-    def _fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> ClosedFormAligner:
-        """All stages, each with its own checkpoints."""
-        fit = ClosedFormFit(self, data, seed)
-        save_history(folder, fit.run(self.stages(fit), folder, progress))
-        return fit.aligner()
-
-
-@dataclass(frozen=True)
-class ClosedForm(ClosedFormConfig):
-    """The options."""
-
-    name = "closed-form"
-    solver: Literal["ridge", "procrustes"] = "ridge"
-    encoder_epochs: int = 0  # of episodes of the training languages, which teach f and the classifier
-    encoder_lr: float = 1e-4
-
-    @classmethod
-    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
-        """``default`` solves ridge regression, ``procrustes`` the orthogonal map."""
-        shape = published_shape(task)
-        return {"default": shape, "procrustes": {**shape, "solver": "procrustes"}}
-
-    def model(self, dim: int, concepts: int, seed: int) -> ClosedFormModel:
-        generator = torch_stream(seed, "closed-form", "init")
-        rank = concepts if self.solver == "ridge" else self.rank
-        encoder = Encoder(dim, rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
-        if self.solver == "ridge":
-            return RidgeModel(encoder, concepts)
-        return ProcrustesModel(encoder, rank, concepts, generator)
-
-    def stages(self, fit: "ClosedFormFit") -> dict[str, Callable[[], Stage]]:
-        encoder = {"encoder": fit.encoder} if self.encoder_epochs else {}
-        return {"pooled": fit.pooled, **encoder, "strengths": fit.strengths}
-
-
 class ClosedFormFit(Fit):
     """The stages of one fit, on one model."""
 
-    def __init__(self, config: ClosedFormConfig, data: TrainingData, seed: int) -> None:
+    def __init__(self, config: EpisodicConfig, data: TrainingData, seed: int) -> None:
         super().__init__(config, data, seed)
         # Strengths are about languages that f was not trained on; without any the training languages serve.
         self.languages = data.validation or data.train
         if isinstance(self.model, PrototypeModel):
             with torch.no_grad():
                 self.model.log_frequency.copy_((self.counts + 1.0).log())
+
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        encoder = {"encoder": self.encoder} if self.config.encoder_epochs else {}
+        return {"pooled": self.pooled, **encoder, "strengths": self.strengths}
 
     def pooled(self) -> Stage:
         """Single words of all training languages: n = 0."""
@@ -302,7 +257,7 @@ class ClosedFormFit(Fit):
         def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return functional.cross_entropy(model.zero_shot(x), y)
 
-        return self.on_words("pooled", loss, lambda: self._accuracies((0,)))
+        return self.on_words("pooled", loss, lambda: self.accuracies((0,)))
 
     def encoder(self) -> Stage:
         """f and the zero-shot classifier, on episodes of the training languages."""
@@ -337,7 +292,7 @@ class ClosedFormFit(Fit):
             self.model.train(noisy)
             return self.loss(episodes(epoch, step))
 
-        return Stage(name, self.model, episodes.steps, loss, lambda: self._accuracies(shots), plan)
+        return Stage(name, self.model, episodes.steps, loss, lambda: self.accuracies(shots), plan)
 
     def loss(self, episodes: EpisodeBatch) -> torch.Tensor:
         """Mean over query words of the negative log-likelihood."""
@@ -345,9 +300,27 @@ class ClosedFormFit(Fit):
         logits = self.model.logits(episodes.query, self.model.solve(episodes.support, valid))
         return functional.cross_entropy(logits, episodes.query.y)
 
-    def aligner(self) -> ClosedFormAligner:
-        """What was learned so far."""
-        return ClosedFormAligner(self.config, self.model, self.known)
 
-    def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
-        return self.validation.accuracies(self.aligner(), shots)
+@dataclass(frozen=True)
+class ClosedForm(EpisodicConfig):
+    """The options; ``lr`` is that of log strengths."""
+
+    name = "closed-form"
+    aligner, fits = ClosedFormAligner, ClosedFormFit
+    solver: Literal["ridge", "procrustes"] = "ridge"
+    encoder_epochs: int = 0  # of episodes of the training languages, which teach f and the classifier
+    encoder_lr: float = 1e-4
+
+    @classmethod
+    def presets(cls, task: str) -> dict[str, dict[str, Any]]:
+        """``default`` solves ridge regression, ``procrustes`` the orthogonal map."""
+        shape = published_shape(task)
+        return {"default": shape, "procrustes": {**shape, "solver": "procrustes"}}
+
+    def model(self, dim: int, concepts: int, seed: int) -> ClosedFormModel:
+        generator = torch_stream(seed, "closed-form", "init")
+        rank = concepts if self.solver == "ridge" else self.rank
+        encoder = Encoder(dim, rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
+        if self.solver == "ridge":
+            return RidgeModel(encoder, concepts)
+        return ProcrustesModel(encoder, rank, concepts, generator)

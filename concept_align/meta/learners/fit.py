@@ -1,18 +1,23 @@
 """What learners that are trained stage by stage share: options, batches, validation, running the stages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-from ...progress import Progress
+from ...progress import Progress, Silent
 from ...seeding import derive
 from ..data import EpisodeBatches, Validation, WordBatches, identity, total_counts
-from ..train import Optimisation, Stage, train
-from .base import LearnerConfig, TrainingData
+from ..train import Optimisation, Stage, save_history, train
+from .base import Aligner, LearnerConfig, ModelAligner, TrainingData
+
+SHOTS = (1, 10, 50)  # numbers of sentences that the steps of adapting are chosen for
+Records = dict[str, list[dict[str, float]]]  # by the name that the history has them under
 
 
 def published_shape(task: str) -> dict[str, Any]:
@@ -20,8 +25,121 @@ def published_shape(task: str) -> dict[str, Any]:
     return {"rank": 64, "hidden": 384} if task == "relation" else {"rank": 32, "hidden": 256}
 
 
+class Fit(ABC):
+    """One fit of one model, which its configuration makes."""
+
+    def __init__(self, config: Any, data: TrainingData, seed: int) -> None:
+        self.config, self.data, self.seed = config, data, seed
+        self.counts = total_counts(data)
+        self.known = self.counts >= config.least
+        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
+        self.validation = Validation(
+            data, least=config.least, seed=derive(seed, "validation"), known=self.known
+        )
+
+    @abstractmethod
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        """By the name that the history has them under. A stage is made when the one before is done: it says
+        what is still learned."""
+
+    def aligner(self, *more: Any) -> ModelAligner:
+        """What was learned so far; ``more`` is what the learner's aligner takes beside its model."""
+        made: ModelAligner = self.config.aligner(self.config, self.model, self.known, *more)
+        return made
+
+    def finish(self, progress: Progress | None) -> tuple[Aligner, Records]:
+        """After all stages: the aligner, and records of what was chosen for it."""
+        return self.aligner(), {}
+
+    def accuracies(self, shots: Sequence[int]) -> dict[str, float]:
+        """Of what was learned so far, in the validation languages."""
+        return self.validation.accuracies(self.aligner(), shots)
+
+    def on_words(
+        self,
+        name: str,
+        loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = None,
+        validate: Callable[[], dict[str, float]] | None = None,
+        *,
+        module: nn.Module | None = None,
+    ) -> Stage:
+        """A stage on single words of all training languages.
+
+        All of the model learns, unless a ``module`` of it is named, by ``loss(x, y)`` or the cross-entropy of
+        its logits; its zero-shot accuracy chooses the epoch, unless ``validate`` does.
+        """
+        config, learning = self.config, module or self.model
+        episodic = isinstance(config, EpisodicConfig)
+        epochs, lr = (config.pooled_epochs, config.pooled_lr) if episodic else (config.epochs, config.lr)
+        batches = WordBatches(self.data, seed=self.seed, stage=name, size=config.batch, cap=config.cap)
+
+        def of_step(epoch: int, step: int) -> torch.Tensor:
+            x, y = batches(epoch, step)
+            return loss(x, y) if loss else functional.cross_entropy(learning(x), y)
+
+        return Stage(
+            name,
+            learning,
+            batches.steps,
+            of_step,
+            validate or (lambda: self.validation.zero_shot(learning)),
+            Optimisation(epochs, lr, config.weight_decay, decoupled=True),
+        )
+
+    def episodes_of(self, stage: str, languages: Sequence[str]) -> EpisodeBatches:
+        """The episodes of a stage in ``languages``."""
+        config = self.config
+        return EpisodeBatches(
+            self.data,
+            languages,
+            seed=self.seed,
+            stage=stage,
+            each=config.episodes,
+            queries=config.queries,
+            shots=config.shots,
+            per_step=config.episodes_per_step,
+        )
+
+    def choose_steps(self, choices: Sequence[int], progress: Progress | None) -> tuple[Aligner, Records]:
+        """The aligner that takes, for each number of sentences, the one of ``choices`` of steps that is best
+        on the validation languages; with a record of every choice."""
+        bar = (progress or Silent()).bar("adapt steps", len(SHOTS) * len(choices))
+        records, chosen = [], {}
+        for shots in SHOTS:
+            found = {}
+            for steps in choices:
+                found[steps] = self.validation.few_shot(self.aligner({1: steps}), shots)
+                records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
+                bar.advance()
+            chosen[shots] = max(found, key=found.__getitem__)
+        return self.aligner(chosen), {"adapt": records}
+
+
+class StagedConfig(LearnerConfig):
+    """The options of a learner that is trained stage by stage."""
+
+    fits: ClassVar[Callable[..., Fit]]
+
+    def begin(self, data: TrainingData, seed: int, progress: Progress | None) -> Fit:
+        """Before the first stage."""
+        return self.fits(self, data, seed)
+
+    def _fit(
+        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
+    ) -> Aligner:
+        """Train every stage, each with its own checkpoints, and log them."""
+        fit, which = self.begin(data, seed, progress), identity(data, self.name, self.config(), seed)
+        histories = {
+            name: train(stage(), seed=seed, identity=which, folder=folder, progress=progress)
+            for name, stage in fit.stages().items()
+        }
+        aligner, records = fit.finish(progress)
+        save_history(folder, histories | records)
+        return aligner
+
+
 @dataclass(frozen=True)
-class EpisodicConfig(LearnerConfig):
+class EpisodicConfig(StagedConfig):
     """The options of learners that are trained on pooled words first, then on episodes."""
 
     rank: int = 32
@@ -40,73 +158,3 @@ class EpisodicConfig(LearnerConfig):
     shots: tuple[int, ...] = (1, 5, 10, 20, 50)  # one drawn for each episode
     lr: float = 0.02
     validation_shots: tuple[int, ...] = (1, 10, 50)
-
-
-class Fit:
-    """One fit of one model, which its configuration makes."""
-
-    def __init__(self, config: Any, data: TrainingData, seed: int) -> None:
-        self.config, self.data, self.seed = config, data, seed
-        self.counts = total_counts(data)
-        self.known = self.counts >= config.least
-        self.model = config.model(data.load(data.source, "train").dim, len(data.concepts), seed)
-        self.validation = Validation(
-            data, least=config.least, seed=derive(seed, "validation"), known=self.known
-        )
-
-    def on_words(
-        self,
-        name: str,
-        loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-        validate: Callable[[], dict[str, float]] | None = None,
-        *,
-        module: nn.Module | None = None,
-    ) -> Stage:
-        """A stage on single words of all training languages, with ``loss(x, y)``.
-
-        All of the model learns, unless a ``module`` of it is named; its zero-shot accuracy chooses the epoch,
-        unless ``validate`` does.
-        """
-        config, model = self.config, self.model
-        episodic = isinstance(config, EpisodicConfig)
-        epochs, lr = (config.pooled_epochs, config.pooled_lr) if episodic else (config.epochs, config.lr)
-        batches = WordBatches(self.data, seed=self.seed, stage=name, size=config.batch, cap=config.cap)
-
-        def of_step(epoch: int, step: int) -> torch.Tensor:
-            return loss(*batches(epoch, step))
-
-        return Stage(
-            name,
-            module or model,
-            batches.steps,
-            of_step,
-            validate or (lambda: self.validation.zero_shot(model)),
-            Optimisation(epochs, lr, config.weight_decay, decoupled=True),
-        )
-
-    def episodes_of(self, stage: str, languages: Sequence[str]) -> EpisodeBatches:
-        """The episodes of a stage in ``languages``."""
-        config = self.config
-        return EpisodeBatches(
-            self.data,
-            languages,
-            seed=self.seed,
-            stage=stage,
-            each=config.episodes,
-            queries=config.queries,
-            shots=config.shots,
-            per_step=config.episodes_per_step,
-        )
-
-    def run(
-        self, stages: Mapping[str, Callable[[], Stage]], folder: Path | None, progress: Progress | None
-    ) -> dict[str, list[dict[str, float]]]:
-        """Train every stage, each with its own checkpoints; their records.
-
-        A stage is made when the one before is done: it says what is still learned.
-        """
-        which = identity(self.data, self.config.name, self.config.config(), self.seed)
-        return {
-            name: train(stage(), seed=self.seed, identity=which, folder=folder, progress=progress)
-            for name, stage in stages.items()
-        }

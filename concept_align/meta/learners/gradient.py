@@ -21,26 +21,24 @@ words, has it.
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from ...errors import UsageError
 from ...progress import Progress
 from ...spaces.features import Features
-from ..data import choose_steps, torch_stream
+from ..data import torch_stream
 from ..engines.base import ENGINES, Engine, InnerLoop, Order, Rates
 from ..episodes import EpisodeBatch, Words
 from ..maps import ADAPTS, Adapts, AlignmentModel, Encoder, adapted_names
-from ..train import Optimisation, Stage, save_history
-from .base import Classifier, SteppedAligner, TrainingData
-from .fit import EpisodicConfig, Fit, published_shape
+from ..train import Optimisation, Stage
+from .base import Aligner, Classifier, SteppedAligner, TrainingData
+from .fit import EpisodicConfig, Fit, Records, published_shape
 
 TIMES = (0, 1, 2, 4, 10)  # multiples of an episode's steps that a new language may take
 
@@ -97,11 +95,57 @@ def take(model: AlignmentModel, adapted: Mapping[str, torch.Tensor]) -> None:
         model.get_parameter(name).copy_(value[0])
 
 
+class GradientFit(Fit):
+    """The stages of one fit, on one start."""
+
+    def __init__(self, config: "Gradient", data: TrainingData, seed: int) -> None:
+        super().__init__(config, data, seed)
+        self.engine: Engine = ENGINES.get(config.engine)()
+        self.start: Initialisation = self.model
+        self.episodes = self.episodes_of("episodes", data.train)
+        self.weights = branch_weights(data.train, data.branches if config.branch_balanced else {})
+
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        """Single words of all languages, with the start as a classifier; then episodes."""
+        pooled = {"pooled": self.pooled} if self.config.pooled_epochs else {}
+        return {**pooled, "episodic": self.episodic}
+
+    def pooled(self) -> Stage:
+        return self.on_words("pooled", None, lambda: self.accuracies((0,)), module=self.start.model)
+
+    def episodic(self) -> Stage:
+        """Episodes of the training languages."""
+        config, steps = self.config, self.episodes.steps
+        self.start.requires_grad_(True)  # an aligner that was validated froze all of it
+        plan = Optimisation(config.epochs, config.lr)
+        validate = partial(self.accuracies, config.validation_shots)
+        return Stage("episodes", self.start, steps, self.loss, validate, plan)
+
+    def accuracies(self, shots: Sequence[int]) -> dict[str, float]:
+        return self.validation.accuracies(self.aligner({1: self.config.steps}), shots)
+
+    def finish(self, progress: Progress | None) -> tuple[Aligner, Records]:
+        """With the number of steps that a new language takes."""
+        config = self.config
+        if config.adapt_steps is not None:
+            return self.aligner({1: config.adapt_steps}), {}
+        return self.choose_steps([times * config.steps for times in TIMES], progress)
+
+    def loss(self, epoch: int, step: int) -> torch.Tensor:
+        """The learner's own, over the episodes of the step."""
+        episodes = self.episodes(epoch, step)
+        weights = torch.tensor([self.weights[language] for language in episodes.languages])
+        # What engines do about dropout does not matter: there is none in episodes.
+        self.start.eval()
+        loss: torch.Tensor = self.config.loss(self.engine, self.start, episodes, weights)
+        return loss
+
+
 @dataclass(frozen=True)
 class Gradient(EpisodicConfig):
     """The options of all of them; which choices a learner has, its class says."""
 
-    aligner = GradientAligner
+    aligner, fits = GradientAligner, GradientFit
     orders: ClassVar[tuple[Order, ...]] = (1, 2)
     places: ClassVar[tuple[Adapts, ...]] = ADAPTS
     learns_rates: ClassVar[bool] = False
@@ -165,21 +209,6 @@ class Gradient(EpisodicConfig):
         """The mean over tasks of the loss on query words after adapting; ``weights`` [tasks] of mean 1."""
         inner = InnerLoop(self.adapts, self.steps, self.order)
         return (engine.losses(start.model, episodes, inner, start.rates()) * weights).mean()
-
-    def _fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> GradientAligner:
-        """On pooled words, then on episodes, each with its own checkpoints; then the number of steps."""
-        fit = GradientFit(self, data, seed)
-        pooled = {"pooled": fit.pooled} if self.pooled_epochs else {}
-        histories = fit.run({**pooled, "episodic": fit.episodic}, folder, progress)
-        records: list[dict[str, float]] = []
-        steps = {1: self.adapt_steps or 0}
-        if self.adapt_steps is None:
-            choices = [times * self.steps for times in TIMES]
-            records, steps = choose_steps(fit.taking, fit.validation, choices, progress)
-        save_history(folder, {**histories, "adapt": records})
-        return fit.taking(steps)
 
 
 @dataclass(frozen=True)
@@ -254,50 +283,6 @@ class Reptile(Gradient):
         for own_x, own_y in zip(x.tensor_split(self.steps), y.tensor_split(self.steps), strict=True):
             take(model, engine.adapt(model, Words.alone(own_x, own_y), inner, start.rate))
         return model
-
-
-class GradientFit(Fit):
-    """The stages of one fit, on one start."""
-
-    def __init__(self, config: Gradient, data: TrainingData, seed: int) -> None:
-        super().__init__(config, data, seed)
-        self.engine: Engine = ENGINES.get(config.engine)()
-        self.start: Initialisation = self.model
-        self.episodes = self.episodes_of("episodes", data.train)
-        self.weights = branch_weights(data.train, data.branches if config.branch_balanced else {})
-
-    def pooled(self) -> Stage:
-        """Single words of all languages: the start as a classifier."""
-        model = self.start.model
-
-        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            return functional.cross_entropy(model(x), y)
-
-        return self.on_words("pooled", loss, lambda: self._accuracies((0,)), module=model)
-
-    def episodic(self) -> Stage:
-        """Episodes of the training languages."""
-        config, steps = self.config, self.episodes.steps
-        self.start.requires_grad_(True)  # an aligner that was validated froze all of it
-        plan = Optimisation(config.epochs, config.lr)
-        validate = partial(self._accuracies, config.validation_shots)
-        return Stage("episodes", self.start, steps, self.loss, validate, plan)
-
-    def _accuracies(self, shots: Sequence[int]) -> dict[str, float]:
-        return self.validation.accuracies(self.taking({1: self.config.steps}), shots)
-
-    def loss(self, epoch: int, step: int) -> torch.Tensor:
-        """The learner's own, over the episodes of the step."""
-        episodes = self.episodes(epoch, step)
-        weights = torch.tensor([self.weights[language] for language in episodes.languages])
-        # What engines do about dropout does not matter: there is none in episodes.
-        self.start.eval()
-        loss: torch.Tensor = self.config.loss(self.engine, self.start, episodes, weights)
-        return loss
-
-    def taking(self, steps: Mapping[int, int]) -> GradientAligner:
-        """What was learned so far, with the ``steps`` to take on a support of so many sentences."""
-        return GradientAligner(self.config, self.start, self.known, steps)
 
 
 def branch_weights(languages: Sequence[str], branches: Mapping[str, str]) -> dict[str, float]:

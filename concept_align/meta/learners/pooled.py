@@ -8,9 +8,8 @@ that was best on the validation languages with about as many sentences.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -18,11 +17,11 @@ from torch.nn import functional
 
 from ...progress import Progress
 from ...spaces.features import Features
-from ..data import choose_steps, torch_stream
+from ..data import torch_stream
 from ..maps import Encoder, masked
-from ..train import save_history
-from .base import Classifier, LearnerConfig, SteppedAligner, TrainingData
-from .fit import Fit, published_shape
+from ..train import Stage
+from .base import Aligner, Classifier, SteppedAligner
+from .fit import Fit, Records, StagedConfig, published_shape
 
 STEPS = (0, 5, 20, 50)  # that fine-tuning may take
 
@@ -59,12 +58,24 @@ class PooledAligner(SteppedAligner):
         return {**super().settings(), "concepts": len(self.known)}
 
 
+class PooledFit(Fit):
+    """All words, then the number of steps that adapting takes."""
+
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        return {"pooled": lambda: self.on_words("pooled")}
+
+    def finish(self, progress: Progress | None) -> tuple[Aligner, Records]:
+        return (
+            super().finish(progress) if self.config.adapts == "none" else self.choose_steps(STEPS, progress)
+        )
+
+
 @dataclass(frozen=True)
-class Pooled(LearnerConfig):
+class Pooled(StagedConfig):
     """The baseline's options."""
 
     name = "pooled"
-    aligner = PooledAligner
+    aligner, fits = PooledAligner, PooledFit
     hidden: int = 256  # 0: linear
     dropout: float = 0.33
     least: int = 10  # training words a concept needs, over all languages
@@ -85,21 +96,3 @@ class Pooled(LearnerConfig):
     def model(self, dim: int, concepts: int, seed: int) -> Encoder:
         generator = torch_stream(seed, "pooled", "init")
         return Encoder(dim, concepts, hidden=self.hidden, dropout=self.dropout, generator=generator)
-
-    def _fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> PooledAligner:
-        """Train on all words, then choose the number of steps that adapting takes."""
-        fit = Fit(self, data, seed)
-
-        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            return functional.cross_entropy(fit.model(x), y)
-
-        history = fit.run({"pooled": lambda: fit.on_words("pooled", loss)}, folder, progress)
-        records: list[dict[str, float]] = []
-        steps: dict[int, int] = {}
-        if self.adapts != "none":
-            taking = partial(PooledAligner, self, fit.model, fit.known)
-            records, steps = choose_steps(taking, fit.validation, STEPS, progress)
-        save_history(folder, {**history, "adapt": records})
-        return PooledAligner(self, fit.model, fit.known, steps)

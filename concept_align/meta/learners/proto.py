@@ -10,8 +10,9 @@ published loss, so only the query is drawn. One ``fit`` trains both models.
 """
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -21,12 +22,12 @@ from torch.nn import functional
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..data import Validation, identity, torch_stream
+from ..data import Validation, torch_stream
 from ..episodes import IGNORED, Pool, query_words, schedule
 from ..maps import Encoder, distance_logits, masked, valid_concepts
-from ..train import Optimisation, Stage, save_history, train
-from .base import Classifier, LearnerConfig, ModelAligner, TrainingData
-from .fit import published_shape
+from ..train import Optimisation, Stage
+from .base import Classifier, ModelAligner, TrainingData
+from .fit import Fit, StagedConfig, published_shape
 from .source_probe import probe_source
 
 
@@ -135,12 +136,79 @@ class ProtoAligner(ModelAligner):
         return adaptor.requires_grad_(False)
 
 
+class ProtoFit(Fit):
+    """One fit of both models."""
+
+    def __init__(
+        self, config: "Proto", data: TrainingData, prototypes: torch.Tensor, known: torch.Tensor, seed: int
+    ) -> None:
+        super().__init__(config, data, seed)
+        self.known = known
+        self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"))
+        self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
+        counts = {language: pool.features.counts() for language, pool in self.pools.items()}
+        self.valid, self.targets = {}, {}
+        for language, pool in self.pools.items():
+            valid = valid_concepts(counts[data.source], counts[language], config.least)
+            self.valid[language] = valid
+            self.targets[language] = valid_targets(pool.features.y, valid)
+        self.model.prototypes.copy_(prototypes)
+        self.zero, self.few = self.model.zero, FewShot(self.model.few, config.rank, data.train)
+
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        # The few-shot model chooses its epoch by few-shot validation, the zero-shot one by zero-shot.
+        return {name: partial(self._stage, name) for name in ("zero-shot", "few-shot")}
+
+    def aligner(self, *more: Any) -> ModelAligner:
+        if self.config.adapt_init == "mean":
+            learned = [adaptor.state_dict() for adaptor in self.few.adaptors.values()]
+            mean = {name: torch.stack([one[name] for one in learned]).mean(0) for name in learned[0]}
+            self.model.start.load_state_dict(mean)
+        return super().aligner(*more)
+
+    def _stage(self, name: str) -> Stage:
+        config = self.config
+        module: nn.Module = self.zero if name == "zero-shot" else self.few
+        module.requires_grad_(True)  # an aligner that was validated froze its parts
+        return Stage(
+            name,
+            module,
+            -(-config.episodes * len(self.data.train) // config.episodes_per_step),
+            partial(self.loss, name),
+            lambda: {f"{name} accuracy": self._accuracy(name)},
+            Optimisation(config.epochs, config.lr, config.weight_decay),
+        )
+
+    def loss(self, name: str, epoch: int, step: int) -> torch.Tensor | None:
+        """Mean over the step's episodes of the mean loss of each one's query words."""
+        config, z, losses = self.config, self.model.prototypes, []
+        order = schedule(self.seed, name, epoch, self.data.train, config.episodes)
+        for language, number in order[step * config.episodes_per_step :][: config.episodes_per_step]:
+            pool = self.pools[language]
+            queries = min(config.queries, len(pool.sentences))
+            episode = pool.episode(self.seed, name, number, shots=0, queries=queries)
+            x, targets = query_words(pool.features, self.targets[language], episode.query)
+            zero = name == "zero-shot"
+            logits = self.zero.logits(x, z) if zero else self.few.logits(x, z, language)
+            losses.append(target_loss(logits, targets, self.valid[language]))
+        counted = [loss for loss in losses if loss is not None]
+        return torch.stack(counted).mean() if counted else None
+
+    def _accuracy(self, name: str) -> float:
+        config, aligner = self.config, self.aligner()
+        if name == "zero-shot":
+            return self.validation.few_shot(aligner, 0)
+        return self.validation.few_shot(
+            aligner, config.validation_shots, smoothing=config.smoothing, seed=self.seed
+        )
+
+
 @dataclass(frozen=True)
-class Proto(LearnerConfig):
+class Proto(StagedConfig):
     """The published algorithm's numbers are the defaults."""
 
     name = "proto"
-    aligner = ProtoAligner
+    aligner, fits = ProtoAligner, ProtoFit
     rank: int = 32
     hidden: int = 256  # 0: f is linear
     dropout: float = 0.33
@@ -183,96 +251,9 @@ class Proto(LearnerConfig):
     def model(self, dim: int, concepts: int, seed: int) -> ProtoModel:
         return ProtoModel(self, dim, concepts, seed)
 
-    def _fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> ProtoAligner:
-        """Train the source probe, then both models."""
+    def begin(self, data: TrainingData, seed: int, progress: Progress | None) -> ProtoFit:
+        """The source language's probe comes first."""
         probe = probe_source(
             data, rank=self.rank, preset=self.probe_preset, least=self.least, seed=seed, progress=progress
         )
-        return ProtoFit(self, data, probe.space.filled(), probe.valid, seed).run(folder, progress)
-
-
-class ProtoFit:
-    """One fit of both models."""
-
-    def __init__(
-        self, config: Proto, data: TrainingData, prototypes: torch.Tensor, known: torch.Tensor, seed: int
-    ) -> None:
-        self.config, self.data, self.known, self.seed = config, data, known, seed
-        self.pools = {language: Pool(data.load(language, "train")) for language in data.train}
-        source = data.load(data.source, "train").counts()
-        self.valid = {
-            language: valid_concepts(source, pool.features.counts(), config.least)
-            for language, pool in self.pools.items()
-        }
-        self.targets = {
-            language: valid_targets(pool.features.y, self.valid[language])
-            for language, pool in self.pools.items()
-        }
-        self.validation = Validation(data, least=config.least, seed=derive(seed, "validation"))
-        self.model = config.model(data.load(data.source, "train").dim, len(prototypes), seed)
-        self.model.prototypes.copy_(prototypes)
-        self.zero, self.few = self.model.zero, FewShot(self.model.few, config.rank, data.train)
-        self._plan: tuple[str, int, list[tuple[str, int]]] = ("", -1, [])
-
-    def run(self, folder: Path | None, progress: Progress | None) -> ProtoAligner:
-        config = self.config
-        which = identity(self.data, config.name, config.config(), self.seed)
-        # The few-shot model chooses its epoch by few-shot validation, the zero-shot one by zero-shot.
-        histories = {
-            name: train(self._stage(name), seed=self.seed, identity=which, folder=folder, progress=progress)
-            for name in ("zero-shot", "few-shot")
-        }
-        save_history(folder, histories)
-        return self._aligner()
-
-    def _aligner(self) -> ProtoAligner:
-        if self.config.adapt_init == "mean":
-            learned = [adaptor.state_dict() for adaptor in self.few.adaptors.values()]
-            mean = {name: torch.stack([one[name] for one in learned]).mean(0) for name in learned[0]}
-            self.model.start.load_state_dict(mean)
-        return ProtoAligner(self.config, self.model, self.known)
-
-    def _stage(self, name: str) -> Stage:
-        config = self.config
-        episodes = config.episodes * len(self.data.train)
-        plan = Optimisation(config.epochs, config.lr, config.weight_decay)
-        module: nn.Module = self.zero if name == "zero-shot" else self.few
-        module.requires_grad_(True)  # an aligner that was validated froze its parts
-        return Stage(
-            name,
-            module,
-            -(-episodes // config.episodes_per_step),
-            lambda epoch, step: self.loss(name, epoch, step),
-            lambda: {f"{name} accuracy": self._accuracy(name)},
-            plan,
-        )
-
-    def loss(self, name: str, epoch: int, step: int) -> torch.Tensor | None:
-        """Mean over the step's episodes of the mean loss of each one's query words."""
-        config = self.config
-        if self._plan[:2] != (name, epoch):
-            order = schedule(self.seed, name, epoch, self.data.train, config.episodes)
-            self._plan = (name, epoch, order)
-        chosen = self._plan[2][step * config.episodes_per_step : (step + 1) * config.episodes_per_step]
-        losses = []
-        for language, number in chosen:
-            pool = self.pools[language]
-            queries = min(config.queries, len(pool.sentences))
-            episode = pool.episode(self.seed, name, number, shots=0, queries=queries)
-            x, targets = query_words(pool.features, self.targets[language], episode.query)
-            z = self.model.prototypes
-            zero = name == "zero-shot"
-            logits = self.zero.logits(x, z) if zero else self.few.logits(x, z, language)
-            losses.append(target_loss(logits, targets, self.valid[language]))
-        counted = [loss for loss in losses if loss is not None]
-        return torch.stack(counted).mean() if counted else None
-
-    def _accuracy(self, name: str) -> float:
-        if name == "zero-shot":
-            return self.validation.few_shot(self._aligner(), 0)
-        config = self.config
-        return self.validation.few_shot(
-            self._aligner(), config.validation_shots, smoothing=config.smoothing, seed=self.seed
-        )
+        return ProtoFit(self, data, probe.space.filled(), probe.valid, seed)

@@ -21,9 +21,9 @@ it changes no prediction.
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -35,11 +35,11 @@ from torch.nn import functional
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..data import Validation, torch_stream
+from ..data import torch_stream
 from ..maps import Dropout, Encoder, masked
-from ..train import save_history
-from .base import CHUNK, Classifier, LearnerConfig, ModelAligner, TrainingData
-from .fit import Fit, published_shape
+from ..train import Stage
+from .base import CHUNK, Aligner, Classifier, ModelAligner
+from .fit import Fit, Records, StagedConfig, published_shape
 
 # What a classifier has learned from, last of all.
 Known = Literal["start", "unlabelled", "labelled"]
@@ -198,12 +198,41 @@ class SelfTrainAligner(ModelAligner):
         return found
 
 
+class SelfTrainFit(Fit):
+    """The start: all that is learned before a new language comes, and what its probabilities are worth."""
+
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        loss = partial(self.model.loss, smoothing=self.config.smoothing)
+        return {"start": lambda: self.on_words("start", loss)}
+
+    def finish(self, progress: Progress | None) -> tuple[Aligner, Records]:
+        return self.aligner(self._temperatures()), {}
+
+    def _temperatures(self) -> dict[Known, float]:
+        """By the words of the validation languages; 1 without such languages: words that were learned from
+        tell nothing of others."""
+        if not self.data.validation:
+            return {}
+        aligner, validation = self.aligner(), self.validation
+        scores: dict[Known, list[torch.Tensor]] = {"start": [], "unlabelled": [], "labelled": []}
+        for language, query in validation.queries.items():
+            words = self.data.load(language, "train").x if aligner.transductive else None
+            support = validation.support(language, CALIBRATED_ON)
+            valid = validation.valid[language]
+            scores["start"].append(aligner.adapt(valid=valid).scores(query.x))
+            scores["unlabelled"].append(aligner.adapt(unlabelled=words, valid=valid).scores(query.x))
+            adapted = aligner.adapt(support, unlabelled=words, valid=valid, seed=validation.seed)
+            scores["labelled"].append(adapted.scores(query.x))
+        labels = [query.y for query in validation.queries.values()]
+        return {known: temperature(found, labels) for known, found in scores.items()}
+
+
 @dataclass(frozen=True)
-class SelfTrain(LearnerConfig):
+class SelfTrain(StagedConfig):
     """The options: of the start, of learning from unlabelled words, of learning from labelled ones."""
 
     name = "self-train"
-    aligner = SelfTrainAligner
+    aligner, fits = SelfTrainAligner, SelfTrainFit
     members: int = 2
     hidden: int = 256
     dropout: float = 0.33
@@ -236,39 +265,6 @@ class SelfTrain(LearnerConfig):
         random = torch_stream(seed, "self-train", "init")
         shape: dict[str, Any] = {"hidden": self.hidden, "dropout": self.dropout, "generator": random}
         return Ensemble(Encoder(dim, concepts, **shape) for _ in range(self.members))
-
-    def _fit(
-        self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
-    ) -> SelfTrainAligner:
-        """Train the start: all that is learned before a new language comes."""
-        fit = Fit(self, data, seed)
-        model: Ensemble = fit.model
-
-        def loss(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-            return model.loss(x, y, smoothing=self.smoothing)
-
-        save_history(folder, fit.run({"start": lambda: fit.on_words("start", loss)}, folder, progress))
-        aligner = SelfTrainAligner(self, model, fit.known)
-        return SelfTrainAligner(self, model, fit.known, self._temperatures(aligner, data, fit.validation))
-
-    def _temperatures(
-        self, aligner: SelfTrainAligner, data: TrainingData, validation: Validation
-    ) -> dict[Known, float]:
-        """By the words of the validation languages; 1 without such languages: words that were learned from
-        tell nothing of others."""
-        if not data.validation:
-            return {}
-        scores: dict[Known, list[torch.Tensor]] = {"start": [], "unlabelled": [], "labelled": []}
-        for language, query in validation.queries.items():
-            words = data.load(language, "train").x if aligner.transductive else None
-            support = validation.support(language, CALIBRATED_ON)
-            valid = validation.valid[language]
-            scores["start"].append(aligner.adapt(valid=valid).scores(query.x))
-            scores["unlabelled"].append(aligner.adapt(unlabelled=words, valid=valid).scores(query.x))
-            adapted = aligner.adapt(support, unlabelled=words, valid=valid, seed=validation.seed)
-            scores["labelled"].append(adapted.scores(query.x))
-        labels = [query.y for query in validation.queries.values()]
-        return {known: temperature(found, labels) for known, found in scores.items()}
 
 
 def temperature(scores: Sequence[torch.Tensor], labels: Sequence[torch.Tensor]) -> float:

@@ -32,8 +32,8 @@ from ..data import torch_stream
 from ..episodes import Words
 from ..maps import Encoder
 from ..train import Stage
-from .closed_form import ClosedFormConfig, ClosedFormFit, PrototypeModel, Solution, class_means
-from .fit import published_shape
+from .closed_form import ClosedFormAligner, ClosedFormFit, PrototypeModel, Solution, class_means
+from .fit import EpisodicConfig, published_shape
 
 
 class ShrinkModel(PrototypeModel):
@@ -114,11 +114,19 @@ class ShrinkModel(PrototypeModel):
         return transposed @ found if dual else found
 
 
+class ShrinkFit(ClosedFormFit):
+    """Pooled words, then episodes."""
+
+    def stages(self) -> dict[str, Callable[[], Stage]]:
+        return {"pooled": self.pooled, "episodic": lambda: self.strengths("episodes", noisy=True)}
+
+
 @dataclass(frozen=True)
-class Shrink(ClosedFormConfig):
-    """The options."""
+class Shrink(EpisodicConfig):
+    """The options; ``lr`` is that of log strengths."""
 
     name = "shrink"
+    aligner, fits = ClosedFormAligner, ShrinkFit
     correction: int = 20  # steps of the logistic regression around the prototypes; 0: none
 
     @classmethod
@@ -131,6 +139,3 @@ class Shrink(ClosedFormConfig):
         generator = torch_stream(seed, "shrink", "init")
         encoder = Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
         return ShrinkModel(encoder, self.rank, concepts, generator, self.correction)
-
-    def stages(self, fit: ClosedFormFit) -> dict[str, Callable[[], Stage]]:
-        return {"pooled": fit.pooled, "episodic": lambda: fit.strengths("episodes", noisy=True)}
