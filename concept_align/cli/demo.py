@@ -9,7 +9,7 @@ from .from_config import configured
 from .output import emit_json, emit_table, fitting, records, say
 
 if TYPE_CHECKING:
-    from ..demo.result import DemoResult
+    from ..demo.findings import DemoResult
     from ..demo.settings import DemoConfig, DemoPlan
 
 

@@ -1,14 +1,17 @@
-"""What the demo found, in tables and some honest sentences."""
+"""What the demo made, and what it found: tables and some honest sentences."""
 
 import shlex
+from dataclasses import dataclass
+
+import pandas as pd
 
 from ..evaluation.results import MAJORITY
 from ..report.alignability_findings import find
+from ..report.evaluation_tables import means_of, per_language
 from ..report.names import measure_name, shots_name, task_name
 from ..report.tables import NONE, TextTable, number, p_value, percent
 from .contrasts import FEW, FLOOR, LEVEL, MANY, MODELS, OWN, Contrast
-from .result import DemoResult
-from .settings import MEASURE, SHOTS
+from .settings import MEASURE, SHOTS, DemoPlan
 
 SURE = 0.001
 OPENINGS = {
@@ -18,6 +21,52 @@ OPENINGS = {
     OWN: "A probe of the language's own training split against zero-shot: ",
     MODELS: "{model}, zero-shot: ",
 }
+
+Place = tuple[str, str]  # model's short name, task
+
+
+@dataclass(frozen=True, eq=False)
+class DemoResult:
+    """What a demo made. Models have their short names in all tables."""
+
+    plan: DemoPlan
+    layers: dict[Place, int]
+    chosen: dict[Place, str]  # the learner that was best in the validation languages
+    frame: pd.DataFrame  # the tidy rows of the evaluation
+    probes: pd.DataFrame  # the tidy rows of the layer sweeps
+    comparisons: pd.DataFrame  # every pair of learners
+    contrasts: list[Contrast]
+    notices: list[str]
+    scores: pd.DataFrame  # the tidy alignability of all pairs and layers
+    controls: dict[str, pd.DataFrame]  # the same of shuffled labels
+    seconds: float = 0.0
+
+    def of(self, frame: pd.DataFrame, place: Place) -> pd.DataFrame:
+        """The rows of one model and task."""
+        return frame[(frame["model"] == place[0]) & (frame["task"] == place[1])]
+
+    def means(self, place: Place, learner: str) -> dict[int, tuple[float, float, float]]:
+        """Accuracy (mean over the targets, low, high) of a learner, by number of shots."""
+        rows = means_of(self.of(self.frame, place), "accuracy", "mean")
+        rows = rows[rows["learner"] == learner]
+        return {int(row["shots"]): (row["value"], row["low"], row["high"]) for row in rows.to_dict("records")}
+
+    def own_probes(self, place: Place) -> pd.DataFrame:
+        """The rows of probes of the languages' own training splits, in the layer chosen."""
+        rows = self.of(self.probes, place)
+        return rows[rows["layer"] == str(self.layers[place])]
+
+    def own_probe(self, place: Place) -> float:
+        """Mean accuracy over the targets of probes of their own training split, at the layer chosen."""
+        rows = per_language(self.own_probes(place), "accuracy")
+        rows = rows[(rows["learner"] == "probe") & rows["language"].isin(self.plan.roles.targets)]
+        return float(rows["value"].mean())
+
+    def spread(self) -> tuple[float, float]:
+        """Mean number of test words of a target, and mean half width of a zero-shot interval there."""
+        rows = per_language(self.frame, "accuracy", 0)
+        rows = rows[rows["learner"] != "majority"]
+        return float(rows["n"].mean()), float((rows["high"] - rows["low"]).mean() / 2)
 
 
 def outcome_table(result: DemoResult) -> TextTable:

@@ -12,8 +12,7 @@ from ..report.evaluation_tables import comparison_table, language_table, means_o
 from ..report.names import capital, task_name
 from ..report.probe import READING, layer_table, layers_figure, reach_figure
 from .contrasts import LEVEL
-from .findings import contrast_table, findings, next_steps, outcome_table
-from .result import DemoResult, Place
+from .findings import DemoResult, Place, contrast_table, findings, next_steps, outcome_table
 
 TITLE = "Concepts across languages: the demo"
 WHAT = (

@@ -15,8 +15,8 @@ from ..evaluation.tidy import Evaluation
 from ..progress import Progress
 from ..report.evaluation import write_evaluation
 from .contrasts import Contrast, contrasts
+from .findings import DemoResult
 from .page import demo_report
-from .result import DemoResult
 from .settings import DemoConfig, DemoPlan, check_writable, plan_demo
 from .stage_progress import run_together
 from .stages import ModelFindings, ModelStages

@@ -1,17 +1,15 @@
 """Progress of stages, and of stages that run in processes of their own."""
 
 import os
-import pickle
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from typing import Any, BinaryIO
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from typing import Any, Self
 
 from ..progress import Bar, Progress, Silent
 
-_OFTEN = 0.2  # seconds between two messages about one bar
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class StageProgress:
@@ -45,6 +43,13 @@ class StageProgress:
         self.advance(self.units - self.done)
         self._bar.note("")
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self.finish()
+
 
 class _UnitBar:
     def __init__(self, owner: StageProgress, scale: float) -> None:
@@ -57,113 +62,74 @@ class _UnitBar:
         pass
 
 
-# A job is any object that can be pickled and has run(progress); its messages are pairs of kind and content.
-
-
 def run_together(jobs: Sequence[Any], progress: Progress | None = None) -> list[Any]:
     """The results of ``job.run(progress)`` for every job, each in a process of one thread.
 
-    Bars are shown as they come from the processes. An error in one ends all and is raised here. A process
-    runs this module, never the caller's main module.
+    A job is any object that can be pickled. Bars are shown as they come from the processes; an error in one
+    ends all and is raised here. A script that calls this does so under ``if __name__ == "__main__"``.
     """
-    progress = progress or Silent()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        environment[name] = "1"
-    processes: list[subprocess.Popen[bytes]] = []
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        try:
-            for job in jobs:
-                program = [sys.executable, "-c", f"from {__name__} import main; main()"]
-                process = subprocess.Popen(
-                    program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
-                )
-                processes.append(process)
-                assert process.stdin is not None
-                with process.stdin as file:
-                    pickle.dump((job, not isinstance(progress, Silent)), file)
-            found = [pool.submit(_followed, process, progress) for process in processes]
-            for one in wait(found, return_when=FIRST_EXCEPTION).done:
-                one.result()
-            return [one.result() for one in found]
-        finally:
-            for process in processes:
-                process.kill()  # nothing to one that has ended
-                process.wait()
-
-
-def _followed(process: "subprocess.Popen[bytes]", progress: Progress) -> Any:
-    """The result of ``process``, whose bars are shown; its error is raised."""
-    bars = list[Bar]()
-    assert process.stdout is not None
-    with process.stdout as messages:
-        while True:
-            try:
-                kind, content = pickle.load(messages)
-            except (EOFError, pickle.UnpicklingError):
-                raise RuntimeError("a process of the demo ended without a result") from None
-            if kind == "bar":
-                bars.append(progress.bar(**content))
-            elif kind == "say":
-                progress.say(content)
-            elif kind in ("advance", "note"):
-                at, value = content
-                getattr(bars[at], kind)(value)
-            elif kind == "error":
-                raise content
-            else:
-                process.wait()
-                return content
+    progress, context, processes = progress or Silent(), get_context("spawn"), []
+    shown: dict[Connection, list[Any]] = {}  # of each process its progress, then its bars
+    before = dict(os.environ)
+    os.environ.update(dict.fromkeys(_THREADS, "1"))  # read when a process begins
+    try:
+        for job in jobs:
+            ours, theirs = context.Pipe(duplex=False)
+            processes.append(context.Process(target=_run, args=(job, theirs)))
+            processes[-1].start()
+            theirs.close()
+            shown[ours] = [progress]
+        results: dict[Any, Any] = dict.fromkeys(shown)
+        while shown:
+            for end in wait(list(shown)):
+                assert isinstance(end, Connection)
+                try:
+                    place, kind, content = end.recv()
+                except EOFError:
+                    raise RuntimeError("a process of the demo ended without a result") from None
+                if kind == "error":
+                    raise content
+                if kind == "result":
+                    results[end] = content
+                    del shown[end]
+                elif kind == "bar":
+                    shown[end].append(progress.bar(**content))
+                else:
+                    getattr(shown[end][place], kind)(content)
+        return list(results.values())
+    finally:
+        for process in processes:
+            process.kill()  # nothing to one that has ended
+            process.join()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 class _Sender:
-    """The progress of a process: sends what happens to whoever started it."""
+    """The progress of a process, or one of its bars: sends what happens to whoever started the process."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.bars = file, 0
-
-    def send(self, kind: str, content: Any) -> None:
-        pickle.dump((kind, content), self.file)
-        self.file.flush()
+    def __init__(self, end: Connection, place: int = 0) -> None:
+        self.end, self.place, self.bars = end, place, 0
 
     def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
-        self.send("bar", {"name": name, "total": total, "done": done, "unit": unit})
+        self.end.send((0, "bar", {"name": name, "total": total, "done": done, "unit": unit}))
         self.bars += 1
-        return _SentBar(self, self.bars - 1)
+        return _Sender(self.end, self.bars)
 
     def say(self, text: str) -> None:
-        self.send("say", text)
-
-
-class _SentBar:
-    """Sends amounts together, not each by itself."""
-
-    def __init__(self, sender: _Sender, at: int) -> None:
-        self.sender, self.at, self.amount, self.sent = sender, at, 0.0, time.monotonic()
+        self.end.send((0, "say", text))
 
     def advance(self, amount: float = 1) -> None:
-        self.amount += amount
-        if time.monotonic() - self.sent > _OFTEN:
-            self._flush()
+        self.end.send((self.place, "advance", amount))
 
     def note(self, text: str) -> None:
-        if not text or time.monotonic() - self.sent > _OFTEN:  # the empty note ends a stage
-            self._flush()
-            self.sender.send("note", (self.at, text))
-
-    def _flush(self) -> None:
-        self.sender.send("advance", (self.at, self.amount))
-        self.amount, self.sent = 0.0, time.monotonic()
+        self.end.send((self.place, "note", text))
 
 
-def main() -> None:
-    """Run the job that comes on stdin; everything that it prints goes to stderr."""
-    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+def _run(job: Any, end: Connection) -> None:
+    """In a process of its own; everything that the job prints goes to stderr."""
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    job, watched = pickle.load(sys.stdin.buffer)
-    sender = _Sender(out)
     try:
-        message = ("result", job.run(sender if watched else Silent()))
+        end.send((0, "result", job.run(_Sender(end))))
     except Exception as error:
-        message = ("error", error)
-    sender.send(*message)
+        end.send((0, "error", error))

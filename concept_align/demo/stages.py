@@ -6,11 +6,11 @@ looks at a target.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from ..config import from_mapping
 from ..correspondence.build import build_geometry
 from ..correspondence.pairs import alignability
 from ..evaluation.aligners import read_aligners
@@ -19,7 +19,6 @@ from ..evaluation.evaluate import plan_evaluation, run_evaluation
 from ..evaluation.probing import best_layer, run_sweep
 from ..evaluation.tidy import Evaluation
 from ..extraction.run import extract_files
-from ..meta.config import MetaTrainConfig
 from ..meta.run import run_meta_training
 from ..models.load import load_model
 from ..progress import Progress
@@ -57,102 +56,77 @@ class ModelStages:
 
     def run(self, progress: Progress | None = None) -> ModelFindings:
         """Run every stage; what is finished in the demo's folder is not done again."""
-        store = self.extract(progress)
-        probes = self.probe(store, progress)
-        scores, shuffled = (self.compare(store, control, progress) for control in (False, True))
-        choosing = self.plan.roles.train + self.plan.roles.validation
-        layers = {task: best_layer(probes[probes["task"] == task], choosing) for task in self.plan.tasks}
-        chosen, folders = self.learn(store, layers, progress)
-        evaluation = self.evaluate(store, folders, progress)
-        recipe = store.recipe.to_json()
-        return ModelFindings(recipe, probes, scores, shuffled, layers, chosen, evaluation)
+        stage = partial(StageProgress, progress)
+        tasks, roles, short = self.plan.tasks, self.plan.roles, self.short
+        with stage(f"states of {short}", len(self.plan.files)) as within:
+            store = self._store(within)
+        parts = []
+        for task in tasks:
+            with stage(f"probes, {short}, {task}", 1) as within:
+                sweep = ProbeSweep(langs=roles.all, task=task, root=_root(store), seed=self._seed, **PROBE)
+                parts.append(run_sweep(store, sweep, self.plan.out / "probes" / short, within).frame())
+        probes = pd.concat(parts, ignore_index=True)
+        scores = []
+        for control in (False, True):
+            name = f"comparing languages{', shuffled labels' * control}, {short}"
+            with stage(name, 2 * len(tasks)) as within:
+                parts = [self._compared(store, task, control, within) for task in tasks]
+            scores.append(pd.concat(parts, ignore_index=True))
+        choosing = roles.train + roles.validation
+        layers = {task: best_layer(probes[probes["task"] == task], choosing) for task in tasks}
+        with stage(f"learning to align, {short}", len(layers) * len(self.learners), share=0) as within:
+            learned = {task: self._learned(store, task, layers[task], within) for task in tasks}
+        chosen = {task: max(of, key=lambda name: of[name][0]) for task, of in learned.items()}
+        aligners = read_aligners([folder for of in learned.values() for _, folder in of.values()])
+        draws = self.plan.config.support_draws
+        config = EvaluateConfig(shots=SHOTS, support_draws=draws, seed=self._seed)
+        planned = plan_evaluation(aligners, store, config)
+        with stage(f"tests of {short}", len(planned.groups)) as within:
+            units = self.plan.out / "evaluation" / "units" / short
+            evaluation = run_evaluation(planned, units=units, progress=within)
+        return ModelFindings(store.recipe.to_json(), probes, scores[0], scores[1], layers, chosen, evaluation)
 
-    def extract(self, progress: Progress | None = None) -> Store:
-        """A store in ``stores/MODEL``: of all layers; of real treebanks, of two, for they are large."""
+    @property
+    def _seed(self) -> int:
+        return self.plan.config.seed
+
+    def _store(self, progress: Progress) -> Store:
+        """States in ``stores/MODEL``: of all layers; of real treebanks, of two, for they are large."""
         plan, model = self.plan, load_model(self.plan.models[self.short])
         layers = tuple(range(model.layers + 1)) if plan.mini else middle_layers(model.layers)
-        within = StageProgress(progress, f"states of {self.short}", len(plan.files))
         folder = plan.out / "stores" / self.short
-        limit = plan.config.limit
-        extract_files(model, plan.files, folder, layers=layers, limit=limit, progress=within)
-        within.finish()
+        extract_files(model, plan.files, folder, layers=layers, limit=plan.config.limit, progress=progress)
         return Store.open(folder)
 
-    def probe(self, store: Store, progress: Progress | None = None) -> pd.DataFrame:
-        """The tidy rows of a probe per task, layer and language."""
-        frames = []
-        for task in self.plan.tasks:
-            sweep = ProbeSweep(
-                langs=self.plan.roles.all, task=task, root=_root(store), seed=self.plan.config.seed, **PROBE
-            )
-            within = StageProgress(progress, f"probes, {self.short}, {task}", 1)
-            frames.append(run_sweep(store, sweep, self.plan.out / "probes" / self.short, within).frame())
-            within.finish()
-        return pd.concat(frames, ignore_index=True)
+    def _compared(self, store: Store, task: str, control: bool, progress: Progress) -> pd.DataFrame:
+        """Debiased CKA of all pairs of languages, layer by layer; ``control``: of shuffled labels."""
+        geometry = build_geometry(
+            store, task=task, langs=self.plan.roles.all, root=_root(store), halves=0 if control else HALVES,
+            bootstrap=0, shuffled=control, seed=self._seed, progress=progress,
+        )  # fmt: skip
+        return alignability(
+            geometry, measures=MEASURE, min_count=FEW_WORDS if self.plan.mini else 10,
+            permutations=PERMUTATIONS, seed=self._seed, progress=progress,
+        ).frame()  # fmt: skip
 
-    def compare(self, store: Store, control: bool, progress: Progress | None = None) -> pd.DataFrame:
-        """Debiased CKA of all pairs of languages, by layer and task; ``control``: of shuffled labels."""
-        name = f"comparing languages{', shuffled labels' * control}, {self.short}"
-        within = StageProgress(progress, name, 2 * len(self.plan.tasks))
-        seed, frames = self.plan.config.seed, []
-        for task in self.plan.tasks:
-            geometry = build_geometry(
-                store, task=task, langs=self.plan.roles.all, root=_root(store),
-                halves=0 if control else HALVES, bootstrap=0, shuffled=control, seed=seed, progress=within,
-            )  # fmt: skip
-            found = alignability(
-                geometry, measures=MEASURE, min_count=FEW_WORDS if self.plan.mini else 10,
-                permutations=PERMUTATIONS, seed=seed, progress=within,
-            )  # fmt: skip
-            frames.append(found.frame())
-        within.finish()
-        return pd.concat(frames, ignore_index=True)
+    def _learned(
+        self, store: Store, task: str, layer: int, progress: StageProgress
+    ) -> dict[str, tuple[float, str]]:
+        """Every learner's score, and its aligner's folder, ``aligners/MODEL/TASK/LEARNER``.
 
-    def learn(
-        self, store: Store, layers: dict[str, int], progress: Progress | None = None
-    ) -> tuple[dict[str, str], list[str]]:
-        """Every learner's aligner in ``aligners/MODEL/TASK/LEARNER``: the best one of each task, and all."""
-        within = StageProgress(
-            progress, f"learning to align, {self.short}", len(layers) * len(self.learners), share=0
-        )
-        roles, chosen, folders = self.plan.roles, {}, []
-        for task, layer in layers.items():
-            values = {
-                "store": str(store.folder),
-                "layers": str(layer),
-                "task": task,
-                "source": SOURCE,
-                "train_langs": ",".join(roles.train),
-                "validation_langs": ",".join(roles.validation),
-                "target_langs": ",".join(roles.targets),
-                "root": _root(store),
-                "seed": self.plan.config.seed,
-            }
-            scores = {}
-            for learner, options in self.learners.items():
-                given = {**values, "learner": learner, "options": dict(options)}
-                config = from_mapping(MetaTrainConfig, given)
-                folder = self.plan.out / "aligners" / self.short / task.replace(":", "-") / learner
-                summary = run_meta_training(config, folder, progress=within).summary
-                # Mean accuracy in the validation languages, over zero-shot and few-shot.
-                means = [float(part["mean"]) for part in summary["validation"].values()]
-                scores[learner] = sum(means) / len(means)
-                folders.append(str(folder))
-                within.advance(1)
-            chosen[task] = max(scores, key=scores.__getitem__)
-        within.finish()
-        return chosen, folders
-
-    def evaluate(self, store: Store, folders: list[str], progress: Progress | None = None) -> Evaluation:
-        """Every aligner in the target languages; finished tests are kept in ``evaluation/units/MODEL``."""
-        config = EvaluateConfig(
-            shots=SHOTS, support_draws=self.plan.config.support_draws, seed=self.plan.config.seed
-        )
-        planned = plan_evaluation(read_aligners(folders), store, config)
-        within = StageProgress(progress, f"tests of {self.short}", len(planned.groups))
-        units = self.plan.out / "evaluation" / "units" / self.short
-        found = run_evaluation(planned, units=units, progress=within)
-        within.finish()
+        The score is the mean accuracy in the validation languages, over zero-shot and few-shot.
+        """
+        roles, found = self.plan.roles, {}
+        for learner, options in self.learners.items():
+            folder = self.plan.out / "aligners" / self.short / task.replace(":", "-") / learner
+            summary = run_meta_training(
+                store, folder, settings=options, progress=progress, learner=learner, layers=(layer,),
+                task=task, source=SOURCE, train_langs=roles.train, validation_langs=roles.validation,
+                target_langs=roles.targets, root=_root(store), seed=self._seed,
+            ).summary  # fmt: skip
+            means = [float(part["mean"]) for part in summary["validation"].values()]
+            found[learner] = sum(means) / len(means), str(folder)
+            progress.advance(1)
         return found
 
 
