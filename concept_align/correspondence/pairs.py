@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
-from ..statistics import adjusted
+from ..statistics import Floats, adjusted
 from ..store.store import Store
 from .build import build_geometry
 from .config import DEFAULT
 from .geometry import Geometry, Layers, languages_of, places
 from .measures import Measure, resolve_measures
-from .scoring import ComparedSide, PairGroup, PairScores, Place, ScoreOptions, score_group
+from .scoring import SCORES, ComparedSide, PairGroup, Place, Sides, score_group
 from .table import Alignability, framed
 
 Spaces = Geometry | Store | str | Path | FeatureSource | Sequence[FeatureSource]
@@ -130,7 +130,7 @@ def compare_geometries(
         geometry = geometry.debiased()
         other = geometry if same else other.debiased()
     sides = (ComparedSide(geometry, at[0]), ComparedSide(other, at[1]))
-    options = ScoreOptions(min_count, permutations, seed, confidence)
+    options = {"min_count": min_count, "permutations": permutations, "seed": seed, "confidence": confidence}
     bar = (progress or Silent()).bar("alignability", len(named) * len(chosen), unit="pairs")
     tables = []
     for measure in chosen:
@@ -138,23 +138,24 @@ def compare_geometries(
         if not measure.symmetric and against is None and pairs is None:
             own = [pair for one in named for pair in (one, one[::-1])]
         together, about_pairs = _groups(sides, own, min_count)
-        found = PairScores.empty(len(at[0]), len(own))
+        found = {name: np.full((len(at[0]), len(own)), np.nan) for name in SCORES}
         notes = np.full((len(at[0]), len(own)), "", dtype=object)
         for group in together:
             bar.note(measure.name)
             dims = [(geometry.dims[one], other.dims[two]) for one, two in zip(*at, strict=True)]
-            reasons = [measure.refuse(len(group.source_concepts), both) for both in dims]
-            notes[:, group.pairs] = np.array([reason or "" for reason in reasons], dtype=object)[:, None]
+            reasons = [measure.refuse(len(group.concepts[0]), both) for both in dims]
+            notes[:, group.at] = np.array([reason or "" for reason in reasons], dtype=object)[:, None]
             if fit := [layer for layer, reason in enumerate(reasons) if reason is None]:
                 rest = (ComparedSide(geometry, at[0][fit]), ComparedSide(other, at[1][fit]))
-                found.put(np.array(fit), group.pairs, score_group(measure, group, rest, options))
-            bar.advance(len(group.pairs) * len(named) / len(own))
+                for name, part in score_group(measure, group, rest, options).items():
+                    found[name][np.ix_(fit, group.at)] = part
+            bar.advance(len(group.at) * len(named) / len(own))
         if (notes != "").all():
             message = f"{measure.name} gives no pair a score: {notes.flat[0]}"
             remedy = "use other measures, a lower min_count, or a space of fewer dimensions"
             raise UsageError(message, option="measures", remedy=remedy)
         tables.append(_rows(measure, sides, found, notes, about_pairs, against is not None))
-    about: dict[str, Any] = {"geometry": dict(geometry.provenance), **vars(options), "debias": debias}
+    about: dict[str, Any] = {"geometry": dict(geometry.provenance), **options, "debias": debias}
     about["measures"] = [measure.name for measure in chosen]
     about |= {} if against is None else {"against": dict(other.provenance)}
     return Alignability(pd.concat(tables, ignore_index=True), about)
@@ -171,19 +172,19 @@ def _check(geometry: Geometry, other: Geometry, chosen: Sequence[Measure]) -> No
 
 def _rows(
     measure: Measure,
-    sides: tuple[ComparedSide, ComparedSide],
-    found: PairScores,
+    sides: Sides,
+    found: Mapping[str, Floats],
     notes: NDArray[np.object_],
     about_pairs: Mapping[str, Sequence[Any]],
     across: bool,
 ) -> pd.DataFrame:
     """The table of one measure, layer by layer."""
     one, two = sides[0].geometry, sides[1].geometry
-    layers, pairs = found.value.shape
-    columns: dict[str, Any] = {name: array.reshape(-1) for name, array in vars(found).items()}
+    layers, pairs = found["value"].shape
+    columns: dict[str, Any] = {name: array.reshape(-1) for name, array in found.items()}
     columns |= {name: list(values) * layers for name, values in about_pairs.items()}
     columns |= {"model": one.model, "revision": one.revision, "task": one.task, "space": one.space}
-    columns |= {"measure": measure.name, "q": adjusted(found.p.reshape(-1)), "note": notes.reshape(-1)}
+    columns |= {"measure": measure.name, "q": adjusted(columns["p"]), "note": notes.reshape(-1)}
     columns["layer"] = np.repeat([one.layers[at] for at in sides[0].at], pairs)
     columns["dim"] = np.repeat([one.dims[at] for at in sides[0].at], pairs)
     there = [f"{two.label}:{two.layers[at]}" if across else "" for at in sides[1].at]
@@ -238,7 +239,7 @@ def _pairs_of(
 
 
 def _groups(
-    sides: tuple[ComparedSide, ComparedSide], named: Sequence[tuple[str, str]], min_count: int
+    sides: Sides, named: Sequence[tuple[str, str]], min_count: int
 ) -> tuple[list[PairGroup], dict[str, Sequence[Any]]]:
     """Pairs by the concepts they share; and columns of all pairs: who, how many concepts, which left out."""
     one, two = sides[0].geometry, sides[1].geometry
@@ -253,8 +254,8 @@ def _groups(
     kinds, kind = np.unique(both, axis=0, return_inverse=True)
     groups = []
     for number, shared in enumerate(kinds):
-        own = np.flatnonzero(kind.reshape(-1) == number)
-        groups.append(PairGroup(own, source[own], target[own], where[0][shared], where[1][shared]))
+        own, concepts = np.flatnonzero(kind.reshape(-1) == number), (where[0][shared], where[1][shared])
+        groups.append(PairGroup.of(sides, own, source[own], target[own], concepts))
     left_out = [
         ";".join([*(name for name, kept in zip(names, row, strict=True) if not kept), *alone]) for row in both
     ]

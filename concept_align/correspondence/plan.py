@@ -1,6 +1,6 @@
 """What a study of alignability is asked for, with the stores and tables that its options name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ class AlignabilityPlan:
     languages: tuple[str, ...]
     layers: tuple[int, ...] | Literal["all"]  # all: each store has its own
     shown: tuple[str, ...]  # languages of the map; none: chosen by family
-    distances: Mapping[str, pd.DataFrame]  # languages x languages, by name
+    distances: Mapping[str, pd.DataFrame]  # languages x languages, by name: the user's own predictors
     results: pd.DataFrame | None  # of zero-shot accuracy
 
     @classmethod
@@ -45,6 +45,12 @@ class AlignabilityPlan:
             layers = resolve_layers(layers, min(store.recipe.layers for store in stores))
         there = set.intersection(*(set(store.languages("train")) for store in (*stores, *controls.values())))
         names = select(config.langs, tuple(sorted(there)))
+        tables = {}
+        for path in config.typology:
+            table = read_typology(path)
+            tables[table.name] = distances_by(table, names)
+        if config.places is not None:
+            tables["geography"] = great_circle(names, read_places(config.places))
         return cls(
             config,
             stores,
@@ -52,7 +58,7 @@ class AlignabilityPlan:
             names,
             layers,
             select(config.show, names) if config.show else (),
-            distances(names, config.typology, config.places),
+            tables,
             None if config.results is None else table_of_results(config.results),
         )
 
@@ -67,16 +73,3 @@ class AlignabilityPlan:
             "pairs": count * (count - 1) // 2,
             "measures": [measure.name for measure in self.config.chosen_measures()],
         }
-
-
-def distances(
-    names: Sequence[str], typology: Sequence[Path] = (), places: Path | None = None
-) -> dict[str, pd.DataFrame]:
-    """Tables of the user's own, languages x languages, by name: predictors beside those known already."""
-    tables = {}
-    for path in typology:
-        table = read_typology(path)
-        tables[table.name] = distances_by(table, names)
-    if places is not None:
-        tables["geography"] = great_circle(names, read_places(places))
-    return tables

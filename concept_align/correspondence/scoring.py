@@ -8,8 +8,9 @@ in which the identity counts as one relabelling, so that p is valid for every P 
 Smyth 2010).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ ROWS = 48  # spaces that are compared in one call, at least
 TOLERANCE = 2e-6
 
 Place = NDArray[np.int64]
+SCORES = ("value", "low", "high", "null_mean", "null_sd", "z", "p", "ceiling")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,74 +50,70 @@ class ComparedSide:
         return torch.from_numpy(found.astype(np.float64).reshape(-1, *found.shape[2:]))
 
 
+Sides = tuple[ComparedSide, ComparedSide]
+
+
 @dataclass(frozen=True, eq=False)
 class PairGroup:
-    """Pairs of languages (their places on either side) that share the same concepts, by name."""
+    """Pairs of languages that share the same concepts; rows and concepts are places on either side."""
 
-    pairs: Place  # [pairs]: which of all pairs they are
-    source: Place  # [pairs]
-    target: Place  # [pairs]
-    source_concepts: Place  # [shared] places on the source's side
-    target_concepts: Place  # [shared] places of the same concepts on the target's side
-
-
-@dataclass(frozen=True, eq=False)
-class PairScores:
-    """What a measure gives a group (or all pairs), each [layers, pairs]."""
-
-    value: Floats
-    low: Floats
-    high: Floats
-    null_mean: Floats
-    null_sd: Floats
-    z: Floats
-    p: Floats
-    ceiling: Floats
+    at: Place  # [pairs]: which of all pairs they are
+    rows: tuple[Place, Place]
+    concepts: tuple[Place, Place]
+    pairs: torch.Tensor  # int64 [pairs, 2]: places in rows
+    same: bool  # one space on both sides: what is taken of it is taken once
 
     @classmethod
-    def empty(cls, layers: int, pairs: int) -> "PairScores":
-        return cls(*(np.full((layers, pairs), np.nan) for _ in cls.__dataclass_fields__))
+    def of(
+        cls, sides: Sides, at: Place, source: Place, target: Place, concepts: tuple[Place, Place]
+    ) -> "PairGroup":
+        """The pairs ``at``, of the languages ``source`` and ``target`` [pairs]."""
+        same = sides[0].geometry is sides[1].geometry and all(
+            np.array_equal(*both) for both in ((sides[0].at, sides[1].at), concepts)
+        )
+        if same:
+            row, places = np.unique(np.stack([source, target], axis=1), return_inverse=True)
+            return cls(at, (row, row), concepts, torch.from_numpy(places.reshape(-1, 2)), same)
+        ends = [np.unique(one, return_inverse=True) for one in (source, target)]
+        pairs = torch.from_numpy(np.stack([ends[0][1], ends[1][1]], axis=1))
+        return cls(at, (ends[0][0], ends[1][0]), concepts, pairs, same)
 
-    def put(self, layers: Place, pairs: Place, part: "PairScores") -> None:
-        """Write ``part`` to the given places."""
-        for name, array in vars(self).items():
-            array[np.ix_(layers, pairs)] = getattr(part, name)
-
-
-@dataclass(frozen=True)
-class ScoreOptions:
-    """How pairs are scored; see :func:`concept_align.correspondence.pairs.compare_geometries`."""
-
-    min_count: int
-    permutations: int
-    seed: int
-    confidence: float
+    def both(
+        self, sides: Sides, take: Callable[[ComparedSide, Place, Place], torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What ``take`` gives for either side's rows and concepts."""
+        source = take(sides[0], self.rows[0], self.concepts[0])
+        return source, source if self.same else take(sides[1], self.rows[1], self.concepts[1])
 
 
 def score_group(
-    measure: Measure, group: PairGroup, sides: tuple[ComparedSide, ComparedSide], options: ScoreOptions
-) -> PairScores:
-    """Scores of the group's pairs under ``measure``."""
-    task = _GroupTask.of(measure, group, sides)
-    found = PairScores.empty(len(sides[0].at), len(group.pairs))
-    relabelled = permutations(len(group.source_concepts), options.permutations, options.seed)
-    step = max(1, NULL_ELEMENTS // max(1, len(relabelled) * len(sides[0].at)))
-    a, b = task.both(lambda side, row, at: side.grams(row, at))
-    for begin in range(0, len(group.pairs), step):
+    measure: Measure, group: PairGroup, sides: Sides, options: Mapping[str, Any]
+) -> dict[str, Floats]:
+    """The :data:`SCORES` of the group's pairs under ``measure``, each [layers, pairs].
+
+    ``options`` are min_count, permutations, seed and confidence of
+    :func:`concept_align.correspondence.pairs.compare_geometries`.
+    """
+    layers, number = len(sides[0].at), len(group.at)
+    found = {name: np.full((layers, number), np.nan) for name in SCORES}
+    relabelled = permutations(len(group.concepts[0]), options["permutations"], options["seed"])
+    step = max(1, NULL_ELEMENTS // max(1, len(relabelled) * layers))
+    a, b = group.both(sides, ComparedSide.grams)
+    for begin in range(0, number, step):
         piece = slice(begin, begin + step)
-        compared = compare_all(measure, a, b, task.pairs[piece], relabelled)
+        compared = compare_all(measure, a, b, group.pairs[piece], relabelled)
         against = p_values(compared.values, compared.null)
-        found.value[:, piece] = compared.values.numpy()
-        found.null_mean[:, piece], found.null_sd[:, piece] = against.mean.numpy(), against.sd.numpy()
-        found.z[:, piece], found.p[:, piece] = against.z.numpy(), against.p.numpy()
-    if (values := task.drawn()) is not None:
-        freedom = 2 * max(options.min_count - 1, 1)
-        found.low[:], found.high[:] = interval(
-            found.value, values, options.confidence, freedom=freedom, scale=measure.scale
+        shown = {"value": compared.values, "null_mean": against.mean, "null_sd": against.sd}
+        for name, part in (shown | {"z": against.z, "p": against.p}).items():
+            found[name][:, piece] = part.numpy()
+    if (values := _drawn(measure, group, sides)) is not None:
+        freedom = 2 * max(options["min_count"] - 1, 1)
+        found["low"], found["high"] = interval(
+            found["value"], values, options["confidence"], freedom=freedom, scale=measure.scale
         )
-    own = task.both(lambda side, row, at: torch.from_numpy(_reliability(measure, side, row, at)))
-    ends = [half[:, task.pairs[:, end]].numpy() for end, half in enumerate(own)]
-    found.ceiling[:] = np.sqrt(np.maximum(ends[0], 0) * np.maximum(ends[1], 0))
+    own = group.both(sides, lambda side, row, at: torch.from_numpy(_reliability(measure, side, row, at)))
+    ends = [half[:, group.pairs[:, end]].numpy() for end, half in enumerate(own)]
+    found["ceiling"] = np.sqrt(np.maximum(ends[0], 0) * np.maximum(ends[1], 0))
     return found
 
 
@@ -146,58 +144,26 @@ def compare_all(
     return MeasureScores(values, null)
 
 
-@dataclass(frozen=True, eq=False)
-class _GroupTask:
-    """A group's rows on either side: what is asked of the measure, again and again."""
+def _drawn(measure: Measure, group: PairGroup, sides: Sides) -> Floats | None:
+    """[draws, layers, pairs] scores of replicates: draw r of one language with draw r of the other."""
+    stored = [side.geometry.replicates for side in sides]
+    if stored[0] is None or stored[1] is None:
+        return None
+    number, layers, k = min(len(stored[0]), len(stored[1])), len(sides[0].at), len(group.concepts[0])
+    values = np.empty((number, layers, len(group.pairs)))
+    none = torch.zeros(0, k, dtype=torch.int64)
+    step = max(1, GRAM_ELEMENTS // (layers * sum(map(len, group.rows)) * k * k))
+    for begin in range(0, number, step):
+        some = slice(begin, min(begin + step, number))
 
-    measure: Measure
-    sides: tuple[ComparedSide, ComparedSide]
-    rows: tuple[Place, Place]
-    concepts: tuple[Place, Place]
-    pairs: torch.Tensor  # int64 [pairs, 2]: places in rows
-    same: bool  # one space on both sides: what is taken of it is taken once
+        def drawn(side: ComparedSide, row: Place, at: Place, some: slice = some) -> torch.Tensor:
+            assert side.geometry.replicates is not None
+            return side.stacked(side.geometry.replicates[some], row, at)
 
-    @classmethod
-    def of(cls, measure: Measure, group: PairGroup, sides: tuple[ComparedSide, ComparedSide]) -> "_GroupTask":
-        concepts = (group.source_concepts, group.target_concepts)
-        same = sides[0].geometry is sides[1].geometry and all(
-            np.array_equal(*both) for both in ((sides[0].at, sides[1].at), concepts)
-        )
-        if same:
-            row, places = np.unique(np.stack([group.source, group.target], axis=1), return_inverse=True)
-            rows, pairs = (row, row), places.reshape(-1, 2)
-        else:
-            ends = [np.unique(one, return_inverse=True) for one in (group.source, group.target)]
-            rows, pairs = (ends[0][0], ends[1][0]), np.stack([ends[0][1], ends[1][1]], axis=1)
-        return cls(measure, sides, rows, concepts, torch.from_numpy(pairs), same)
-
-    def both(
-        self, take: Callable[[ComparedSide, Place, Place], torch.Tensor]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What ``take`` gives for either side."""
-        source = take(self.sides[0], self.rows[0], self.concepts[0])
-        return source, source if self.same else take(self.sides[1], self.rows[1], self.concepts[1])
-
-    def drawn(self) -> Floats | None:
-        """[draws, layers, pairs] scores of replicates: draw r of one language with draw r of the other."""
-        stored = [side.geometry.replicates for side in self.sides]
-        if stored[0] is None or stored[1] is None:
-            return None
-        number, layers, k = min(len(stored[0]), len(stored[1])), len(self.sides[0].at), len(self.concepts[0])
-        values = np.empty((number, layers, len(self.pairs)))
-        none = torch.zeros(0, k, dtype=torch.int64)
-        step = max(1, GRAM_ELEMENTS // (layers * (len(self.rows[0]) + len(self.rows[1])) * k * k))
-        for begin in range(0, number, step):
-            some = slice(begin, min(begin + step, number))
-
-            def drawn(side: ComparedSide, row: Place, at: Place, some: slice = some) -> torch.Tensor:
-                assert side.geometry.replicates is not None
-                return side.stacked(side.geometry.replicates[some], row, at)
-
-            a, b = self.both(drawn)
-            compared = compare_all(self.measure, a, b, self.pairs, none)
-            values[some] = compared.values.numpy().reshape(-1, layers, len(self.pairs))
-        return values
+        a, b = group.both(sides, drawn)
+        compared = compare_all(measure, a, b, group.pairs, none)
+        values[some] = compared.values.numpy().reshape(-1, layers, len(group.pairs))
+    return values
 
 
 def _reliability(measure: Measure, side: ComparedSide, rows: Place, concepts: Place) -> Floats:

@@ -40,6 +40,7 @@ SCHEMA = 1
 SHUFFLED = "labels shuffled over words"
 OF_CONTROLS = 200  # permutations at most: their means are asked for, not their pairs
 FLOOR = "majority"  # among the learners of a table of results: not a learner at all
+FACTS = ("family", "branch", "script")
 MAP = 8  # languages in the map of prototypes, unless some are named
 
 Question = Literal["concepts", "families", "predictors", "transfer"]
@@ -211,15 +212,24 @@ class _Study:
         one = one.debiased() if scores.provenance["debias"] else one
         words = dict(zip(geometry.languages, geometry.counts.sum(1).tolist(), strict=True))
         grid = scores.matrix(measure, layer, both=True)
-        few = min(config.permutations, 199)
+        names = [str(name) for name in grid.index]
+        apart = {fact: facts.different(names, fact) for fact in FACTS} | {"size": facts.size(names, words)}
+        shown = [name for name in self.plan.shown if name in geometry.languages]
+        shown = shown or _diverse(geometry, config.source)
+        drawn = {"permutations": config.permutations, "seed": config.seed}
+        few = {"min_count": config.min_count, "seed": config.seed}
         questions: dict[str, Callable[[], Any]] = {
-            "concepts": partial(
-                concept_scores, one, min_count=config.min_count, permutations=few, seed=config.seed
-            ),
+            "concepts": partial(concept_scores, one, permutations=min(config.permutations, 199), **few),
             "families": partial(_families, grid, config.seed),
-            "predictors": partial(self.predictors, grid, words),
+            "predictors": partial(
+                predictors,
+                grid,
+                apart | dict(self.plan.distances),
+                strata=facts.labels(names, "family"),
+                **drawn,
+            ),
             "transfer": partial(self.transfer, scores, words),
-            "overlay": partial(self.map, one, layer),
+            "overlay": partial(overlay, one, layer, langs=shown, **few),
         }
         found: dict[str, Any] = {}
         for name, question in questions.items():
@@ -229,23 +239,6 @@ class _Study:
                 self.notices.append(f"{task}, {name}: {error.message}")
                 found[name] = None if name == "overlay" else pd.DataFrame()
         return TaskFindings(store.recipe.model, task, layer, geometry, scores, **found)
-
-    def predictors(self, grid: pd.DataFrame, words: Mapping[str, int]) -> pd.DataFrame:
-        names = [str(name) for name in grid.index]
-        tables = {
-            "family": facts.family(names),
-            "branch": facts.branch(names),
-            "script": facts.script(names),
-            "size": facts.size(names, words),
-            **self.plan.distances,
-        }
-        return predictors(
-            grid,
-            tables,
-            strata=facts.families(names),
-            permutations=self.config.permutations,
-            seed=self.config.seed,
-        )
 
     def transfer(self, scores: Alignability, words: Mapping[str, int]) -> pd.DataFrame:
         results = self.plan.results
@@ -260,12 +253,6 @@ class _Study:
             learners=learners,
             seed=self.config.seed,
         )
-
-    def map(self, geometry: Geometry, layer: str) -> Overlay:
-        """Of the languages asked for, or of some that are far from each other."""
-        shown = [name for name in self.plan.shown if name in geometry.languages]
-        shown = shown or _diverse(geometry, self.config.source)
-        return overlay(geometry, layer, langs=shown, min_count=self.config.min_count, seed=self.config.seed)
 
     def models(self, findings: Sequence[TaskFindings]) -> pd.DataFrame:
         """The first model against each of the others, each at its best layer."""
@@ -325,7 +312,7 @@ def _families(grid: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Are languages with the same family, branch or script more alike than others?"""
     names = [str(name) for name in grid.index]
     rows = []
-    for name in ("family", "branch", "script"):
+    for name in FACTS:
         found = contrast(grid, facts.labels(names, name), seed=seed)
         rows.append({"labels": name, **asdict(found), "left_out": ";".join(found.left_out)})
     return pd.DataFrame(rows)

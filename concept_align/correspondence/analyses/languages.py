@@ -26,23 +26,9 @@ def code(name: str) -> str:
     return name if entry is None else entry.language
 
 
-def family(languages: Sequence[str]) -> pd.DataFrame:
-    """1 where two languages are of different families, 0 where they are of one."""
-    return different(languages, "family")
-
-
-def branch(languages: Sequence[str]) -> pd.DataFrame:
-    """1 where two languages are of different branches, 0 where they are of one (Germanic, Slavic, ...)."""
-    return different(languages, "branch")
-
-
-def script(languages: Sequence[str]) -> pd.DataFrame:
-    """1 where the word forms are in different scripts, 0 where they are in one."""
-    return different(languages, "script")
-
-
 def different(languages: Sequence[str], fact: str) -> pd.DataFrame:
-    """1 where the ``fact`` of two languages differs, 0 where it does not; NaN where one is not known."""
+    """1 where the ``fact`` (family, branch, script) of two languages differs, 0 where it does not; NaN where
+    one is not known."""
     names = pd.Series(labels(languages, fact), dtype=object).reindex(list(languages))
     known = names.notna().to_numpy()
     texts = names.to_numpy()
@@ -64,11 +50,6 @@ def labels(languages: Sequence[str], fact: str) -> dict[str, str]:
     """The ``fact`` (family, branch, script) of each language that the registry knows."""
     entries = ((name, known(name)) for name in languages)
     return {name: str(getattr(entry, fact)) for name, entry in entries if entry is not None}
-
-
-def families(languages: Sequence[str]) -> dict[str, str]:
-    """The family of each language that the registry knows: strata for a Mantel test."""
-    return labels(languages, "family")
 
 
 def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, float]]) -> pd.DataFrame:

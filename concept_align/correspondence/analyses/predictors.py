@@ -6,6 +6,7 @@ alike in much, and holding "same family" constant does not undo that; ``p_within
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ COLUMNS: tuple[str, ...] = (
     "partial_r", "partial_low", "partial_high", "partial_p", "partial_q", "partial_n", "controls",
     "method", "permutations", "left_out", "note",
 )  # fmt: skip
-_OF_TEST = ("r", "low", "high", "p", "n")
 
 
 def predictors(
@@ -47,11 +47,15 @@ def predictors(
         held = {other: distances[other] for other in among if other != name}
         alone, note = _tested(table, scores, {}, options)
         partial, note = _tested(table, scores, held, options) if held and not note else (None, note)
-        row = _row(name, alone, partial, note)
+        row: dict[str, Any] = {"predictor": name, "n": 0, "partial_n": 0}
+        if alone is not None:
+            row |= asdict(alone) | {"left_out": ";".join(alone.left_out)}
         if strata and alone is not None:
             inside = mantel(table, scores, strata=strata, **options)
             row["p_within"] = inside.p if inside.null_sd > 1e-12 else float("nan")
-        rows.append(row)
+        if partial is not None:
+            row |= {f"partial_{key}": value for key, value in asdict(partial).items()}
+        rows.append(row | {"note": note, "controls": ";".join(partial.controls if partial else ())})
     found = pd.DataFrame(rows, columns=list(COLUMNS))
     found["q"] = adjusted(found["p"].to_numpy(dtype=np.float64))
     found["partial_q"] = adjusted(found["partial_p"].to_numpy(dtype=np.float64))
@@ -68,14 +72,3 @@ def _tested(
     if np.isnan(found.r):
         return found, "explained by the controls alone" if held else "the same for all pairs"
     return found, ""
-
-
-def _row(name: str, alone: MantelTest | None, partial: MantelTest | None, note: str) -> dict[str, object]:
-    row: dict[str, object] = {"predictor": name, "note": note, "n": 0, "partial_n": 0, "controls": ""}
-    if alone is not None:
-        row |= {key: getattr(alone, key) for key in (*_OF_TEST, "pairs", "method", "permutations")}
-        row["left_out"] = ";".join(alone.left_out)
-    if partial is not None:
-        row |= {f"partial_{key}": getattr(partial, key) for key in _OF_TEST}
-        row["controls"] = ";".join(partial.controls)
-    return row

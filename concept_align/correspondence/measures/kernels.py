@@ -22,8 +22,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .base import Grams, Measure, MeasureScores, Orders, Pairs, Targets, centred
-from .triangle import Triangle, unit, upper
+from .base import Grams, Measure, MeasureScores, Orders, Pairs, Targets, Triangle, centred, unit, upper
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from typing import Literal
 
 import torch
 
-from .base import Invariance, Measure
-from .triangle import Triangle, unit, upper
+from .base import Invariance, Measure, Triangle, unit, upper
 
 Correlation = Literal["spearman", "pearson", "cosine"]
 Distance = Literal["euclidean", "cosine", "mahalanobis"]

@@ -9,21 +9,21 @@ from concept_align.treebanks import registry
 
 
 def test_families_and_branches_are_those_of_the_registry():
-    assert of.family(["de", "fr", "fi"]).loc["de"].tolist() == [0, 0, 1]
-    assert of.branch(["de", "fr", "fi"]).loc["de"].tolist() == [0, 1, 1]
+    assert of.different(["de", "fr", "fi"], "family").loc["de"].tolist() == [0, 0, 1]
+    assert of.different(["de", "fr", "fi"], "branch").loc["de"].tolist() == [0, 1, 1]
 
 
 def test_scripts_are_those_of_the_treebank_that_is_named():
-    table = of.script(["zh", "UD_Chinese-PUD", "sr", "de", "ru"])
+    table = of.different(["zh", "UD_Chinese-PUD", "sr", "de", "ru"], "script")
     assert table.loc["zh", "UD_Chinese-PUD"] == 1
     assert table.loc["sr"].tolist() == [1, 1, 0, 0, 1]
 
 
 def test_a_language_outside_the_registry_has_no_value():
-    table = of.family(["de", "xx", "en"])
+    table = of.different(["de", "xx", "en"], "family")
     assert np.isnan(table.loc["xx", ["de", "en"]]).all()
     assert table.loc["xx", "xx"] == 0
-    assert "xx" not in of.families(["de", "xx"])
+    assert "xx" not in of.labels(["de", "xx"], "family")
 
 
 def test_size_is_that_of_the_smaller_corpus():

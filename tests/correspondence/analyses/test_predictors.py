@@ -11,7 +11,7 @@ CODES = ("de", "en", "nl", "sv", "fr", "es", "it", "pt", "ru", "uk", "pl", "sk",
 @pytest.fixture
 def planted(between, random):
     """Scores that fall with family distance and with one feature's distance, and distances beside them."""
-    family, feature, other = of.family(CODES), between(random.normal(size=20), CODES), None
+    family, feature, other = of.different(CODES, "family"), between(random.normal(size=20), CODES), None
     noise = np.triu(random.normal(size=(20, 20)), 1)
     scores = -family - 0.5 * feature + 0.2 * (noise + noise.T)
     other = between(random.normal(size=20), CODES)
@@ -40,7 +40,8 @@ def test_controls_that_are_not_there_are_not_held(planted):
 
 def test_within_families_the_family_itself_cannot_be_tested(planted):
     scores, distances = planted
-    found = predictors(scores, distances, strata=of.families(CODES), permutations=99).set_index("predictor")
+    families = of.labels(CODES, "family")
+    found = predictors(scores, distances, strata=families, permutations=99).set_index("predictor")
     assert np.isnan(found.loc["family", "p_within"])
     assert found.loc["feature", "p_within"] < 0.05
 
