@@ -96,12 +96,6 @@ class AlignabilityConfig:
         """Which words make the prototypes. UsageError for what cannot be."""
         from .build import SpaceSampling
 
-        return SpaceSampling(
-            space=self.space,
-            whiten=any(measure.whitened for measure in self.chosen_measures()),
-            max_sentences=self.max_sentences,
-            halves=self.halves,
-            bootstrap=self.bootstrap,
-            unit=self.unit,
-            seed=self.seed,
-        )
+        same = ("space", "max_sentences", "halves", "bootstrap", "unit", "seed")
+        given = {name: getattr(self, name) for name in same}
+        return SpaceSampling(whiten=any(measure.whitened for measure in self.chosen_measures()), **given)

@@ -148,7 +148,7 @@ def compare_geometries(
             if fit := [layer for layer, reason in enumerate(reasons) if reason is None]:
                 rest = (ComparedSide(geometry, at[0][fit]), ComparedSide(other, at[1][fit]))
                 for name, part in score_group(measure, group, rest, options).items():
-                    found[name][np.ix_(fit, group.at)] = part
+                    found[name][np.array(fit)[:, None], group.at] = part
             bar.advance(len(group.at) * len(named) / len(own))
         if (notes != "").all():
             message = f"{measure.name} gives no pair a score: {notes.flat[0]}"

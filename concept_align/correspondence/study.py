@@ -216,8 +216,7 @@ class _Study:
         apart = {fact: facts.different(names, fact) for fact in FACTS} | {"size": facts.size(names, words)}
         shown = [name for name in self.plan.shown if name in geometry.languages]
         shown = shown or _diverse(geometry, config.source)
-        drawn = {"permutations": config.permutations, "seed": config.seed}
-        few = {"min_count": config.min_count, "seed": config.seed}
+        few: dict[str, Any] = {"min_count": config.min_count, "seed": config.seed}
         questions: dict[str, Callable[[], Any]] = {
             "concepts": partial(concept_scores, one, permutations=min(config.permutations, 199), **few),
             "families": partial(_families, grid, config.seed),
@@ -226,7 +225,8 @@ class _Study:
                 grid,
                 apart | dict(self.plan.distances),
                 strata=facts.labels(names, "family"),
-                **drawn,
+                permutations=config.permutations,
+                seed=config.seed,
             ),
             "transfer": partial(self.transfer, scores, words),
             "overlay": partial(overlay, one, layer, langs=shown, **few),

@@ -26,7 +26,7 @@ from .alignability_findings import (
 from .builder import Block, Files, Picture, Report, Section, models_of
 from .matrix_figures import dendrogram_figure, heatmap_figure
 from .names import capital, language_name, measure_name, model_name, space_name, task_name
-from .score_matrix import language_tree, layer_numbers, matrix, one_setting, settings
+from .score_matrix import language_tree, layer_numbers, matrix, one_setting, rows_of, settings
 from .style import Chart
 
 FORMATS: tuple[str, ...] = ("png", "svg", "pdf")
@@ -49,7 +49,6 @@ def alignability_report(
     scores: pd.DataFrame,
     *,
     controls: Controls | None = None,
-    measures: Sequence[str] | None = None,
     others: Sequence[Picture] = (),
     answered: Mapping[str, pd.DataFrame] | None = None,
     notes: Sequence[str] = (),
@@ -58,7 +57,7 @@ def alignability_report(
     """The report of tidy ``scores`` of one or more models, tasks, spaces and measures.
 
     ``controls`` are tables of the same form by what they are ("untrained model"). Matrices and trees are
-    drawn for ``measures``, by default the first; ``others`` are figures of concepts, maps and transfer,
+    drawn for the first measure; ``others`` are figures of concepts, maps and transfer,
     ``answered`` the frames of further questions (:data:`.alignability_findings.ANSWERS`).
     """
     found = find(scores, controls)
@@ -75,7 +74,7 @@ def alignability_report(
         lead=LEAD,
         facts=[(f"{n:,}", what.removesuffix("s") if n == 1 else what) for n, what in counts],
         sections=[
-            *alignability_sections(scores, found, controls or {}, measures),
+            *alignability_sections(scores, found, controls or {}),
             Section("Concepts and transfer", others),
             Section("Further questions", answers(answered or {})),
             Section("How to read it", [list(HOW)]),
@@ -93,7 +92,6 @@ def alignability_sections(
     scores: pd.DataFrame,
     found: Sequence[SettingFindings],
     controls: Controls,
-    measures: Sequence[str] | None = None,
     *,
     paired: pd.DataFrame | None = None,
 ) -> list[Section]:
@@ -107,7 +105,7 @@ def alignability_sections(
     layers = [layer_table(one) for one in found if len(one.layers) > 1]
     said: list[Block] = [sentences(one) for one in first.values()]
     pairs = scores if paired is None else paired
-    drawn = pairwise(pairs, find(pairs, controls), measures)
+    drawn = pairwise(pairs, find(pairs, controls))
     made = [
         Section("Similarity of concept spaces across languages", [best_table(found), *said]),
         Section("Alignability, layer by layer", [*sweeps(scores, controls), *layers] if layers else []),
@@ -136,7 +134,7 @@ def sweeps(scores: pd.DataFrame, controls: Controls) -> list[Picture]:
             continue
         others = {}
         for label, control in controls.items():
-            same = control[(control[list(_GROUP)].astype(str) == list(map(str, key))).all(axis=1)]
+            same = rows_of(control, dict(zip(_GROUP, key, strict=True)))
             of = list(same.groupby(["model", "revision"], sort=False))
             for (model, revision), part in of:
                 name = names.get((str(model), str(revision)), model_name(str(model)))
@@ -166,14 +164,11 @@ def pairs_figure(rows: pd.DataFrame, **options: Any) -> Chart:
     return heatmap_figure(matrix(rows), **_titles(rows), **options)
 
 
-def pairwise(
-    scores: pd.DataFrame, found: Sequence[SettingFindings], measures: Sequence[str] | None = None
-) -> list[Picture]:
-    """Matrix and tree of each setting in its best layer, for ``measures`` (by default the first there is)."""
-    chosen = list(measures) if measures is not None else [str(scores["measure"].iloc[0])]
+def pairwise(scores: pd.DataFrame, found: Sequence[SettingFindings]) -> list[Picture]:
+    """Matrix and tree of each setting of the first measure, in its best layer."""
     made = []
     for (about, rows), one in zip(settings(scores), found, strict=True):
-        if about["measure"] not in chosen or one.best is None:
+        if about["measure"] != scores["measure"].iloc[0] or one.best is None:
             continue
         own = rows[rows["layer"].astype(str) == one.best.layer]
         grid, said = matrix(own), _titles(own)
@@ -193,11 +188,7 @@ def pairwise(
 
 
 def write_alignability(
-    studied: AlignabilityStudy,
-    folder: str | Path,
-    *,
-    facts: Mapping[str, Any] | None = None,
-    formats: Sequence[str] = FORMATS,
+    studied: AlignabilityStudy, folder: str | Path, *, formats: Sequence[str] = FORMATS
 ) -> list[Path]:
     """Write everything to ``folder``: ``alignability.csv`` and ``.parquet`` (a row per score), ``means.csv``,
     a table per question, ``summary.md``, ``index.html``, ``figures/``. What was written, the page first.
@@ -205,7 +196,7 @@ def write_alignability(
     folder = Path(folder)
     files = list(Alignability(studied.scores, {}).save(folder))
     about = {f"{one.model}, {one.task}": dict(one.scores.provenance) for one in studied.findings}
-    write_json(folder / "alignability.json", {"scores": about, **(facts or {})})
+    write_json(folder / "alignability.json", {"scores": about})
     frames = {name: studied.table(name) for name in get_args(Question)}
     frames |= {"models": studied.models, "across": studied.across}
     if studied.controls:
@@ -241,8 +232,7 @@ def _where(one: TaskFindings) -> str:
 
 def concepts_of(one: TaskFindings) -> Chart:
     """Which concepts correspond across languages, and which do not."""
-    axis = "correlation of distances to the other concepts"
-    return concepts_figure(one.concepts, task=one.task, below=_where(one), axis_label=axis)
+    return concepts_figure(one.concepts, task=one.task, below=_where(one))
 
 
 def map_of(one: TaskFindings) -> Chart:
@@ -290,12 +280,8 @@ def _transfer(one: TaskFindings, studied: AlignabilityStudy, name: str) -> Pictu
     own = rows[rows["layer"].astype(str) == one.layer]
     row = (own if len(own) else rows).iloc[0]
     alike = one.scores.matrix(measure, str(row["layer"])).loc[source].drop(source)
-    results = results[results["draw"] == -1]
-    for column, value in (
-        ("learner", row["learner"]), ("metric", row["metric"]), ("shots", row["shots"]), ("task", one.task),
-        ("layer", row["results_layer"]),
-    ):  # fmt: skip
-        results = results[results[column].astype(str) == str(value)]
+    wanted = {"draw": -1, "task": one.task, "layer": row["results_layer"]}
+    results = rows_of(results, wanted | {name: row[name] for name in ("learner", "metric", "shots")})
     chosen = results[results["language"].isin(one.scores.languages)].set_index("language")["value"]
     figure = transfer_figure(
         alike.astype(float).to_dict(),

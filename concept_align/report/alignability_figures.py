@@ -148,15 +148,7 @@ def _languages(
 
 
 @styled()
-def concepts_figure(
-    concepts: pd.DataFrame,
-    *,
-    axis_label: str = "mean over pairs of languages",
-    task: str = "",
-    below: str = "",
-    null: str = "concepts relabelled: mean ± 2 sd",
-    title: str | None = None,
-) -> Chart:
+def concepts_figure(concepts: pd.DataFrame, *, task: str = "", below: str = "") -> Chart:
     """Each concept's value with its interval and its null, the highest on top.
 
     ``concepts`` has columns ``concept`` and ``value``, and may have ``low``, ``high``, ``null_mean``,
@@ -179,7 +171,8 @@ def concepts_figure(
     row_axis(axis, list(rows["concept"]))
     if np.isfinite(mean).any():
         sd = np.nan_to_num(sd)
-        band = {"color": GREY, "alpha": 0.30, "linewidth": 0, "label": null, "zorder": 1}
+        band = {"color": GREY, "alpha": 0.30, "linewidth": 0, "zorder": 1}
+        band["label"] = "concepts relabelled: mean ± 2 sd"
         axis.barh(y, 4 * sd, left=mean - 2 * sd, height=0.62, **band)
         axis.plot(
             mean, y, color=GREY, marker="|", markersize=8, markeredgewidth=1.4, linestyle="none", zorder=2
@@ -191,7 +184,7 @@ def concepts_figure(
     )  # fmt: skip
     axis.use_sticky_edges = False
     axis.set_ylim(-0.5, len(rows) - 0.5)
-    axis.set_xlabel(axis_label)
+    axis.set_xlabel("correlation of distances to the other concepts")
     if rows["pairs"].notna().any():
         counts = [(at, "" if pd.isna(n) else f"{int(n):,}", 0) for at, n in enumerate(rows["pairs"])]
         for at, text, lift in (*counts, (len(rows) - 0.5, "pairs", 3)):
@@ -201,7 +194,7 @@ def concepts_figure(
             )  # fmt: skip
     none = [str(name) for name in frame.loc[frame["value"].isna(), "concept"]]
     said = f"no value: {', '.join(none)}" if none else ""
-    title = title or capital(f"{task_name(task) if task else 'concepts'}: which correspond best")
+    title = capital(f"{task_name(task) if task else 'concepts'}: which correspond best")
     headline(axis, title, below, said, width=72)
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure
@@ -214,7 +207,6 @@ def overlay_figure(
     concepts: Sequence[str],
     *,
     shares: tuple[float, float] | None = None,
-    axes: tuple[str, str] = ("first axis", "second axis"),
     title: str = "Prototypes in one plane",
     below: str = "",
 ) -> Chart:
@@ -250,7 +242,7 @@ def overlay_figure(
     axis.margins(0.09)
     axis.tick_params(labelsize=8)
     told = ["" if share is None else f" ({100 * share:.0f}% of variance)" for share in shares or (None, None)]
-    axis.set(xlabel=axes[0] + told[0], ylabel=axes[1] + told[1])
+    axis.set(xlabel="first axis" + told[0], ylabel="second axis" + told[1])
     some = [bool(row.any()) for row in there]
     none = [full_name(name) for name, has in zip(languages, some, strict=True) if not has]
     headline(axis, title, below, f"no prototypes: {', '.join(none)}" if none else "")
@@ -292,11 +284,8 @@ def transfer_figure(
     *,
     measure: str,
     source: str = "en",
-    metric: str = "zero-shot accuracy",
     found: Correlation | None = None,
     below: str = "",
-    title: str = "Alignability and transfer",
-    seed: int = 0,
 ) -> Chart:
     """Every language by its score with ``source`` and by its ``accuracy`` (a share), labelled by its code.
 
@@ -311,7 +300,7 @@ def transfer_figure(
             "no language has both a score and an accuracy", remedy="compare and evaluate the same languages"
         )
     x, y = np.array([pairs[name] for name in both], dtype=np.float64).T
-    said = correlate(x, y, method="pearson", seed=seed) if found is None else found
+    said = correlate(x, y, method="pearson") if found is None else found
     figure, axis = single(5.2, 4.4)
     for group in groups(both):
         at = [both.index(name) for name in group.languages]
@@ -325,12 +314,17 @@ def transfer_figure(
         line = np.stack([along, np.polyval(np.polyfit(x, y, 1), along)], 1)
         axis.plot(*line[[0, -1]].T, color="#555555", linewidth=1.0, linestyle="--", zorder=2)
     axis.margins(0.07)
-    axis.set(xlabel=f"{measure}, with {full_name(source)}", ylabel=f"{metric}, %")
+    axis.set(xlabel=f"{measure}, with {full_name(source)}", ylabel="zero-shot accuracy, %")
     gone = [full_name(name) for name in names if name not in both]
     r = f"r = {number(said.r, said.low, said.high)}, n = {said.n}"
     if np.isnan(said.r):
         r = f"{said.n} languages, too few for a correlation"
-    headline(axis, f"{title}: {r}", below, f"not drawn, no value: {', '.join(gone)}" if gone else "")
+    headline(
+        axis,
+        f"Alignability and transfer: {r}",
+        below,
+        f"not drawn, no value: {', '.join(gone)}" if gone else "",
+    )
     figure.legend(loc="outside lower center", ncols=4, fontsize=7.5, handletextpad=0.1, columnspacing=1.0)
     labels = [
         Label(float(a), float(b), short_name(name), size=6.5) for name, a, b in zip(both, x, y, strict=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..correspondence.table import LEVEL, means
 from .names import full_name, measure_name, model_name, space_name, task_name
-from .score_matrix import layer_numbers, one_setting, settings
+from .score_matrix import layer_numbers, one_setting, rows_of, settings
 from .tables import NONE, TextTable, number, p_value
 
 _NAN = float("nan")
@@ -182,8 +182,7 @@ def find(scores: pd.DataFrame, controls: Controls | None = None) -> list[Setting
             own = control["model"].astype(str).str.startswith(about["model"])
             same = control[own] if own.any() or not alone else control
             wanted = {**about, "layer": best.layer if best else ""}
-            for column in ("measure", "task", "space", "against", "layer"):
-                same = same[same[column].astype(str) == wanted[column]]
+            same = rows_of(same, {name: wanted[name] for name in wanted if name not in ("model", "revision")})
             if len(same) and same["model"].nunique() == 1:
                 others[label] = layer_means(same)[0]
         without = tuple(name for name in names if name not in there)

@@ -190,7 +190,6 @@ def dendrogram_figure(
     task: str = "",
     space: str = "",
     where: str = "",
-    title: str | None = None,
 ) -> Chart:
     """Average linkage on 1 - score; a link has the colour of a family where all below it belong to it.
 
@@ -229,8 +228,8 @@ def dendrogram_figure(
     parts = [where, space_name(space) if space else "", f"{count} languages, average linkage"]
     gone = f"not in the tree, no value: {', '.join(map(full_name, grid.empty))}" if grid.empty else ""
     said = ", ".join(part for part in parts if part)
-    what = task_name(task) if task else "concepts"
-    headline(axis, title or f"{what}: which languages are alike".capitalize(), said, gone, width=80)
+    title = f"{task_name(task) if task else 'concepts'}: which languages are alike".capitalize()
+    headline(axis, title, said, gone, width=80)
     handles = [
         Line2D([], [], linestyle="none", color=group.colour, label=group.name, **square)
         for group in of

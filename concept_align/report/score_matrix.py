@@ -4,9 +4,9 @@ A table of scores has the columns of ``alignability.csv``: model, revision, laye
 source, target, value, low, high, null_mean, null_sd, z, p, q, ceiling, n, left_out, dim, against, note.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -66,6 +66,12 @@ def settings(scores: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
         (dict(zip(SETTING, map(str, key), strict=True)), rows)
         for key, rows in scores.groupby(list(SETTING), sort=False, dropna=False)
     ]
+
+
+def rows_of(scores: pd.DataFrame, wanted: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows whose columns have, as text, the values that are ``wanted`` by their names."""
+    there = scores[list(wanted)].astype(str) == [str(value) for value in wanted.values()]
+    return scores[there.all(axis=1)]
 
 
 def layer_numbers(scores: pd.DataFrame) -> pd.DataFrame:

@@ -4,18 +4,17 @@ For each concept k, the mean over pairs of languages (a, b) of
 
     corr over j != k of d_a(k, j) and d_b(k, j):    is k near to the same concepts in both?
 
-d are distances of prototypes: the representational similarity (Kriegeskorte, Mur and Bandettini 2008,
-Frontiers in Systems Neuroscience 2) of one concept. Intervals are those of the jackknife over languages
-(:mod:`concept_align.statistics`). The null relabels the concepts of every language at random, each language
-in its own way: p = (1 + #as large) / (1 + permutations). q is adjusted over the concepts and layers of one
-call.
+d are Euclidean distances of prototypes, the correlation is Spearman's: the representational similarity
+(Kriegeskorte, Mur and Bandettini 2008, Frontiers in Systems Neuroscience 2) of one concept. Intervals are
+those of the jackknife over languages (:mod:`concept_align.statistics`). The null relabels the concepts of
+every language at random, each language in its own way: p = (1 + #as large) / (1 + permutations). q is
+adjusted over the concepts and layers of one call.
 
 A prototype of few words is noisy, hence far from all others in every language, which looks like
 correspondence in every row: compare with ``geometry.debiased()`` and with a higher ``min_count``.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
-from ...statistics import Floats, Method, adjusted, jackknife, mean_and_sd, mean_over_pairs, p_values, ranked
+from ...statistics import Floats, adjusted, jackknife, mean_and_sd, mean_over_pairs, p_values, ranked
 from ..geometry import Geometry
 
 COLUMNS: tuple[str, ...] = (
@@ -32,15 +31,12 @@ COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 LEAST_CONCEPTS = 5  # a correlation over fewer than four other concepts says nothing
 CHUNK = 64  # relabellings at once: 64 x 43 languages x 37 x 37 concepts are 15 MB
-Metric = Literal["euclidean", "cosine"]
 
 
 def concept_scores(
     geometry: Geometry,
     *,
     min_count: int = 10,
-    method: Method = "spearman",
-    metric: Metric = "euclidean",
     permutations: int = 999,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -57,9 +53,9 @@ def concept_scores(
     for layer, products in zip(geometry.layers, geometry.gram, strict=True):
         # The same relabellings in every layer, so that layers are compared under equal chance.
         keys = stream(seed, "concepts", "row").random((permutations, *known.shape), dtype=np.float32)
-        values, null = row_correlations(products, known, keys, method, metric)
+        values, null = row_correlations(products, known, keys)
         means, without = mean_over_pairs(values)
-        about = {"layer": layer, "kind": "row", "measure": f"{method} of {metric} distances"}
+        about = {"layer": layer, "kind": "row", "measure": "spearman of euclidean distances"}
         for k, concept in enumerate(geometry.concepts):
             own = _summary(values[k], float(means[k]), without[k], null[:, k])
             found.append({"concept": concept, **about, **own})
@@ -80,7 +76,7 @@ def _summary(values: Floats, mean: float, without: Floats, null: Floats) -> dict
 
 
 def row_correlations(
-    products: Floats, known: NDArray[np.bool_], keys: NDArray[np.float32], method: Method, metric: Metric
+    products: Floats, known: NDArray[np.bool_], keys: NDArray[np.float32]
 ) -> tuple[Floats, Floats]:
     """Of products [L, K, K] of the ``known`` [L, K]: values [K, L, L] and null means over pairs [draws, K].
 
@@ -95,29 +91,34 @@ def row_correlations(
             continue
         members, flat = np.unique(pairs, return_inverse=True)
         first, second = flat.reshape(pairs.shape).T
-        standard = standard_rows(products[np.ix_(members, concepts, concepts)], method, metric)
+        standard = standard_rows(products[np.ix_(members, concepts, concepts)])
         correlations = (standard[first] * standard[second]).sum(axis=-1)  # [pairs, concepts]
         values[concepts[:, None], pairs[:, 0], pairs[:, 1]] = correlations.T
         values[concepts[:, None], pairs[:, 1], pairs[:, 0]] = correlations.T
         pairs_of[concepts] += len(pairs)
         partners = np.zeros((len(members), len(members)), dtype=np.float32)
         partners[first, second] = 1
-        standard = standard.astype(np.float32)
+        standard, languages = standard.astype(np.float32), np.arange(len(members))[:, None, None]
         for begin in range(0, len(keys), CHUNK):
-            # A relabelled row keeps its ranks: they move with it.
-            moved = relabelled(standard, orders(keys[begin : begin + CHUNK], members, concepts))
+            # The order of random keys relabels any subset of the concepts uniformly, and each language the
+            # same way whichever the partner, as far as that can be. A row keeps its ranks: they move with it.
+            order = np.argsort(keys[begin : begin + CHUNK, members[:, None], concepts], axis=-1)
+            moved = standard[languages, order[..., :, None], order[..., None, :]]  # [draws, L, S, S]
             opposite = np.tensordot(moved, partners, axes=([1], [1])).transpose(0, 3, 1, 2)
             sums[begin : begin + CHUNK, concepts] += np.einsum("dast,dast->ds", moved, opposite)
     with np.errstate(invalid="ignore", divide="ignore"):
         return values, sums / pairs_of
 
 
-def standard_rows(products: Floats, method: Method, metric: Metric) -> Floats:
-    """[L, K, K]: each concept's distances to the others, of mean 0 and length 1; 0 on the diagonal."""
+def standard_rows(products: Floats) -> Floats:
+    """[L, K, K]: ranks of a concept's distances to the others, of mean 0 and length 1; 0 on the diagonal."""
     size = products.shape[-1]
     others = np.array([[j for j in range(size) if j != k] for k in range(size)])  # [K, K - 1]
     own = np.arange(size)[:, None]
-    rows = ranked(distances(products, metric)[:, own, others], method)
+    squares = np.diagonal(products, axis1=-2, axis2=-1)
+    # Rounding, or debiasing, can take a square below 0.
+    apart = np.sqrt(np.maximum(squares[..., :, None] + squares[..., None, :] - 2 * products, 0.0))
+    rows = ranked(apart[:, own, others], "spearman")
     rows = rows - rows.mean(axis=-1, keepdims=True)
     rows /= np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-300)
     standard = np.zeros_like(products)
@@ -133,30 +134,3 @@ def shared(known: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray
     for number, mask in enumerate(masks):
         group = np.flatnonzero(kind.ravel() == number)
         yield np.flatnonzero(mask), np.stack([rows[group], columns[group]], axis=1)
-
-
-def distances(products: Floats, metric: Metric = "euclidean") -> Floats:
-    """Distances [..., K, K] of what has inner products [..., K, K]: euclidean or cosine (1 - cosine)."""
-    squares = np.diagonal(products, axis1=-2, axis2=-1)
-    if metric == "cosine":
-        lengths = np.sqrt(np.maximum(squares, 1e-300))
-        return np.asarray(1 - products / (lengths[..., :, None] * lengths[..., None, :]))
-    apart = squares[..., :, None] + squares[..., None, :] - 2 * products
-    return np.sqrt(np.maximum(apart, 0.0))  # rounding, or debiasing, can take it below 0
-
-
-def orders(
-    keys: NDArray[np.float32], members: NDArray[np.intp], concepts: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    """Random orders [draws, members, concepts] from ``keys`` [draws, L, K].
-
-    The order of random keys relabels any subset of the concepts uniformly, and each language the same way
-    whichever the partner, as far as that can be.
-    """
-    return np.argsort(keys[:, members[:, None], concepts], axis=-1)
-
-
-def relabelled(squares: NDArray[Any], order: NDArray[np.intp]) -> NDArray[Any]:
-    """Rows and columns of squares [L, S, S] in ``order`` [draws, L, S]: [draws, L, S, S]."""
-    rows = np.arange(len(squares))[:, None, None]
-    return np.asarray(squares[rows, order[..., :, None], order[..., None, :]])

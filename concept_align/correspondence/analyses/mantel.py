@@ -69,7 +69,6 @@ def mantel(
     method: Method = "spearman",
     permutations: int = 9999,
     strata: Mapping[str, str] | None = None,
-    confidence: float = 0.95,
     seed: int = 0,
 ) -> MantelTest:
     """The Mantel test of ``x`` and ``y``, partial where there are ``controls`` (all by name, all symmetric).
@@ -93,7 +92,7 @@ def mantel(
     kept = np.array([np.delete(np.arange(n), i) for i in range(n)])
     rows, columns = np.triu_indices(n - 1, 1)
     without = partial(ranked(np.moveaxis(values[:, kept[:, rows], kept[:, columns]], 0, 1), method))
-    bounds = jackknife(r, without, confidence=confidence, fisher=True)
+    bounds = jackknife(r, without, fisher=True)
     return MantelTest(
         r, *bounds, *p_values(r, null), *mean_and_sd(null),
         n, n * (n - 1) // 2, left_out, method, tuple(held), permutations,

@@ -38,9 +38,7 @@ class ModelDifference:
     left_out: tuple[str, ...]
 
 
-def paired(
-    first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame], *, confidence: float = 0.95
-) -> tuple[ModelDifference, int, int]:
+def paired(first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame]) -> tuple[ModelDifference, int, int]:
     """The difference of ``first`` and ``second``, tables [languages, languages] of one or more layers each.
 
     Of several layers that with the highest mean counts; the two numbers say which. All pairs that count
@@ -58,7 +56,7 @@ def paired(
     chosen = int(means[:split].argmax()), int(means[split:].argmax())
     ours, theirs = float(means[:split].max()), float(means[split:].max())
     each: Floats = without[:split].max(axis=0) - without[split:].max(axis=0)
-    low, high = jackknife(ours - theirs, each, confidence=confidence)
+    low, high = jackknife(ours - theirs, each)
     error = float(np.sqrt((n - 1) / n * ((each - each.mean()) ** 2).sum()))
     p = float(2 * t.sf(abs(ours - theirs) / error, n - 1)) if error > 0 else float("nan")
     found = ModelDifference(ours - theirs, low, high, p, ours, theirs, n, n * (n - 1) // 2, left_out)
@@ -70,7 +68,6 @@ def compare_models(
     second: Alignability,
     *,
     of: str = "value",
-    measures: Sequence[str] | None = None,
     permutations: int = 9999,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -80,7 +77,7 @@ def compare_models(
     ``agreement`` is the Mantel correlation with its interval and p; q is adjusted over the rows.
     """
     rows = []
-    for measure in measures or [name for name in first.measures if name in second.measures]:
+    for measure in (name for name in first.measures if name in second.measures):
         tables = (scores.table[scores.table["measure"] == measure] for scores in (first, second))
         ours, theirs = (table["layer"].astype(str).unique() for table in tables)
         left = [first.matrix(measure, layer, of, both=True) for layer in ours]

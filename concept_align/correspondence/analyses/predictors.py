@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import UsageError
-from ...statistics import Method, adjusted
+from ...statistics import adjusted
 from .mantel import MantelTest, mantel
 
 COLUMNS: tuple[str, ...] = (
@@ -28,7 +28,6 @@ def predictors(
     distances: Mapping[str, pd.DataFrame],
     *,
     controls: Sequence[str] | None = ("family", "size"),
-    method: Method = "spearman",
     permutations: int = 9999,
     strata: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -41,7 +40,7 @@ def predictors(
     over the predictors, simple and partial apart. A predictor that cannot be tested has NaN and a note.
     """
     rows = []
-    options: dict[str, Any] = {"method": method, "permutations": permutations, "seed": seed}
+    options: dict[str, Any] = {"permutations": permutations, "seed": seed}
     among = [name for name in (distances if controls is None else controls) if name in distances]
     for name, table in distances.items():
         held = {other: distances[other] for other in among if other != name}

@@ -19,9 +19,9 @@ import pandas as pd
 from ...errors import ConceptAlignError, UsageError
 from ...reading import NAMES, read_results
 from ...statistics import Method, adjusted, correlate
-from ..table import quantity
 
 KEYS: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "layer")
+METRIC = "accuracy"
 METHODS: tuple[Method, ...] = ("spearman", "pearson")
 RESULT_KEYS: tuple[str, ...] = ("results_layer", "learner", "metric", "shots")
 
@@ -41,8 +41,6 @@ def transfer(
     *,
     source: str = "en",
     words: Mapping[str, int] | None = None,
-    of: str = "value",
-    metric: str = "accuracy",
     shots: int = 0,
     learners: Sequence[str] | None = None,
     layers: Literal["same", "all"] = "same",
@@ -54,29 +52,29 @@ def transfer(
     correlation.
 
     ``results`` is the table of ``concept-align evaluate``; its rows of the same model, revision, task and
-    source count, those of ``metric`` at ``shots`` (mean over draws). ``layers="all"`` sets every layer's
+    source count, those of accuracy at ``shots`` (mean over draws). ``layers="all"`` sets every layer's
     scores against every learner's accuracy, for learners that read several layers ("6+10"). ``words`` are
-    training words by language: with them there are partial rows. ``of`` is one of ``table.QUANTITIES``.
+    training words by language: with them there are partial rows.
     Columns: what is compared, ``kind`` (spearman, pearson, partial-spearman, partial-pearson), r, low, high,
     p, q, n, languages. Raises UsageError where nothing matches.
     """
-    wanted = _wanted(results, source, metric, shots, learners)
+    wanted = _wanted(results, source, shots, learners)
     rows = []
     for key, part in _with_source(scores, source).groupby(list(KEYS), sort=False):
         about = dict(zip(KEYS, key, strict=True))
-        x = pd.Series(quantity(part, of).to_numpy(), index=part["target"].to_numpy())
+        x = pd.Series(part["value"].to_numpy(np.float64), index=part["target"].to_numpy())
         same = (wanted["model"] == about["model"]) & (wanted["task"] == about["task"])
         same &= wanted["revision"] == about["revision"]
         if layers == "same":
             same &= wanted["layer"].astype(str) == str(about["layer"])
         for (result_layer, learner), found in wanted[same].groupby(["layer", "learner"], sort=False):
             both = pd.DataFrame({"x": x, "y": found.set_index("language")["value"]}).dropna()
-            about |= dict(zip(RESULT_KEYS, (result_layer, learner, metric, shots), strict=True))
+            about |= dict(zip(RESULT_KEYS, (result_layer, learner, METRIC, shots), strict=True))
             options = {"draws": draws, "permutations": permutations, "seed": seed}
             rows += [about | row for row in _kinds(both, words, options)]
     if not rows:
         raise UsageError(
-            f"no {metric} at {shots} shots goes with a score of the same model, task and layer",
+            f"no {METRIC} at {shots} shots goes with a score of the same model, task and layer",
             remedy=f"layers of scores: {', '.join(map(str, scores['layer'].unique()))}; of results: "
             f"{', '.join(map(str, wanted['layer'].unique()))}; layers='all' compares each with each",
         )
@@ -120,18 +118,16 @@ def _with_source(scores: pd.DataFrame, source: str) -> pd.DataFrame:
     return rows.drop_duplicates([*KEYS, "target"], ignore_index=True)
 
 
-def _wanted(
-    results: pd.DataFrame, source: str, metric: str, shots: int, learners: Sequence[str] | None
-) -> pd.DataFrame:
+def _wanted(results: pd.DataFrame, source: str, shots: int, learners: Sequence[str] | None) -> pd.DataFrame:
     rows = results[
-        (results["source"] == source) & (results["metric"] == metric) & (results["shots"] == shots)
+        (results["source"] == source) & (results["metric"] == METRIC) & (results["shots"] == shots)
     ]
     rows = rows[(rows["draw"] == -1) & (rows["language"] != source)]
     if learners is not None:
         rows = rows[rows["learner"].isin(list(learners))]
     if rows.empty:
         raise UsageError(
-            f"no {metric} at {shots} shots from {source}",
+            f"no {METRIC} at {shots} shots from {source}",
             option="results",
             remedy="evaluate with this source, metric and number of shots, or name learners that are there: "
             + ", ".join(map(str, results["learner"].unique())),
