@@ -22,10 +22,9 @@ from side_by_side import EWT_DECILES, arguments, interleaved, report
 from concept_align.extraction.sinks import states_sink
 from concept_align.models.protocol import WordStates
 from concept_align.store import Recipe, States, Store, manifest
-from concept_align.store.contents import kept_digest, words_tensors
 from concept_align.store.keys import words_name
 from concept_align.store.manifest import Marker
-from concept_align.store.shards import write_tensors
+from concept_align.store.shards import kept_digest, words_tensors, write_tensors
 from concept_align.treebanks.corpus import Annotations
 
 DIM, SENTENCES = 768, 30

@@ -17,7 +17,7 @@ from ..errors import ModelError, TreebankError
 from ..models.batches import windows
 from ..models.protocol import LanguageModel, Pieces
 from ..models.states import WINDOW_BYTES, WINDOW_WORDS
-from ..store.contents import kept_digest
+from ..store.shards import kept_digest
 from ..treebanks.corpus import Corpus
 
 BLOCK = 1024  # sentences tokenised at once

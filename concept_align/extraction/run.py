@@ -24,10 +24,8 @@ from ..models.protocol import LanguageModel
 from ..progress import Progress, Silent, size
 from ..registration import suggest
 from ..store import Store, manifest
-from ..store.contents import statistics_tensors, words_tensors
 from ..store.keys import Recipe, words_name
-from ..store.shards import file_size, shapes_of
-from ..store.upkeep import sweep
+from ..store.shards import file_size, shapes_of, statistics_tensors, words_tensors
 from ..treebanks.concepts import check_task, parse_task
 from ..treebanks.corpus import Annotations, Corpus
 from ..treebanks.discover import TreebankFile, find_treebanks
@@ -155,7 +153,7 @@ def extract_files(
     done = []
     for file in files:
         with writing(store.folder / file.treebank):
-            sweep(store.folder / file.treebank, store.fingerprint, alone=True)
+            manifest.sweep(store.folder / file.treebank, store.fingerprint, alone=True)
             done.append(_one(model, store, file, request, progress))
     return ExtractionReport(str(out), recipe, tuple(done), time.perf_counter() - begun)
 

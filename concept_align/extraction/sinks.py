@@ -14,10 +14,9 @@ from ..errors import ModelError, StoreError
 from ..models.protocol import WordStates
 from ..spaces.represent import represent
 from ..store import manifest
-from ..store.contents import statistics_tensors
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
-from ..store.shards import Shapes, ShardWriter, file_size
+from ..store.shards import Shapes, ShardWriter, file_size, statistics_tensors
 from ..treebanks.concepts import Task
 from ..treebanks.corpus import Annotations
 from .plan import ExtractionRequest

@@ -3,7 +3,6 @@
 from ..class_sums import Statistics
 from .keys import SCHEMA, Recipe
 from .shards import States
-from .store import ShardInfo, Store
-from .upkeep import Problem
+from .store import Problem, ShardInfo, Store
 
 __all__ = ["SCHEMA", "Problem", "Recipe", "ShardInfo", "States", "Statistics", "Store"]

@@ -94,13 +94,10 @@ def read(shard: Path) -> Marker | None:
         raise StoreError(what, where=str(path), remedy=remedy) from error
 
 
-def shards(folder: Path, treebank: str = "*", stem: str = "*") -> Iterator[Path]:
+def shards(folder: Path, treebank: str = "*", stem: str = "*") -> list[Path]:
     """Every shard (of ``treebank``, if given) that has a file or a marker, in the order of their names."""
-    names = {path for path in folder.glob(f"{treebank}/{stem}.safetensors") if NAME.match(path.stem)}
-    for path in folder.glob(f"{treebank}/{stem}.json"):
-        if NAME.match(path.stem):
-            names.add(path.with_suffix(".safetensors"))
-    yield from sorted(names)
+    found = [*folder.glob(f"{treebank}/{stem}.safetensors"), *folder.glob(f"{treebank}/{stem}.json")]
+    return sorted({path.with_suffix(".safetensors") for path in found if NAME.match(path.stem)})
 
 
 def marked(folder: Path) -> Iterator[Path]:
@@ -156,3 +153,18 @@ def _incomplete(shard: Path, marker: Marker | None) -> str | None:
     if size != marker.size:
         return f"has {size} bytes where {marker.size} were written"
     return None
+
+
+def sweep(folder: Path, fingerprint: str, *, alone: bool = False) -> list[Path]:
+    """Remove from one treebank's folder, which the caller holds for writing, what no read would use.
+
+    ``alone``: states are kept though their annotations are lost, which can be written again.
+    """
+    useless = list(folder.glob(f".*{atomic.TEMPORARY}"))
+    for path in shards(folder.parent, folder.name):
+        if fault(path, marker_or_none(path), fingerprint, alone=alone) is not None:
+            # The marker goes first: a shard must never look complete while it is being removed.
+            useless += [p for p in (marker_path(path), path) if p.exists()]
+    for path in useless:
+        path.unlink()
+    return useless

@@ -18,7 +18,9 @@ from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 
 from .. import atomic, ragged
+from ..class_sums import Statistics
 from ..errors import StoreError
+from ..treebanks.annotations import Annotations, TextColumn
 
 _NAMES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
@@ -176,3 +178,63 @@ def map_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         remedy = "it is damaged: `concept-align store verify` names every damaged file"
         raise StoreError(what, where=str(path), remedy=remedy) from error
     return tensors, metadata
+
+
+# --- what shards hold besides states: annotations of the kept sentences, and class statistics ---
+
+_COLUMNS = ("offsets", "upos", "relations", "subtypes", "heads", "feats", "ranges")
+_FURTHER = "column."  # before the name of a column that a task asked for
+
+
+def kept_digest(kept: NDArray[np.int64]) -> str:
+    """A hash of the places (in the treebank's file) of the kept sentences."""
+    return hashlib.sha256(np.ascontiguousarray(kept, dtype="<i8").tobytes()).hexdigest()
+
+
+Tensors = tuple[dict[str, torch.Tensor], dict[str, str]]  # by name; and the file's metadata
+
+
+def words_tensors(annotations: Annotations, kept: NDArray[np.int64], sent_ids: list[str]) -> Tensors:
+    """What the shard holds: columns, places and ids of the kept sentences; and the names that codes index."""
+    tensors = {name: torch.from_numpy(np.array(getattr(annotations, name))) for name in _COLUMNS}
+    tensors |= {_FURTHER + name: torch.from_numpy(of.codes) for name, of in annotations.columns.items()}
+    tensors["kept"] = torch.from_numpy(np.array(kept, dtype=np.int64))
+    text = "\n".join(sent_ids).encode()
+    tensors["sent_ids"] = torch.from_numpy(np.frombuffer(text, dtype=np.uint8).copy())
+    names = {"subtype_names": annotations.subtype_names, "feats_names": annotations.feats_names}
+    names |= {_FURTHER + name: of.names for name, of in annotations.columns.items()}
+    return tensors, {name: json.dumps(of, ensure_ascii=False) for name, of in names.items()}
+
+
+def read_words(path: Path) -> Annotations:
+    tensors, metadata = map_tensors(path)
+    found: dict[str, Any] = {name: tuple(json.loads(text)) for name, text in metadata.items()}
+    found |= {name: tensors[name].numpy() for name in _COLUMNS}
+    further = [name for name in tensors if name.startswith(_FURTHER)]
+    columns = {
+        name.removeprefix(_FURTHER): TextColumn(tensors[name].numpy(), found.pop(name)) for name in further
+    }
+    return Annotations(**found, columns=columns)
+
+
+def read_sentences(path: Path) -> tuple[NDArray[np.int64], list[str]]:
+    """[sents] places of the kept sentences in the treebank's file, and their ids."""
+    tensors, _ = map_tensors(path)
+    text = tensors["sent_ids"].numpy().tobytes().decode()
+    kept = tensors["kept"].numpy()
+    return kept, text.split("\n") if len(kept) else []
+
+
+def statistics_tensors(statistics: Statistics) -> Tensors:
+    """What the shard holds."""
+    tensors = {"counts": statistics.counts, "sums": statistics.sums}
+    if statistics.second is not None:
+        tensors["second"] = statistics.second
+    return tensors, {"concepts": json.dumps(statistics.concepts, ensure_ascii=False)}
+
+
+def read_statistics(path: Path) -> Statistics:
+    tensors, names = map_tensors(path)
+    return Statistics(
+        tuple(json.loads(names["concepts"])), tensors["counts"], tensors["sums"], tensors.get("second")
+    )

@@ -10,17 +10,17 @@ from pathlib import Path
 from .. import atomic, provenance
 from ..class_sums import Statistics
 from ..errors import StoreError, UsageError
+from ..hashing import sha256_file
+from ..layers import name_layers
 from ..lock import writing
-from ..progress import Progress
+from ..progress import Progress, Silent
 from ..reading import read_json_object
 from ..treebanks.corpus import Annotations
 from ..types import MwtPolicy, RootPolicy, Split
-from . import manifest, upkeep
-from .contents import read_columns, read_sentences, read_statistics, read_words
+from . import manifest
 from .keys import Recipe, layer_name, statistics_name, words_name
-from .manifest import NAME, Kind, Marker, fault, layers_with_file, marked, marker_or_none, shards
-from .shards import States, map_tensors
-from .upkeep import Problem
+from .manifest import NAME, Kind, Marker, fault, layers_with_file, marked, marker_or_none, shards, sweep
+from .shards import States, map_tensors, read_sentences, read_statistics, read_words
 
 RECIPE = "store.json"
 
@@ -42,6 +42,15 @@ class ShardInfo:
     fault: str | None  # why it is not complete
 
 
+@dataclass(frozen=True)
+class Problem:
+    """A file that is not what it should be."""
+
+    path: str
+    what: str
+    remedy: str
+
+
 class Store:
     """Made by :meth:`open` or :meth:`create`; holds no file open."""
 
@@ -60,7 +69,7 @@ class Store:
         """The store in ``folder``; StoreError where there is none."""
         path, remedy = Path(folder) / RECIPE, "extract into another folder"
         if not path.is_file():
-            make = upkeep.extract_command("MODEL", Path(folder), "--layers LAYERS")
+            make = _extract_command("MODEL", Path(folder), "--layers LAYERS")
             raise StoreError("no store here", where=str(folder), remedy=f"make one: {make}")
         value = read_json_object(path, remedy=remedy)
         try:
@@ -145,7 +154,7 @@ class Store:
         else:
             there, options = ", ".join(self.languages()) or "none", f"--langs {language} --layers LAYERS"
             what = f"nothing of language {language!r} (there are: {there})"
-            remedy = upkeep.extract_command(self.recipe.model, self.folder, options)
+            remedy = _extract_command(self.recipe.model, self.folder, options)
         raise StoreError(what, where=str(self.folder), remedy=remedy)
 
     def annotations(self, treebank: str, split: Split) -> Annotations:
@@ -155,7 +164,7 @@ class Store:
     def columns(self, treebank: str, split: Split) -> tuple[str, ...]:
         """The columns of CoNLL-U (``XPOS``) kept beside the labels; none where there are no annotations."""
         whole = self.marker(treebank, words_name(split)) is not None
-        return read_columns(self.folder / treebank / words_name(split)) if whole else ()
+        return tuple(self.annotations(treebank, split).columns) if whole else ()
 
     def sentences(self, treebank: str, split: Split) -> tuple[list[int], list[str]]:
         """The kept sentences' places in the treebank's file, and their ``sent_id``."""
@@ -195,7 +204,18 @@ class Store:
 
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Read every shard again and compare its hash; what is wrong, and how to mend it."""
-        return upkeep.verify(self.folder, self.recipe, progress)
+        problems = []
+        found = [(path, path.stat().st_size if path.exists() else 0) for path in shards(self.folder)]
+        bar = (progress or Silent()).bar("verify", sum(size for _, size in found), unit="bytes")
+        for path, size in found:
+            marker = marker_or_none(path)
+            what = fault(path, marker, self.fingerprint)
+            if what is None and marker is not None and sha256_file(path) != marker.sha256:
+                what = "damaged: its content is not what was written"
+            if what is not None:
+                problems.append(Problem(str(path), what, self._mend(path, marker)))
+            bar.advance(size)
+        return problems
 
     def gc(self) -> list[Path]:
         """Remove partial files, shards without marker and stale ones; what was removed.
@@ -205,7 +225,7 @@ class Store:
         removed = []
         for folder in sorted(path for path in self.folder.iterdir() if path.is_dir()):
             with writing(folder):
-                removed += upkeep.sweep(folder, self.fingerprint)
+                removed += sweep(folder, self.fingerprint)
             if not any(folder.iterdir()):
                 folder.rmdir()
         return removed
@@ -226,7 +246,25 @@ class Store:
             if treebank not in held:
                 known = f"treebanks there: {', '.join(held) or 'none'}"
             message = f"no {what} of {treebank} {split} ({known})"
-        raise StoreError(message, where=str(path), remedy=upkeep.mend(path, marker, self.recipe))
+        raise StoreError(message, where=str(path), remedy=self._mend(path, marker))
+
+    def _mend(self, path: Path, marker: Marker | None) -> str:
+        """The command that makes the shard at ``path`` again."""
+        treebank = path.parent.name
+        options = [f"--langs {treebank}"]
+        if match := NAME.match(path.stem):
+            layer = match["layer"] or match["of"]
+            there = name_layers(layers_with_file(self.folder, treebank, match["split"]))
+            options += [f"--splits {match['split']}", f"--layers {int(layer) if layer else there or 'all'}"]
+            if match["of"]:
+                options.append("--sink statistics" + (f" --tasks {marker.task}" if marker else ""))
+        if path.exists():
+            options.append("--force")
+        return _extract_command(self.recipe.model, self.folder, " ".join(options))
+
+
+def _extract_command(model: str, folder: Path, options: str) -> str:
+    return f"concept-align extract --model {model} --treebanks DIR {options} --out {folder}"
 
 
 def _language_beside(path: Path) -> str:

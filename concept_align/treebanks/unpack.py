@@ -9,9 +9,6 @@ treebanks are renamed into place one by one after the archive has been read to i
 lets links within the folder and names that come twice pass, and renames what this refuses.
 """
 
-import bz2
-import gzip
-import io
 import lzma
 import os
 import shutil
@@ -21,18 +18,13 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any, cast
 
 from ..errors import FetchError
 from ..progress import Bar, Progress, Silent
 
 TEMPORARY = ".unpacking-"
 _CHUNK = 1 << 20
-_PACKED: dict[bytes, Callable[..., Any]] = {
-    b"\x1f\x8b": gzip.GzipFile,
-    b"\xfd7zXZ\0": lzma.LZMAFile,
-    b"BZh": bz2.BZ2File,
-}
+_DAMAGE = (tarfile.TarError, OSError, EOFError, RecursionError, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True)
@@ -86,7 +78,7 @@ def unpack(
         temporary = Path(folder)
         try:
             seen = _read(archive, temporary, asked, limits, bar)
-        except (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except _DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise FetchError(f"cannot unpack: {error.strerror}", where=str(into)) from error
             raise refuse(archive, f"the archive is damaged ({error})") from error
@@ -121,21 +113,61 @@ def _read(
 ) -> tuple[str, ...]:
     seen: dict[str, bool] = {}
     names: dict[str, bool] = {}  # folded path → is a folder
-    with _Content(archive, limits, bar) as content, _tar(content, limits) as tar:
-        for number, member in enumerate(tar, 1):
-            if number > limits.members:
-                raise refuse(archive, f"more than {limits.members:,} members")
-            parts = _parts(archive, member)
-            place = next((i for i, part in enumerate(parts[:2]) if part.startswith("UD_")), None)
-            if place is None or (place == len(parts) - 1 and not member.isdir()):
-                continue
-            inner = parts[place:]
-            if inner[0] not in seen:
-                seen[inner[0]] = asked(inner[0])
-            _once(archive, names, inner, member)
-            if seen[inner[0]]:
-                _write(tar, member.replace(name="/".join(inner), deep=False), into)
-        content.finish(tar.offset)
+    most = min(limits.total, limits.allowance + limits.ratio * archive.stat().st_size)
+    last, headers, shown = b"", 0, 0
+
+    def count(size: int) -> None:
+        """Refuse more than ``size`` unpacked bytes may be; say how far the packed ones are read."""
+        nonlocal shown
+        if size > most:
+            raise refuse(archive, f"the archive holds more than {most >> 20:,} MiB: it is no UD release")
+        bar.advance(raw.tell() - shown)
+        shown = raw.tell()
+
+    class Header(tarfile.TarInfo):
+        """Extended headers are read into memory whole: they are not allowed to be large."""
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
+            nonlocal last, headers
+            last = bytes(buf)
+            header = super().frombuf(buf, encoding, errors)
+            if header.type in b"xgLKX":
+                headers += header.size
+                count(headers)
+                if header.size > limits.header:
+                    raise refuse(archive, "an extended header is too large")
+            return header
+
+    with archive.open("rb") as raw:
+        if raw.read(6).lstrip()[:1] == b"<":
+            raise refuse(archive, "this is a web page, not an archive")
+        raw.seek(0)
+        with tarfile.open(fileobj=raw, mode="r:*", tarinfo=Header) as tar:
+            for number, member in enumerate(tar, 1):
+                count(tar.offset)  # behind the member, of which nothing has been read
+                if number > limits.members:
+                    raise refuse(archive, f"more than {limits.members:,} members")
+                parts = _parts(archive, member)
+                place = next((i for i, part in enumerate(parts[:2]) if part.startswith("UD_")), None)
+                if place is None or (place == len(parts) - 1 and not member.isdir()):
+                    continue
+                inner = parts[place:]
+                if inner[0] not in seen:
+                    seen[inner[0]] = asked(inner[0])
+                _once(archive, names, inner, member)
+                if seen[inner[0]]:
+                    _write(tar, member.replace(name="/".join(inner), deep=False), into)
+            # ``tarfile`` takes a broken header, or none, for the end of an archive: the end is a block of
+            # zeros, and to the end of the stream, where its checksum is, nothing else follows.
+            content = tar.fileobj
+            assert content is not None
+            whole = tar.offset > 0 and last == bytes(tarfile.BLOCKSIZE)
+            while whole and (data := content.read(_CHUNK)):
+                count(content.tell())
+                whole = not data.strip(b"\0")
+            if not whole:
+                raise tarfile.ReadError(f"unreadable at byte {tar.offset:,}")
     return tuple(seen)
 
 
@@ -169,64 +201,3 @@ def _once(archive: Path, names: dict[str, bool], parts: tuple[str, ...], member:
     if key in names and not (names[key] and member.isdir()):
         raise refuse(archive, f"{path!a} is there twice")
     names[key] = member.isdir()
-
-
-def _tar(content: "_Content", limits: Limits) -> tarfile.TarFile:
-    class Header(tarfile.TarInfo):
-        """Extended headers are read into memory whole: they are not allowed to be large."""
-
-        @classmethod
-        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "Header":
-            header = super().frombuf(buf, encoding, errors)
-            if header.type in b"xgLKX" and header.size > limits.header:
-                raise refuse(content.path, "an extended header is too large")
-            return header
-
-    return tarfile.open(fileobj=cast(IO[bytes], content), mode="r|", tarinfo=Header)
-
-
-class _Content(io.RawIOBase):
-    """The unpacked bytes of an archive, read in one pass and counted against the limits."""
-
-    def __init__(self, path: Path, limits: Limits, bar: Bar) -> None:
-        self.path, self.bar = path, bar
-        self.most = min(limits.total, limits.allowance + limits.ratio * path.stat().st_size)
-        self.count = self.shown = 0
-        self.last = 0  # bytes up to the last that is not zero
-        self.raw = cast(IO[bytes], path.open("rb"))
-        magic = self.raw.read(6)
-        self.raw.seek(0)
-        if magic.lstrip()[:1] == b"<":
-            self.raw.close()
-            raise refuse(path, "this is a web page, not an archive")
-        opener = next((opener for sign, opener in _PACKED.items() if magic.startswith(sign)), None)
-        packed = {"fileobj": self.raw} if opener is gzip.GzipFile else {"filename": self.raw}
-        self.unpacked: IO[bytes] = opener(**packed) if opener else self.raw
-
-    def read(self, size: int = -1) -> bytes:
-        data = self.unpacked.read(_CHUNK if size < 0 else size)
-        self.count += len(data)
-        if self.count > self.most:
-            what = f"the archive holds more than {self.most >> 20:,} MiB: it is no UD release"
-            raise refuse(self.path, what)
-        if rest := data.rstrip(b"\0"):
-            self.last = self.count - len(data) + len(rest)
-        self.bar.advance(self.raw.tell() - self.shown)
-        self.shown = self.raw.tell()
-        return data
-
-    def finish(self, end: int) -> None:
-        """Read on to the end of the stream (its checksum); at ``end`` zeros and nothing else must follow.
-
-        ``tarfile`` takes a broken header, or none, for the end of an archive: what follows tells.
-        """
-        while self.read():
-            pass
-        if self.last > end or end == 0 or self.count < end + tarfile.BLOCKSIZE:
-            raise tarfile.ReadError(f"unreadable at byte {end:,}")
-
-    def close(self) -> None:
-        if not self.closed:
-            self.unpacked.close()
-            self.raw.close()
-        super().close()

@@ -3,8 +3,7 @@ import torch
 
 from concept_align.class_sums import ClassSums
 from concept_align.errors import LearningError
-from concept_align.store.contents import read_statistics, statistics_tensors
-from concept_align.store.shards import write_tensors
+from concept_align.store.shards import read_statistics, statistics_tensors, write_tensors
 
 CONCEPTS = ("ADJ", "NOUN", "VERB")
 

@@ -12,9 +12,9 @@ from concept_align.meta.learners.base import TrainingData
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
 from concept_align.store import Recipe, Store
-from concept_align.store.contents import kept_digest, words_tensors
 from concept_align.store.keys import layer_name, words_name
 from concept_align.store.manifest import Marker, write_shard
+from concept_align.store.shards import kept_digest, words_tensors
 from concept_align.treebanks.corpus import Annotations
 from concept_align.types import Split
 
