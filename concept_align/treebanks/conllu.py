@@ -32,7 +32,7 @@ def read(
     broken sentences out and counts them in ``skipped``; ``trees=False`` does not ask the heads to form a
     tree. Raises TreebankError for files that are absent, damaged, empty or broken.
     """
-    source = describe(path, language=language, treebank=treebank, split=split)
+    source = _source(path, language, treebank, split)
     chunk = reader.read(Path(path), lenient=lenient, trees=trees, progress=progress)
     return Corpus.of_chunk(chunk, source)
 
@@ -58,14 +58,8 @@ def stream(
         raise UsageError(
             f"chunks of {sentences_per_chunk} sentences", remedy="ask for at least one sentence a chunk"
         )
-    source = describe(path, language=language, treebank=treebank, split=split)
-    chunks = reader.stream(
-        Path(path),
-        sentences_per_chunk=sentences_per_chunk,
-        lenient=lenient,
-        trees=trees,
-        progress=progress,
-    )
+    source = _source(path, language, treebank, split)
+    chunks = reader.stream(Path(path), sentences_per_chunk, lenient=lenient, trees=trees, progress=progress)
     return (Corpus.of_chunk(chunk, source) for chunk in chunks)
 
 
@@ -100,42 +94,34 @@ def read_conllu(
         >>> corpus.source.language, corpus.sents
         ('en', 24)
     """
-    stem = _stem(Path(path))
-    if language is None and _LANGUAGE.match(stem) is None:
-        language = "und"
-    if split is None and _SPLIT.search(stem) is None:
-        split = "test"
+    _, named, part = _named(Path(path))
+    language, split = language or named or "und", split or part or "test"
     return read(path, language=language, split=split, lenient=lenient, trees=trees)
 
 
-def describe(
-    path: str | Path, *, language: str | None = None, treebank: str | None = None, split: Split | None = None
-) -> Source:
+def _source(path: str | Path, language: str | None, treebank: str | None, split: Split | None) -> Source:
     """What UD's naming says of ``path``: ``UD_English-EWT/en_ewt-ud-train.conllu`` is English, EWT, train.
 
     ``sha256`` is left empty. Raises UsageError where the language or the split is neither given nor in the
     name.
     """
     path = Path(path)
-    stem = _stem(path)
+    stem, named, part = _named(path)
+    language, split = language or named, split or part
     if language is None:
-        code = _LANGUAGE.match(stem)
-        if code is None:
-            remedy = 'give language="en", or name the file as UD does: en_ewt-ud-train.conllu'
-            raise UsageError("the file's name does not tell its language", where=str(path), remedy=remedy)
-        language = code[1]
+        remedy = 'give language="en", or name the file as UD does: en_ewt-ud-train.conllu'
+        raise UsageError("the file's name does not tell its language", where=str(path), remedy=remedy)
     if split is None:
-        part = _SPLIT.search(stem)
-        if part is None:
-            remedy = 'give split="train" (or "dev", "test"), or name the file as UD does'
-            raise UsageError("the file's name does not tell its split", where=str(path), remedy=remedy)
-        split = cast(Split, part[1])
-    if treebank is None:
-        folder = path.absolute().parent.name
-        treebank = folder if folder.startswith("UD_") else stem.split("-ud-")[0]
+        remedy = 'give split="train" (or "dev", "test"), or name the file as UD does'
+        raise UsageError("the file's name does not tell its split", where=str(path), remedy=remedy)
+    folder = path.absolute().parent.name
+    treebank = treebank or (folder if folder.startswith("UD_") else stem.split("-ud-")[0])
     return Source(treebank, language, split, str(path), "")
 
 
-def _stem(path: Path) -> str:
+def _named(path: Path) -> tuple[str, str | None, Split | None]:
+    """The file's name without its suffix, and the language and the split that it tells."""
     match = _NAME.match(path.name)
-    return match["stem"] if match else path.stem
+    stem = match["stem"] if match else path.stem
+    code, part = _LANGUAGE.match(stem), _SPLIT.search(stem)
+    return stem, code and code[1], cast(Split, part[1]) if part else None

@@ -266,16 +266,14 @@ class Corpus(Annotations):
         ..., ``misc``; None where there is none, -1 for no head), ``token`` (the multiword token's
         form, or the word's) and ``range`` (the word's place in its multiword token, 0 in none).
         """
-        import pandas as pd
-
-        return pd.DataFrame(exchange.frame_columns(self._words()))
+        return exchange.frame(self._words())
 
     def to_dataset(self) -> "datasets.Dataset":
         """The corpus in the hub's layout (see :meth:`from_dataset`), one row per sentence.
 
         Raises UsageError where the package ``datasets`` is not installed.
         """
-        return exchange.dataset([*self._words()])
+        return exchange.dataset(self._words())
 
     def _words(self) -> Iterator[exchange.SentenceRows]:
         for sentence in range(self.sents):

@@ -11,10 +11,13 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
 from .concepts import FIELDS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ID, _FORM, _UPOS, _HEAD, _DEPREL, _DEPS, _MISC = 0, 1, 3, 6, 7, 8, 9
 # The class labels of the column ``upos`` on the hub, in their order.
@@ -23,6 +26,7 @@ HUB_UPOS = (
     "CCONJ", "PROPN", "PRON", "X", "_", "ADV", "INTJ", "VERB", "AUX",
 )  # fmt: skip
 _HUB_NAMES = {"LEMMA": "lemmas"}  # the others are called as in CoNLL-U, in small letters
+_KNOWN = [field.lower() for field in FIELDS[2:]]  # the columns of labels, as they are called in Python
 _NONE = (None, "", "_", "None")
 
 Row = list[str]  # a comment as one string, or a token's ten columns
@@ -89,18 +93,13 @@ def _inserted(words: list[Row], tokens: Mapping[int, Row]) -> list[Row]:
 
 def dataset_text(dataset: Iterable[Any]) -> str:
     """The rows of a data set as CoNLL-U."""
-    names = _class_names(dataset)
-    return "".join(_hub_sentence(number, row, names) for number, row in enumerate(dataset, 1))
+    inner = getattr((getattr(dataset, "features", None) or {}).get("upos"), "feature", None)
+    names = getattr(inner, "names", None) or HUB_UPOS  # what numbers in the column ``upos`` stand for
+    return "".join(_sentence(number, row, names) for number, row in enumerate(dataset, 1))
 
 
-def _class_names(dataset: Iterable[Any]) -> Sequence[str]:
-    """What the numbers in the column ``upos`` stand for."""
-    features = getattr(dataset, "features", None) or {}
-    inner = getattr(features.get("upos"), "feature", None)
-    return getattr(inner, "names", None) or HUB_UPOS
-
-
-def _hub_sentence(number: int, row: Any, names: Sequence[str]) -> str:
+def _sentence(number: int, row: Any, names: Sequence[str] = HUB_UPOS) -> str:
+    """A row of a data set as CoNLL-U. Without ``mwt``, its tokens are taken for the lines of a file."""
     if not isinstance(row, Mapping) or row.get("tokens") is None:
         found = f"there are {', '.join(map(str, row))}" if isinstance(row, Mapping) else f"it is {row!r:.60}"
         raise UsageError(
@@ -111,18 +110,19 @@ def _hub_sentence(number: int, row: Any, names: Sequence[str]) -> str:
     columns["LEMMA"] = columns["LEMMA"] if columns["LEMMA"] is not None else row.get("lemma")
     if columns["UPOS"] is not None:
         columns["UPOS"] = [names[value] if isinstance(value, int) else value for value in columns["UPOS"]]
-    text = row.get("text")
+    text, ranges = row.get("text"), row.get("mwt")
     tokens = _tokens(number, row["tokens"], columns)
-    if row.get("mwt") is None:
+    if ranges is None:
         _number_tokens(tokens, text)
-    else:
-        tokens = _with_ranges(tokens, row["mwt"])
-    ident = next((row[name] for name in ("sent_id", "idx") if row.get(name) is not None), number)
-    return _sentence(ident, text, tokens)
-
-
-def _sentence(ident: Any, text: str | None, tokens: list[Row]) -> str:
-    comments = [[f"# sent_id = {' '.join(str(ident).split())}"]]
+    for given in ranges or []:
+        ident = given["id"] if isinstance(given["id"], str) else "".join(map(str, given["id"]))
+        first = next(
+            (n for n, word in enumerate(tokens) if word[_ID] == ident.partition("-")[0]), len(tokens)
+        )
+        misc = _cell(given.get("misc"), "MISC")
+        tokens.insert(first, [ident, _cell(given["form"], "FORM"), *["_"] * 7, misc])
+    known = next((row[key] for key in ("sent_id", "idx") if row.get(key) is not None), number)
+    comments = [[f"# sent_id = {' '.join(str(known).split())}"]]
     comments += [[f"# text = {' '.join(text.splitlines())}"]] if text else []
     return block([*comments, *tokens])
 
@@ -199,17 +199,6 @@ def _width(after: list[Row], rest: str | None) -> int:
     return min(2, words)
 
 
-def _with_ranges(tokens: list[Row], ranges: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """``tokens`` with the multiword tokens before the words they cover."""
-    rows = list(tokens)
-    for given in ranges:
-        ident = given["id"] if isinstance(given["id"], str) else "".join(map(str, given["id"]))
-        first = next((n for n, row in enumerate(rows) if row[_ID] == ident.partition("-")[0]), len(rows))
-        misc = _cell(given.get("misc"), "MISC")
-        rows.insert(first, [ident, _cell(given["form"], "FORM"), *["_"] * 7, misc])
-    return rows
-
-
 def dataset(sentences: Iterable[SentenceRows]) -> Any:
     """The sentences as a ``datasets.Dataset``, words alone and multiword tokens in ``mwt``."""
     try:
@@ -239,10 +228,11 @@ def dataset(sentences: Iterable[SentenceRows]) -> Any:
 # --- tables ---
 
 
-def frame_columns(sentences: Iterable[SentenceRows]) -> dict[str, list[Any]]:
-    """The columns of a table with one row per word."""
-    names = ("sentence", "sent_id", *(field.lower() for field in FIELDS), "token", "range")
-    columns: dict[str, list[Any]] = {name: [] for name in names}
+def frame(sentences: Iterable[SentenceRows]) -> "pd.DataFrame":
+    """A table with one row per word."""
+    import pandas as pd
+
+    records = []
     for number, sentence in enumerate(sentences):
         for row, token, place in sentence.words():
             cells: list[Any] = [None if cell == "_" else cell for cell in row]
@@ -250,10 +240,9 @@ def frame_columns(sentences: Iterable[SentenceRows]) -> dict[str, list[Any]]:
             cells[_HEAD] = -1 if row[_HEAD] == "_" else int(row[_HEAD])
             if token is not None and place == 1:
                 cells[_MISC] = cells[_MISC] or (None if token[_MISC] == "_" else token[_MISC])
-            values = (number, sentence.id, *cells, (token or row)[_FORM], place)
-            for name, value in zip(names, values, strict=True):
-                columns[name].append(value)
-    return columns
+            records.append((number, sentence.id, *cells, (token or row)[_FORM], place))
+    names = ("sentence", "sent_id", *(field.lower() for field in FIELDS), "token", "range")
+    return pd.DataFrame(records, columns=names)
 
 
 def frame_text(frame: Any) -> str:
@@ -272,15 +261,15 @@ def frame_text(frame: Any) -> str:
 
 
 def _frame_sentence(number: int, records: list[dict[str, Any]]) -> str:
-    known = [field for field in FIELDS[2:] if field.lower() in records[0]]
-    columns = {field: [record[field.lower()] for record in records] for field in known}
-    tokens = _tokens(number, [record["form"] for record in records], columns)
-    multiword = {}
+    row = {name: [record[name] for record in records] for name in _KNOWN if name in records[0]}
+    row.setdefault("misc", [None] * len(records))
+    ranges = []
     for first, last in _multiword([record.get("range", 0) for record in records]).items():
-        ident, form = f"{first + 1}-{last + 1}", _cell(records[first]["token"], "FORM")
-        multiword[first] = [ident, form, *["_"] * 7, tokens[first][_MISC]]
-        tokens[first][_MISC] = "_"
-    return _sentence(records[0].get("sent_id", number), None, _inserted(tokens, multiword))
+        # The first word's row holds the MISC of its multiword token.
+        misc, row["misc"][first] = row["misc"][first], None
+        ranges.append({"id": f"{first + 1}-{last + 1}", "form": records[first]["token"], "misc": misc})
+    tokens = [record["form"] for record in records]
+    return _sentence(number, row | {"sent_id": records[0].get("sent_id"), "tokens": tokens, "mwt": ranges})
 
 
 # --- lists ---
@@ -289,9 +278,8 @@ def _frame_sentence(number: int, records: list[dict[str, Any]]) -> str:
 def lists_text(sentences: Iterable[Sequence[Any]], labels: Mapping[str, Sequence[Sequence[Any]]]) -> str:
     """Lists of words, with ``labels`` by column, or ``conllu.TokenList`` objects, as CoNLL-U."""
     sentences = list(sentences)
-    known = [field.lower() for field in FIELDS[2:]]
-    if odd := [name for name in labels if name not in known]:
-        raise UsageError(f"unknown labels {', '.join(odd)}", remedy=f"use {', '.join(known)}")
+    if odd := [name for name in labels if name not in _KNOWN]:
+        raise UsageError(f"unknown labels {', '.join(odd)}", remedy=f"use {', '.join(_KNOWN)}")
     if wrong := [name for name, values in labels.items() if len(values) != len(sentences)]:
         raise UsageError(f"{len(sentences)} sentences have {len(labels[wrong[0]])} of {wrong[0]}")
     blocks = []
@@ -305,6 +293,6 @@ def lists_text(sentences: Iterable[Sequence[Any]], labels: Mapping[str, Sequence
             raise UsageError(
                 f"sentence {number + 1} is no list of words", remedy='give [["Dogs", "bark"], ...]'
             )
-        columns = {name.upper(): values[number] for name, values in labels.items()}
-        blocks.append(_sentence(number + 1, None, _tokens(number + 1, sentence, columns)))
+        row = {name: values[number] for name, values in labels.items()}
+        blocks.append(_sentence(number + 1, row | {"tokens": sentence, "mwt": []}))
     return "".join(blocks)

@@ -1,23 +1,149 @@
-"""One pass over a CoNLL-U file: blocks of about a megabyte in, columns out.
+"""One pass over a CoNLL-U file: blocks of whole sentences in, columns out, in bounded memory.
 
-Nothing is done word by word in Python. What is wrong with a file is said with file, line and sentence;
-``lenient`` leaves broken sentences out instead.
+``.conllu``, ``.conllu.gz`` and ``.conllu.xz`` read alike. A block is about a megabyte and ends behind a blank
+line; it grows beyond that only when one sentence does. Nothing is done word by word in Python. What is wrong
+with a file is said with file, line and sentence; ``lenient`` leaves broken sentences out instead.
 """
 
+import gzip
 import hashlib
+import io
+import lzma
 import re
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO, cast
 
 from ...errors import TreebankError, place
 from ...progress import Progress, Silent
-from .blocks import BLOCK_BYTES, BOM, Block, blocks, sha256, size_of
 from .columns import Columns, Ordinals, join, parse
-from .labels import Codes
 from .scan import BrokenError
+from .spans import PAD
+from .tokens import Codes
 
+BLOCK_BYTES = 1 << 20
+HASH_BYTES = 1 << 16
+NEWLINE = ord("\n")
+COMPRESSED = (".gz", ".xz")
+ROOM = len(PAD) + 1  # kept free behind what is read, for a line end and PAD
+BOM = b"\xef\xbb\xbf"
 _SENT_ID = re.compile(rb"#\s*sent_id\s*=\s*(.*?)\s*$")
+
+
+# --- the file as blocks ---
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Whole sentences: ``size`` bytes as they stand in the (decompressed) file from ``offset`` on.
+
+    Behind them ``data`` has a line end, where the file ends without one, and PAD.
+    """
+
+    data: bytearray
+    size: int
+    offset: int
+
+    @property
+    def raw(self) -> memoryview:
+        return memoryview(self.data)[: self.size]
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """The decompressed bytes of ``path``. Raises TreebankError where it cannot be opened."""
+    try:
+        if path.suffix == ".gz":
+            return cast(IO[bytes], gzip.open(path, "rb"))
+        if path.suffix == ".xz":
+            return lzma.open(path, "rb")
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        what = f"cannot be opened: {error.strerror or error}"
+        remedy = "check the path and its rights; `concept-align treebanks fetch` gets treebanks"
+        raise TreebankError(what, where=str(path), remedy=remedy) from error
+
+
+def size_of(path: Path) -> int | None:
+    """The bytes to come, None where they are packed or there is no file."""
+    return path.stat().st_size if path.suffix not in COMPRESSED and path.is_file() else None
+
+
+def _fill(file: IO[bytes], room: memoryview, path: Path) -> int:
+    """Bytes read into ``room``, 0 at the end of the file."""
+    try:
+        return file.readinto(room)  # type: ignore[attr-defined]
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        remedy = "the file is truncated or damaged: get it again"
+        raise TreebankError(f"cannot be read to its end: {error}", where=str(path), remedy=remedy) from error
+
+
+def blocks(path: Path, *, size: int = BLOCK_BYTES, content: bytes | None = None) -> Iterator[Block]:
+    """The blocks of ``path`` in order, without its byte order mark; nothing for an empty file.
+
+    ``content`` is read in place of the file, where it is given. Raises TreebankError where the file cannot
+    be opened or its compression is broken.
+    """
+    with open_bytes(path) if content is None else io.BytesIO(content) as file:
+        # What is read goes straight to where the block keeps it, and no more room is made than needed:
+        # touching fresh memory costs as much as parsing it.
+        whole = size_of(path) if content is None else len(content)
+        total = sys.maxsize if whole is None else whole + 1
+        left, offset = b"", 0
+        while True:
+            expected = max(total - offset - len(left), 1)
+            data = bytearray(len(left) + min(size, expected) + ROOM)
+            data[: len(left)] = left
+            filled, cut, ended = _sentences(file, data, len(left), path)
+            if offset == 0 and data.startswith(BOM):
+                del data[: len(BOM)]
+                offset, filled, cut = len(BOM), filled - len(BOM), max(cut - len(BOM), 0)
+            left = bytes(memoryview(data)[cut:filled])
+            if cut:
+                tail = PAD if data[cut - 1] == NEWLINE else b"\n" + PAD
+                data[cut:] = tail
+                yield Block(data, cut, offset)
+            offset += cut
+            if ended:
+                return
+
+
+def _sentences(file: IO[bytes], data: bytearray, filled: int, path: Path) -> tuple[int, int, bool]:
+    """Read on behind ``filled``: (bytes now in ``data``, end of its last whole sentence, file ended)."""
+    searched = max(0, filled - 2)
+    while True:
+        with memoryview(data) as view, view[filled : len(data) - ROOM] as room:
+            fresh = _fill(file, room, path)
+        filled += fresh
+        if not fresh:
+            return filled, filled, True
+        if filled < len(data) - ROOM:
+            continue
+        if cut := _last_end(data, searched, filled):
+            return filled, cut, False
+        searched = filled - 2
+        data.extend(bytes(len(data)))
+
+
+def _last_end(data: bytearray, start: int, end: int) -> int:
+    """The byte behind the last blank line within ``start:end``, 0 where there is none."""
+    plain = data.rfind(b"\n\n", start, end)
+    windows = data.rfind(b"\n\r\n", start, end) if data.find(b"\r", start, end) >= 0 else -1
+    return max(plain + 2 if plain >= 0 else 0, windows + 3 if windows >= 0 else 0)
+
+
+def sha256(path: Path) -> str:
+    """The sha256 of the decompressed content of ``path``."""
+    digest = hashlib.sha256()
+    with open_bytes(path) as file, memoryview(bytearray(HASH_BYTES)) as room:
+        while size := _fill(file, room, path):
+            digest.update(room[:size])
+    return digest.hexdigest()
+
+
+# --- blocks as columns ---
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +160,8 @@ class Chunk:
 def read(
     path: Path,
     *,
-    lenient: bool = False,
-    trees: bool = True,
+    lenient: bool,
+    trees: bool,
     progress: Progress | None = None,
     content: bytes | None = None,
 ) -> Chunk:
@@ -50,16 +176,11 @@ def read(
 
 
 def stream(
-    path: Path,
-    *,
-    sentences_per_chunk: int | None = None,
-    lenient: bool = False,
-    trees: bool = True,
-    progress: Progress | None = None,
+    path: Path, size: int | None, *, lenient: bool, trees: bool, progress: Progress | None
 ) -> Iterator[Chunk]:
-    """The file in chunks of ``sentences_per_chunk`` sentences (None: a block each), in bounded memory."""
+    """The file in chunks of ``size`` sentences (None: a block each), in bounded memory."""
     reader = _Reader(path, lenient=lenient, trees=trees, progress=progress)
-    checksum, size = sha256(path), sentences_per_chunk
+    checksum = sha256(path)
     waiting: list[Columns] = []
     told = 0
 

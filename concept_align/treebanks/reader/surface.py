@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .ids import Tokens
 from .scan import Lines
 from .spans import Ints, Mask, continuations, sixteens, where
+from .tokens import Tokens
 
 SPACE = ord(" ")
 _FEW = 256  # spans that are searched one by one; more, and the whole block is
