@@ -13,8 +13,6 @@ from jaxtyping import Bool, Float, Int
 from torch import nn
 from torch.nn import functional
 
-from ..errors import LearningError
-
 Adapts = Literal["map", "head", "all of f"]
 ADAPTS: tuple[Adapts, ...] = get_args(Adapts)
 
@@ -143,13 +141,3 @@ def rounded_up(number: int, multiple: int) -> int:
     of words are padded, so that there are few of them.
     """
     return -(-number // multiple) * multiple
-
-
-def check_finite(value: torch.Tensor, *, where: str) -> None:
-    """Raise LearningError where a loss is not finite."""
-    if not bool(torch.isfinite(value).all()):
-        raise LearningError(
-            f"the loss is {float(value.detach().sum())}",
-            where=where,
-            remedy="lower the learning rate, or standardise the representations",
-        )

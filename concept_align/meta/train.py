@@ -10,7 +10,7 @@ derives its own streams. A checkpoint of another configuration or other data is 
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..errors import LearningError
 from ..progress import Progress, Silent
 from ..seeding import derive
 from ..tensors import read_safetensors
-from .maps import Dropout, check_finite
+from .maps import Dropout
 
 HISTORY = "training.jsonl"
 CHECKPOINT = 1  # version of the format
@@ -48,14 +48,14 @@ class Optimisation:
 class Stage:
     """What is trained: ``loss(epoch, step)`` is the mean loss of one step, or None to take no step.
 
-    ``validate`` gives named accuracies; the first chooses the epoch.
+    ``validate`` gives named accuracies; the first chooses the epoch. Without it the last one is taken.
     """
 
     name: str
     module: nn.Module
     steps: int
     loss: Callable[[int, int], torch.Tensor | None]
-    validate: Callable[[], dict[str, float]]
+    validate: Callable[[], dict[str, float]] | None
     optimisation: Optimisation
 
 
@@ -69,12 +69,7 @@ class TrainingState:
 
 
 def train(
-    stage: Stage,
-    *,
-    seed: int,
-    identity: str,
-    folder: Path | None = None,
-    progress: Progress | None = None,
+    stage: Stage, *, seed: int, identity: str, folder: Path | None = None, progress: Progress | None = None
 ) -> list[dict[str, float]]:
     """Train ``stage.module`` and leave it with the parameters of its best epoch; a record an epoch.
 
@@ -91,37 +86,32 @@ def train(
         state, best = found
     else:
         state, best = TrainingState(), _copy(module)
-        _record(state, stage, module, loss=math.nan, epoch=0)
+        state.best = _validate(stage, state)
     bar = (progress or Silent()).bar(
         stage.name, plan.epochs * stage.steps, done=state.epochs * stage.steps, unit="steps"
     )
     for epoch in range(state.epochs, plan.epochs):
-        mean_loss = _epoch(stage, optimiser, epoch, seed, bar.advance)
-        if _record(state, stage, module, loss=mean_loss, epoch=epoch + 1):
-            best = _copy(module)
+        loss = _epoch(stage, optimiser, epoch, seed, bar.advance)
         state.epochs = epoch + 1
+        accuracy = _validate(stage, state, loss=loss)
+        if accuracy > state.best:
+            state.best, best = accuracy, _copy(module)
         if path:
             _write(path, identity, state, parameters=module.state_dict(), best=best, optimiser=optimiser)
-        shown = next(iter(value for key, value in state.history[-1].items() if key not in ("epoch", "loss")))
-        bar.note(f"loss {mean_loss:.4f}, validation {shown:.4f}, best {state.best:.4f}")
+        bar.note(f"loss {loss:.4f}, validation {accuracy:.4f}, best {state.best:.4f}")
     module.load_state_dict(best)
     module.eval()
     return state.history
 
 
 def _epoch(
-    stage: Stage,
-    optimiser: torch.optim.Optimizer,
-    epoch: int,
-    seed: int,
-    advance: Callable[[float], None],
+    stage: Stage, optimiser: torch.optim.Optimizer, epoch: int, seed: int, advance: Callable[[float], None]
 ) -> float:
     """One epoch of steps; the mean loss. Dropout draws from streams of the epoch's own."""
     for group in optimiser.param_groups:
         group["lr"] = stage.optimisation.rate(epoch)
     stage.module.train()
-    total = torch.zeros((), dtype=torch.float64)
-    taken = 0
+    total, taken = torch.zeros((), dtype=torch.float64), 0
     for place, module in enumerate(stage.module.modules()):
         if isinstance(module, Dropout):
             module.reseed(derive(seed, stage.name, "dropout", place, epoch))
@@ -136,27 +126,25 @@ def _epoch(
         total += loss.detach()
         taken += 1
     # A loss that is not finite stays so in the sum: one look an epoch is enough.
-    check_finite(total, where=f"{stage.name}, epoch {epoch + 1}")
+    if not bool(total.isfinite()):
+        raise LearningError(
+            f"the loss is {float(total)}",
+            where=f"{stage.name}, epoch {epoch + 1}",
+            remedy="lower the learning rate, or standardise the representations",
+        )
     return float(total) / max(taken, 1)
 
 
-def _record(state: TrainingState, stage: Stage, module: nn.Module, *, loss: float, epoch: int) -> bool:
-    """Validate and note it; whether this is the best so far."""
-    module.eval()
+def _validate(stage: Stage, state: TrainingState, **loss: float) -> float:
+    """The number that chooses the epoch; all of them are noted, with the ``loss``."""
+    module = stage.module.eval()
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     with torch.no_grad():
-        accuracies = stage.validate()
+        accuracies = stage.validate() if stage.validate else {}
     for parameter in learning:  # an aligner made to be validated freezes its model
         parameter.requires_grad_(True)
-    chooses = next(iter(accuracies.values()))
-    record: dict[str, float] = {"epoch": epoch, **accuracies}
-    if not math.isnan(loss):
-        record["loss"] = loss
-    state.history.append(record)
-    if chooses <= state.best:
-        return False
-    state.best = chooses
-    return True
+    state.history.append({"epoch": state.epochs, **accuracies, **loss})
+    return next(iter(accuracies.values()), float(state.epochs))
 
 
 def _copy(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -199,13 +187,7 @@ def _write(
     for place, moments in optimiser.state_dict()["state"].items():
         for name, value in moments.items():
             tensors[f"optimiser.{place}.{name}"] = torch.as_tensor(value)
-    header = {
-        "schema": CHECKPOINT,
-        "identity": identity,
-        "epochs": state.epochs,
-        "best": state.best,
-        "history": state.history,
-    }
+    header = {"schema": CHECKPOINT, "identity": identity, **asdict(state)}
     atomic.write_bytes(path, save(tensors, {"training": json.dumps(header)}))
 
 

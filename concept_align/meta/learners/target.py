@@ -11,6 +11,7 @@ everything: who adapts it gives it the whole training split, whatever the number
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,9 +22,9 @@ from ...progress import Progress, Silent
 from ...seeding import derive, stream
 from ...spaces.features import Features
 from ..data import Validation, require, torch_stream
-from ..maps import Dropout, Encoder, masked
+from ..maps import Encoder, masked
 from ..solvers import fit_logistic
-from ..train import Optimisation, save_history
+from ..train import Optimisation, Stage, save_history, train
 from .base import Aligner, Classifier, LearnerConfig, TrainingData
 from .fit import published_shape
 
@@ -33,11 +34,13 @@ def log_frequencies(features: Features) -> torch.Tensor:
     return (features.counts() + 1.0).log().log_softmax(0)
 
 
-class OwnWordsAligner(Aligner):
-    """Frequencies, and what to train: nothing of any language's words."""
+class TargetOnlyAligner(Aligner):
+    """Frequencies, and the strength of a logistic regression: a convex problem, the seed changes nothing."""
+
+    learner = "target-only"
 
     def __init__(self, config: Any, log_frequency: torch.Tensor, strength: float | None) -> None:
-        """``log_frequency`` [concepts]: log q, all finite; ``strength`` of logistic regression."""
+        """``log_frequency`` [concepts]: log q, all finite."""
         self.config, self.log_frequency, self.strength = config, log_frequency, strength
         self.known = torch.ones(len(log_frequency), dtype=torch.bool)
 
@@ -47,16 +50,12 @@ class OwnWordsAligner(Aligner):
         offset = self.log_frequency
         if support is None:
             return Classifier(lambda x: offset.expand(len(x), -1), valid)
-        if self.strength is None:
-            return Classifier(self._network(support, valid, seed), valid)
+        assert self.strength is not None
         weights = fit_logistic(support.x, support.y, masked(offset, valid), strength=self.strength)
         return Classifier(lambda x: x @ weights[:-1] + weights[-1] + offset, valid)
 
-    def _network(self, support: Features, valid: torch.Tensor, seed: int) -> Encoder:
-        raise NotImplementedError
-
     def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "strength": self.strength}
+        return {"strength": self.strength}
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return {"log_frequency": self.log_frequency}
@@ -66,44 +65,43 @@ class OwnWordsAligner(Aligner):
         return cls(config, tensors["log_frequency"], settings["strength"])
 
 
-class TargetOnlyAligner(OwnWordsAligner):
-    """Logistic regression: a convex problem, the seed changes nothing."""
-
-    learner = "target-only"
-
-    def settings(self) -> dict[str, Any]:
-        return {"strength": self.strength}
-
-
-class OracleAligner(OwnWordsAligner):
+class OracleAligner(TargetOnlyAligner):
     """Logistic regression, or where the strength is None one hidden layer."""
 
     learner = "oracle"
     wants = "everything"
 
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
+        if support is None or self.strength is not None:
+            return super()._adapt(support, valid, unlabelled, seed)
+        return Classifier(self._network(support, valid, seed), valid)
+
     def _network(self, support: Features, valid: torch.Tensor, seed: int) -> Encoder:
         config, y = self.config, support.y
         shape = {"hidden": config.hidden, "dropout": config.dropout}
         model = Encoder(support.dim, len(valid), **shape, generator=torch_stream(seed, "oracle", "init"))
-        decay = config.weight_decay
-        adam = torch.optim.AdamW(model.parameters(), lr=config.lr, weight_decay=decay, fused=True)
         # A small treebank has few batches an epoch.
-        epochs = max(config.epochs, math.ceil(config.least_steps / math.ceil(len(y) / config.batch)))
-        plan = Optimisation(epochs, config.lr)
+        steps = math.ceil(len(y) / config.batch)
+        epochs = max(config.epochs, math.ceil(config.least_steps / steps))
+
+        @lru_cache(maxsize=1)
+        def batches(epoch: int) -> tuple[torch.Tensor, ...]:
+            order = stream(seed, "oracle", "words", epoch).permutation(len(y))
+            return torch.from_numpy(order).split(config.batch)
+
+        def loss(epoch: int, step: int) -> torch.Tensor:
+            rows = batches(epoch)[step]
+            return functional.cross_entropy(masked(model(support.rows(rows)), valid), y[rows])
+
+        plan = Optimisation(epochs, config.lr, config.weight_decay, decoupled=True)
         with torch.enable_grad():
-            for epoch in range(epochs):
-                for group in adam.param_groups:
-                    group["lr"] = plan.rate(epoch)
-                for place, module in enumerate(model.modules()):
-                    if isinstance(module, Dropout):
-                        module.reseed(derive(seed, "oracle", "dropout", place, epoch))
-                order = torch.from_numpy(stream(seed, "oracle", "words", epoch).permutation(len(y)))
-                for rows in order.split(config.batch):
-                    loss = functional.cross_entropy(masked(model(support.rows(rows)), valid), y[rows])
-                    adam.zero_grad(set_to_none=True)
-                    loss.backward()
-                    adam.step()
-        return model.eval().requires_grad_(False)
+            train(Stage("oracle", model, steps, loss, None, plan), seed=seed, identity="")
+        return model.requires_grad_(False)
+
+    def settings(self) -> dict[str, Any]:
+        return {"config": self.config.config(), "strength": self.strength}
 
 
 @dataclass(frozen=True)
