@@ -1,31 +1,44 @@
 """Files that are either whole or not there.
 
-A file is written under a temporary name in its own folder, flushed to the disk and renamed; a reader
-never sees half of it, and a killed writer leaves only a temporary file, which the next writer removes.
+A file is written under a temporary name of its own in the same folder, flushed to the disk and renamed; a
+reader never sees half of it, two writers never share a temporary file, and a killed writer leaves only one,
+which the next writer of the same file removes.
 """
 
 import errno
 import json
 import os
+import re
+import stat
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from .errors import ConceptAlignError
+from .lock import take
 
 TEMPORARY = ".partial"
+_POSIX = os.name == "posix"
+# .results.csv.0123abcd.partial; without the eight digits, of version 0.2 and before.
+_PARTIAL = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{8})?\.partial", re.DOTALL)
+
+# Asked before a file takes the place of another one, and before one is removed: see outputs.py.
+guards: list[Callable[[Path], None]] = []
 
 
-def _explain(error: OSError, path: Path) -> ConceptAlignError:
+def explain(error: OSError, path: str | Path) -> ConceptAlignError:
+    """What a failed write means to a user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ConceptAlignError(
             f"no space left while writing ({error.strerror})",
             where=str(path),
             remedy="free space or choose another out folder; what was finished is kept, run again to resume",
         )
+    reason = error.strerror or str(error)
     return ConceptAlignError(
-        f"cannot write: {error.strerror}", where=str(path), remedy="check the path and its rights"
+        f"cannot write: {reason}", where=str(path), remedy="check the path and its rights"
     )
 
 
@@ -33,28 +46,95 @@ def _explain(error: OSError, path: Path) -> ConceptAlignError:
 def replacing(path: str | Path) -> Iterator[IO[bytes]]:
     """A binary file that takes the place of ``path`` when the block ends well.
 
-    On any exception the temporary file is removed and ``path`` stays as it was.
+    On any exception the temporary file is removed and ``path`` stays as it was. What is no file (a terminal,
+    a pipe, ``/dev/null``) is written to as it is. Raises ConceptAlignError for a path that cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}{TEMPORARY}")
     try:
+        kind = path.stat().st_mode if path.exists() else stat.S_IFREG
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(errno.EISDIR, "there is a folder of this name")
+        if not stat.S_ISREG(kind):
+            with path.open("wb") as stream:
+                yield stream
+            return
+        for guard in guards:
+            guard(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        remove_partial(path)
+    except OSError as error:
+        raise explain(error, path) from error
+    temporary: Path | None = None
+    try:
+        temporary, file = _temporary(path)
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if _POSIX:  # while it is locked: nobody takes it for left over
+                temporary.replace(path)
+        if not _POSIX:  # an open file cannot be renamed there
+            temporary.replace(path)
         _sync_folder(path.parent)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _explain(error, path) from error
+            raise explain(error, path) from error
         raise
+
+
+def _temporary(path: Path) -> tuple[Path, IO[bytes]]:
+    """A file of its own next to ``path``, locked for as long as it is open: what is not is left over."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{TEMPORARY}")
+        try:
+            file = temporary.open("xb")
+        except ValueError as error:  # a NUL, or what the file system's encoding does not know
+            raise OSError(errno.EINVAL, str(error)) from error
+        with suppress(OSError):  # a file system without locks
+            take(file)
+        if temporary.exists():  # nobody took it for left over before it was locked
+            return temporary, file
+        file.close()
+
+
+def remove(path: str | Path) -> None:
+    """Remove a file of ours; nothing where there is none."""
+    path = Path(path)
+    try:
+        if path.exists() or path.is_symlink():
+            for guard in guards:
+                guard(path)
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
+def remove_partial(path: Path) -> list[Path]:
+    """Remove what killed writers of ``path`` left of it; a file that is being written stays."""
+    return sweep(path.parent, {path.name})
+
+
+def sweep(folder: Path, names: "set[str] | None" = None) -> list[Path]:
+    """Remove what killed writers left in ``folder`` (of files called one of ``names``); what was removed."""
+    removed = []
+    for entry in list(os.scandir(folder)):
+        found = _PARTIAL.fullmatch(entry.name)
+        if not found or not entry.is_file(follow_symlinks=False) or (names and found["name"] not in names):
+            continue
+        path = Path(entry.path)
+        with suppress(OSError), path.open("ab") as file:
+            if take(file, wait=False):
+                path.unlink(missing_ok=True)
+                removed.append(path)
+    return removed
 
 
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the platform lets a folder be opened."""
-    if os.name != "posix":
+    if not _POSIX:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:

@@ -69,7 +69,7 @@ class Kept(Generic[T]):
         if self.folder is None:
             return
         place = self.folder / name
-        (place / MADE_FROM).unlink(missing_ok=True)
+        atomic.remove(place / MADE_FROM)
         self.save(place, value)
         atomic.write_json(place / MADE_FROM, as_json(made_from))
 
@@ -109,9 +109,12 @@ class KeptLines:
         self.done[key] = value
         if self.path is None:
             return
-        with self.path.open("ab") as file:
-            # Not synced to the disk: that may take longer than a unit, and what a power cut tears is dropped.
-            file.write(_line(line))
+        try:
+            with self.path.open("ab") as file:
+                # Not synced to the disk: that may take longer than a unit; what a power cut tears is dropped.
+                file.write(_line(line))
+        except OSError as error:
+            raise atomic.explain(error, self.path) from error
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

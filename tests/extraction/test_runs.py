@@ -134,7 +134,8 @@ def test_a_disk_that_is_too_small_is_told_before_the_model_runs(files, tmp_path,
     assert model.calls == 0
 
 
-def test_two_extractions_into_one_treebank_do_not_fight(files, tmp_path):
+def test_two_extractions_into_one_treebank_do_not_fight(files, tmp_path, monkeypatch):
+    monkeypatch.setattr("concept_align.lock.WAIT", 0)
     with writing(tmp_path / "out" / EN), pytest.raises(StoreError, match="another process"):
         extract_files(FakeModel(), files, tmp_path / "out", layers=[0])
     extract_files(FakeModel(), files, tmp_path / "out", layers=[0])

@@ -9,7 +9,11 @@ from concept_align.lock import LOCK, writing
 
 
 def test_a_second_writer_is_told_who_is_writing(tmp_path):
-    with writing(tmp_path), pytest.raises(StoreError, match=f"process {os.getpid()}"), writing(tmp_path):
+    with (
+        writing(tmp_path),
+        pytest.raises(StoreError, match=f"process {os.getpid()}"),
+        writing(tmp_path, wait=0),
+    ):
         pass
     assert not (tmp_path / LOCK).exists()
 
@@ -28,7 +32,7 @@ def test_the_lock_of_a_killed_writer_is_taken_over(tmp_path):
         os._exit(0)
     while not (tmp_path / "held").exists():
         time.sleep(0.005)
-    with pytest.raises(StoreError, match=f"process {child}"), writing(tmp_path):
+    with pytest.raises(StoreError, match=f"process {child}"), writing(tmp_path, wait=0):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -147,7 +147,8 @@ def test_gc_removes_what_no_read_would_use_and_nothing_else(store):
     assert store.gc() == []
 
 
-def test_gc_waits_for_no_running_extraction(store):
+def test_gc_waits_for_no_running_extraction(store, monkeypatch):
+    monkeypatch.setattr("concept_align.lock.WAIT", 0)
     with writing(store.folder / EN), pytest.raises(StoreError, match="another process"):
         store.gc()
 

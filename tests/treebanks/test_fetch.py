@@ -156,7 +156,8 @@ def test_a_manifest_that_is_none_is_refused(tmp_path, text):
         read_manifest(tmp_path)
 
 
-def test_a_second_fetch_into_the_same_folder_is_refused(server, tmp_path):
+def test_a_second_fetch_into_the_same_folder_is_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("concept_align.lock.WAIT", 0)
     pytest.importorskip("fcntl")
     with writing(tmp_path), pytest.raises(FetchError, match="another process is writing"):
         fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA)
