@@ -1,23 +1,16 @@
 """What a text was classified as, word by word, and CoNLL-U with it filled in."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 
-from ..errors import TreebankError
 from ..spaces.metrics import accuracy, macro_f1
 from ..treebanks.concepts import Task, labels, with_label
 from ..treebanks.corpus import Corpus
-from ..treebanks.reader import open_bytes
 from ..types import UNLABELLED
-from .text import is_conllu
-
-_MISC = 9  # the column
 
 
 @dataclass(frozen=True)
@@ -81,35 +74,11 @@ class Classification:
         columns. A word that could not be classified gets ``_`` and no ``Prob``.
         """
         words = zip(self.names(), self.probabilities.tolist(), strict=True)
-        path = Path(self.corpus.source.path)
-        for line in _lines(path) if is_conllu(path) else self._blank():
-            fields = line.split("\t")
-            if fields[0].isdecimal():  # not a comment, an end, a multiword token or an empty node
-                found = next(words, None)
-                if found is None:
-                    raise TreebankError("the file changed while it was read", where=str(path))
-                label, probability = found
-                with_label(fields, self.task.name, label)
-                with_label(fields, "column:MISC:Prob", None if label is None else f"{probability:.2f}")
-            yield "\t".join(fields) + "\n"
-
-    def _blank(self) -> Iterator[str]:
-        """Lines without annotation, for text that came without any."""
         for place in range(self.corpus.sents):
-            sentence = self.corpus.sentence(place)
-            yield f"# sent_id = {sentence.id}"
-            yield f"# text = {sentence.text}"
-            ends = [int(end) for _, end in sentence.spans]
-            begins = [*(int(begin) for begin, _ in sentence.spans[1:]), -1]
-            for number, (form, end, after) in enumerate(zip(sentence.forms, ends, begins, strict=True), 1):
-                fields = [str(number), form, *["_"] * 8]
-                if end == after:
-                    fields[_MISC] = "SpaceAfter=No"
-                yield "\t".join(fields)
-            yield ""
-
-
-def _lines(path: Path) -> Iterator[str]:
-    with io.TextIOWrapper(io.BufferedReader(open_bytes(path)), encoding="utf-8-sig") as file:  # type: ignore[type-var]
-        for line in file:
-            yield line.rstrip("\r\n")
+            for row in self.corpus.rows(place):
+                if row[0].isdecimal():  # not a comment, a multiword token or an empty node
+                    label, probability = next(words)
+                    with_label(row, self.task.name, label)
+                    with_label(row, "column:MISC:Prob", None if label is None else f"{probability:.2f}")
+                yield "\t".join(row) + "\n"
+            yield "\n"

@@ -3,7 +3,6 @@
 Of a corpus that is to be classified only words, spans and heads are read; its labels, if any, are gold.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeGuard, cast
@@ -95,11 +94,10 @@ def require_heads(corpus: Corpus) -> None:
 
 def asked(annotations: Annotations, task: Task) -> Annotations:
     """The same words, each with some label of ``task``: so all are represented, whatever their gold is."""
-    plain = {name: getattr(annotations, name) for name in (f.name for f in dataclasses.fields(Annotations))}
     some = np.zeros(annotations.words, np.int64)
     if task.relational:
         some[annotations.heads < 0] = UNLABELLED
-    return relabel(Annotations(**plain), task, some)
+    return relabel(annotations, task, some)
 
 
 def undivided(corpus: Corpus) -> int:
@@ -116,17 +114,13 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except OSError as error:
-        raise UsageError(
+        fault, remedy = (
             f"cannot be read: {error.strerror}",
-            where=str(path),
-            remedy="check the path; sentences themselves go in a list",
-        ) from error
+            "check the path; sentences themselves go in a list",
+        )
     except UnicodeDecodeError as error:
-        raise UsageError(
-            f"byte {error.start} is not UTF-8 ({error.reason})",
-            where=str(path),
-            remedy="convert the file to UTF-8",
-        ) from error
+        fault, remedy = f"byte {error.start} is not UTF-8 ({error.reason})", "convert the file to UTF-8"
+    raise UsageError(fault, where=str(path), remedy=remedy)
 
 
 def _cut(sentence: Sentence, number: int) -> tuple[str, Spans]:

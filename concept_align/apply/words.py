@@ -6,6 +6,7 @@ word by itself, equal signs in a row are one (``...``). Treebanks of some langua
 (``do n't``), and scripts without spaces cannot be divided so: give such text in words (``--pretokenised``).
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,6 +19,7 @@ _JOINERS = frozenset("\u200c\u200d\u00ad\u2060")  # invisible, inside of words
 _CLOSES = frozenset(".,;:!?%…、。，；：！？।॥؟،؛۔։")
 # Scripts that put no space between words.
 _UNSPACED = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "TIBETAN")
+_WORD = re.compile("w(?:i?w)*|[io]")  # of kinds of signs
 
 
 @lru_cache(maxsize=1 << 16)
@@ -40,23 +42,11 @@ def unspaced(sign: str) -> bool:
 def split(text: str) -> Spans:
     """The words of ``text`` as characters ``begin:end``, by the rule above."""
     found: Spans = []
-    kinds = [_kind(sign) for sign in text]
-    place = 0
-    while place < len(text):
-        begin, kind = place, kinds[place]
-        place += 1
-        if kind == " ":
-            continue
-        if kind == "w":
-            while place < len(text) and (
-                kinds[place] == "w"
-                or (kinds[place] == "i" and place + 1 < len(text) and kinds[place + 1] == "w")
-            ):
-                place += 1
-        else:
-            while place < len(text) and text[place] == text[begin]:
-                place += 1
-        found.append((begin, place))
+    for match in _WORD.finditer("".join(map(_kind, text))):
+        begin, end = match.span()
+        if match[0][0] != "w" and found and found[-1][1] == begin and text[begin] == text[begin - 1]:
+            begin = found.pop()[0]
+        found.append((begin, end))
     return found
 
 

@@ -1,7 +1,7 @@
 """Learners under test, what each is shown of a target language, and what it predicts of the test words."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,33 +21,15 @@ from .protocol import Load, support_sentences, usable, valid_concepts
 from .results import ALL_SHOTS
 
 
-class Predicts(Interface):
-    """A classifier; with ``scores`` (log-probabilities), its confidences are known too."""
-
-    def codes(self, x: torch.Tensor) -> torch.Tensor: ...
-
-
 class Adapts(Interface):
-    """What evaluation asks of an aligner; ``transductive`` and ``wants`` are asked for where it has them."""
+    """What evaluation asks of an aligner; ``transductive`` and ``wants`` are asked for where it has them.
 
-    def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> Predicts: ...
+    ``adapt`` takes what that of :class:`Aligner` takes and gives a classifier: an object with ``codes``, and
+    with ``scores`` (log-probabilities) where its confidences are known.
+    """
 
-
-@dataclass(frozen=True, eq=False)
-class OneConcept:
-    """A classifier that predicts one concept whatever it sees."""
-
-    concept: int
-
-    def codes(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.full((x.shape[0],), self.concept, dtype=torch.int64)
+    @property
+    def adapt(self) -> Callable[..., Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,22 +39,18 @@ class MajorityClass:
     Ties go to the concept that is more frequent in the source.
     """
 
-    counts: torch.Tensor  # int64 [concepts]: training words of the source
+    counts: torch.Tensor  # [concepts]: training words of the source
 
     def adapt(
-        self,
-        support: Features | None = None,
-        *,
-        unlabelled: torch.Tensor | None = None,
-        valid: torch.Tensor | None = None,
-        seed: int = 0,
-    ) -> OneConcept:
+        self, support: Features | None = None, *, valid: torch.Tensor | None = None, **_: Any
+    ) -> "MajorityClass":
         counts = self.counts.double()
         if support is not None:
             counts = support.counts() + counts / (counts.sum() + 1)
-        if valid is not None:
-            counts = counts.masked_fill(~valid, -1)
-        return OneConcept(int(counts.argmax()))
+        return MajorityClass(counts if valid is None else counts.masked_fill(~valid, -1))
+
+    def codes(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(x),), int(self.counts.argmax()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,12 +216,10 @@ class Candidate:
     def _predicted(
         self, aligner: Adapts, target: Target, shots: int, draw: int, protocol: Protocol
     ) -> Predictions:
-        looks = getattr(aligner, "transductive", False)
+        looks = {"unlabelled": target.unlabelled} if getattr(aligner, "transductive", False) else {}
+        seed = derive(protocol.seed, "adapt", target.test.language, shots, draw)
         classifier = aligner.adapt(
-            target.support(shots, draw, protocol),
-            **({"unlabelled": target.unlabelled} if looks else {}),
-            valid=target.valid,
-            seed=derive(protocol.seed, "adapt", target.test.language, shots, draw),
+            target.support(shots, draw, protocol), valid=target.valid, seed=seed, **looks
         )
         with torch.no_grad():
             if not hasattr(classifier, "scores"):

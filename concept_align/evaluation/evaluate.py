@@ -200,7 +200,7 @@ def _evaluate_group(
         kinds = "+".join(dict.fromkeys(one.standardise for one in group.features))
         units /= re.sub(r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{kinds}")
     features = sources[group.features[0]]
-    found = _measure(candidates, features, plan.targets, setting, plan.config, units, progress)
+    found = _measure(candidates, features, plan.targets, setting, plan.config, units=units, progress=progress)
     notes = sorted({(code, note) for one in sources.values() for code, note in one.notes.items()})
     return replace(found, notices=(*found.notices, *(f"{code}: {note}" for code, note in notes)))
 
@@ -211,21 +211,13 @@ def _measure(
     targets: Sequence[str],
     setting: Setting,
     config: EvaluateConfig,
-    units: Path | None,
-    progress: Progress | None,
+    **kept: Any,
 ) -> Evaluation:
+    """As :func:`measure`; ``kept``: units and progress."""
+    untrained = set(targets) - set(features.languages("train"))
+    chosen: dict[str, Any] = {"protocol": config.protocol, "against": config.against, **kept}
     with fast_matmul():
-        return measure(
-            candidates,
-            features.load,
-            targets,
-            setting=setting,
-            protocol=config.protocol,
-            against=config.against,
-            untrained=set(targets) - set(features.languages("train")),
-            units=units,
-            progress=progress,
-        )
+        return measure(candidates, features.load, targets, setting=setting, untrained=untrained, **chosen)
 
 
 def _evaluate_loaded(
@@ -249,7 +241,7 @@ def _evaluate_loaded(
     setting = Setting(model, revision, features.layer_name, features.task.name)
     here = [code for code in features.languages("test") if code != setting.source]
     targets = here if config.langs is None else select(",".join(config.langs), features.languages("test"))
-    found = _measure(candidates, features, targets, setting, config, units, progress)
+    found = _measure(candidates, features, targets, setting, config, units=units, progress=progress)
     notes = [f"{code}: {note}" for code, note in sorted(features.notes.items())]
     said = "which languages the aligners were trained on is not known, so targets may be among them"
     return replace(found, notices=(*found.notices, *notes, said))
