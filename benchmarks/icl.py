@@ -58,8 +58,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, help="how many, 10 at most (4 with --quick)")
     options = parser.parse_args()
     from concept_align.icl.causal import load_causal
-    from concept_align.icl.labels import label_set
     from concept_align.icl.scoring import CachedLoop, CausalScorer
+    from concept_align.icl.wording import label_set
     from concept_align.treebanks.concepts import UPOS
 
     root = Path(__file__).parent.parent

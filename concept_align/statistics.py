@@ -181,6 +181,14 @@ def sign_flip(differences: Floats, *, draws: int = 10_000, seed: int = 0) -> flo
     return (1 + large) / (1 + draws)
 
 
+def mean_over_languages(values: Floats, *, seed: int = 0) -> dict[str, float]:
+    """The mean ``value`` of ``values`` [languages], low and high (jackknife), p (sign-flip test) and n."""
+    n = len(values)
+    mean = float(values.mean()) if n else float("nan")
+    low, high = jackknife(mean, (values.sum() - values) / max(n - 1, 1))
+    return {"value": mean, "low": low, "high": high, "p": sign_flip(values, seed=seed), "n": n}
+
+
 def wilcoxon(differences: Floats) -> float:
     """Two-sided p of Wilcoxon's signed-rank test, zeros ranked (Pratt); 1 where all are zero."""
     from scipy.stats import wilcoxon as signed_rank

@@ -9,7 +9,7 @@ transformers computes attention by a function of the user's choice; ours is regi
 used inside :func:`reading` alone. The model itself knows of no cache.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -83,11 +83,11 @@ class PrefixCache:
         own, groups = key.shape[1], query.shape[1] // key.shape[1]
         query = query.reshape(rows, own, groups, new, dim) * scale
         seen, skipped = self._own_mask(window), self._prefix_start(window)
-        before = None
         if self.prefix is not None and self.prefix.used:
-            before = tuple(part[:, skipped:] for part in self.prefix.held(layer))
-        width = keys.shape[2] + (before[0].shape[1] if before else 0)
-        block = max(1, SCORES // (heads * new * width))
+            before = [part[:, skipped:] for part in self.prefix.held(layer)]
+        else:  # no token
+            before = [part[0, :, :0] for part in (keys, values)]
+        block = max(1, SCORES // (heads * new * (keys.shape[2] + before[0].shape[1])))
         out = query.new_empty(rows, new, own, groups, value.shape[-1])
         for begin in range(0, rows, block):
             some = slice(begin, begin + block)
@@ -148,7 +148,7 @@ def _distance(positions: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
 def _blend(
     query: torch.Tensor,  # [rows, heads, groups, new, dim]
     own: tuple[torch.Tensor, torch.Tensor],  # [rows, heads, keys, dim]
-    before: tuple[torch.Tensor, ...] | None,  # [heads, tokens, dim]
+    before: Sequence[torch.Tensor],  # [heads, tokens, dim]
     seen: torch.Tensor,  # [rows, new, keys]
     seen_before: torch.Tensor | None,  # [rows, new, tokens]
     softcap: float | None,
@@ -158,24 +158,20 @@ def _blend(
     weights = (query.flatten(2, 3) @ own[0].transpose(2, 3)).view(rows, heads, groups, new, -1)
     weights = _capped(weights.float(), softcap).masked_fill_(~seen[:, None, None], -torch.inf)
     top = weights.amax(-1, keepdim=True)
-    if before is None:
-        weights = weights.sub_(top).exp_()
-        out = weights.to(query.dtype).flatten(2, 3) @ own[1]
-        total = weights.sum(-1)
-    else:
-        # [heads, rows * groups * new, dim] x [heads, dim, tokens]: the prefix is read once for all rows.
-        lined = query.transpose(0, 1).reshape(heads, -1, dim)
-        far = (lined @ before[0].transpose(1, 2)).view(heads, rows, groups, new, -1).transpose(0, 1)
-        far = _capped(far.float(), softcap)
-        if seen_before is not None:
-            far = far.masked_fill(~seen_before[:, None, None], -torch.inf)
-        if far.shape[-1]:
-            top = torch.maximum(top, far.amax(-1, keepdim=True))
-        weights, far = weights.sub_(top).exp_(), far.sub_(top).exp_()
-        out = weights.to(query.dtype).flatten(2, 3) @ own[1]
-        lined = far.to(query.dtype).transpose(0, 1).reshape(heads, rows * groups * new, -1)
-        out = out + (lined @ before[1]).view(heads, rows, groups * new, -1).transpose(0, 1)
-        total = weights.sum(-1) + far.sum(-1)
+    # [heads, rows * groups * new, dim] x [heads, dim, tokens]: the prefix is read once for all rows.
+    lined = query.transpose(0, 1).reshape(heads, -1, dim)
+    tokens = before[0].shape[1]
+    far = (lined @ before[0].transpose(1, 2)).view(heads, rows, groups, new, tokens).transpose(0, 1)
+    far = _capped(far.float(), softcap)
+    if seen_before is not None:
+        far = far.masked_fill(~seen_before[:, None, None], -torch.inf)
+    if tokens:
+        top = torch.maximum(top, far.amax(-1, keepdim=True))
+    weights, far = weights.sub_(top).exp_(), far.sub_(top).exp_()
+    out = weights.to(query.dtype).flatten(2, 3) @ own[1]
+    lined = far.to(query.dtype).transpose(0, 1).reshape(heads, rows * groups * new, tokens)
+    out = out + (lined @ before[1]).view(heads, rows, groups * new, -1).transpose(0, 1)
+    total = weights.sum(-1) + far.sum(-1)
     out = out.view(rows, heads, groups, new, -1) / total[..., None].to(query.dtype)
     return out.permute(0, 3, 1, 2, 4)
 

@@ -1,4 +1,4 @@
-"""The words of this room: sentences with questions about their words, prompts, scores of labels, selectors.
+"""The words of this room: sentences with questions about their words, prompts, scores of labels.
 
 Structured prompting (Blevins et al. 2023, arXiv 2211.07830): demonstrations are sentences with a label after
 each word; a query's words are given one by one, each label is scored where it would stand, and the chosen (or
@@ -8,9 +8,8 @@ Which words are asked about is decided where representations decide it (``select
 so that the items of a prompt are those of the features of the same corpus, in the same order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -20,10 +19,7 @@ from ..spaces.represent import START, select_items
 from ..treebanks.concepts import Task
 from ..treebanks.corpus import Corpus
 from ..types import MwtPolicy, RootPolicy
-
-# What is put after a query's word before the next word: what the model chose, or the gold label.
-Feedback = Literal["predicted", "gold"]
-FEEDBACKS: tuple[Feedback, ...] = get_args(Feedback)
+from .wording import LabelSet
 
 ROOT = -1  # in Item.head: the word is the root
 NO_HEAD = -2  # in Item.head: the task asks nothing of heads
@@ -80,15 +76,6 @@ def tagged_sentences(
 
 
 @dataclass(frozen=True)
-class LabelSet:
-    """How a prompt calls the concepts: one string each, all different; ``kind``: as ``labels`` names it."""
-
-    kind: str
-    concepts: tuple[str, ...]
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Prompt:
     """Demonstrations, ready to be put before queries.
 
@@ -113,25 +100,3 @@ class LabelScores:
     scores: Float32[torch.Tensor, "items concepts"]
     predicted: Int64[np.ndarray, " items"]
     states: Mapping[int, Float[torch.Tensor, "items dim"]] = field(default_factory=dict)
-
-
-# What a choice depends on besides the candidates: of "nothing", one choice serves all queries and ``select``
-# may be given None; of "language", all queries of a language; else the "query" itself.
-LooksAt = Literal["nothing", "language", "query"]
-
-
-class Selector(Protocol):
-    """Chooses demonstrations for a query; for all queries of a language where it does not look at them.
-
-    A selector may say what it ``looks_at`` (LooksAt; "nothing" where it does not say), and that it is not
-    ``seeded``: then draws are all the same, and asked once. What its choices depend on besides sentences
-    and their labels, it tells by ``made_from`` (anything that JSON holds): answers are kept with it.
-    """
-
-    name: str
-
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """The places in ``candidates`` of ``k`` demonstrations, in the order they are to stand."""
-        ...

@@ -5,8 +5,7 @@ last layer what the model itself returns.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -64,9 +63,12 @@ class CausalModel(FrozenModel):
 
         So whatever the model does to its logits (scales, soft caps) is done to these.
         """
-        with _returning(self.base, states[None]):
-            found = self.module(inputs_embeds=states[None], use_cache=False).logits
-        return found[0].float()
+        output = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=states[None])
+        self.base.forward = lambda *args, **kwargs: output
+        try:
+            return self.module(inputs_embeds=states[None], use_cache=False).logits[0].float()
+        finally:
+            del self.base.forward  # the class's own again
 
     def log_probabilities(
         self, states: Float[torch.Tensor, "n dim"], wanted: Int64[torch.Tensor, " wanted"]
@@ -121,16 +123,6 @@ def headless(name: str, detail: str) -> ModelError:
         where=name,
         remedy="use a decoder saved with its language-model head, for instance mini-decoder",
     )
-
-
-@contextmanager
-def _returning(base: nn.Module, states: torch.Tensor) -> Iterator[None]:
-    """Inside, ``base`` returns ``states`` without being run."""
-    base.forward = lambda *args, **kwargs: BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=states)
-    try:
-        yield
-    finally:
-        del base.forward  # the class's own again
 
 
 def load_causal(

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import UsageError
-from ..meta.learners import registry as learners
-from ..meta.learners.base import LearnerConfig
 from ..types import Standardisation
-from .base import Feedback
 
+if TYPE_CHECKING:
+    from ..meta.learners.base import LearnerConfig
+
+# What is put after a query's word before the next word: what the model chose, or the gold label.
+Feedback = Literal["predicted", "gold"]
 AUTO = "auto"
 SCORES: Literal["scores"] = "scores"  # as a layer: the scores of the labels are the features
 Layer = int | Literal["scores"]
@@ -102,8 +104,10 @@ class ICLConfig:
         limited = {} if self.limit is None else {"limit": self.limit}
         return {name: getattr(self, name) for name in names} | limited
 
-    def learner(self, name: str) -> LearnerConfig:
+    def learner(self, name: str) -> "LearnerConfig":
         """The learner that ``NAME`` or ``NAME:PRESET`` names."""
+        from ..meta.learners import registry as learners  # which comes with torch: the help does without
+
         kind, _, preset = name.partition(":")
         return learners.create(kind, preset=preset or "default", task=self.task, options=self.options)
 

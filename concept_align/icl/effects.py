@@ -33,17 +33,15 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
 from .. import ragged
-from ..cache import Kept
 from ..correspondence.geometry import Geometry
 from ..correspondence.intervals import interval
 from ..correspondence.measures import Measure, resolve_measures
 from ..correspondence.moments import MomentStack, bootstrap_weights, space_moments
 from ..correspondence.pairs import compare_geometries
 from ..correspondence.scoring import compare_all
-from ..errors import ConceptAlignError, LearningError, UsageError
+from ..errors import LearningError, UsageError
 from ..evaluation.resampling import resample_metrics, sentence_weights
 from ..evaluation.results import METRICS
-from ..hashing import as_json
 from ..meta.solvers import fit_logistic
 from ..seeding import stream
 from ..spaces.classify import NearestPrototype
@@ -51,12 +49,7 @@ from ..spaces.features import Features
 from ..spaces.metrics import sentence_counts
 from ..spaces.prototypes import fit_prototypes
 from ..spaces.standardise import StandardiserFitter
-from ..statistics import jackknife, percentile_interval, sign_flip
-from .base import LabelScores
-from .evidence import labelled
-from .plan import Trial
-from .session import states
-from .state_learners import StateLearners
+from ..statistics import mean_over_languages, percentile_interval
 
 By = Literal["prototype", "probe"]
 ByLayer = Mapping[str, Features]
@@ -64,10 +57,8 @@ ByLayer = Mapping[str, Features]
 MEAN = "mean"
 BEFORE, AFTER = "before", "after"
 MEASURES = ("cka", "retrieval-p1")
+CONFIDENCE = 0.95
 STRENGTH = 1.0  # of the probe's prior on standardised states
-FEWEST = 5  # items of a concept that a study's spaces are compared by: queries are few
-HALF = 6e4  # what fits 16 bits is held in them
-SPACES = 3  # languages that a study's target may move towards, the demonstrations' own among them
 
 
 @dataclass(frozen=True)
@@ -137,7 +128,6 @@ def accuracy_effects(
     by: By = "prototype",
     folds: int = 5,
     resamples: int = 1000,
-    confidence: float = 0.95,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """One row per layer, way of reading and metric: ``before``, ``after``, the gain ``value``, low and high.
@@ -154,10 +144,10 @@ def accuracy_effects(
             one_draw, parts = np.ones((resamples, 1)), []
             for codes in predicted:
                 counts = sentence_counts(codes, before.y, len(before.concepts), before.offsets)
-                parts.append(resample_metrics([counts], weights, one_draw, confidence)[0])
+                parts.append(resample_metrics([counts], weights, one_draw, CONFIDENCE)[0])
             for metric in METRICS:
                 one, two = (part[metric] for part in parts)
-                low, high = percentile_interval(two.mean - one.mean, confidence)
+                low, high = percentile_interval(two.mean - one.mean, CONFIDENCE)
                 numbers: dict[str, Any] = {"read": read, "by": by, "metric": metric}
                 numbers |= {"before": one.value, "after": two.value, "value": two.value - one.value}
                 rows.append(given.about(layer) | numbers | {"low": low, "high": high, "n": one.words})
@@ -204,7 +194,6 @@ def alignability_effects(
     min_count: int = 10,
     draws: int = 200,
     permutations: int = 1000,
-    confidence: float = 0.95,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """One row per layer, measure and language ``to`` of ``given.spaces``: ``before``, ``after``, their nulls.
@@ -236,7 +225,7 @@ def alignability_effects(
                     numbers |= {at + name: float(found.at[to, at]) for at in (BEFORE, AFTER)}
                 value = numbers[AFTER] - numbers[BEFORE]
                 freedom = 2 * max(min_count - 1, 1)
-                low, high = interval(value, drawn[:, row], confidence, freedom=freedom, scale=None)
+                low, high = interval(value, drawn[:, row], CONFIDENCE, freedom=freedom, scale=None)
                 bounds = {"value": value, "low": float(low), "high": float(high), "n": len(shared)}
                 rows.append(given.about(layer) | numbers | bounds)
     return rows
@@ -281,130 +270,18 @@ def _differences(
     return np.asarray((values[:, 1] - values[:, 0]).reshape(draws, layers))
 
 
-def over_languages(table: pd.DataFrame, *, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+def over_languages(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Means over targets of a table of :class:`Effects`, in rows like its own with language "mean".
 
     The interval is the jackknife over languages (at least four), ``p`` the sign-flip test's, ``n`` counts
     languages. Sentences add to it what they add to the scatter of languages.
     """
-    keys = [
-        key for key in ("demonstrations", "layer", "read", "by", "metric", "to", "measure") if key in table
-    ]
+    of = ("demonstrations", "layer", "read", "by", "metric", "to", "measure")
+    keys = [key for key in of if key in table]
     rows = []
     # A target without the concepts that a measure needs has no value, and says nothing of the mean.
     for key, part in table[table["value"].notna()].groupby(keys, sort=False):
-        value = part["value"].to_numpy(dtype=np.float64)
-        n, mean = len(value), float(value.mean())
-        without = (value.sum() - value) / max(n - 1, 1)
-        low, high = jackknife(mean, without, confidence=confidence)
-        means = {"before": part["before"].mean(), "after": part["after"].mean(), "value": mean}
-        rest = {"low": low, "high": high, "p": sign_flip(value, seed=seed), "n": n}
-        rows.append({"language": MEAN} | dict(zip(keys, key, strict=True)) | means | rest)
+        means = {at: part[at].mean() for at in (BEFORE, AFTER)}
+        found = mean_over_languages(part["value"].to_numpy(dtype=np.float64), seed=seed)
+        rows.append({"language": MEAN} | dict(zip(keys, key, strict=True)) | means | found)
     return pd.DataFrame(rows)
-
-
-@dataclass(frozen=True, eq=False)
-class EffectRecorder:
-    """Measures effects while a study's trials are taken; only what comes out is ``kept``.
-
-    For each target and language of demonstrations, the states of the same queries without and with the most
-    demonstrations (the first draw) are compared; the spaces they may move towards are those of the training
-    languages of aligned in-context learning, the demonstrations' own among them, read without demonstrations.
-    """
-
-    learners: StateLearners
-    kept: Kept[dict[str, Any]]
-    made_from: Mapping[str, Any]
-    _held: dict[str, ByLayer] = field(default_factory=dict)  # by target, without demonstrations
-    _measured: dict[str, dict[str, Any]] = field(default_factory=dict)  # in this run, kept or not
-
-    @property
-    def layers(self) -> tuple[int, ...]:
-        return tuple(layer for layer in self.learners.layers if isinstance(layer, int))
-
-    def wanted(self, trial: Trial) -> list[str]:
-        """The languages of demonstrations that the states of ``trial`` are needed for."""
-        plan = self.learners.session.plan
-        most = max(plan.config.k)
-        if not (plan.config.effects and self.layers and most and 0 in plan.config.k):
-            return []
-        if trial.variant != plan.variants[0] or trial.draw or trial.k not in (0, most):
-            return []
-        return [
-            source
-            for source in plan.named
-            if (not trial.k or source == trial.source)
-            and trial.language in plan.targets_of(source)
-            and self._find(source, trial.language) is None
-        ]
-
-    def _spaces(self, source: str) -> tuple[str, ...]:
-        return self.learners.session.plan.trained_on(source)[:SPACES]
-
-    def _identity(self, source: str, language: str) -> dict[str, Any]:
-        plan, digest = self.learners.session.plan, self.learners.session.digest
-        return {
-            **self.made_from,
-            "queries": digest(language, "test"),
-            "spaces": {code: digest(code, "train") for code in self._spaces(source)},
-            "layers": self.layers,
-            "k": max(plan.config.k),
-            "variant": plan.variants[0].name,
-        }
-
-    def _find(self, source: str, language: str) -> dict[str, Any] | None:
-        name = f"{source}-{language}"
-        return self._measured.get(name) or self.kept.find(name, self._identity(source, language))
-
-    def take(self, trial: Trial, answers: Sequence[LabelScores]) -> None:
-        """Hold the states without demonstrations; compare those with them."""
-        session, language, source = self.learners.session, trial.language, trial.source
-        concepts, queries = session.plan.task.concepts, session.queries(language)
-        by_layer: dict[str, Features] = {}
-        for layer in self.layers:
-            x = states(answers, layer)
-            small = not trial.k and x.abs().max() < HALF
-            x = x.half() if small else x
-            by_layer[str(layer)] = labelled(language, concepts, queries, x)
-        if not trial.k:
-            self._held[language] = by_layer
-            return
-        features = self.learners.features(source, 0)
-        spaces = {
-            code: {str(layer): features[code, layer] for layer in self.layers}
-            for code in self._spaces(source)
-        }
-        measured = self._measure(Conditions(language, source, self._held[language], by_layer, spaces))
-        self._measured[f"{source}-{language}"] = as_json(measured)  # in the order that a kept one has
-        self.kept.put(f"{source}-{language}", self._identity(source, language), measured)
-
-    def _measure(self, given: Conditions) -> dict[str, Any]:
-        seed = self.learners.session.plan.config.seed
-        rows: dict[str, Any] = {"accuracy": [], "alignability": [], "notices": []}
-        few: dict[str, Any] = {"min_count": FEWEST, "permutations": 200, "draws": 100, "seed": seed}
-        for name, measure, options in (
-            ("accuracy", accuracy_effects, {"resamples": 500, "seed": seed}),
-            ("alignability", alignability_effects, few),
-        ):
-            try:
-                rows[name] = measure(given, **options)
-            except ConceptAlignError as error:
-                about = f"{given.language}, demonstrations in {given.demonstrations}"
-                rows["notices"].append(f"{about}: no effects on {name}: {error.message}")
-        return rows
-
-    def found(self) -> Effects | None:
-        """All that was measured, with means over targets; None where nothing was."""
-        plan = self.learners.session.plan
-        pairs = [(source, language) for source in plan.named for language in plan.targets_of(source)]
-        found = [rows for pair in pairs if plan.config.effects and (rows := self._find(*pair))]
-        for rows in found:
-            for notice in rows["notices"]:
-                self.learners.session.note(notice)
-        tables = []
-        for name in ("accuracy", "alignability"):
-            table = pd.DataFrame([row for rows in found for row in rows[name]])
-            if not table.empty:
-                table = pd.concat([table, over_languages(table, seed=plan.config.seed)], ignore_index=True)
-            tables.append(table)
-        return None if tables[0].empty else Effects(*tables)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Float
 
@@ -164,17 +163,13 @@ class AnswerEvidence:
             others={key: one for key, one in {**beside, **without}.items() if key[1] in numbers},
             over=tuple(dict.fromkeys([first, *(name for name, _ in without)])),
         )
-        _turn(evaluation.comparisons())
+        pairs = evaluation.comparisons()
+        turned = pairs["a"].str.endswith(WITHOUT)  # what is without demonstrations stands second
+        for one, other in (("a", "b"), ("better_in", "worse_in")):
+            pairs.loc[turned, [one, other]] = pairs.loc[turned, [other, one]].to_numpy()
+        pairs.loc[turned, "difference"] *= -1
+        pairs.loc[turned, ["low", "high"]] = -pairs.loc[turned, ["high", "low"]].to_numpy()
         return evaluation
-
-
-def _turn(pairs: pd.DataFrame) -> None:
-    """What is without demonstrations stands second."""
-    turned = pairs["a"].str.endswith(WITHOUT)
-    for one, other in (("a", "b"), ("better_in", "worse_in")):
-        pairs.loc[turned, [one, other]] = pairs.loc[turned, [other, one]].to_numpy()
-    pairs.loc[turned, "difference"] *= -1
-    pairs.loc[turned, ["low", "high"]] = -pairs.loc[turned, ["high", "low"]].to_numpy()
 
 
 def _repeated(found: Found, learners: Sequence[str]) -> Found:

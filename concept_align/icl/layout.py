@@ -23,8 +23,8 @@ from jaxtyping import Float, Float32, Int64
 
 from ..errors import ModelError
 from ..models.pieces import PieceCutter
-from .base import NO_HEAD, ROOT, Item, LabelSet, PromptSentence
-from .templates import Template
+from .base import NO_HEAD, ROOT, Item, PromptSentence
+from .wording import LabelSet, Template
 
 # Texts that a part may be put after to be cut as in the middle of a text; most tokenizers take the first.
 _BEFORE = ("a", "a.", "a\n")
@@ -69,12 +69,16 @@ class Trie:
         return torch.tensor(sorted({piece for label in self.pieces for piece in label}))
 
     @cached_property
+    def contexts(self) -> dict[tuple[int, ...], int]:
+        """The places of the nodes, the empty one first."""
+        return {node: place for place, node in enumerate(((), *self.nodes))}
+
+    @cached_property
     def _readings(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """int64 [readings] each: context, place in ``wanted``, label."""
-        context = {node: place for place, node in enumerate(((), *self.nodes))}
         column = {piece: place for place, piece in enumerate(self.wanted.tolist())}
         found = [
-            (context[label[:depth]], column[piece], owner)
+            (self.contexts[label[:depth]], column[piece], owner)
             for owner, label in enumerate(self.pieces)
             for depth, piece in enumerate(label)
         ]
@@ -129,12 +133,9 @@ class Layout:
     def trie(self, labels: LabelSet) -> Trie:
         """The labels' tokens, as they are cut after the template's delimiter."""
         if labels not in self._tries:
-            delimiters = tuple(
-                dict.fromkeys(
-                    "a" + text.rsplit("}", 1)[-1] for text in (self.template.word, self.template.relation)
-                )
-            )
-            pieces = [self._inside(name, delimiters + _BEFORE) for name in labels.names]
+            ends = (text.rsplit("}", 1)[-1] for text in (self.template.word, self.template.relation))
+            before = (*("a" + end for end in ends), *_BEFORE)
+            pieces = [self._inside(name, before) for name in labels.names]
             self._tries[labels] = build_trie(labels, pieces, self.model)
         return self._tries[labels]
 

@@ -13,8 +13,7 @@ from ..meta.data import check_disjoint
 from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import META_TRAIN, VALIDATION, select
-from .base import Feedback
-from .config import AUTO, ICLConfig, check
+from .config import AUTO, Feedback, ICLConfig, check
 
 OWN = "own"  # demonstrations in the target language itself
 ANY = "any"  # demonstrations in any of the named languages, as a selector chooses

@@ -8,6 +8,7 @@ back, by the corrected scores.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,10 +17,11 @@ from jaxtyping import Float32
 from ..errors import UsageError
 from ..layers import resolve_layers
 from ..models.faults import explained_memory
-from .base import FEEDBACKS, NO_HEAD, Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
+from .base import NO_HEAD, Item, LabelScores, Prompt, PromptSentence
 from .causal import CausalModel
+from .config import Feedback
 from .layout import Layout, TokenisedSentence, Trie
-from .templates import DEFAULT, TEMPLATES, Template
+from .wording import DEFAULT, TEMPLATES, LabelSet, Template
 
 CONTENT_FREE = ("N/A", "[MASK]")
 Read = tuple[torch.Tensor, dict[int, torch.Tensor]]  # log-probabilities, and states by layer
@@ -78,10 +80,8 @@ class PromptScorer(ABC):
         ``prior`` is subtracted from all scores before a label is chosen (:func:`preference`). Raises
         UsageError for a query that the model's context does not hold after the prompt.
         """
-        if feedback not in FEEDBACKS:
-            raise UsageError(f"unknown feedback {feedback!r}", remedy=f"use {' or '.join(FEEDBACKS)}")
         layers = resolve_layers(layers, self.model.layers)
-        chooser = Chooser(self.layout.trie(prompt.labels), prior, feedback, layers)
+        chooser = Chooser(self.layout.trie(prompt.labels), feedback == "gold", layers, self.dim, prior)
         laid = [self.layout.lay(query, first=not prompt.sentences) for query in queries]
         for query, own in zip(queries, laid, strict=True):
             taken = len(prompt.ids) + own.pieces() + len(query.items) * chooser.trie.longest
@@ -102,15 +102,15 @@ class PromptScorer(ABC):
         """Scores of the queries ``laid`` after ``prompt``."""
 
 
+@dataclass(frozen=True, eq=False)
 class Chooser:
     """Scores and choices from log-probabilities of tokens, and what is asked: feedback, layers of states."""
 
-    def __init__(
-        self, trie: Trie, prior: torch.Tensor | None, feedback: Feedback, layers: tuple[int, ...]
-    ) -> None:
-        self.trie, self.prior, self.gold, self.layers = trie, prior, feedback == "gold", layers
-        if prior is not None and prior.shape != (len(trie.pieces),):
-            raise UsageError(f"a prior of shape {tuple(prior.shape)} for {len(trie.pieces)} labels")
+    trie: Trie
+    gold: bool
+    layers: tuple[int, ...]
+    dim: int
+    prior: torch.Tensor | None
 
     def __call__(self, logp: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores [items, labels] and choices [items] from log-probabilities [items, contexts, wanted]."""
@@ -120,15 +120,13 @@ class Chooser:
         return scores, self.trie.best(scores)
 
     def scored(self, parts: Sequence[Read]) -> LabelScores:
-        """The answer from the parts of one query, in the order of its items."""
+        """The answer from the parts of one query, in the order of its items; there may be none."""
+        if not parts:
+            states = dict.fromkeys(self.layers, torch.zeros(0, self.dim))
+            return LabelScores(torch.zeros(0, len(self.trie.pieces)), np.zeros(0, np.int64), states)
         scores, best = self(torch.cat([logp for logp, _ in parts]))
         states = {layer: torch.cat([part[layer] for _, part in parts]) for layer in self.layers}
         return LabelScores(scores, best.numpy().astype(np.int64), states)
-
-    def nothing(self, dim: int) -> LabelScores:
-        """The answer to a query that asks nothing."""
-        scores = torch.zeros(0, len(self.trie.pieces))
-        return LabelScores(scores, np.zeros(0, np.int64), dict.fromkeys(self.layers, torch.zeros(0, dim)))
 
 
 def filled(laid: TokenisedSentence, labels: Sequence[tuple[int, ...]]) -> tuple[list[int], list[int]]:

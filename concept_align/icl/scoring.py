@@ -19,7 +19,7 @@ from .base import LabelScores, Prompt
 from .causal import CausalModel
 from .layout import TokenisedSentence, Trie
 from .prompting import Chooser, PromptScorer, Read, filled
-from .templates import DEFAULT, TEMPLATES, Template
+from .wording import DEFAULT, TEMPLATES, Template
 
 CHUNK = 512  # tokens of a prompt read at once
 BATCH_PIECES = 2048
@@ -57,7 +57,7 @@ class CausalScorer(PromptScorer):
         pieces = np.array([own.pieces() for own in laid], dtype=np.int64) + items * trie.longest
         # What a batch holds: all tokens of its rows, and of one step the beginnings of labels.
         lengths = pieces + (items if chooser.gold else 1) * len(trie.nodes)
-        found: list[LabelScores] = [chooser.nothing(self.dim) for _ in laid]
+        found: list[LabelScores] = [chooser.scored([]) for _ in laid]
         for batch in batches(np.where(items > 0, lengths, 0), self.batch_pieces):
             order = [row for row in sorted(batch.tolist(), key=lambda row: -items[row]) if items[row]]
             if not order:
@@ -65,7 +65,11 @@ class CausalScorer(PromptScorer):
             rows = [laid[row] for row in order]
             cache = PrefixCache(len(rows), _slots(rows, chooser), self.model.device, prefix)
             reader = PrefixReader(self.model, cache, len(prompt.ids), trie, chooser.layers)
-            answers = _gold(reader, rows) if chooser.gold else _predicted(reader, rows, chooser)
+            if chooser.gold:  # all items at once
+                asked = [filled(one, [trie.pieces[label] for label in one.labels[:-1]]) for one in rows]
+                answers = [[read] for read in reader(asked)]
+            else:
+                answers = _predicted(reader, rows, chooser)
             for row, parts in zip(order, answers, strict=True):
                 found[row] = chooser.scored(parts)
         return found
@@ -78,12 +82,6 @@ class CausalScorer(PromptScorer):
             self._held = None  # so that two are never held
             self._held = (prompt.ids, read_prefix(self.model, prompt.ids))
         return self._held[1]
-
-
-def _gold(reader: "PrefixReader", rows: Sequence[TokenisedSentence]) -> list[list[Read]]:
-    """What is read of each row, all its items at once."""
-    pieces = reader.trie.pieces
-    return [[read] for read in reader([filled(one, [pieces[k] for k in one.labels[:-1]]) for one in rows])]
 
 
 def _predicted(
@@ -133,7 +131,7 @@ class CachedLoop(PromptScorer):
                 parts.append(self._item(before, [*chosen, *lead], chooser))
                 _, best = chooser(parts[-1][0])
                 chosen = chooser.trie.pieces[label if chooser.gold else int(best)]
-            found.append(chooser.scored(parts) if parts else chooser.nothing(self.dim))
+            found.append(chooser.scored(parts))
         return found
 
     def _begin(self, prompt: Prompt) -> Any:
@@ -151,17 +149,18 @@ class CachedLoop(PromptScorer):
 
     def _item(self, before: Any, new: list[int], chooser: Chooser) -> Read:
         """Log-probabilities [1, contexts, wanted] and states after the tokens ``new``, which are taken in."""
-        table, contexts = blank_table(chooser)
+        trie = chooser.trie
+        table = torch.zeros(1, len(trie.contexts), len(trie.wanted))
         final, states = self._last(new, 1, chooser.layers, cache=before)
-        table[0, 0] = self.model.log_probabilities(final, chooser.trie.wanted)[0]
-        for label in chooser.trie.pieces:
+        table[0, 0] = self.model.log_probabilities(final, trie.wanted)[0]
+        for label in trie.pieces:
             if len(label) == 1:
                 continue
             final, _ = self._last(label[:-1], len(label) - 1, (), cache=before)
             before.crop(1 - len(label))
-            found = self.model.log_probabilities(final, chooser.trie.wanted)
+            found = self.model.log_probabilities(final, trie.wanted)
             for depth in range(1, len(label)):
-                table[0, contexts[label[:depth]]] = found[depth - 1]
+                table[0, trie.contexts[label[:depth]]] = found[depth - 1]
         return table, states
 
     def _last(self, ids: Sequence[int], count: int, layers: tuple[int, ...], cache: Any = None) -> Read:
@@ -172,45 +171,21 @@ class CachedLoop(PromptScorer):
         return final[0, len(ids) - count :], states
 
 
-def blank_table(chooser: Chooser) -> tuple[torch.Tensor, dict[tuple[int, ...], int]]:
-    """Log-probabilities [1, contexts, wanted] to be filled in, and the place of each context."""
-    contexts = {node: place for place, node in enumerate(((), *chooser.trie.nodes))}
-    return torch.zeros(1, len(contexts), len(chooser.trie.wanted)), contexts
-
-
-def plain_step(ids: Sequence[int], position: int, device: torch.device) -> Step:
-    """One row of ``ids`` from ``position`` on, each seen by those after it."""
-    row = torch.tensor([list(ids)], device=device)
-    length = row.shape[1]
-    return Step(
-        ids=row,
-        positions=position + torch.arange(length, device=device)[None],
-        real=torch.ones_like(row, dtype=torch.bool),
-        sees=torch.ones(1, length, length, dtype=torch.bool, device=device).tril(),
-        kept=length,
-    )
-
-
 def make_step(
-    parts: Sequence[Part],
-    positions: Sequence[int],
-    ancestors: torch.Tensor,
-    nodes: Sequence[tuple[int, ...]],
-    pad: int,
-    device: torch.device,
+    model: CausalModel, trie: Trie, parts: Sequence[Part], positions: Sequence[int]
 ) -> tuple[Step, tuple[torch.Tensor, torch.Tensor]]:
     """The pass over ``parts``, row by row from ``positions`` on, and where its distributions are.
 
-    Columns are the rows' tokens, padded on the right, then for each asked place all ``nodes`` (the beginnings
-    of labels, ``ancestors`` [nodes, nodes] among them). A node sees what its place sees, the nodes it goes
-    on from, and itself. The places (rows, columns), [asked, 1 + nodes] each, are in the order of rows and
-    of what is asked.
+    Columns are the rows' tokens, padded on the right, then for each asked place all nodes of the trie (the
+    beginnings of labels). A node sees what its place sees, the nodes it goes on from, and itself. The places
+    (rows, columns), [asked, 1 + nodes] each, are in the order of rows and of what is asked.
     """
+    nodes, device = trie.nodes, model.device
     lengths = torch.tensor([len(ids) for ids, _ in parts])
     counts = torch.tensor([len(asked) for _, asked in parts])
     rows, length, most, branches = len(parts), int(lengths.max()), int(counts.max()), len(nodes)
     columns = torch.arange(length)
-    ids = torch.full((rows, length + most * branches), pad)
+    ids = torch.full((rows, length + most * branches), model.pad)
     at = torch.zeros(rows, most, dtype=torch.int64)  # [rows, most]: the asked places, 0 where there are fewer
     for row, (own, asked) in enumerate(parts):
         ids[row, : len(own)] = torch.tensor(own)
@@ -229,9 +204,8 @@ def make_step(
     sees = torch.zeros(rows, ids.shape[1], ids.shape[1], dtype=torch.bool)
     sees[:, :length, :length] = columns <= columns[:, None]
     sees[:, length:, :length] = columns <= at.repeat_interleave(branches, 1)[:, :, None]
-    sees[:, length:, length:] = torch.kron(
-        torch.eye(most, dtype=torch.uint8), ancestors.to(torch.uint8)
-    ).bool()
+    apart = torch.eye(most, dtype=torch.uint8)
+    sees[:, length:, length:] = torch.kron(apart, trie.ancestors.to(torch.uint8)).bool()
 
     row_of = torch.repeat_interleave(torch.arange(rows), counts)
     number = torch.cat([torch.arange(int(count)) for count in counts])
@@ -245,44 +219,45 @@ class PrefixReader:
     """Reads tokens after a prefix, pass after pass, and the distributions where labels are asked for."""
 
     def __init__(
-        self, model: CausalModel, cache: PrefixCache, position: int, trie: Trie, layers: tuple[int, ...]
+        self, model: CausalModel, cache: PrefixCache, position: int, trie: Trie, layers: tuple[int, ...] = ()
     ) -> None:
         self.model, self.cache, self.trie, self.layers = model, cache, trie, layers
         self._positions = [position] * len(cache.positions)
 
-    def __call__(self, parts: Sequence[Part]) -> list[tuple[torch.Tensor, dict[int, torch.Tensor]]]:
+    def __call__(self, parts: Sequence[Part]) -> list[Read]:
         """For each row log-probabilities [asked, contexts, wanted] and, by layer, states [asked, dim].
 
         Parts are those of the first rows of the cache; the others have ended.
         """
-        model, trie = self.model, self.trie
-        step, (rows, columns) = make_step(
-            parts, self._positions[: len(parts)], trie.ancestors, trie.nodes, model.pad, model.device
-        )
-        with reading(model.module, self.cache, step):
-            final, states = model.states(
-                self.layers, rows[:, 0], columns[:, 0], input_ids=step.ids, position_ids=step.positions
-            )
-        for row, (ids, _) in enumerate(parts):
-            self._positions[row] += len(ids)
-        logp = model.log_probabilities(final[rows, columns].flatten(0, 1), trie.wanted)
-        logp = logp.view(*rows.shape, -1)
+        final, states, (rows, columns) = self.read(parts)
+        logp = self.model.log_probabilities(final[rows, columns].flatten(0, 1), self.trie.wanted)
         counts = [len(asked) for _, asked in parts]
         split = {layer: found.split(counts) for layer, found in states.items()}
         return [
             (own, {layer: split[layer][row] for layer in self.layers})
-            for row, own in enumerate(logp.split(counts))
+            for row, own in enumerate(logp.view(*rows.shape, -1).split(counts))
         ]
+
+    def read(
+        self, parts: Sequence[Part]
+    ) -> tuple[torch.Tensor, dict[int, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+        """Last states [rows, new, dim], by layer states [asked, dim], and the places of :func:`make_step`."""
+        step, (rows, columns) = make_step(self.model, self.trie, parts, self._positions[: len(parts)])
+        with reading(self.model.module, self.cache, step):
+            final, states = self.model.states(
+                self.layers, rows[:, 0], columns[:, 0], input_ids=step.ids, position_ids=step.positions
+            )
+        for row, (ids, _) in enumerate(parts):
+            self._positions[row] += len(ids)
+        return final, states, (rows, columns)
 
 
 def read_prefix(model: CausalModel, ids: Sequence[int]) -> PrefixCache:
     """Keys and values of ``ids``, read in chunks."""
     cache = PrefixCache(1, len(ids), model.device)
-    none = torch.zeros(0, dtype=torch.int64, device=model.device)
+    reader = PrefixReader(model, cache, 0, Trie((), ()))
     for begin in range(0, len(ids), CHUNK):
-        step = plain_step(ids[begin : begin + CHUNK], begin, model.device)
-        with reading(model.module, cache, step):
-            model.states((), none, none, input_ids=step.ids, position_ids=step.positions)
+        reader.read([(list(ids[begin : begin + CHUNK]), [])])
     return cache
 
 
@@ -292,22 +267,14 @@ def _shares_prefix(model: CausalModel) -> bool:
     tolerance = 1e-4 if model.dtype == torch.float32 else 5e-2
     whole = first_tensor(model.base(input_ids=ids, use_cache=False)[0])[0]
     row, half = ids[0].tolist(), ids.shape[1] // 2
+    beside = (row[0],)
     try:
         cache = PrefixCache(2, 64, model.device, read_prefix(model, row[:half]))
-        found: list[torch.Tensor] = []
-        for parts in ([row[half : half + 2], row[:1]], [row[half + 2 :], row[:1]]):
-            step, _ = make_step(
-                [(ids, [len(ids) - 1]) for ids in parts],
-                [half + 2 * bool(found), half + bool(found)],
-                torch.ones(1, 1, dtype=torch.bool),
-                [(row[0],)],
-                model.pad,
-                model.device,
-            )
-            none = torch.zeros(0, dtype=torch.int64, device=model.device)
-            with reading(model.module, cache, step):
-                final, _ = model.states((), none, none, input_ids=step.ids, position_ids=step.positions)
-            found.append(final[0, : len(parts[0])])
+        reader = PrefixReader(model, cache, half, Trie((beside,), (beside,)))
+        found = []
+        for part in (row[half : half + 2], row[half + 2 :]):
+            final, _, _ = reader.read([(part, [len(part) - 1]), (row[:1], [0])])
+            found.append(final[0, : len(part)])
     except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, AssertionError):
         return False
     return close(torch.cat(found), whole[half:], tolerance)

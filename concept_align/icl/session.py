@@ -15,10 +15,12 @@ from jaxtyping import Float, Float32
 from .. import hashing
 from ..errors import UsageError
 from ..seeding import derive, stream
-from .base import NO_HEAD, LabelScores, LabelSet, PromptSentence, Selector
+from .base import NO_HEAD, LabelScores, PromptSentence
 from .config import Layer
 from .plan import ANY, OWN, ICLPlan, Trial, Variant
 from .prompting import CONTENT_FREE, PromptScorer, content_free, preference
+from .selectors import Selector
+from .wording import LabelSet, label_set
 
 # Sentences with questions, of a language and split.
 Read = Callable[[str, str], Sequence[PromptSentence]]
@@ -26,11 +28,10 @@ Read = Callable[[str, str], Sequence[PromptSentence]]
 
 @dataclass(frozen=True, eq=False)
 class PromptSession:
-    """A plan with all that prompting takes: a scorer for each template, names of labels, selectors."""
+    """A plan with all that prompting takes: a scorer for each template, selectors, sentences."""
 
     plan: ICLPlan
     scorers: Mapping[str, PromptScorer]  # by template
-    labels: Callable[[str, str, int], LabelSet]  # kind, language that is asked about, seed
     selectors: dict[str, Selector]
     read: Read
     notices: dict[str, None] = field(default_factory=dict)
@@ -38,7 +39,8 @@ class PromptSession:
 
     def label_set(self, variant: Variant, language: str, draw: int) -> LabelSet:
         """The labels of a draw: what is shuffled is shuffled anew for each."""
-        return self.labels(variant.labels, language, derive(self.plan.config.seed, "labels", draw))
+        seed = derive(self.plan.config.seed, "labels", draw)
+        return label_set(variant.labels, self.plan.task.concepts, language=language, seed=seed)
 
     def candidates(self, language: str) -> list[PromptSentence]:
         """Training sentences that demonstrations are chosen from, in random order; ANY: of all sources."""

@@ -1,11 +1,5 @@
-"""A study of in-context learning: every trial once, what is finished kept on disk, and the evidence.
+"""A study of in-context learning: every trial once, and the evidence."""
 
-What lies in a study's folder: ``study.json``, what its answers were made from; ``units``, the answers, a line
-each; ``aligners``, what learners of states learned; ``effects``, what demonstrations do to concept spaces.
-"""
-
-import re
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,36 +10,26 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
-from .. import atomic, hashing
-from ..cache import Kept
 from ..config import from_mapping
 from ..correspondence.table import Alignability
-from ..errors import ConceptAlignError, UsageError
-from ..evaluation.predictions import PredictionLog
+from ..errors import UsageError
 from ..evaluation.tidy import Evaluation
 from ..layers import resolve_layers
 from ..progress import Progress, Silent
-from ..reading import read_json_object
 from ..showing import Showable, reporter
-from ..spaces.features import Features
 from ..treebanks import conllu
-from . import selectors as known_selectors
-from .base import LabelSet, PromptSentence, Selector, tagged_sentences
+from .base import PromptSentence, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
 from .config import SCORES, ICLConfig, Layer
-from .effects import EffectRecorder, Effects
-from .evidence import OUTPUT, AnswerEvidence, AnswerKey, labelled, majority_class, predictions
-from .labels import label_set
-from .plan import NONE, OWN, ICLPlan, Trial, plan
+from .effects import Effects
+from .evidence import AnswerEvidence, labelled, majority_class
+from .plan import OWN, ICLPlan, plan
+from .runner import TrialRunner, claim
 from .scoring import CausalScorer
-from .selectors.simple import SelectorInputs
-from .session import PromptSession, calibrated, stacked, states
-from .state_learners import StateLearners
-from .templates import template
+from .selectors import SELECTORS, Selector, SelectorInputs, create
+from .session import PromptSession
 from .usefulness import UsefulnessReport, usefulness_report
-
-STUDY = "study.json"
-CALIBRATED = "-calibrated"
+from .wording import label_set, template
 
 Selectors = Sequence[str] | Mapping[str, Selector]
 
@@ -159,7 +143,7 @@ def open_session(
             label_set(kind, plan.task.concepts, language=language)
     for name in config.selectors:
         if name not in given:
-            known_selectors.SELECTORS.get(name)
+            SELECTORS.get(name)
     scores = None if config.alignability is None else Alignability.load(config.alignability).frame()
     if scores is not None:
         scores = scores[scores["task"] == plan.task.name]
@@ -177,16 +161,13 @@ def open_session(
         )
         return tagged_sentences(corpus, plan.task, limit=config.limit, longest=config.max_words)
 
-    def labels(kind: str, language: str, seed: int) -> LabelSet:
-        return label_set(kind, plan.task.concepts, language=language, seed=seed)
-
     scorers = {name: CausalScorer(model, one) for name, one in templates.items()}
-    session = PromptSession(plan, scorers, labels, given, read)
+    session = PromptSession(plan, scorers, given, read)
     layer = model.layers // 2 if config.selector_layer is None else config.selector_layer
     inputs = SelectorInputs(plan.task.concepts, session.pools, word_states(model, layer), layer, scores)
     for name in config.selectors:
         if name not in given:
-            given[name] = known_selectors.create(name, inputs)
+            given[name] = create(name, inputs)
     for scorer in scorers.values():
         for note in scorer.notes:
             session.note(note)
@@ -210,7 +191,7 @@ def run(
     made_from = {**plan.config.decides(), "model": scorer.name, "revision": scorer.revision}
     folder = None if out is None else Path(out)
     if folder is not None:
-        _claim(folder, made_from, force=force)
+        claim(folder, made_from, force=force)
     concepts = plan.task.concepts
     gold = {language: labelled(language, concepts, session.queries(language)) for language in plan.targets}
     trials = plan.trials()
@@ -235,117 +216,6 @@ def layers_of(config: ICLConfig, last: int) -> tuple[Layer, ...]:
     numbers = [layer for layer in config.layers if isinstance(layer, int)]
     found = resolve_layers("all" if "all" in config.layers else numbers, last)
     return (*found, *((SCORES,) if SCORES in config.layers else ()))
-
-
-def _claim(out: Path, made_from: Mapping[str, Any], *, force: bool) -> None:
-    """Take the folder for this study, or refuse to where it holds another one."""
-    path = out / STUDY
-    if force:
-        for name in ("units", "aligners", "effects"):
-            shutil.rmtree(out / name, ignore_errors=True)
-        path.unlink(missing_ok=True)
-    made = hashing.as_json(made_from)
-    if path.is_file():
-        try:
-            there = read_json_object(path)
-        except ConceptAlignError:
-            there = {}
-        differing = sorted(key for key in {*made, *there} if made.get(key) != there.get(key))
-        if differing:
-            what = ", ".join(f"{key} ({there.get(key)}, now {made.get(key)})" for key in differing)
-            remedy = "choose another out folder, or begin anew with force"
-            raise UsageError(f"holds a study of another {what}", where=str(out), remedy=remedy)
-    atomic.write_json(path, made)
-
-
-@dataclass
-class TrialRunner:
-    """Takes trials, and knows which are finished: ``logs``, kept in ``out`` where there is a folder."""
-
-    session: PromptSession
-    out: Path | None
-    layers: tuple[Layer, ...]
-    made_from: Mapping[str, Any]
-    gold: Mapping[str, Features]
-
-    def __post_init__(self) -> None:
-        self.plan = self.session.plan
-        self.logs: dict[AnswerKey, PredictionLog] = {}
-        made_from = {**self.made_from, "demonstrations": None}
-        self.learners = StateLearners(self.session, self.layers, self._folder("aligners"), made_from)
-        self.effects = EffectRecorder(self.learners, Kept.json(self._folder("effects")), self.made_from)
-
-    def _folder(self, name: str) -> Path | None:
-        return None if self.out is None else self.out / name
-
-    def log(self, key: AnswerKey, identity: Mapping[str, Any] | None = None) -> PredictionLog:
-        """The finished trials of one kind; ``identity`` tells what a learner learned from, or a choice."""
-        if key not in self.logs:
-            shown = key.language if key.source == OWN else key.source
-            made_from = {
-                **self.made_from,
-                "demonstrations": None if shown == NONE else self.session.digest(shown, "train"),
-                "source": key.source,
-                "learner": key.learner,
-                "layer": key.layer,
-                "queries": self.session.digest(key.language, "test"),
-                "aligner": identity,
-            }
-            folder = self._folder("units")
-            name = re.sub(r"[^\w.+-]", "_", f"{key.learner}-{key.layer}")
-            path = None if folder is None else folder / name / f"{key.source}-{key.language}.jsonl"
-            self.logs[key] = PredictionLog(path, made_from, self.gold[key.language].words)
-        return self.logs[key]
-
-    def take(self, trial: Trial) -> None:
-        """Ask the model where an answer is missing; learners answer from the same states."""
-        place, name = (trial.k, trial.draw), trial.variant.name
-        wanted = {name: predictions}
-        if self.plan.config.calibrate and not trial.variant.contextual:
-            wanted[name + CALIBRATED] = lambda scores: predictions(calibrated(scores))
-        chosen = self.session.made_from(trial.variant)
-        plain = {
-            one: self.log(AnswerKey(OUTPUT, one, trial.source, trial.language), chosen) for one in wanted
-        }
-        learners = [found for found in self._learners(trial) if place not in found[0].done]
-        if self.session.repeats(trial):
-            for log in [*plain.values(), *(found[0] for found in learners)]:
-                if place not in log.done:
-                    log.add(place, log.done[trial.k, 0])
-            return
-        moves = self.effects.wanted(trial)
-        if all(place in log.done for log in plain.values()) and not learners and not moves:
-            return
-        layers = self.layers if moves else [layer for _, _, layer, _ in learners]
-        answers = self.session.answers(trial, self.session.queries(trial.language), layers)
-        if moves:
-            self.effects.take(trial, answers)
-        for one, log in plain.items():
-            if place not in log.done:
-                log.add(place, wanted[one](stacked(answers)))
-        for log, source, layer, learner in learners:
-            log.add(place, self.learners.answers(source, trial, layer, learner, states(answers, layer)))
-
-    def _learners(self, trial: Trial) -> list[tuple[PredictionLog, str, Layer, str]]:
-        """(finished trials, language of demonstrations, layer, learner) that answer ``trial`` as well.
-
-        A prompt without demonstrations is the same for every language of demonstrations, but what learners
-        learn is not: their source is.
-        """
-        plan = self.plan
-        if trial.k not in plan.align_k or trial.variant != plan.variants[0]:
-            return []
-        found = []
-        for source in [trial.source] if trial.k else plan.named:
-            if source not in plan.named or trial.language not in plan.targets_of(source):
-                continue
-            for layer in self.layers:
-                for learner in plan.config.learners:
-                    key = AnswerKey(str(layer), learner.replace(":", "-"), source, trial.language)
-                    # Of all numbers of demonstrations at once: a log holds several.
-                    identity = self.learners.identity(source, -1, layer, learner)
-                    found.append((self.log(key, identity), source, layer, learner))
-        return found
 
 
 def estimate(session: PromptSession, *, few: int = 2) -> dict[str, Any]:

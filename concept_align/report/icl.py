@@ -25,17 +25,6 @@ FILES = (
     ("gains.csv", "differences, by target language and by concept"),
     ("icl.json", "what it was made from"),
 )
-CAPTIONS = {
-    "demonstrations": "Mean over target languages against the number of demonstrations; bands are 95% "
-    "intervals.",
-    "gains": "What demonstrations add to none, by target language.",
-    "layers": "Learners of the states that labels are chosen from, with demonstrations and without; lines "
-    "across are the model's own answers.",
-    "usefulness": "What demonstrations add to none, against the alignability of their language with the "
-    "target.",
-    "languages": "By target language: the model's own answers and learners of its states, at the layer with "
-    "the learners' best mean.",
-}
 
 
 def demonstrations_count(number: int) -> str:
@@ -201,23 +190,31 @@ def _pictures(studied: ICLStudy, useful: UsefulnessReport | None) -> Iterator[Pi
     first, most = studied.plan.variants[0].name, max(config.k)
     wide = len(studied.plan.sources) > 1
     if len(config.k) > 1:
-        yield Picture("demonstrations", k_figure(frame), CAPTIONS["demonstrations"], wide)
+        said = "Mean over target languages against the number of demonstrations; bands are 95% intervals."
+        yield Picture("demonstrations", k_figure(frame), said, wide)
     if most and 0 in config.k:
-        yield Picture(
-            "gains", gains_figure(studied.evaluation.gains(), learner=first, k=most), CAPTIONS["gains"]
-        )
+        figure = gains_figure(studied.evaluation.gains(), learner=first, k=most)
+        yield Picture("gains", figure, "What demonstrations add to none, by target language.")
     if frame["layer"].str.isdigit().any():
-        yield Picture("layers", layers_figure(frame, plain=first), CAPTIONS["layers"], wide)
+        said = (
+            "Learners of the states that labels are chosen from, with demonstrations and without; lines "
+            "across are the model's own answers."
+        )
+        yield Picture("layers", layers_figure(frame, plain=first), said, wide)
     read = means_of(frame[frame["learner"].str.startswith(f"{ALIGNED}-")], "accuracy", "mean")
     for source, rows in read.groupby("source", sort=False):
         best = rows.sort_values("value", ascending=False, kind="stable").iloc[0]
         of: dict[str, Any] = {"k": int(best["shots"]), "layer": str(best["layer"]), "source": str(source)}
-        said = f"{CAPTIONS['languages']} Demonstrations in {demonstrations_name(str(source))}."
+        said = (
+            "By target language: the model's own answers and learners of its states, at the layer with "
+            f"the learners' best mean. Demonstrations in {demonstrations_name(str(source))}."
+        )
         yield Picture(f"languages-{source}", languages_figure(frame, plain=first, **of), said)
     if useful is not None:
         measure = f"{useful.measure}, layer {useful.layer}"
         figure = usefulness_figure(useful.pairs, measure=measure, k=useful.k, said=useful.in_words)
-        yield Picture("usefulness", figure, CAPTIONS["usefulness"])
+        said = "What demonstrations add to none, against the alignability of their language with the target."
+        yield Picture("usefulness", figure, said)
 
 
 def write_icl(studied: ICLStudy, folder: str | Path, *, figures: bool = True) -> list[Path]:

@@ -1,13 +1,12 @@
 """Figures of in-context learning: demonstrations, languages, layers, and what alignability predicts."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from ..evaluation.results import MAJORITY
 from ..icl.evidence import ALIGNED, OUTPUT, PROBE
-from ..icl.study import CALIBRATED
+from ..icl.runner import CALIBRATED
 from .drawing import FLOOR, band, count_axis, dots_figure, floor_line, legend
 from .evaluation_tables import means_of, per_language
 from .names import demonstrations_name, language_name, metric_name
@@ -15,15 +14,13 @@ from .style import COLOURS, GREY, INK, MARKERS, Chart, across, look, panels, sin
 
 
 @styled()
-def k_figure(
-    frame: pd.DataFrame, *, metric: str = "accuracy", learners: Sequence[str] | None = None
-) -> Chart:
+def k_figure(frame: pd.DataFrame, *, metric: str = "accuracy") -> Chart:
     """Mean over targets against the number of demonstrations: a line per kind of labels, a facet per source.
 
-    A broken line is of calibrated scores. ``learners`` (of all figures) keep their colours.
+    A broken line is of calibrated scores.
     """
     rows = means_of(frame[frame["layer"] == OUTPUT], metric, "mean")
-    names = sorted({*map(str, rows["learner"]), *(learners or ())} - {MAJORITY})
+    names = sorted({*map(str, rows["learner"])} - {MAJORITY})
     styles = look(list(dict.fromkeys(name.removesuffix(CALIBRATED) for name in names)))
     figure, axes, sources = _by_source(rows)
     handles: dict[str, Any] = {}

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from concept_align.icl.usefulness import KINDS
-from concept_align.icl.usefulness import directed_pairs as cells
-from concept_align.icl.usefulness import dyad_correlation as directed
+from concept_align.icl.dyads import KINDS
+from concept_align.icl.dyads import directed_pairs as cells
+from concept_align.icl.dyads import dyad_correlation as directed
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from concept_align.errors import UsageError
-from concept_align.icl.labels import ENGLISH, LANGUAGES, label_set, word_classes
+from concept_align.icl.wording import ENGLISH, LANGUAGES, label_set, word_classes
 from concept_align.treebanks.concepts import RELATIONS, UPOS
 
 

@@ -8,11 +8,10 @@ from tiny_models import TOKENIZERS
 from tiny_prompts import CONCEPTS, demonstrations, long_labels, made_up, queries, tiny_causal
 
 from concept_align.errors import ModelError
-from concept_align.icl.base import ROOT, Item, LabelSet
-from concept_align.icl.labels import label_set
+from concept_align.icl.base import ROOT, Item
 from concept_align.icl.layout import Layout, build_trie
 from concept_align.icl.prompting import filled
-from concept_align.icl.templates import TEMPLATES, Template
+from concept_align.icl.wording import TEMPLATES, LabelSet, Template, label_set
 from concept_align.models.pieces import PieceCutter
 
 

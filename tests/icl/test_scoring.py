@@ -1,6 +1,7 @@
 """Shared and batched scores are those of the plain way, whatever is beside them."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -10,11 +11,13 @@ from tiny_prompts import CONCEPTS, demonstrations, long_labels, made_up, queries
 
 from concept_align.errors import UsageError
 from concept_align.icl import scoring
-from concept_align.icl.base import FEEDBACKS, LabelSet
 from concept_align.icl.causal import load_causal
+from concept_align.icl.config import Feedback
 from concept_align.icl.scoring import CachedLoop, CausalScorer
+from concept_align.icl.wording import LabelSet
 
 LAYERS = (0, 2, 4)
+FEEDBACKS = get_args(Feedback)
 
 
 def close(ours, theirs, tolerance=1e-5):

@@ -3,7 +3,7 @@
 import pytest
 
 from concept_align.errors import UsageError
-from concept_align.icl.templates import DEFAULT, TEMPLATES, Template, template
+from concept_align.icl.wording import DEFAULT, TEMPLATES, Template, template
 
 BEFORE = {
     "tagged": "Context: {words}\nTagged:",

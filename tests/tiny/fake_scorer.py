@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_align.icl.base import Feedback, Item, LabelScores, LabelSet, Prompt, PromptSentence
-from concept_align.icl.config import ICLConfig
+from concept_align.icl.base import Item, LabelScores, Prompt, PromptSentence
+from concept_align.icl.config import Feedback, ICLConfig
 from concept_align.icl.plan import ICLPlan
 from concept_align.icl.prompting import PromptScorer
 from concept_align.icl.selectors.simple import RandomSelector
 from concept_align.icl.session import PromptSession
+from concept_align.icl.wording import LabelSet
 from concept_align.treebanks.concepts import Task
 from concept_align.treebanks.discover import TreebankFile
 
@@ -108,11 +109,6 @@ class FakeScorer(PromptScorer):
 CONCEPTS = ("A", "B", "C", "D")
 
 
-def label_set(kind: str, language: str, seed: int) -> LabelSet:
-    names = CONCEPTS if kind == "tags" else (*CONCEPTS[1:], CONCEPTS[0])
-    return LabelSet(kind, CONCEPTS, names)
-
-
 def make_plan(targets: tuple[str, ...] = ("ga", "tr"), **options: Any) -> ICLPlan:
     """A plan of made-up languages; ``options`` are the configuration's, and sources, train, validation."""
     parts = {name: options.pop(name) for name in ("sources", "train", "validation") if name in options}
@@ -141,4 +137,4 @@ def read(language: str, split: str) -> list[PromptSentence]:
 
 def make_session(plan: ICLPlan, scorer: FakeScorer | None = None) -> PromptSession:
     selectors = {"random": RandomSelector()}
-    return PromptSession(plan, {"tagged": scorer or FakeScorer()}, label_set, selectors, read)
+    return PromptSession(plan, {"tagged": scorer or FakeScorer()}, selectors, read)

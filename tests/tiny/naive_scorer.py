@@ -1,8 +1,10 @@
 """The plainest way to a model's scores of labels: a reference for tests and benchmarks."""
 
+import torch
+
 from concept_align.icl.base import Prompt
 from concept_align.icl.prompting import Chooser, Read
-from concept_align.icl.scoring import CachedLoop, blank_table
+from concept_align.icl.scoring import CachedLoop
 
 
 class NaiveScorer(CachedLoop):
@@ -13,10 +15,11 @@ class NaiveScorer(CachedLoop):
 
     def _item(self, before: list[int], new: list[int], chooser: Chooser) -> Read:
         before += new
-        table, contexts = blank_table(chooser)
-        for label in chooser.trie.pieces:
+        trie = chooser.trie
+        table = torch.zeros(1, len(trie.contexts), len(trie.wanted))
+        for label in trie.pieces:
             final, _ = self._last([*before, *label[:-1]], len(label), ())
-            found = self.model.log_probabilities(final, chooser.trie.wanted)
+            found = self.model.log_probabilities(final, trie.wanted)
             for depth in range(len(label)):
-                table[0, contexts[label[:depth]]] = found[depth]
+                table[0, trie.contexts[label[:depth]]] = found[depth]
         return table, self._last(before, 1, chooser.layers)[1] if chooser.layers else {}

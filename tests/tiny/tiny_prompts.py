@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 from tiny_models import TINY, TOKENIZERS, tiny_module
 
-from concept_align.icl.base import NO_HEAD, Item, LabelSet, PromptSentence
+from concept_align.icl.base import NO_HEAD, Item, PromptSentence
 from concept_align.icl.causal import CausalModel
-from concept_align.icl.labels import label_set
+from concept_align.icl.wording import LabelSet, label_set
 
 CONCEPTS = ("ADJ", "ADP", "AUX", "AD")  # pieces in common, one the beginning of others
 

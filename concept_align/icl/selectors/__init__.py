@@ -9,8 +9,9 @@ one convention.
 What a selector chooses for a query does not depend on other queries, and never is a sentence of the query's
 own words (treebanks repeat sentences across splits; their labels would stand in the prompt).
 
-A selector of your own needs a ``select`` (:class:`..base.Selector`) and a name; a class with a class method
-``from_inputs(inputs)`` is given states and tables (:class:`.simple.SelectorInputs`):
+A selector of your own needs a ``select`` (:class:`Selector`) and a name; :class:`PlacedSelector` checks what
+``select`` is given. A class with a class method ``from_inputs(inputs)`` gets states and tables
+(:class:`SelectorInputs`):
 
     @register_selector("shortest")
     class ShortestSelector:
@@ -23,12 +24,94 @@ A selector of your own needs a ``select`` (:class:`..base.Selector`) and a name;
 Packages register theirs by an entry point of the group ``concept_align.selectors``.
 """
 
-from collections.abc import Callable
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
+import pandas as pd
+import torch
+from jaxtyping import Float32
+
+from ...errors import UsageError
 from ...registration import Registry
-from ..base import Selector
-from .simple import SelectorInputs
+from ..base import PromptSentence
+
+There = Mapping[int, PromptSentence]  # what may be chosen: place among the candidates -> sentence
+# What a choice depends on besides the candidates: of "nothing", one choice serves all queries and ``select``
+# may be given None; of "language", all queries of a language; else the "query" itself.
+LooksAt = Literal["nothing", "language", "query"]
+
+
+class Selector(Protocol):
+    """Chooses demonstrations for a query; for all queries of a language where it does not look at them.
+
+    A selector may say what it ``looks_at`` (LooksAt; "nothing" where it does not say), and that it is not
+    ``seeded``: then draws are all the same, and asked once. What its choices depend on besides sentences
+    and their labels, it tells by ``made_from`` (anything that JSON holds): answers are kept with it.
+    """
+
+    name: str
+
+    def select(
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
+    ) -> list[int]:
+        """The places in ``candidates`` of ``k`` demonstrations, in the order they are to stand."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SelectorInputs:
+    """What a study offers to a selector whose class has ``from_inputs(inputs)``.
+
+    ``pools(language)`` are the sentences that the study uses of a language: candidates of its train split,
+    queries of its test split. ``word_states(sentences)`` are the model's states of their words, end to end,
+    float32 [words, dim], all of one layer; a sentence that the model cannot read has none, and raises
+    ModelError. ``alignability`` is the tidy table of ``concept-align alignability``, if one was given.
+    """
+
+    concepts: tuple[str, ...]
+    pools: Callable[[str], Sequence[Sequence[PromptSentence]]]
+    word_states: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]
+    layer: int  # of the states, as it was asked for
+    alignability: pd.DataFrame | None = None
+
+
+class PlacedSelector(ABC):
+    """A :class:`Selector` among sentences that do not have the words of the query."""
+
+    name: str
+    looks_at: LooksAt = "nothing"
+    seeded: bool = False
+
+    def select(
+        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
+    ) -> list[int]:
+        """UsageError for a query that is needed, or candidates too few for ``k``."""
+        where = f"selector {self.name}"
+        if k < 0:
+            raise UsageError(f"{k} demonstrations", where=where, remedy="ask for none or more")
+        if self.looks_at == "nothing":
+            query = None
+        elif query is None:
+            what = "demonstrations are chosen for a query, and none was given"
+            raise UsageError(what, where=where, remedy="select for each query by itself")
+        own = None if query is None else query.words
+        there = {place: one for place, one in enumerate(candidates) if one.words != own}
+        self.enough(len(there), k, of=f"{len(candidates)} candidates without the query's own words")
+        return self._choose(query, there, k, seed)
+
+    @abstractmethod
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        """``k`` places of ``there``; ``query`` is None where it is not looked at."""
+
+    def enough(self, found: int, k: int, *, of: str) -> None:
+        """UsageError where ``found`` of what is to be chosen from are fewer than ``k``."""
+        if found < k:
+            what = f"{k} demonstrations are asked for, and there are {found} ({of})"
+            remedy = "ask for fewer, or give more candidates"
+            raise UsageError(what, where=f"selector {self.name}", remedy=remedy)
+
 
 SELECTORS: Registry[Any] = Registry(
     "selector",
@@ -41,13 +124,13 @@ SELECTORS: Registry[Any] = Registry(
         "coverage": f"{__name__}.simple:CoverageSelector",
         "nearest": f"{__name__}.nearest:NearestSelector",
         "nearest-concept": f"{__name__}.nearest:NearestConceptSelector",
-        "alignability": f"{__name__}.alignability:AlignabilitySelector",
+        "alignability": f"{__name__}.simple:AlignabilitySelector",
     },
 )
 
 
 def register_selector(name: str) -> Callable[[Any], Any]:
-    """A decorator that makes a class with a ``select`` (:class:`..base.Selector`) known as ``name``.
+    """A decorator that makes a class with a ``select`` (:class:`Selector`) known as ``name``.
 
     UsageError for a name that is taken.
 

@@ -20,7 +20,7 @@ from ...spaces.classify import NearestPrototype
 from ...spaces.prototypes import ConceptSpace
 from ...spaces.standardise import StandardiserFitter
 from ..base import PromptSentence
-from .simple import PlacedSelector, SelectorInputs, There
+from . import PlacedSelector, SelectorInputs, There
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,73 +1,18 @@
-"""What all selectors share, and those that choose by sentences alone: at random, the first, or as a cover."""
+"""Selectors that choose by sentences alone (at random, the first, as a cover), or by a table of languages."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
+import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float32
 
+from ... import hashing
+from ...correspondence.table import Alignability
 from ...errors import UsageError
 from ...seeding import stream
-from ..base import LooksAt, PromptSentence
-
-There = Mapping[int, PromptSentence]  # what may be chosen: place among the candidates -> sentence
-
-
-@dataclass(frozen=True, eq=False)
-class SelectorInputs:
-    """What a study offers to a selector whose class has ``from_inputs(inputs)``.
-
-    ``pools(language)`` are the sentences that the study uses of a language: candidates of its train split,
-    queries of its test split. ``word_states(sentences)`` are the model's states of their words, end to end,
-    float32 [words, dim], all of one layer; a sentence that the model cannot read has none, and raises
-    ModelError. ``alignability`` is the tidy table of ``concept-align alignability``, if one was given.
-    """
-
-    concepts: tuple[str, ...]
-    pools: Callable[[str], Sequence[Sequence[PromptSentence]]]
-    word_states: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]
-    layer: int  # of the states, as it was asked for
-    alignability: pd.DataFrame | None = None
-
-
-class PlacedSelector(ABC):
-    """A :class:`..base.Selector` among sentences that do not have the words of the query."""
-
-    name: str
-    looks_at: LooksAt = "nothing"
-    seeded: bool = False
-
-    def select(
-        self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int
-    ) -> list[int]:
-        """See :class:`..base.Selector`. UsageError for a query that is needed, or candidates too few for
-        ``k``."""
-        if k < 0:
-            raise UsageError(
-                f"{k} demonstrations", where=f"selector {self.name}", remedy="ask for none or more"
-            )
-        if self.looks_at == "nothing":
-            query = None
-        elif query is None:
-            what = "demonstrations are chosen for a query, and none was given"
-            raise UsageError(what, where=f"selector {self.name}", remedy="select for each query by itself")
-        own = None if query is None else query.words
-        there = {place: one for place, one in enumerate(candidates) if one.words != own}
-        self.enough(len(there), k, of=f"{len(candidates)} candidates without the query's own words")
-        return self._choose(query, there, k, seed)
-
-    @abstractmethod
-    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
-        """``k`` places of ``there``; ``query`` is None where it is not looked at."""
-
-    def enough(self, found: int, k: int, *, of: str) -> None:
-        """UsageError where ``found`` of what is to be chosen from are fewer than ``k``."""
-        if found < k:
-            what = f"{k} demonstrations are asked for, and there are {found} ({of})"
-            remedy = "ask for fewer, or give more candidates"
-            raise UsageError(what, where=f"selector {self.name}", remedy=remedy)
+from ..base import PromptSentence
+from . import LooksAt, PlacedSelector, Selector, SelectorInputs, There
 
 
 @dataclass(frozen=True)
@@ -92,9 +37,8 @@ class RandomSelector(PlacedSelector):
         return [places[place] for place in random.permutation(len(there))[:k]]
 
 
-def random_per_query() -> RandomSelector:
-    """Another random set for each query: what a choice by the query has to beat."""
-    return RandomSelector(per_query=True)
+# What a choice by the query has to beat.
+random_per_query = partial(RandomSelector, per_query=True)
 
 
 @dataclass(frozen=True)
@@ -167,3 +111,90 @@ def _greedy(shown: dict[int, frozenset[int]], k: int) -> list[int]:
         if shown[place] <= frozenset[int]().union(*(shown[other] for other in needed if other != place)):
             needed.remove(place)
     return needed if len(needed) <= k else chosen[:k]
+
+
+@dataclass(frozen=True, eq=False)
+class AlignabilitySelector(PlacedSelector):
+    """The best ``languages`` by a table of alignability, each by ``inner``; the best language stands last.
+
+    k is shared out evenly; what is left over goes to the better languages. Of equals the code that comes
+    first in the alphabet wins. The query's own language is never chosen: ask ``inner`` itself for it.
+    """
+
+    name = "alignability"
+    table: Mapping[tuple[str, str], float]  # either order of the two languages will do
+    inner: Selector = field(default_factory=RandomSelector)
+    languages: int = 1
+
+    def __post_init__(self) -> None:
+        if self.languages < 1:
+            what = f"{self.languages} languages"
+            raise UsageError(what, where=f"selector {self.name}", remedy="ask for one or more")
+
+    @classmethod
+    def from_inputs(cls, inputs: SelectorInputs) -> "AlignabilitySelector":
+        """By the table's first measure, at the layer where its mean is highest."""
+        if inputs.alignability is None or inputs.alignability.empty:
+            what = f"the selector {cls.name} needs a table of alignability"
+            remedy = "give what concept-align alignability wrote for the same task"
+            raise UsageError(what, option="alignability", remedy=remedy)
+        scores, measure = inputs.alignability, str(inputs.alignability["measure"].iloc[0])
+        return cls(table_of(scores, measure, best_layer(scores, measure)))
+
+    @property
+    def made_from(self) -> dict[str, str]:
+        return {"table": hashing.digest(sorted((*pair, value) for pair, value in self.table.items()))}
+
+    @property
+    def looks_at(self) -> LooksAt:  # type: ignore[override]
+        return "query" if getattr(self.inner, "looks_at", "query") == "query" else "language"
+
+    @property
+    def seeded(self) -> bool:  # type: ignore[override]
+        return bool(getattr(self.inner, "seeded", True))
+
+    def ranked(self, target: str, languages: Sequence[str]) -> list[str]:
+        """``languages`` without ``target`` that the table knows with it, the best first."""
+        found = {
+            code: self.table.get((code, target), self.table.get((target, code), float("nan")))
+            for code in sorted(set(languages) - {target})
+        }
+        known = [code for code, value in found.items() if not np.isnan(value)]
+        return sorted(known, key=lambda code: -found[code])
+
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        assert query is not None
+        by_language: dict[str, list[int]] = {}
+        for place, one in there.items():
+            by_language.setdefault(one.language, []).append(place)
+        best = self.ranked(query.language, list(by_language))[: self.languages]
+        if len(best) < self.languages:
+            raise UsageError(
+                f"{self.languages} languages are to be chosen, and {len(best)} of the candidates' "
+                f"({', '.join(sorted(by_language)) or 'none'}) have a value with {query.language}",
+                where=f"selector {self.name}",
+                remedy="give candidates in languages of the table, or ask for fewer languages",
+            )
+        chosen: list[int] = []
+        for rank, code in enumerate(best):
+            places = by_language[code]
+            share = k // self.languages + (rank < k % self.languages)
+            if share:
+                found = self.inner.select(query, [there[place] for place in places], share, seed=seed)
+                chosen = [*(places[place] for place in found), *chosen]
+        return chosen
+
+
+def best_layer(scores: pd.DataFrame, measure: str) -> str:
+    """The layer at which the mean of ``measure`` over pairs is highest."""
+    rows = scores[(scores["measure"] == measure) & (scores["against"] == "")]
+    return str(rows.groupby("layer")["value"].mean().idxmax())
+
+
+def table_of(scores: pd.DataFrame, measure: str, layer: str) -> dict[tuple[str, str], float]:
+    """``{(a, b): value}`` of the tidy table of ``concept-align alignability``: one measure and layer.
+
+    A measure with a direction is averaged over both.
+    """
+    square = Alignability(scores).matrix(measure, layer, both=True)
+    return {(str(a), str(b)): float(value) for (a, b), value in square.stack().dropna().items()}

@@ -2,8 +2,7 @@ import pandas as pd
 import pytest
 
 from concept_align.errors import UsageError
-from concept_align.icl.selectors.alignability import AlignabilitySelector, table_of
-from concept_align.icl.selectors.simple import FixedSelector, RandomSelector
+from concept_align.icl.selectors.simple import AlignabilitySelector, FixedSelector, RandomSelector, table_of
 
 TABLE = {("en", "de"): 0.7, ("de", "fr"): 0.9, ("tr", "de"): 0.2, ("en", "fr"): 0.1}
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from concept_align.errors import UsageError
+from concept_align.icl.selectors import SelectorInputs
 from concept_align.icl.selectors.nearest import (
     NearestConceptSelector,
     NearestSelector,
@@ -12,7 +13,6 @@ from concept_align.icl.selectors.nearest import (
     cosines,
     hellinger,
 )
-from concept_align.icl.selectors.simple import SelectorInputs
 
 
 @pytest.fixture

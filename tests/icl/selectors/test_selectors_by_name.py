@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from concept_align.errors import UsageError
-from concept_align.icl.selectors import SELECTORS, create, register_selector
-from concept_align.icl.selectors.simple import SelectorInputs
+from concept_align.icl.selectors import SELECTORS, SelectorInputs, create, register_selector
 
 SCORES = pd.DataFrame(
     [

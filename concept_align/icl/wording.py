@@ -1,19 +1,27 @@
-"""How prompts call the concepts: tags, words, arbitrary symbols, or the tags in the wrong places.
+"""What a prompt's text is made of: names of the concepts, and templates of a sentence with questions.
 
 What a model gains from the meaning of labels shows against ``symbols`` (no meaning) and ``shuffled`` (the
 wrong meaning; Blevins et al. 2023, arXiv 2211.07830, section 5, ask the same of their label forms).
+
+The default template is theirs::
+
+    Context: The cat sleeps
+    Tagged: The_DET cat_NOUN sleeps_VERB
+
+Other templates come from TOML files with the fields of :class:`Template`.
 """
 
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from .. import config
 from ..errors import UsageError
 from ..reading import read_toml
 from ..registration import suggest
 from ..seeding import stream
-from .base import LabelSet
 
 LabelKind = Literal["tags", "english", "language", "symbols", "shuffled"]
 LABEL_KINDS: tuple[LabelKind, ...] = get_args(LabelKind)
@@ -23,6 +31,15 @@ ENGLISH: dict[str, str] = _DATA["english"]
 _WORDS: dict[str, list[str]] = {"en": list(ENGLISH.values())[:17], **_DATA["word_classes"]}
 
 LANGUAGES: tuple[str, ...] = tuple(_WORDS)
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """How a prompt calls the concepts: one string each, all different; ``kind``: as ``labels`` names it."""
+
+    kind: str
+    concepts: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def label_set(kind: str, concepts: Sequence[str], *, language: str | None = None, seed: int = 0) -> LabelSet:
@@ -90,3 +107,74 @@ def _shuffled(concepts: tuple[str, ...], seed: int) -> tuple[str, ...]:
         order = rng.permutation(len(concepts)).tolist()
         if all(place != other for place, other in enumerate(order)):
             return tuple(concepts[place] for place in order)
+
+
+@dataclass(frozen=True)
+class Template:
+    """The text around words and labels. A label always stands right after ``word`` or ``relation``.
+
+    ``{words}`` are all words of the sentence with spaces between them, ``{word}`` is the word that is
+    asked about, ``{head}`` its head, ``root`` what stands for the head of a root.
+    """
+
+    name: str
+    before: str = "Context: {words}\nTagged:"  # before a sentence's words
+    word: str = " {word}_"  # a word whose class is asked
+    relation: str = " {word}<{head}_"  # a word whose relation to its head is asked
+    root: str = "ROOT"
+    unasked: str = " {word}"  # a word of which nothing is asked
+    behind: str = ""  # right after a label
+    between: str = "\n\n"  # between sentences
+
+    def __post_init__(self) -> None:
+        for field, allowed in _PLACEHOLDERS.items():
+            text = getattr(self, field)
+            where = f"template {self.name}, {field} = {text!r}"
+            try:
+                found = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            except ValueError as error:
+                what = f"not a template: {error}"
+                raise UsageError(what, where=where, remedy="write {{ for a brace") from error
+            if strange := sorted(found - allowed):
+                remedy = "use " + ", ".join(f"{{{name}}}" for name in sorted(allowed))
+                raise UsageError(f"unknown placeholder {{{strange[0]}}}", where=where, remedy=remedy)
+            if field != "before" and (missing := sorted(allowed - found)):
+                what = f"{{{missing[0]}}} is missing"
+                raise UsageError(what, where=where, remedy="put it where it is to stand")
+        if not self.root:
+            where = f"template {self.name}, root"
+            raise UsageError("roots have no name", where=where, remedy="root = 'ROOT'")
+
+
+_PLACEHOLDERS = {  # all are needed, but that of ``before``
+    "before": {"words"},
+    "word": {"word"},
+    "relation": {"word", "head"},
+    "unasked": {"word"},
+}
+TEMPLATES: dict[str, Template] = {
+    template.name: template
+    for template in (
+        Template("tagged"),
+        Template("slash", word=" {word}/", relation=" {word}<{head}/"),
+        # A line a word: nothing a tokenizer could join with the label, at the price of more tokens.
+        Template(
+            "lines",
+            before="Sentence: {words}",
+            word="\n{word}:",
+            relation="\n{word} < {head}:",
+            unasked="\n{word}",
+        ),
+    )
+}
+DEFAULT = "tagged"
+
+
+def template(name: str | Path) -> Template:
+    """The template called ``name``, or the one in the TOML file of that path."""
+    if str(name) in TEMPLATES:
+        return TEMPLATES[str(name)]
+    if Path(name).suffix == ".toml":
+        return config.read_toml(name, Template)
+    remedy = f"{suggest(str(name), TEMPLATES)} (or give the path of a .toml file)"
+    raise UsageError(f"no template is called {str(name)!r}", option="templates", remedy=remedy)
