@@ -75,8 +75,7 @@ for path in sys.argv[1:]:
     else:
         raise AssertionError(path)
 """
-    # Learners are looked up in the configuration of icl, which needs them.
-    paths = [" ".join(path) for path in COMMANDS if path != ("icl",)]
+    paths = [" ".join(path) for path in COMMANDS]
     subprocess.run([sys.executable, "-c", script, *paths], check=True, capture_output=True)
 
 
