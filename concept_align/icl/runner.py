@@ -193,10 +193,12 @@ class EffectRecorder:
             for code in self._spaces(source)
         }
         given = Conditions(language, source, self._held[language], by_layer, spaces)
-        few = {"min_count": FEWEST, "permutations": 200, "draws": 100, "seed": self.plan.config.seed}
+        seed = self.plan.config.seed
+        many: dict[str, Any] = {"resamples": 500, "seed": seed}
+        few: dict[str, Any] = {"min_count": FEWEST, "permutations": 200, "draws": 100, "seed": seed}
         found: dict[str, Any] = {"accuracy": [], "alignability": [], "notices": []}
         for name, measure, options in (
-            ("accuracy", accuracy_effects, {"resamples": 500, "seed": self.plan.config.seed}),
+            ("accuracy", accuracy_effects, many),
             ("alignability", alignability_effects, few),
         ):
             try:
