@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 WORKERS ?= 2
 
-.PHONY: env demo test lint docs bench clean
+.PHONY: env demo test faults lint docs bench clean
 
 env: $(VENV)/.ready
 
@@ -33,6 +33,10 @@ demo: env
 
 test: env
 	@$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Thousands of damaged stores, aligners, treebanks, killed runs: hours. The tests run a part of each.
+faults: env
+	@$(TEST_ENV) PYTHONPATH=tests/tiny $(BIN)/python tests/faults/faults.py --out tests/faults/README.md
 
 lint: env
 	@$(BIN)/ruff check .
