@@ -146,7 +146,7 @@ def main() -> None:
         from transformers import AutoModel
 
         plain = AutoModel.from_pretrained(folder).eval().to(options.device)
-        pieces = [model.pieces(text, span) for text, span in zip(texts, spans, strict=True)]
+        pieces = [model.cutter.cut(text, span) for text, span in zip(texts, spans, strict=True)]
         ways: dict[str, Callable[[], Any]] = {
             "paper style": lambda: paper_style(plain, pieces, options.layer),
             "ours, fp32": lambda: ours(model, pieces, options.layer),

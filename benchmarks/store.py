@@ -58,7 +58,7 @@ def make_store(folder: Path, words: int) -> States:
             own = offsets[low : some[-1] + 2] - offsets[low]
             rows = torch.randn(int(own[-1]), DIM, generator=generator)
             start = torch.randn(len(some), DIM, generator=generator)
-            sink.add(WordStates(some, own, {0: rows}, {0: start}))
+            sink(WordStates(some, own, {0: rows}, {0: start}))
     return store.states("UD_Random", "train", 0)
 
 

@@ -19,7 +19,7 @@ from torch import nn
 from ..errors import LearningError, ModelError, TreebankError, UsageError
 from ..evaluation.aligners import SavedAligner, read_aligner
 from ..extraction.config import BATCH_TOKENS
-from ..extraction.plan import ExtractionRequest, make_recipe
+from ..extraction.plan import facts_of
 from ..extraction.states import InMemoryStates, extract_in_memory
 from ..meta.hub import HubUpload
 from ..meta.learners.base import Aligner, Classifier
@@ -297,15 +297,7 @@ def load_recorded(
 def check_recorded(trained: SavedAligner, model: LanguageModel) -> None:
     """ModelError, naming what differs, unless ``model`` makes the states that ``trained`` learned from."""
     recipe = trained.recipe
-    request = ExtractionRequest(
-        layers=(),
-        pooling=recipe.pooling,
-        save_dtype=recipe.save_dtype,
-        max_words=recipe.max_words,
-        max_words_per_concept=recipe.max_words_per_concept,
-        tasks=recipe.cap_tasks,
-    )
-    found = make_recipe(model, request)
+    found = replace(recipe, **facts_of(model))
     # A pair that was loaded in memory is known by its weights, every other model by its files.
     if recipe.revision.startswith(WEIGHTS) and isinstance(
         module := getattr(model, "module", None), nn.Module

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..extraction.plan import FileReport
     from ..extraction.run import ExtractionEstimate, ExtractionReport
 
-OF_FILES = ("model", "treebanks", "langs", "splits")  # what says which files and which model
-
 
 @configured("extract", "extraction.config:ExtractConfig", kept="files done are kept in {out}; {again}")
 def extract(
@@ -42,13 +40,12 @@ def extract(
     for task in config.tasks:
         check_task(task, option="tasks")
 
+    from ..extraction.config import ExtractionSettings
     from ..extraction.run import LOADING, estimate, extract_files
     from ..models.load import load_model
 
-    settings = {field.name: getattr(config, field.name) for field in fields(config)}
-    loading = {name: settings.pop(name) for name in LOADING}
-    settings = {name: value for name, value in settings.items() if name not in OF_FILES}
-    loaded = load_model(config.model, **loading)
+    settings = {field.name: getattr(config, field.name) for field in fields(ExtractionSettings)}
+    loaded = load_model(config.model, **{name: getattr(config, name) for name in LOADING})
     settings |= {"layers": resolve_layers(config.layers, loaded.layers), "force": force}
     sizes = [] if dry_run else [Path(file.path).stat().st_size for file in files]
     with terminal(weights=sizes) as progress:

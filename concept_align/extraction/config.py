@@ -2,37 +2,32 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+from ..errors import UsageError
 from ..types import SPLITS, MwtPolicy, Pooling, RootPolicy, Split
 
 BATCH_TOKENS = 1024
+SaveDtype = Literal["auto", "float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractConfig:
-    """What an extraction is asked for; where it goes is said beside it."""
+class ExtractionSettings:
+    """What is asked of any model and treebanks.
 
-    model: str
-    """mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a model
-    (safetensors or GGUF)."""
-    treebanks: Path
-    """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
-    layers: tuple[int, ...] | Literal["all"]
-    """Layers: 7, 0-12, 3,6,9, -1 (the last) or all; 0 is the embeddings."""
-    langs: tuple[str, ...] = ("all",)
-    """Languages: en,de,..., or the name of a set: all, targets, train, family:germanic, script:Cyrl; with -
-    before one it is left out (all,-en)."""
-    splits: tuple[Split, ...] = SPLITS
-    """Which of train,dev,test."""
+    ``pooling`` defaults to mean for encoders and last for decoders; ``save_dtype`` "auto" is the compute
+    dtype if that has 16 bits, else float16. Under ``max_words_per_concept`` the statistics hold exactly
+    the first N represented words of each concept; states hold the sentences that, in the file's order, had
+    a word of a concept of ``tasks`` still below N. ``limit`` reads only the first so many sentences of
+    each file; what is there of more sentences stays.
+    """
+
     limit: int | None = None
     """Only the first N sentences of each split, to try things out. Without, a later run completes them."""
-    revision: str | None = None
-    """Commit, tag or branch of a hub model; pin it to make results reproducible."""
     pooling: Pooling | None = None
     """State of a word: its first token's, its last one's, or the mean. By default the mean for encoders, else
     the last."""
-    save_dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
+    save_dtype: SaveDtype = "auto"
     """Data type on disk; auto: as computed, float32 as float16 where it fits."""
     max_words: int = 128
     """Leave out longer sentences."""
@@ -53,6 +48,38 @@ class ExtractConfig:
     """Tokens that are computed at once; changes speed, and results by rounding alone."""
     lenient: bool = False
     """Leave out broken sentences instead of stopping."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tasks", tuple(dict.fromkeys(self.tasks)))
+        for name in ("limit", "max_words", "batch_tokens", "max_words_per_concept"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{value} is too few", option=name, remedy="give 1 or more")
+        if self.sink not in ("states", "statistics"):
+            raise UsageError(f"unknown sink {self.sink!r}", option="sink", remedy="use states or statistics")
+        if self.save_dtype not in get_args(SaveDtype):
+            remedy = f"use {', '.join(get_args(SaveDtype))}"
+            raise UsageError(f"unknown data type {self.save_dtype!r}", option="save_dtype", remedy=remedy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractConfig(ExtractionSettings):
+    """What an extraction is asked for; where it goes is said beside it."""
+
+    model: str
+    """mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a model
+    (safetensors or GGUF)."""
+    treebanks: Path
+    """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
+    layers: tuple[int, ...] | Literal["all"]
+    """Layers: 7, 0-12, 3,6,9, -1 (the last) or all; 0 is the embeddings."""
+    langs: tuple[str, ...] = ("all",)
+    """Languages: en,de,..., or the name of a set: all, targets, train, family:germanic, script:Cyrl; with -
+    before one it is left out (all,-en)."""
+    splits: tuple[Split, ...] = SPLITS
+    """Which of train,dev,test."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub model; pin it to make results reproducible."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Data type of computation."""
     device: str = "auto"

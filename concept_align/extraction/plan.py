@@ -7,7 +7,7 @@ An :class:`ExtractionRequest` gives of each file a :class:`FilePlan`, with its s
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,15 @@ from ..layers import name_layers
 from ..models.protocol import LanguageModel
 from ..spaces.represent import select_items
 from ..store import Store
-from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name, words_name
+from ..store.keys import Recipe, layer_name, statistics_name, words_name
 from ..store.manifest import Marker
 from ..treebanks import conllu
 from ..treebanks.concepts import check_task, labels, parse_task, task_columns
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
-from ..types import UNLABELLED, MwtPolicy, Pooling, RootPolicy, Split
-from .config import BATCH_TOKENS
+from ..types import UNLABELLED, Split
+from .config import ExtractionSettings
 from .prepare import BEYOND, BROKEN, PreparedCorpus, prepare
 
 # How much larger than a probe sentence's the states of a treebank may be and still fit float16.
@@ -33,43 +33,15 @@ FLOAT16_MARGIN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExtractionRequest:
-    """What is asked of a loaded model and of treebank files.
-
-    ``pooling`` defaults to mean for encoders and last for decoders; ``save_dtype`` "auto" is the compute
-    dtype if that has 16 bits, else float16. Under ``max_words_per_concept`` the statistics hold exactly
-    the first N represented words of each concept; states hold the sentences that, in the file's order, had
-    a word of a concept of ``tasks`` still below N. ``limit`` reads only the first so many sentences of
-    each file; what is there of more sentences stays. Results depend on ``batch_tokens`` by rounding alone.
-    """
+class ExtractionRequest(ExtractionSettings):
+    """What is asked of a loaded model and of treebank files."""
 
     layers: Sequence[int]
-    sink: Literal["states", "statistics"] = "states"
-    tasks: Sequence[str] = ("upos", "relation")
-    root: RootPolicy = "start"
-    mwt: MwtPolicy = "share"
-    second_moments: bool = False
-    pooling: Pooling | None = None
-    save_dtype: str = "auto"
-    max_words: int = 128
-    max_words_per_concept: int | None = None
-    lenient: bool = False
     force: bool = False
-    limit: int | None = None
-    batch_tokens: int = BATCH_TOKENS
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "layers", tuple(sorted(set(self.layers))))
-        object.__setattr__(self, "tasks", tuple(dict.fromkeys(self.tasks)))
-        least = {"limit": self.limit, "max_words": self.max_words, "batch_tokens": self.batch_tokens}
-        for name, value in (least | {"max_words_per_concept": self.max_words_per_concept}).items():
-            if value is not None and value < 1:
-                raise UsageError(f"{value} is too few", option=name, remedy="give 1 or more")
-        if self.sink not in ("states", "statistics"):
-            raise UsageError(f"unknown sink {self.sink!r}", option="sink", remedy="use states or statistics")
-        if self.save_dtype not in ("auto", *SAVE_DTYPES):
-            remedy = f"use auto, {', '.join(SAVE_DTYPES)}"
-            raise UsageError(f"unknown data type {self.save_dtype!r}", option="save_dtype", remedy=remedy)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,36 +91,35 @@ class FilePlan:
         return FileReport(*names, made.words, made.sents, made.left_out, examples, bytes, seconds)
 
 
+def facts_of(model: LanguageModel) -> dict[str, Any]:
+    """What a recipe says of the model."""
+    same = ("revision", "architecture", "kind", "layers", "dim", "final_norm", "has_start")
+    # A hub id, or a local folder's own name: results travel, paths do not.
+    path = Path(model.name).expanduser()
+    about = {"model": path.resolve().name if path.exists() else model.name}
+    return about | {name: getattr(model, name) for name in same} | {"dtype": _dtype(model)}
+
+
+def _dtype(model: LanguageModel) -> str:
+    return str(model.dtype).removeprefix("torch.")
+
+
 def make_recipe(model: LanguageModel, request: ExtractionRequest) -> Recipe:
     """The recipe of a store that holds what is asked for."""
-    dtype, save_dtype = str(model.dtype).removeprefix("torch."), request.save_dtype
+    dtype, save_dtype = _dtype(model), str(request.save_dtype)
     if save_dtype == "auto":
         # Some models' sentence-start states pass float16's range (Gemma 3: 9e4); others may come near it.
         narrow = model.largest * FLOAT16_MARGIN <= float(np.finfo(np.float16).max)
         save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16" if narrow else "bfloat16"
     capped = request.max_words_per_concept is not None
     return Recipe(
-        model=_name(model.name),
-        revision=model.revision,
-        architecture=model.architecture,
-        kind=model.kind,
-        layers=model.layers,
-        dim=model.dim,
-        dtype=dtype,
+        **facts_of(model),
         save_dtype=save_dtype,
         pooling=request.pooling or ("mean" if model.kind == "encoder" else "last"),
         max_words=request.max_words,
-        final_norm=model.final_norm,
-        has_start=model.has_start,
         max_words_per_concept=request.max_words_per_concept,
         cap_tasks=tuple(sorted(set(request.tasks))) if capped else (),
     )
-
-
-def _name(name: str) -> str:
-    """A hub id, or a local folder's own name: results travel, paths do not."""
-    path = Path(name).expanduser()
-    return path.resolve().name if path.exists() else name
 
 
 def check(model: LanguageModel, request: ExtractionRequest) -> None:

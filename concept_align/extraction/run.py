@@ -169,16 +169,21 @@ def _one(
         progress.bar(name, 0, unit="words")  # so that there is one for each file
         return work.report()
     states = request.sink == "states"
-    if states:
-        needed = len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents)
-        _check_space(store.folder / file.treebank, needed)
+    folder, free = store.folder / file.treebank, shutil.disk_usage(store.folder).free
+    needed = len(work.layers) * states_bytes(store.recipe, prepared.words, prepared.sents) if states else 0
+    if needed > free:
+        what = f"{size(needed)} are needed and {size(free)} are free"
+        remedy = "free space, or choose another out folder, fewer layers, or statistics alone"
+        raise StoreError(what, where=str(folder), remedy=remedy)
     bar = progress.bar(name, prepared.words, unit="words")
-    annotations = prepared.corpus.select(prepared.kept)
-    written = _write_words(store, work, prepared, annotations, request) if states else 0
+    annotations, written = prepared.corpus.select(prepared.kept), 0
+    if states and words_to_write(store, work, request):
+        tensors, names = words_tensors(annotations, prepared.kept, prepared.sent_ids)
+        written = manifest.write_shard(folder / words_name(marker.split), marker, tensors, names)
     if work.layers:
         with _open(store, work, request, annotations) as sink:
             for part in run(model, prepared, work.layers, store.recipe.pooling, request.batch_tokens):
-                sink.add(part)
+                sink(part)
                 bar.advance(int(part.offsets[-1]))
     written += sum(
         shard.bytes
@@ -188,21 +193,6 @@ def _one(
         and (states or shard.task in request.tasks)
     )
     return work.report(written, time.perf_counter() - begun)
-
-
-def _write_words(
-    store: Store,
-    work: FilePlan,
-    prepared: PreparedCorpus,
-    annotations: Annotations,
-    request: ExtractionRequest,
-) -> int:
-    """Write the annotations unless they are there; the bytes written."""
-    marker, name = work.marker, words_name(work.marker.split)
-    if not words_to_write(store, work, request):
-        return 0
-    tensors, names = words_tensors(annotations, prepared.kept, prepared.sent_ids)
-    return manifest.write_shard(store.folder / marker.treebank / name, marker, tensors, names)
 
 
 def _open(
@@ -215,14 +205,6 @@ def _open(
     tasks = [parse_task(name, annotations) for name in request.tasks]
     wanted = [(layer, task) for layer in work.layers for task in tasks]
     return statistics_sink(folder, store.recipe, wanted, marker, annotations, request)
-
-
-def _check_space(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        what = f"{size(needed)} are needed and {size(free)} are free"
-        remedy = "free space, or choose another out folder, fewer layers, or statistics alone"
-        raise StoreError(what, where=str(folder), remedy=remedy)
 
 
 # --- what an extraction would take ---

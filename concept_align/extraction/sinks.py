@@ -1,10 +1,9 @@
 """Where word states go: into shards of states, or into class statistics."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -21,10 +20,7 @@ from ..treebanks.concepts import Task
 from ..treebanks.corpus import Annotations
 from .plan import ExtractionRequest
 
-
-class Sink(Protocol):
-    def add(self, states: WordStates) -> None:
-        """Take the states of the next sentences; ``states.sentences`` counts the kept ones."""
+Sink = Callable[[WordStates], None]  # takes those of the next kept sentences
 
 
 def state_shapes(recipe: Recipe, words: int, sents: int) -> Shapes:
@@ -59,56 +55,32 @@ def _check_finite(values: torch.Tensor, layer: int, where: str | None = None) ->
         raise ModelError(f"states of layer {layer} are not finite", where=where, remedy=remedy)
 
 
-class _StatesSink:
-    def __init__(self, writers: dict[int, ShardWriter], recipe: Recipe, where: str) -> None:
-        self._writers, self._where = writers, where
-        self._name = recipe.save_dtype
-
-    def add(self, states: WordStates) -> None:
-        for layer, writer in self._writers.items():
-            writer.append("words", cast(states.words[layer], self._name, layer, self._where))
-            if layer in states.start:
-                writer.append("start", cast(states.start[layer], self._name, layer, self._where))
-
-
 @contextmanager
 def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Marker) -> Iterator[Sink]:
     """Files of all ``layers``, which appear when the block ends well; markers last."""
-    paths = {layer: folder / layer_name(marker.split, layer) for layer in layers}
-    made: dict[int, Marker] = {}
+    where, made = f"{marker.treebank} {marker.split}", dict[Path, Marker]()
     with ExitStack() as stack:
-        writers, names = {}, {}
-        for layer, path in paths.items():
+        writers: dict[int, tuple[Path, str, ShardWriter]] = {}
+        for layer in layers:
+            path = folder / layer_name(marker.split, layer)
             # What is replaced is not whole from here on, whatever happens.
             manifest.marker_path(path).unlink(missing_ok=True)
             file = stack.enter_context(atomic.replacing(path))
-            names[layer] = file.name
-            writers[layer] = ShardWriter(file, state_shapes(recipe, marker.words, marker.sents))
-        yield _StatesSink(writers, recipe, f"{marker.treebank} {marker.split}")
-        for layer, writer in writers.items():
-            digest = writer.finish(names[layer])
-            made[layer] = replace(marker, kind="states", layer=layer, size=writer.size, sha256=digest)
-    for layer, path in paths.items():
-        manifest.write(path, made[layer])
+            shapes = state_shapes(recipe, marker.words, marker.sents)
+            writers[layer] = path, file.name, ShardWriter(file, shapes)
 
+        def add(states: WordStates) -> None:
+            for layer, (_, _, writer) in writers.items():
+                for name, held in (("words", states.words), ("start", states.start)):
+                    if layer in held:
+                        writer.append(name, cast(held[layer], recipe.save_dtype, layer, where))
 
-class _StatisticsSink:
-    def __init__(
-        self,
-        fitters: dict[tuple[int, Task], ClassSums],
-        annotations: Annotations,
-        request: ExtractionRequest,
-    ) -> None:
-        self._fitters, self._annotations, self._request = fitters, annotations, request
-
-    def add(self, states: WordStates) -> None:
-        annotations = self._annotations.select(states.sentences)
-        for (layer, task), fitter in self._fitters.items():
-            words, start = states.words[layer].cpu(), states.start.get(layer)
-            start = None if start is None else start.cpu()
-            found = represent(words, start, annotations, task, root=self._request.root, mwt=self._request.mwt)
-            _check_finite(found.x, layer)
-            fitter.update(found.x, found.y)
+        yield add
+        for layer, (path, name, writer) in writers.items():
+            digest = writer.finish(name)
+            made[path] = replace(marker, kind="states", layer=layer, size=writer.size, sha256=digest)
+    for path, own in made.items():
+        manifest.write(path, own)
 
 
 @contextmanager
@@ -125,7 +97,17 @@ def statistics_sink(
     fitters = {
         (layer, task): ClassSums(task.concepts, recipe.dim, cap=cap, second=second) for layer, task in wanted
     }
-    yield _StatisticsSink(fitters, annotations, request)
+
+    def add(states: WordStates) -> None:
+        own = annotations.select(states.sentences)
+        for (layer, task), fitter in fitters.items():
+            words, start = states.words[layer].cpu(), states.start.get(layer)
+            start = None if start is None else start.cpu()
+            found = represent(words, start, own, task, root=request.root, mwt=request.mwt)
+            _check_finite(found.x, layer)
+            fitter.update(found.x, found.y)
+
+    yield add
     for (layer, task), fitter in fitters.items():
         path = folder / statistics_name(marker.split, layer, task.name, request.root, request.mwt)
         made = replace(marker, kind="statistics", layer=layer, task=task.name, second_moments=second)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -76,8 +77,9 @@ def extract_in_memory(
     """
     prepared = prepare(model, corpus, max_words=recipe.max_words if max_words is None else max_words)
     bar = (progress or Silent()).bar(name, prepared.words, unit="words")
-    tensors = {layer: _empty(prepared.words, recipe) for layer in layers}
-    starts = {layer: _empty(prepared.sents, recipe) for layer in layers if recipe.has_start}
+    empty = partial(torch.empty, dtype=SAVE_DTYPES[recipe.save_dtype])
+    tensors = {layer: empty(prepared.words, recipe.dim) for layer in layers}
+    starts = {layer: empty(prepared.sents, recipe.dim) for layer in layers if recipe.has_start}
     begin = first = 0
     for part in run(model, prepared, tuple(tensors), recipe.pooling, batch_tokens):
         words = slice(begin, begin := begin + int(part.offsets[-1]))
@@ -90,7 +92,3 @@ def extract_in_memory(
     annotations = corpus.select(prepared.kept)
     states = tuple(States(tensors[n], starts.get(n), annotations.offsets, n) for n in layers)
     return InMemoryStates(corpus, prepared.kept, prepared.left_out, prepared.examples, annotations, states)
-
-
-def _empty(rows: int, recipe: Recipe) -> torch.Tensor:
-    return torch.empty(rows, recipe.dim, dtype=SAVE_DTYPES[recipe.save_dtype])

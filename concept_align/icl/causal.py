@@ -43,7 +43,7 @@ class CausalModel(FrozenModel):
         base: nn.Module = module.base_model  # type: ignore[assignment]
         if base is module or module.get_output_embeddings() is None:  # type: ignore[operator]
             raise headless(name, f"{type(module).__name__} has none")
-        super().__init__(module, base, tokenizer, name=name, revision=revision, fast=fast)
+        super().__init__(module, tokenizer, base=base, name=name, revision=revision, fast=fast)
 
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
         final = first_tensor(self.base(input_ids=self.probe_ids, use_cache=False)[0])

@@ -86,31 +86,23 @@ class Capture:
 
         The last layer is not among them where the model norms it; none is where the blocks are not known.
         """
+
+        def entering(_: nn.Module, args: Any, kwargs: Any) -> None:
+            keep(0, first_tensor(args[0] if args else kwargs["hidden_states"]))
+
         with ExitStack() as hooks:
             blocks = self.blocks or ()
             for layer in layers if blocks else ():
                 if layer == 0:
-                    handle = blocks[0].register_forward_pre_hook(_entering(keep), with_kwargs=True)
+                    handle = blocks[0].register_forward_pre_hook(entering, with_kwargs=True)
                 elif layer < self.layers or self.final_norm == "pre":
-                    handle = blocks[layer - 1].register_forward_hook(_leaving(keep, layer))
+                    handle = blocks[layer - 1].register_forward_hook(
+                        lambda _, args, output, layer=layer: keep(layer, first_tensor(output))
+                    )
                 else:
                     continue
                 hooks.callback(handle.remove)
             yield
-
-
-def _entering(keep: Callable[[int, torch.Tensor], None]) -> Callable[..., None]:
-    def hook(block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        keep(0, first_tensor(args[0] if args else kwargs["hidden_states"]))
-
-    return hook
-
-
-def _leaving(keep: Callable[[int, torch.Tensor], None], layer: int) -> Callable[..., None]:
-    def hook(block: nn.Module, args: tuple[Any, ...], output: Any) -> None:
-        keep(layer, first_tensor(output))
-
-    return hook
 
 
 def block_lists(module: nn.Module, layers: int) -> Iterator[nn.ModuleList]:

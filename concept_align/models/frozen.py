@@ -33,24 +33,24 @@ class FrozenModel:
     def __init__(
         self,
         module: nn.Module,
-        base: nn.Module,
         tokenizer: Any,
         *,
         name: str,
         revision: str,
+        base: nn.Module | None = None,
         architecture: str | None = None,
         fast: bool = True,
     ) -> None:
         self.name, self.revision = name, revision
         self.architecture = architecture or type(module).__name__
-        self.module, self.base, self.tokenizer = module.eval(), base, tokenizer
+        self.module, self.base, self.tokenizer = module.eval(), base or module, tokenizer
         self.device = input_device(module)
         self.dtype: torch.dtype = next(module.parameters()).dtype
         self.tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2  # of states that should be equal
         self.fast = fast and self.device.type == "cpu" and self.dtype == torch.float32
         self.cutter = PieceCutter(tokenizer, name)
         config: Any = module.config
-        config = config if base is module else config.get_text_config()
+        config = config if self.base is module else config.get_text_config()
         self.pad = pad_id(config, tokenizer)
         self.max_pieces = window(config, tokenizer)
         self._embeddings = embeddings(module)

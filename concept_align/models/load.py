@@ -1,4 +1,4 @@
-"""A model from the hub, a folder or a GGUF file, behind the protocol; or its description alone.
+"""A model from the hub, a folder or a GGUF file, behind the protocol.
 
 Only the base model is loaded, without its language-model head; of an encoder-decoder only the encoder.
 No model's own code is ever run.
@@ -6,7 +6,6 @@ No model's own code is ever run.
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from transformers.models.auto import modeling_auto
 from ..errors import ModelError
 from ..types import ModelKind
 from .faults import explained, quiet, unwatched
-from .frozen import window
 from .origin import Origin, locate, weights_fingerprint
 from .protocol import LanguageModel
 from .states import TransformersModel
@@ -27,33 +25,6 @@ _DTYPES = {
     "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16,
     "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Description:
-    """What the configuration alone says of a model."""
-
-    name: str
-    revision: str
-    architecture: str
-    kind: ModelKind
-    layers: int
-    dim: int
-    max_pieces: int
-
-
-def describe(name: str, *, revision: str | None = None, offline: bool = False) -> Description:
-    """The model's shape, without its weights. Raises ModelError where it cannot be had."""
-    with quiet(), explained(name):
-        origin = locate(name, revision, offline)
-        config = configuration(origin)
-    text = config.get_text_config()
-    layers, dim = getattr(text, "num_hidden_layers", None), getattr(text, "hidden_size", None)
-    if layers is None or dim is None:
-        what = f"the configuration of a {config.model_type} names no layers or no width"
-        raise ModelError(what, where=name, remedy="use a text encoder or decoder")
-    names = (name, origin.revision, _base_class(config), configured_kind(config))
-    return Description(*names, int(layers), int(dim), window(text))
 
 
 def load_model(
@@ -195,16 +166,6 @@ def configured_kind(config: Any) -> ModelKind:
     if getattr(config, "is_encoder_decoder", False) or both_ways:
         return "encoder"
     return "decoder" if causal and not masked else "encoder"
-
-
-def _base_class(config: Any) -> str:
-    names: Any = modeling_auto.MODEL_MAPPING_NAMES.get(config.model_type)
-    if getattr(config, "is_encoder_decoder", False):
-        names = modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES.get(config.model_type, names)
-    if names is None:
-        what = f"{config.model_type} has no base model"
-        raise ModelError(what, where=config.model_type, remedy="use another model")
-    return str(names if isinstance(names, str) else names[0])
 
 
 def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str | None) -> nn.Module:

@@ -59,10 +59,6 @@ class LanguageModel(Protocol):
     dtype: torch.dtype
     device: torch.device
 
-    def pieces(self, text: str, spans: Int[np.ndarray, "words 2"]) -> Pieces:
-        """The tokens of one sentence; ModelError naming the word where one gets no token."""
-        ...
-
     def pieces_many(
         self, texts: Sequence[str], spans: Sequence[Int[np.ndarray, "words 2"]]
     ) -> list[Pieces | ModelError]:

@@ -1,12 +1,10 @@
 """A transformers model behind the protocol: sentences to tokens, tokens to word states."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from .. import ragged
 from ..errors import ModelError, UsageError
@@ -30,24 +28,11 @@ class TransformersModel(FrozenModel):
     whether attention is causal, whether padding leaves states alone. ``notes`` says what was unusual.
     """
 
-    def __init__(
-        self,
-        module: nn.Module,
-        tokenizer: Any,
-        *,
-        name: str,
-        revision: str,
-        architecture: str | None = None,
-        fast: bool = True,
-    ) -> None:
-        self.notes: tuple[str, ...] = ()
-        super().__init__(
-            module, module, tokenizer, name=name, revision=revision, architecture=architecture, fast=fast
-        )
-        self.has_start = self.cutter.has_start
+    notes: tuple[str, ...] = ()
 
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
         ids, ones = self.probe_ids, torch.ones_like(self.probe_ids)
+        self.has_start = self.cutter.has_start
         self.largest = max(float(layer.abs().max()) for layer in states)
         changed = ids.clone()
         changed[0, -1] = ids[0, 1] if ids[0, -1] != ids[0, 1] else ids[0, 2]
@@ -67,10 +52,6 @@ class TransformersModel(FrozenModel):
         if self._reads_padding:
             note = f"{self.architecture}: padding changes states, so batches hold equal lengths only"
             self.notes += (note,)
-
-    def pieces(self, text: str, spans: NDArray[np.int32]) -> Pieces:
-        """The tokens of one sentence; ModelError naming the word where one gets no token."""
-        return self.cutter.cut(text, spans)
 
     def pieces_many(
         self, texts: Sequence[str], spans: Sequence[NDArray[np.int32]]

@@ -42,7 +42,7 @@ def sentences_of() -> Callable[[TransformersModel], list[Pieces]]:
         rng = np.random.default_rng(1)
         scripts = list(SCRIPTS)
         drawn = [draw_sentence(scripts[i % len(scripts)], rng) for i in range(40)]
-        found = [model.pieces(text, spans) for text, spans in drawn]
+        found = [model.cutter.cut(text, spans) for text, spans in drawn]
         return [pieces for pieces in found if len(pieces.ids) <= model.max_pieces]
 
     return cut

@@ -95,7 +95,7 @@ def test_folder_gives_the_states_of_the_file(converted: Any) -> None:
     found = []
     for name in (file, folder):
         model = load_model(str(name), fast_matmul=False)
-        pieces = model.pieces(text, spans)
+        pieces = model.cutter.cut(text, spans)
         (states,) = model.word_states([pieces], [1], pooling="last", batch_pieces=64)
         found.append(states.words[1])
     assert torch.equal(found[0], found[1])

@@ -7,16 +7,22 @@ from safetensors.torch import load_file, save_file
 from tiny_models import BLOCKS, DIM, TINY, TOKENIZERS, tiny_folder
 
 from concept_align.errors import ModelError
-from concept_align.models.load import choose_dtype, describe, load_model
-from concept_align.models.origin import fingerprint
+from concept_align.models.load import choose_dtype, configuration, configured_kind, load_model
+from concept_align.models.origin import fingerprint, locate
+
+
+def revision_of(folder):
+    return locate(str(folder), None, offline=True).revision
 
 
 @pytest.mark.parametrize("name", TINY)
-def test_a_description_agrees_with_the_loaded_model(name, folder_of, model_of):
-    model, told = model_of(name), describe(str(folder_of(name)))
-    for field in ("name", "revision", "architecture", "kind", "layers", "dim"):
-        assert getattr(told, field) == getattr(model, field)
-    assert told.max_pieces >= model.max_pieces
+def test_a_configuration_agrees_with_the_loaded_model(name, folder_of, model_of):
+    model, origin = model_of(name), locate(str(folder_of(name)), None, offline=True)
+    config = configuration(origin)
+    text = config.get_text_config()
+    assert (model.name, model.revision) == (str(folder_of(name)), origin.revision)
+    assert model.kind == configured_kind(config)
+    assert (model.layers, model.dim) == (text.num_hidden_layers, text.hidden_size)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gemma3"])
@@ -65,7 +71,6 @@ def test_a_multimodal_model_is_its_language_model(tmp_path, model_of, sentences_
     TOKENIZERS["byte_fallback"]().save_pretrained(tmp_path)
     model = load_model(str(tmp_path), device="cpu")
     assert (model.kind, model.layers, model.dim) == ("decoder", BLOCKS, DIM)
-    assert describe(str(tmp_path)).layers == BLOCKS
     assert not any("vision" in name for name, _ in model.module.named_parameters())
     (states,) = model.word_states(sentences_of(model)[:3], [1, BLOCKS], pooling="mean", batch_pieces=64)
     assert torch.isfinite(states.words[BLOCKS]).all()
@@ -73,20 +78,20 @@ def test_a_multimodal_model_is_its_language_model(tmp_path, model_of, sentences_
 
 def test_the_revision_of_a_folder_is_its_files(copied):
     folder = copied("bert")
-    before = describe(str(folder)).revision
+    before = revision_of(folder)
     assert before.startswith("sha256:")
     (folder / "README.md").write_text("says nothing of the states")
     (folder / "training_args.json").write_text("{}")
-    assert describe(str(folder)).revision == before
+    assert revision_of(folder) == before
     weights = load_file(folder / "model.safetensors")
     first = sorted(weights)[0]
     weights[first].view(-1)[0] += 1e-3  # same names, same sizes
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    assert describe(str(folder)).revision != before
+    assert revision_of(folder) != before
 
 
 def test_a_moved_folder_keeps_its_revision(folder_of, copied):
-    assert describe(str(copied("bert"))).revision == describe(str(folder_of("bert"))).revision
+    assert revision_of(copied("bert")) == revision_of(folder_of("bert"))
 
 
 def test_fingerprints_see_names_and_content(tmp_path):

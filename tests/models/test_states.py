@@ -213,7 +213,7 @@ def test_states_that_are_the_same_for_all_words_are_refused(model_of, sentences_
 
 def test_one_word_alone_is_not_taken_for_a_broken_model(model_of):
     model = model_of("gemma")
-    sentence = model.pieces("no no", np.array([[0, 2], [3, 5]], np.int32))
+    sentence = model.cutter.cut("no no", np.array([[0, 2], [3, 5]], np.int32))
     assert gather(model, [sentence], [0])[0][0].shape == (2, DIM)
 
 
