@@ -45,7 +45,7 @@ def alignability(
         return _announce(plan, out, json)
     for kept in ("spaces", "probes", "scores") if force else ():
         shutil.rmtree(out / kept, ignore_errors=True)
-    with terminal() as progress:
+    with terminal(weights=plan.weights()) as progress:
         studied = alignability_study(plan, out=out, progress=progress)
     files = write_alignability(studied, out)
     if json:

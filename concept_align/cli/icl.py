@@ -42,8 +42,10 @@ def icl(
         with terminal() as progress:
             found = estimate(open_session(plan(config), progress=progress))
         return _announce({"out": str(out), **found}, json)
-    with terminal() as progress:
-        studied = run(open_session(plan(config), progress=progress), out, force=force, progress=progress)
+    planned = plan(config)
+    # The targets' test splits are read first, then the tests begin.
+    with terminal(weights=[*[0] * len(planned.targets), 1]) as progress:
+        studied = run(open_session(planned, progress=progress), out, force=force, progress=progress)
     write_icl(studied, out, figures=figures)
     atomic.write_text(out / "run.toml", to_toml(config))
     frame, notices = studied.frame(), studied.notices

@@ -30,7 +30,7 @@ def meta_train(
     planned = run.MetaTrainPlan.of(config)
     if dry_run:
         return _announce({"out": str(out), **planned.about()}, json)
-    with terminal() as progress:
+    with terminal(weights=[1] * planned.learner.bars) as progress:
         outcome = run.run_meta_training(planned, out, force=force, progress=progress)
     if json:
         return emit_json(

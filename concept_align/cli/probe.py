@@ -45,7 +45,7 @@ def probe(
         return _announce(config, opened, out, json)
     if force:
         shutil.rmtree(out / "units", ignore_errors=True)
-    with terminal() as progress:
+    with terminal(weights=[1]) as progress:
         found = run_sweep(opened, config, out, progress)
     files = write_probes(found, out)
     say_notices([f"{language}: {note}" for language, note in sorted(found.notes.items())])

@@ -14,6 +14,7 @@ from ..treebanks.registry import select
 from .analyses.languages import great_circle
 from .analyses.transfer import table_of_results
 from .analyses.typology import distances_by, read_places, read_typology
+from .build import source_has_states
 from .config import AlignabilityConfig
 
 
@@ -61,6 +62,17 @@ class AlignabilityPlan:
             tables,
             None if config.results is None else table_of_results(config.results),
         )
+
+    def weights(self) -> list[float]:
+        """Of the study's bars: spaces and each measure of stores and tasks, then measures across models."""
+        config, measures = self.config, len(self.config.chosen_measures())
+        whole, control = [float(measures), *[1.0] * measures], [0.2] * (1 + measures)
+        found: list[float] = []
+        for store in self.stores:
+            shuffled = control if config.shuffled and source_has_states(store) else []
+            found += (whole + shuffled) * len(config.task)
+        found += control * len(config.task) * len(self.controls)
+        return found + [float(measures)] * (len(self.stores) - 1) * len(config.task)
 
     def facts(self) -> dict[str, Any]:
         """What will be done, in plain values."""

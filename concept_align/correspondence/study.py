@@ -18,7 +18,7 @@ import pandas as pd
 from ..cache import Kept
 from ..errors import UsageError
 from ..hashing import digest
-from ..progress import Progress
+from ..progress import Progress, Silent
 from ..showing import Showable
 from ..store.store import Store
 from ..types import RootPolicy
@@ -133,7 +133,7 @@ class _Study:
     """A plan being carried out: every geometry and table of scores once, kept in ``out``."""
 
     def __init__(self, plan: AlignabilityPlan, out: Path | None, progress: Progress | None) -> None:
-        self.plan, self.config, self.out, self.progress = plan, plan.config, out, progress
+        self.plan, self.config, self.out, self.progress = plan, plan.config, out, progress or Silent()
         self.notices: list[str] = []
         self.kept = Kept(self._inside("scores"), lambda place, one: one.save(place), Alignability.load)
 
@@ -166,6 +166,8 @@ class _Study:
     def geometry(self, store: Store, task: str, **changes: Any) -> Geometry:
         config, name = self.config, store.folder.name
         root: RootPolicy = config.root if store.recipe.has_start else "exclude"
+        if not source_has_states(store):
+            self.progress.bar("concept spaces", 0)  # so that there is one for every geometry
         return build_geometry(
             store,
             task=task,
@@ -193,10 +195,13 @@ class _Study:
         for measure in measures:
             known_by = getattr(measure, "fingerprint", repr(measure))
             about = {"schema": SCHEMA, "geometry": held, "measure": known_by, **options}
-            make = partial(
-                compare_geometries, geometry, measures=[measure], progress=self.progress, **options
-            )
-            parts.append(self.kept.get(digest(about)[:16], about, make))
+            name = digest(about)[:16]
+            if (found := self.kept.find(name, about)) is None:
+                found = compare_geometries(geometry, measures=[measure], progress=self.progress, **options)
+                self.kept.put(name, about, found)
+            else:
+                self.progress.bar(measure.name, 0)  # so that there is one for every measure
+            parts.append(found)
         about = {**parts[0].provenance, "measures": [measure.name for measure in measures]}
         return Alignability(_together([part.frame() for part in parts]), about)
 

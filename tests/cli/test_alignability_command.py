@@ -1,11 +1,14 @@
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from counted_bars import CountedBars
 from fake_model import FakeModel
 from typer.testing import CliRunner
 
+from concept_align.cli import alignability
 from concept_align.cli.commands import app
 from concept_align.correspondence.table import COLUMNS, Alignability
 from concept_align.errors import UsageError
@@ -65,6 +68,17 @@ def done(store, tmp_path_factory):
         run("--store", store, "--task", "upos,relation", "--out", out, "--results", results, "--json", *QUICK)
     )
     return out, printed
+
+
+@pytest.fixture(autouse=True)
+def every_bar_has_its_weight(monkeypatch):
+    @contextmanager
+    def counting(*, weights):
+        progress = CountedBars()
+        yield progress
+        assert progress.bars == len(weights)
+
+    monkeypatch.setattr(alignability, "terminal", counting)
 
 
 def test_every_pair_layer_and_measure_has_a_row_with_its_null(done):

@@ -313,6 +313,11 @@ class LearnerConfig(ABC):
         found = asdict(self)
         return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
 
+    @property
+    def bars(self) -> int:
+        """How many bars of progress a fit has, one after the other."""
+        return 1
+
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> Aligner:

@@ -317,6 +317,10 @@ class ClosedForm(EpisodicConfig):
         shape = published_shape(task)
         return {"default": shape, "procrustes": {**shape, "solver": "procrustes"}}
 
+    @property
+    def bars(self) -> int:
+        return 2 + bool(self.encoder_epochs)
+
     def model(self, dim: int, concepts: int, seed: int) -> ClosedFormModel:
         generator = torch_stream(seed, "closed-form", "init")
         rank = concepts if self.solver == "ridge" else self.rank

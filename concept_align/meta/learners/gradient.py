@@ -196,6 +196,10 @@ class Gradient(EpisodicConfig):
         head, whole = {"adapts": "head"}, {"adapts": "all of f", "inner_lr": 0.02}
         return {"default": shape, "head": {**shape, **head}, "whole": {**shape, **whole}}
 
+    @property
+    def bars(self) -> int:
+        return 1 + bool(self.pooled_epochs) + (self.adapt_steps is None)
+
     def model(self, dim: int, concepts: int, seed: int) -> Initialisation:
         """Before any training; the same for all learners with the same seed."""
         generator = torch_stream(seed, "gradient", "init")

@@ -93,6 +93,10 @@ class Pooled(StagedConfig):
         """``default`` has the f of the paper; ``linear`` is a linear probe."""
         return {"default": {"hidden": published_shape(task)["hidden"]}, "linear": {"hidden": 0, "lr": 3e-3}}
 
+    @property
+    def bars(self) -> int:
+        return 1 + (self.adapts != "none")
+
     def model(self, dim: int, concepts: int, seed: int) -> Encoder:
         generator = torch_stream(seed, "pooled", "init")
         return Encoder(dim, concepts, hidden=self.hidden, dropout=self.dropout, generator=generator)

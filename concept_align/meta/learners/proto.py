@@ -248,6 +248,10 @@ class Proto(StagedConfig):
         generator = torch_stream(seed, "proto", stage, "init")
         return Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)
 
+    @property
+    def bars(self) -> int:
+        return 3  # the source language's probe, then both models
+
     def model(self, dim: int, concepts: int, seed: int) -> ProtoModel:
         return ProtoModel(self, dim, concepts, seed)
 

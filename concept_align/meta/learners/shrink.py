@@ -135,6 +135,10 @@ class Shrink(EpisodicConfig):
         shape = published_shape(task)
         return {"default": shape, "prototypes": {**shape, "correction": 0}}
 
+    @property
+    def bars(self) -> int:
+        return 2
+
     def model(self, dim: int, concepts: int, seed: int) -> ShrinkModel:
         generator = torch_stream(seed, "shrink", "init")
         encoder = Encoder(dim, self.rank, hidden=self.hidden, dropout=self.dropout, generator=generator)

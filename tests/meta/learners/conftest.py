@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from counted_bars import CountedBars
 
 from concept_align.meta.episodes import Pool
 from concept_align.meta.learners import registry
@@ -51,7 +52,9 @@ def fitted() -> Callable[[str, TrainingData], Aligner]:
 
     def fit(name: str, data: TrainingData) -> Aligner:
         if (name, id(data)) not in cache:
-            cache[name, id(data)] = (data, registry.create(name, options=SMALL[name]).fit(data, seed=0))
+            learner, progress = registry.create(name, options=SMALL[name]), CountedBars()
+            cache[name, id(data)] = (data, learner.fit(data, seed=0, progress=progress))
+            assert progress.bars == learner.bars
         return cache[name, id(data)][1]
 
     return fit
