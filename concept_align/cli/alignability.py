@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..progress import terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_json, emit_table, records, say, say_notices
 
 if TYPE_CHECKING:
@@ -16,18 +16,9 @@ if TYPE_CHECKING:
 
 
 @configured(
-    "alignability",
-    "correspondence.config:AlignabilityConfig",
-    kept="finished spaces and scores are kept in {out}; {again}",
+    "correspondence.config:AlignabilityConfig", kept="finished spaces and scores are kept in {out}; {again}"
 )
-def alignability(
-    config: "AlignabilityConfig",
-    *,
-    out: options.Out = Path("runs/alignability"),
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-) -> None:
+def alignability(config: "AlignabilityConfig", run: Run) -> None:
     """Compare the concept spaces of all pairs of languages.
 
     That is done layer by layer, with a null, intervals and a ceiling. OUT/index.html shows what was found;
@@ -41,14 +32,14 @@ def alignability(
     from ..report.alignability_findings import best_table, find
 
     plan = AlignabilityPlan.of(config)
-    if dry_run:
-        return _announce(plan, out, json)
-    for kept in ("spaces", "probes", "scores") if force else ():
-        shutil.rmtree(out / kept, ignore_errors=True)
+    if run.dry_run:
+        return _announce(plan, run.out, run.json)
+    for kept in ("spaces", "probes", "scores") if run.force else ():
+        shutil.rmtree(run.out / kept, ignore_errors=True)
     with terminal(weights=plan.weights()) as progress:
-        studied = alignability_study(plan, out=out, progress=progress)
-    files = write_alignability(studied, out)
-    if json:
+        studied = alignability_study(plan, out=run.out, progress=progress)
+    files = write_alignability(studied, run.out)
+    if run.json:
         return emit_json(_plain(studied) | {"files": [str(file) for file in files]})
     table = best_table(find(studied.scores, studied.controls))
     emit_table(table.title, table.columns, table.rows, right=set(range(1, len(table.columns))))

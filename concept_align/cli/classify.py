@@ -9,8 +9,8 @@ import typer
 
 from .. import atomic
 from ..progress import terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_json, percent, say, say_notices
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class ClassifyConfig:
     """Commit, tag or branch of an aligner on the hub; pin it to make results reproducible."""
     pretokenised: bool = False
     """In plain text, words stand between spaces, punctuation too."""
+    out: Path | None = None
+    """File to write. By default stdout."""
     seed: int = 0
     """Seed of everything drawn at random."""
     device: str = "auto"
@@ -42,9 +44,10 @@ class ClassifyConfig:
     """Never contact the Hugging Face hub."""
 
 
-@configured("classify", "cli.classify:ClassifyConfig", kept="nothing is kept")
+@configured("cli.classify:ClassifyConfig", kept="nothing is kept", without=("figures", "force", "dry_run"))
 def classify(
     config: ClassifyConfig,
+    run: Run,
     *,
     aligner: Annotated[str, typer.Argument(help="Folder that meta-train wrote, or a hub id.")],
     text: Annotated[
@@ -53,8 +56,6 @@ def classify(
             metavar="INPUT", help="Plain text, a sentence a line; or a .conllu[.gz|.xz] file; - reads stdin."
         ),
     ],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write. Default: stdout.")] = None,
-    json: options.Json = False,
 ) -> None:
     """Classify the words of a text.
 
@@ -79,7 +80,7 @@ def classify(
             trained.folder, config.model, device=config.device, offline=config.offline, progress=progress
         )
         found = loaded.adapt(labelled, more, seed=config.seed).classify(corpus)
-    _emit(found, out, json)
+    _emit(found, config.out, run.json)
     say_notices(found.notes)
     if agreement := found.agreement():
         say(

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..progress import terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_json, emit_table, fitting, records, say
 
 if TYPE_CHECKING:
@@ -13,14 +13,8 @@ if TYPE_CHECKING:
     from ..demo.settings import DemoConfig, DemoPlan
 
 
-@configured("demo", "demo.settings:DemoConfig", kept="finished stages are kept in {out}; {again}")
-def demo(
-    config: "DemoConfig",
-    *,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-) -> None:
+@configured("demo.settings:DemoConfig", kept="finished stages are kept in {out}; {again}")
+def demo(config: "DemoConfig", run: Run) -> None:
     """Do everything once, on what comes with the package.
 
     The whole line: extract, probe, learn to align, test in languages not seen, and a page about it. By itself
@@ -28,14 +22,14 @@ def demo(
     stores, probes, aligners, tables and figures, as the single commands write them; a demo that was stopped
     resumes.
     """
-    from ..demo.run import demo as run
+    from ..demo.run import demo as whole_line
     from ..demo.settings import plan_demo
 
-    if dry_run:
-        return _announce(plan_demo(config), json)
+    if run.dry_run:
+        return _announce(plan_demo(config), run.json)
     with terminal() as progress:
-        result = run(config, force=force, progress=progress)
-    _show(result, json)
+        result = whole_line(config, force=run.force, progress=progress)
+    _show(result, run.json)
 
 
 def _announce(plan: "DemoPlan", json: bool) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import cell, emit_json, emit_results, emit_table, emit_text_table, say, say_notices, say_title
 
 if TYPE_CHECKING:
@@ -17,20 +17,12 @@ if TYPE_CHECKING:
 
 
 @configured(
-    "evaluate",
     "evaluation.config:EvaluateConfig",
     kept="finished tests are kept in {out}; {again}",
     needs=("aligners", "store"),
+    without=(),
 )
-def evaluate(
-    config: "EvaluateConfig",
-    *,
-    out: options.Out = Path("runs/evaluate"),
-    figures: options.Figures = True,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-) -> None:
+def evaluate(config: "EvaluateConfig", run: Run) -> None:
     """Test saved aligners in languages they have not seen.
 
     They are tested zero-shot and few-shot. Aligners of several layers and tasks may be given together. OUT
@@ -45,20 +37,21 @@ def evaluate(
     from ..store import Store
 
     plan = plan_evaluation(read_aligners(config.aligners), Store.open(config.store), config)
-    if dry_run:
-        return _announce(plan, out, json)
-    units = out / "units"
-    if force:
+    if run.dry_run:
+        return _announce(plan, run.out, run.json)
+    units = run.out / "units"
+    if run.force:
         shutil.rmtree(units, ignore_errors=True)
     with terminal(weights=[plan.tests(group) for group in plan.groups]) as progress:
         found = run_evaluation(plan, units=units, progress=progress)
-    write_evaluation(found, out, figures=figures)
+    write_evaluation(found, run.out, figures=run.figures)
     frame, notices = found.frame(), list(found.notices)
-    if json:
-        return emit_results(out, frame, found.comparisons(), notices)
+    if run.json:
+        return emit_results(run.out, frame, found.comparisons(), notices)
     _print(frame)
     say_notices(notices)
-    say(f"{out}: index.html, summary.md, results.csv and .parquet, comparisons.csv, gains.csv, confusion.csv")
+    files = "index.html, summary.md, results.csv and .parquet, comparisons.csv, gains.csv, confusion.csv"
+    say(f"{run.out}: {files}")
 
 
 def _print(frame: "pd.DataFrame") -> None:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..layers import name_layers, resolve_layers
 from ..progress import duration, size, terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_json, emit_table, say, say_notices
 
 if TYPE_CHECKING:
@@ -18,15 +18,8 @@ if TYPE_CHECKING:
     from ..extraction.run import ExtractionEstimate, ExtractionReport
 
 
-@configured("extract", "extraction.config:ExtractConfig", kept="files done are kept in {out}; {again}")
-def extract(
-    config: "ExtractConfig",
-    *,
-    out: options.Out,
-    dry_run: options.DryRun = False,
-    force: options.Force = False,
-    json: options.Json = False,
-) -> None:
+@configured("extraction.config:ExtractConfig", kept="files done are kept in {out}; {again}", needs=("out",))
+def extract(config: "ExtractConfig", run: Run) -> None:
     """Run a model over treebanks and store the states of words.
 
     The model is frozen; states are stored layer by layer, or, with --sink statistics, sums by class only. A
@@ -46,16 +39,16 @@ def extract(
 
     settings = {field.name: getattr(config, field.name) for field in fields(ExtractionSettings)}
     loaded = load_model(config.model, **{name: getattr(config, name) for name in LOADING})
-    settings |= {"layers": resolve_layers(config.layers, loaded.layers), "force": force}
-    sizes = [] if dry_run else [Path(file.path).stat().st_size for file in files]
+    settings |= {"layers": resolve_layers(config.layers, loaded.layers), "force": run.force}
+    sizes = [] if run.dry_run else [Path(file.path).stat().st_size for file in files]
     with terminal(weights=sizes) as progress:
-        if dry_run:
-            planned = estimate(loaded, files, out, progress=progress, **settings)
+        if run.dry_run:
+            planned = estimate(loaded, files, run.out, progress=progress, **settings)
         else:
-            report = extract_files(loaded, files, out, progress=progress, **settings)
-    if json:
-        emit_json((planned if dry_run else report).to_json())
-    elif dry_run:
+            report = extract_files(loaded, files, run.out, progress=progress, **settings)
+    if run.json:
+        emit_json((planned if run.dry_run else report).to_json())
+    elif run.dry_run:
         _print_estimate(planned)
     else:
         _print_report(report)

@@ -15,11 +15,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 from typer.core import TyperGroup
-from typer.models import ArgumentInfo
 
 from .. import aliases
 from ..config import checked, field_docs, fitted, from_mapping, members, parse_settings, read_mapping
 from ..errors import UsageError
+from .options import Run
 
 SHORT = {
     "aligners": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
@@ -28,7 +28,7 @@ SHORT = {
 METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
 AGAIN = "run the same command again to resume"
 
-Run = Callable[..., None]
+Command = Callable[..., None]
 
 
 def group(**own: Any) -> typer.Typer:
@@ -205,20 +205,29 @@ def made(command: Any) -> Any:
     return build() if build else command
 
 
-def configured(name: str, config: str, *, kept: str, needs: Collection[str] = ()) -> Callable[[Run], Run]:
-    """Make a function ``run(config, *, out, json, ...)`` the command ``name``, to give to ``app.command``.
+def configured(
+    config: str, *, kept: str, needs: Collection[str] = (), without: Collection[str] = ("figures",)
+) -> Callable[[Command], Command]:
+    """Make a function of a configuration and a :class:`Run` a command of its name, for ``app.command``.
 
-    ``config`` is ``room.module:Class``. The function's own further parameters, annotated for typer, are
-    options as well. ``kept`` says what a run that is stopped leaves, with the options' names in braces;
-    ``needs`` names options that must be given though the configuration has a default.
+    ``config`` is ``room.module:Class``. The function's further parameters, annotated for typer, are
+    arguments. ``kept`` says what a run that is stopped leaves, with the options' names in braces. ``needs``
+    names options that must be given though they have a default, ``without`` those of every run that the
+    command lacks. A run goes to ``runs/NAME`` unless told otherwise, or where the configuration says.
     """
 
-    def decorate(run: Run) -> Run:
+    def decorate(run: Command) -> Command:
         def build() -> Any:
             module, _, attribute = config.partition(":")
             cls = getattr(import_module(f"..{module}", __package__), attribute)
-            single = group()
-            single.command(name)(_callback(run, cls, name, kept, needs))
+            single, name = group(), run.__name__.replace("_", "-")
+            options = {one.name: one for one in options_of(cls)}
+            for one in options_of(Run):
+                if one.name not in (*without, *options):
+                    default = Path("runs") / name if one.name == "out" else one.default
+                    options[one.name] = replace(one, of_run=True, default=default)
+            options |= {one: replace(options[one], default=MISSING) for one in needs}
+            single.command(name)(_callback(run, cls, name, list(options.values()), kept))
             return typer.main.get_command(single)
 
         def stub() -> None:
@@ -231,20 +240,10 @@ def configured(name: str, config: str, *, kept: str, needs: Collection[str] = ()
     return decorate
 
 
-def _callback(run: Run, cls: type, command: str, kept: str, needs: Collection[str]) -> Run:
+def _callback(run: Command, cls: type, command: str, options: list[CommandOption], kept: str) -> Command:
     """What typer calls: it has the options in its signature, makes the configuration and runs."""
-    own, arguments = [], []
-    for parameter in list(inspect.signature(run).parameters.values())[1:]:
-        kind, info = get_args(parameter.annotation)
-        if isinstance(info, ArgumentInfo):
-            arguments.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-        else:
-            default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
-            own.append(CommandOption((parameter.name,), kind, default, info.help or "", of_run=True))
-    names = {one.name for one in own}
-    options = [one for one in options_of(cls) if one.name not in names]
-    options = [replace(one, default=MISSING) if one.name in needs else one for one in options]
-    options = sorted([*options, *own], key=lambda option: (option.default is not MISSING, option.of_run))
+    arguments = list(inspect.signature(run).parameters.values())[2:]
+    options = sorted(options, key=lambda option: (option.default is not MISSING, option.of_run))
     parameters = [*arguments, *(option.parameter() for option in options)]
     file = typer.Option("--config", metavar="FILE", help="TOML file of options, such as a run.toml.")
     setting = typer.Option("--set", metavar="NAME=VALUE", help="Set one option or setting, over all others.")
@@ -259,12 +258,11 @@ def _callback(run: Run, cls: type, command: str, kept: str, needs: Collection[st
                 given[now] = given[now] if _is_given(given[now]) else value
         placed = {argument.name: given.pop(argument.name) for argument in arguments}
         file, words = given.pop("file"), given.pop("words") or []
+        config, found = collect(cls, options, given, file, words)
         try:
-            config, found = collect(cls, options, given, file, words)
-            placed |= found
-            run(config, **placed)
+            run(config, Run(**found), **placed)
         except KeyboardInterrupt:
-            stopped(kept.format_map({**placed, "again": AGAIN}))
+            stopped(kept.format_map({**vars(config), **found, "again": AGAIN}))
 
     callback.__doc__ = run.__doc__
     parameters += [parameter for _, parameter in old.values()]

@@ -1,28 +1,19 @@
 """``concept-align icl``: in-context learning across languages, and alignment of its states."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import atomic
 from ..progress import duration, terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_facts, emit_json, emit_results, emit_text_table, say, say_notices
 
 if TYPE_CHECKING:
     from ..icl.config import ICLConfig
 
 
-@configured("icl", "icl.config:ICLConfig", kept="finished tests are kept in {out}; {again}")
-def icl(
-    config: "ICLConfig",
-    *,
-    out: options.Out = Path("runs/icl"),
-    figures: options.Figures = True,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-) -> None:
+@configured("icl.config:ICLConfig", kept="finished tests are kept in {out}; {again}", without=())
+def icl(config: "ICLConfig", run: Run) -> None:
     """Learn concepts in context, across languages.
 
     A decoder is asked for the concepts of words after demonstrations in other languages. Demonstrations are
@@ -35,27 +26,29 @@ def icl(
     """
     from ..config import to_toml
     from ..icl.plan import plan
-    from ..icl.study import estimate, open_session, run
+    from ..icl.study import estimate, open_session
+    from ..icl.study import run as run_study
     from ..report.icl import aligned_table, answers_table, write_icl
 
-    if dry_run:
+    if run.dry_run:
         with terminal() as progress:
             found = estimate(open_session(plan(config), progress=progress))
-        return _announce({"out": str(out), **found}, json)
+        return _announce({"out": str(run.out), **found}, run.json)
     planned = plan(config)
     # The targets' test splits are read first, then the tests begin.
     with terminal(weights=[*[0] * len(planned.targets), 1]) as progress:
-        studied = run(open_session(planned, progress=progress), out, force=force, progress=progress)
-    write_icl(studied, out, figures=figures)
-    atomic.write_text(out / "run.toml", to_toml(config))
+        session = open_session(planned, progress=progress)
+        studied = run_study(session, run.out, force=run.force, progress=progress)
+    write_icl(studied, run.out, figures=run.figures)
+    atomic.write_text(run.out / "run.toml", to_toml(config))
     frame, notices = studied.frame(), studied.notices
-    if json:
-        return emit_results(out, frame, studied.comparisons(), notices)
+    if run.json:
+        return emit_results(run.out, frame, studied.comparisons(), notices)
     for table in (answers_table(frame), aligned_table(frame)):
         if table is not None:
             emit_text_table(table, right=table.right - {1})
     say_notices(notices)
-    say(f"{out}: index.html, summary.md, results.csv, results.parquet, comparisons.csv, gains.csv")
+    say(f"{run.out}: index.html, summary.md, results.csv, results.parquet, comparisons.csv, gains.csv")
 
 
 def _announce(about: dict[str, Any], json: bool) -> None:

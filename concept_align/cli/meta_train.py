@@ -3,36 +3,29 @@
 from typing import TYPE_CHECKING, Any
 
 from ..progress import duration, terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_facts, emit_json, emit_table, percent, say
 
 if TYPE_CHECKING:
     from ..meta.config import MetaTrainConfig
 
 
-@configured("meta-train", "meta.config:MetaTrainConfig", kept="epochs done are kept in {out}; {again}")
-def meta_train(
-    config: "MetaTrainConfig",
-    *,
-    out: options.Out,
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-) -> None:
+@configured("meta.config:MetaTrainConfig", kept="epochs done are kept in {out}; {again}", needs=("out",))
+def meta_train(config: "MetaTrainConfig", run: Run) -> None:
     """Learn to align concepts across training languages.
 
     OUT gets the aligner, its training history and a card. A learner has settings of its own: --set epochs=5,
     --set adapts=head, --set shots=[1,10]; --dry-run shows all that there are. A run that was stopped resumes.
     """
-    from ..meta import run
+    from ..meta.run import MetaTrainPlan, run_meta_training
 
-    planned = run.MetaTrainPlan.of(config)
-    if dry_run:
-        return _announce({"out": str(out), **planned.about()}, json)
+    planned = MetaTrainPlan.of(config)
+    if run.dry_run:
+        return _announce({"out": str(run.out), **planned.about()}, run.json)
     with terminal(weights=[1] * planned.learner.bars) as progress:
-        outcome = run.run_meta_training(planned, out, force=force, progress=progress)
-    if json:
+        outcome = run_meta_training(planned, run.out, force=run.force, progress=progress)
+    if run.json:
         return emit_json(
             {"folder": str(outcome.folder), "seconds": round(outcome.seconds, 1), **outcome.summary}
         )

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..progress import terminal
-from . import options
 from .from_config import configured
+from .options import Run
 from .output import emit_json, emit_table, percent, records, say, say_notices
 
 if TYPE_CHECKING:
@@ -17,19 +17,9 @@ if TYPE_CHECKING:
 
 
 @configured(
-    "probe",
-    "evaluation.config:ProbeSweep",
-    kept="finished probes are kept in {out}; {again}",
-    needs=("store",),
+    "evaluation.config:ProbeSweep", kept="finished probes are kept in {out}; {again}", needs=("store",)
 )
-def probe(
-    config: "ProbeSweep",
-    *,
-    out: options.Out = Path("runs/probe"),
-    force: options.Force = False,
-    dry_run: options.DryRun = False,
-    json: options.Json = False,
-) -> None:
+def probe(config: "ProbeSweep", run: Run) -> None:
     """Train and test a linear probe for each language and layer.
 
     Prints accuracy and macro-F1 on the test split, their mean over languages, and the floor: the majority
@@ -41,15 +31,15 @@ def probe(
     from ..store.store import Store
 
     opened = Store.open(config.store)
-    if dry_run:
-        return _announce(config, opened, out, json)
-    if force:
-        shutil.rmtree(out / "units", ignore_errors=True)
+    if run.dry_run:
+        return _announce(config, opened, run.out, run.json)
+    if run.force:
+        shutil.rmtree(run.out / "units", ignore_errors=True)
     with terminal(weights=[1]) as progress:
-        found = run_sweep(opened, config, out, progress)
-    files = write_probes(found, out)
+        found = run_sweep(opened, config, run.out, progress)
+    files = write_probes(found, run.out)
     say_notices([f"{language}: {note}" for language, note in sorted(found.notes.items())])
-    if json:
+    if run.json:
         rows = records(found.frame())
         return emit_json({"results": rows, "notes": found.notes, "files": [str(file) for file in files]})
     _show(found)
