@@ -13,13 +13,6 @@ PACKAGES = (
 
 def doctor(json: options.Json = False) -> None:
     """Show versions, devices and optional parts."""
-    report = examine()
-    if json:
-        return emit_json(report)
-    emit_facts("concept-align doctor", report, "found")
-
-
-def examine() -> dict[str, Any]:
     import os
     import platform
 
@@ -34,4 +27,6 @@ def examine() -> dict[str, Any]:
     report["torch threads"] = torch.get_num_threads()
     report["cuda"] = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     report["mps"] = torch.backends.mps.is_available()
-    return report
+    if json:
+        return emit_json(report)
+    emit_facts("concept-align doctor", report, "found")

@@ -64,12 +64,11 @@ def unwatched() -> Iterator[None]:
 def explained(name: str) -> Iterator[None]:
     """Errors of the libraries that load a model become ModelErrors about ``name``."""
     try:
-        yield
+        with explained_memory(name):
+            yield
     except ConceptAlignError:
         raise
     except _LIBRARY_FAULTS as error:
-        if _out_of_memory(error):
-            raise _memory(name) from error
         lines = (line.strip() for line in str(error).splitlines() if line.strip())
         detail = next(lines, type(error).__name__)
         message, remedy = _told(error, detail)
@@ -94,20 +93,12 @@ def explained_memory(name: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not _out_of_memory(error):
+        signs = ("out of memory", "can't allocate memory")
+        known = isinstance(error, torch.cuda.OutOfMemoryError)
+        if not known and not any(sign in str(error) for sign in signs):
             raise
-        raise _memory(name) from error
-
-
-def _memory(name: str) -> ModelError:
-    remedy = "lower batch_tokens, use dtype bfloat16 or another device, or let device_map be auto"
-    return ModelError("out of memory", where=name, remedy=remedy)
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    signs = ("out of memory", "can't allocate memory")
-    told = isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
-    return told or isinstance(error, torch.cuda.OutOfMemoryError)
+        remedy = "lower batch_tokens, use dtype bfloat16 or another device, or let device_map be auto"
+        raise ModelError("out of memory", where=name, remedy=remedy) from error
 
 
 def _chain(error: BaseException | None) -> str:

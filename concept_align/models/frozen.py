@@ -21,6 +21,7 @@ from .pieces import PieceCutter
 _PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
 _PROBE_PIECES = 12
 _UNLIMITED = 1_000_000
+_LIKE_ROBERTA = ("roberta", "camembert", "xmod", "longformer", "mpnet")
 
 
 class FrozenModel:
@@ -131,21 +132,17 @@ def pad_id(config: Any, tokenizer: Any) -> int:
     return 0
 
 
-def window(config: Any, tokenizer: Any = None) -> int:
+def window(config: Any, tokenizer: Any) -> int:
     """How many tokens the model reads at once; a million where positions are relative and unbounded."""
     limits = [_UNLIMITED]
+    # RoBERTa's positions begin after the padding id.
+    like_roberta = any(name in str(config.model_type) for name in _LIKE_ROBERTA)
+    offset = (config.pad_token_id or 0) + 1 if like_roberta else 0
     for name in ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length"):
         limit = getattr(config, name, None)
         if isinstance(limit, int) and limit > 0:
-            # RoBERTa's positions begin after the padding id.
-            offset = (config.pad_token_id or 0) + 1 if _positions_after_padding(config) else 0
             limits.append(limit - offset)
     limit = getattr(tokenizer, "model_max_length", None)
     if isinstance(limit, int) and limit > 0:
         limits.append(limit)
     return min(limits)
-
-
-def _positions_after_padding(config: Any) -> bool:
-    names = ("roberta", "camembert", "xmod", "longformer", "mpnet")
-    return any(name in str(config.model_type) for name in names)

@@ -66,7 +66,13 @@ def load_model(
 
     def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
         nonlocal architecture
-        module = _base_model(origin, config, kind, device_map)
+        encoder_only = (
+            getattr(config, "is_encoder_decoder", False)
+            and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
+        )
+        loader = transformers.AutoModelForTextEncoding if encoder_only else transformers.AutoModel
+        module, missing = pretrained(loader, origin, config, kind, device_map)
+        complain_of([key for key in missing if "pooler" not in key], origin)
         architecture = type(module).__name__
         return _text_part(module, config)
 
@@ -166,18 +172,6 @@ def configured_kind(config: Any) -> ModelKind:
     if getattr(config, "is_encoder_decoder", False) or both_ways:
         return "encoder"
     return "decoder" if causal and not masked else "encoder"
-
-
-def _base_model(origin: Origin, config: Any, dtype: torch.dtype, device_map: str | None) -> nn.Module:
-    """The weights in the base model's class; ModelError if some of its weights are not there."""
-    encoder_only = (
-        getattr(config, "is_encoder_decoder", False)
-        and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
-    )
-    loader = transformers.AutoModelForTextEncoding if encoder_only else transformers.AutoModel
-    module, missing = pretrained(loader, origin, config, dtype, device_map)
-    complain_of([key for key in missing if "pooler" not in key], origin)
-    return module
 
 
 def pretrained(

@@ -46,7 +46,12 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
             raise ModelError("there is no such file or folder", where=name, remedy="check the model's path")
         if near := nearest(name, NAMES, cutoff=0.8):
             raise ModelError("there is no such model", where=name, remedy=f"did you mean {near[0]!r}?")
-        return _on_hub(name, revision, offline)
+        # The commit behind a branch or tag, so that every file comes from the same one.
+        file = cached_file(name, "config.json", revision=revision, local_files_only=offline)
+        if (commit := extract_commit_hash(file, None)) is None:
+            remedy = "name a revision, or give a folder that holds it"
+            raise ModelError("its commit cannot be told", where=name, remedy=remedy)
+        return Origin(name, None, commit, commit, offline)
     if revision is not None:
         remedy = "leave revision out: its files are hashed"
         raise UsageError("a local model has no revisions", where=name, remedy=remedy)
@@ -65,16 +70,6 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
             remedy="give a folder saved by save_pretrained, or the path of one .gguf file",
         )
     return Origin(str(path), files[0].name, None, fingerprint(files), True)
-
-
-def _on_hub(name: str, revision: str | None, offline: bool) -> Origin:
-    """The commit behind a branch or tag, so that every file comes from the same one."""
-    file = cached_file(name, "config.json", revision=revision, local_files_only=offline)
-    commit = extract_commit_hash(file, None)
-    if commit is None:
-        remedy = "name a revision, or give a folder that holds it"
-        raise ModelError("its commit cannot be told", where=name, remedy=remedy)
-    return Origin(name, None, commit, commit, offline)
 
 
 def _deciding(folder: Path) -> list[Path]:

@@ -82,13 +82,10 @@ def select_items(annotations: Annotations, task: Task, *, root: RootPolicy, mwt:
 
 
 def _kept_words(ranges: NDArray[np.int16], mwt: MwtPolicy) -> NDArray[np.bool_]:
-    if mwt == "share":
-        return np.ones(len(ranges), dtype=bool)
-    if mwt == "first":
-        return ranges <= 1
-    if mwt == "skip":
-        return ranges == 0
-    raise UsageError(f"unknown multiword-token policy {mwt!r}", remedy="use share, first or skip")
+    most = {"share": np.iinfo(ranges.dtype).max, "first": 1, "skip": 0}
+    if mwt not in most:
+        raise UsageError(f"unknown multiword-token policy {mwt!r}", remedy="use share, first or skip")
+    return ranges <= most[mwt]
 
 
 def context_parts(task: Task) -> int:

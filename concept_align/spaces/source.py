@@ -55,7 +55,10 @@ class FeatureSource:
     def __init__(self, store: StateStore, spec: FeatureSpec, *, cache_bytes: int = CACHE_BYTES) -> None:
         self.store, self.spec, self.cache_bytes = store, spec, cache_bytes
         self.notes: dict[str, str] = {}  # language -> what was done otherwise than asked
-        self._present = {split: frozenset(self._with_all_layers(split)) for split in SPLITS}
+        self._present = {
+            split: frozenset.intersection(*(frozenset(store.languages(split, n)) for n in spec.layers))
+            for split in SPLITS
+        }
         self._treebanks: dict[str, str] = {}
         self._annotations: dict[tuple[str, Split], Annotations] = {}
         self._standardisers: dict[str, Standardiser] = {}
@@ -173,9 +176,6 @@ class FeatureSource:
         if key not in self._standardisers:
             self._standardisers[key] = self._fit_standardiser(language)
         return self._standardisers[key]
-
-    def _with_all_layers(self, split: Split) -> set[str]:
-        return set.intersection(*(set(self.store.languages(split, layer)) for layer in self.layers))
 
     def _task(self, name: str) -> Task:
         if not is_open_ended(name):
