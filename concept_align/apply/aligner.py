@@ -30,7 +30,7 @@ from ..models.protocol import LanguageModel
 from ..models.shipped import NAMES
 from ..progress import Progress
 from ..spaces.features import Features
-from ..spaces.represent import represent_layers, select_items
+from ..spaces.represent import represent, select_items
 from ..spaces.standardise import Standardiser, fit_layers, shrunk
 from ..treebanks.concepts import Task, parse_task
 from ..treebanks.corpus import Annotations, Corpus
@@ -159,7 +159,7 @@ class TextAligner(HubUpload):
     ) -> Features:
         """The items of ``annotations``, which are those of ``held`` or ask for more of its words."""
         how = self.trained.features
-        found = represent_layers(
+        found = represent(
             held.layers,
             annotations,
             self.task,

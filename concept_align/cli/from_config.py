@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from .. import aliases
-from ..config import checked, field_docs, fitted, from_mapping, members, parse_settings, read_mapping
+from ..config import field_docs, fitted, from_mapping, members, parse_settings, read_mapping
 from ..errors import UsageError
 from .options import Run
 
@@ -26,6 +26,7 @@ SHORT = {
     "treebanks": "-t", "unlabelled": "-u",
 }  # fmt: skip
 METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
+NOT_GIVEN = (None, [])
 AGAIN = "run the same command again to resume"
 
 Command = Callable[..., None]
@@ -131,35 +132,33 @@ def collect(
     given: Mapping[str, Any],
     file: Path | None,
     words: Sequence[str],
-) -> tuple[Any, dict[str, Any]]:
-    """The configuration of ``cls``, and the values of the command's own options.
+) -> tuple[Any, Run]:
+    """The configuration of ``cls``, and what is said of the run.
 
     ``given``: values by option, None where it is not given; ``words``: those of ``--set``.
     """
     known = {option.name: option for option in options}
-    own = [option for option in options if option.of_run]
     values = {} if file is None else read_mapping(file)
-    found: dict[str, Any] = {}
 
-    def take(where: str | None = None) -> None:
-        for option in own:
-            if option.name in values:
-                found[option.name] = checked(option.hint, values.pop(option.name), option.name, where=where)
+    def taken(where: str | None = None) -> dict[str, Any]:
+        own = {one.name: values.pop(one.name) for one in options if one.of_run and one.name in values}
+        return fitted(Run, own, where=where)
 
-    take(str(file))
+    found = taken(str(file))
     fitted(cls, values, where=str(file))
     for name, value in given.items():
-        if _is_given(value):
+        if value not in NOT_GIVEN:
             _put(values, known[name].path, known[name].read(value))
     for name, value in parse_settings(words).items():
         _put(values, _place(cls, known, name), value)
-    take()
-    found = {option.name: option.default for option in own if option.default is not MISSING} | found
+    found |= taken()
     there = {*found, *aliases.rename(values, [field.name for field in fields(cls)])}
     for option in options:
         if option.default is MISSING and option.path[0] not in there:
             raise UsageError("is missing", option=option.name, remedy="give it, here or in a --config file")
-    return from_mapping(cls, values), found
+        if option.of_run:
+            found.setdefault(option.name, option.default)
+    return from_mapping(cls, values), Run(**found)
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -253,16 +252,16 @@ def _callback(run: Command, cls: type, command: str, options: list[CommandOption
     def callback(**given: Any) -> None:
         for before, (now, parameter) in old.items():
             value = given.pop(parameter.name)
-            if _is_given(value):
+            if value not in NOT_GIVEN:
                 aliases.warn(before, flag(now))
-                given[now] = given[now] if _is_given(given[now]) else value
+                given[now] = value if given[now] in NOT_GIVEN else given[now]
         placed = {argument.name: given.pop(argument.name) for argument in arguments}
         file, words = given.pop("file"), given.pop("words") or []
-        config, found = collect(cls, options, given, file, words)
+        config, asked = collect(cls, options, given, file, words)
         try:
-            run(config, Run(**found), **placed)
+            run(config, asked, **placed)
         except KeyboardInterrupt:
-            stopped(kept.format_map({**vars(config), **found, "again": AGAIN}))
+            stopped(kept.format_map({**vars(asked), **vars(config), "again": AGAIN}))
 
     callback.__doc__ = run.__doc__
     parameters += [parameter for _, parameter in old.values()]
@@ -281,10 +280,6 @@ def _old(command: str, parameters: list[inspect.Parameter]) -> dict[str, tuple[s
             option = typer.Option(before, hidden=True, help=f"Now {after}.")
             found[before] = name, _parameter(f"old_{name}", get_args(now[name].annotation)[0], option)
     return found
-
-
-def _is_given(value: Any) -> bool:
-    return value is not None and value != []
 
 
 def flag(name: str) -> str:

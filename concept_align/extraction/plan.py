@@ -4,7 +4,7 @@ An :class:`ExtractionRequest` gives of each file a :class:`FilePlan`, with its s
 :class:`FileReport`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,11 +165,11 @@ def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: E
         found = [have(name) for name in names(layer)]
         return all(marker is not None and marker.second_moments >= moments for marker in found)
 
-    there, missing = _divided(request, lambda layer: not request.force and held(layer))
+    there = tuple(layer for layer in request.layers if not request.force and held(layer))
     first = names(there[0])[0] if statistics and there else words_name(file.split)
     marker = have(first) if statistics or not lacking_columns(store, file, request) else None
-    if marker is not None and not missing:
-        return FilePlan(file, missing, there, marker, None)
+    if marker is not None and len(there) == len(request.layers):
+        return FilePlan(file, (), there, marker, None)
     prepared = _read_and_prepare(model, store, file, sha, request)
     marker = Marker(
         size=0,
@@ -187,17 +187,9 @@ def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: E
     )
     if not statistics and not request.force:  # states of other sentences are made again
         markers = {n: store.marker(file.treebank, names(n)[0], alone=True) for n in request.layers}
-        like = {layer for layer, own in markers.items() if own is not None and own.made_like(marker)}
-        there, missing = _divided(request, like.__contains__)
+        there = tuple(layer for layer, own in markers.items() if own is not None and own.made_like(marker))
+    missing = tuple(layer for layer in request.layers if layer not in there)
     return FilePlan(file, missing, there, marker, prepared)
-
-
-def _divided(
-    request: ExtractionRequest, there: Callable[[int], bool]
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """(the layers asked for that are there, those that are not)."""
-    held = tuple(layer for layer in request.layers if there(layer))
-    return held, tuple(layer for layer in request.layers if layer not in held)
 
 
 def lacking_columns(store: Store, file: TreebankFile, request: ExtractionRequest) -> bool:

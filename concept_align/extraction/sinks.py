@@ -15,7 +15,7 @@ from ..spaces.represent import represent
 from ..store import manifest
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
-from ..store.shards import Shapes, ShardWriter, file_size, statistics_tensors
+from ..store.shards import Shapes, ShardWriter, States, file_size, statistics_tensors
 from ..treebanks.concepts import Task
 from ..treebanks.corpus import Annotations
 from .plan import ExtractionRequest
@@ -102,8 +102,8 @@ def statistics_sink(
         own = annotations.select(states.sentences)
         for (layer, task), fitter in fitters.items():
             words, start = states.words[layer].cpu(), states.start.get(layer)
-            start = None if start is None else start.cpu()
-            found = represent(words, start, own, task, root=request.root, mwt=request.mwt)
+            held = States(words, None if start is None else start.cpu(), own.offsets, layer)
+            found = represent([held], own, task, root=request.root, mwt=request.mwt)
             _check_finite(found.x, layer)
             fitter.update(found.x, found.y)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.utils.rnn import pad_sequence
 
 from .. import ragged
 from ..errors import ModelError, UsageError
@@ -132,10 +133,8 @@ class TransformersModel(FrozenModel):
 
     def _padded(self, batch: Sequence[Pieces]) -> tuple[torch.Tensor, torch.Tensor]:
         """Token ids and attention mask [rows, longest], padded on the right."""
-        lengths = np.array([len(sentence.ids) for sentence in batch])
-        mask = np.arange(lengths.max()) < lengths[:, None]
-        ids = np.full(mask.shape, self.pad, dtype=np.int64)
-        ids[mask] = np.concatenate([sentence.ids for sentence in batch])
+        rows = [torch.from_numpy(sentence.ids.astype(np.int64)) for sentence in batch]
+        ids = pad_sequence(rows, batch_first=True, padding_value=self.pad)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
         self._refuse_unknown_tokens(int(ids.max()))
-        found = torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
-        return found[0].to(self.device), found[1].to(self.device)
+        return ids.to(self.device), mask.to(self.device)

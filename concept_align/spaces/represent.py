@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float32, Int64
 from numpy.typing import NDArray
 
 from .. import ragged
@@ -94,37 +94,21 @@ def context_parts(task: Task) -> int:
 
 
 def represent(
-    words: Float[torch.Tensor, "words dim"],
-    start: Float[torch.Tensor, "sents dim"] | None,
-    annotations: Annotations,
-    task: Task,
-    *,
-    root: RootPolicy,
-    mwt: MwtPolicy,
-) -> RepresentedItems:
-    """Represent the items of ``annotations`` by states of words and of the sentences' starts.
-
-    States may have any float dtype and be memory-mapped; the arithmetic is float32. Works for a whole split
-    and, with ``annotations.select(...)``, for one batch of it at a time. Raises UsageError when roots need a
-    sentence-start state and there is none.
-    """
-    states = States(words, start, annotations.offsets, 0)
-    return represent_layers([states], annotations, task, root=root, mwt=mwt, standardiser=None)
-
-
-def represent_layers(
     layers: Sequence[States],
     annotations: Annotations,
     task: Task,
     *,
     root: RootPolicy,
     mwt: MwtPolicy,
-    standardiser: Standardiser | None,
+    standardiser: Standardiser | None = None,
     context: Sequence[int] = (),
 ) -> RepresentedItems:
-    """The items as :func:`represent` gives them, of several layers side by side, standardised.
+    """The items of ``annotations``, of several layers side by side, standardised where that is asked for.
 
     ``context`` are places in ``layers``: those layers' states of the context come after, standardised too.
+    States may have any float dtype and be memory-mapped; the arithmetic is float32. Works for a whole split
+    and, with ``annotations.select(...)``, for one batch of it at a time. Raises UsageError when roots need a
+    sentence-start state and there is none.
     """
     if root not in ("start", "exclude"):
         raise UsageError(f"unknown root policy {root!r}", option="root", remedy="use start or exclude")

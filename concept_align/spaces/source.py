@@ -21,7 +21,7 @@ from ..treebanks.corpus import Annotations
 from ..types import SPLITS, Split, Standardisation
 from .arrays import TASK, ArrayStore
 from .features import Features
-from .represent import context_parts, represent_layers, select_items
+from .represent import context_parts, represent, select_items
 from .spec import FeatureSpec
 from .standardise import Standardiser, fit_layers
 
@@ -206,7 +206,7 @@ class FeatureSource:
 
     def _represented(self, language: str, split: Split) -> Features:
         annotations, standardiser = self._annotated(language, split), self.standardiser(language)
-        found = represent_layers(
+        found = represent(
             [self.store.states(self.treebank(language), split, layer) for layer in self.layers],
             annotations,
             self.task,

@@ -121,7 +121,7 @@ def test_statistics_are_the_sums_of_what_stored_states_would_give(files, tmp_pat
     annotations, own = states.annotations(EN, "train"), states.states(EN, "train", 2)
     for name in options["tasks"]:
         task = parse_task(name)
-        items = represent(own.words, own.start, annotations, task, root=root, mwt=mwt)
+        items = represent([own], annotations, task, root=root, mwt=mwt)
         found = kept.statistics(EN, "train", 2, name, root=root, mwt=mwt)
         assert found.concepts == task.concepts
         assert found.counts.tolist() == torch.bincount(items.y, minlength=len(task.concepts)).tolist()
@@ -181,7 +181,7 @@ def test_capped_statistics_hold_exactly_the_first_words_of_each_concept(tmp_path
     store = Store.open(tmp_path / "s")
     states = store.states(EN, "train", 0)
     annotations = store.annotations(EN, "train")
-    items = represent(states.words, states.start, annotations, parse_task("upos"), root="start", mwt="first")
+    items = represent([states], annotations, parse_task("upos"), root="start", mwt="first")
     found = Store.open(tmp_path / "t").statistics(EN, "train", 0, "upos", root="start", mwt="first")
     for concept in range(len(UPOS)):
         own = items.x[items.y == concept][:4].double()

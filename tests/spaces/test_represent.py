@@ -3,10 +3,17 @@ import pytest
 import torch
 
 from concept_align.errors import TreebankError, UsageError
-from concept_align.spaces.represent import CHUNK, represent
+from concept_align.spaces import represent as representing
+from concept_align.spaces.represent import CHUNK
+from concept_align.store import States
 from concept_align.treebanks.concepts import RELATIONS, UPOS, parse_task
 
 UPOS_TASK, RELATION = parse_task("upos"), parse_task("relation")
+
+
+def represent(words, start, annotations, task, **policies):
+    states = States(words, start, annotations.offsets, 0)
+    return representing.represent([states], annotations, task, **policies)
 
 
 @pytest.fixture
