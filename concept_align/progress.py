@@ -49,16 +49,29 @@ class Silent:
 
 
 class _Work:
-    """One bar: how much is done of how much."""
+    """One bar: how much is done of how much; ``show(work, amount)`` is told of each amount, 0 for a note."""
 
-    def __init__(self, name: str, total: float | None, done: float, unit: str, now: float) -> None:
-        self.name, self.total, self.unit, self.note = name, total, unit, ""
+    def __init__(
+        self, name: str, total: float | None, done: float, unit: str, now: float, show: "_Show"
+    ) -> None:
+        self.name, self.total, self.unit, self.text = name, total, unit, ""
         self.done = self.there = done  # there: done before
-        self.began = now
+        self.began, self._show = now, show
+
+    def advance(self, amount: float = 1) -> None:
+        self.done += amount
+        self._show(self, amount)
+
+    def note(self, text: str) -> None:
+        self.text = text
+        self._show(self, 0)
 
     def share(self, amount: float) -> float:
         """``amount`` of the total, 0 to 1; what has no total counts as nothing until the next bar begins."""
         return 0.0 if self.total is None else min(1.0, amount / self.total) if self.total else 1.0
+
+
+_Show = Callable[[_Work, float], None]
 
 
 class _Run:
@@ -67,8 +80,8 @@ class _Run:
     def __init__(self, weights: Sequence[float], clock: Callable[[], float]) -> None:
         self.weights, self.clock, self.began, self.works = list(weights), clock, clock(), list[_Work]()
 
-    def begin(self, name: str, total: float | None, done: float, unit: str) -> _Work:
-        self.works.append(_Work(name, total, done, unit, self.clock()))
+    def begin(self, name: str, total: float | None, done: float, unit: str, show: _Show) -> _Work:
+        self.works.append(_Work(name, total, done, unit, self.clock(), show))
         return self.works[-1]
 
     def fraction(self) -> float | None:
@@ -99,18 +112,6 @@ def _left(seconds: float, done: float, to_do: float) -> float | None:
     return seconds * max(0.0, to_do) / done if done > 0 else None
 
 
-class _LogBar:
-    def __init__(self, log: "LogLines", work: _Work) -> None:
-        self._log, self._work = log, work
-
-    def advance(self, amount: float = 1) -> None:
-        self._work.done += amount
-        self._log.tell(self._work)
-
-    def note(self, text: str) -> None:
-        self._work.note = text
-
-
 class LogLines:
     """Progress for a log: every ``every`` seconds a line ``train 120/400 30% 2 min left``."""
 
@@ -126,14 +127,14 @@ class LogLines:
         self._stream, self._every, self._told = stream or sys.stderr, every, clock()
 
     def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
-        return _LogBar(self, self._run.begin(name, total, done, unit))
+        return self._run.begin(name, total, done, unit, self._tell)
 
     def say(self, text: str) -> None:
         pass
 
-    def tell(self, work: _Work) -> None:
+    def _tell(self, work: _Work, amount: float) -> None:
         """A line, if it is time for one."""
-        if self._run.clock() - self._told < self._every:
+        if not amount or self._run.clock() - self._told < self._every:
             return
         self._told = self._run.clock()
         number = size if work.unit == "bytes" else "{:,.0f}".format
@@ -145,7 +146,7 @@ class LogLines:
         if (whole := self._run.fraction()) is not None:
             words += [f"({100 * whole:.0f}% of all", *_remaining(self._run.left())]
             words[-1] += ")"
-        self._stream.write(" ".join([*words, work.note]).rstrip() + "\n")
+        self._stream.write(" ".join([*words, work.text]).rstrip() + "\n")
         self._stream.flush()
 
 
@@ -175,31 +176,22 @@ def terminal(enabled: bool | None = None, *, weights: Sequence[float] = ()) -> I
     run = _Run(weights, time.monotonic)
     with bars.Progress(*columns, console=Console(stderr=True)) as rich:
         whole = rich.add_task("whole run", total=100, unit="%", note="") if sum(weights) else None
-        shown: dict[TaskID, _Work] = {}
+        tasks: dict[_Work, TaskID] = {}
 
-        class _RichBar:
-            def __init__(self, task: "TaskID", work: _Work) -> None:
-                self.task, self.work = task, work
-
-            def advance(self, amount: float = 1) -> None:
-                self.work.done += amount
-                rich.advance(self.task, amount)
-                if whole is not None:
-                    rich.update(whole, completed=100 * (run.fraction() or 0))
-
-            def note(self, text: str) -> None:
-                rich.update(self.task, note=text)
+        def show(work: _Work, amount: float) -> None:
+            if work in tasks:
+                rich.update(tasks[work], advance=amount, note=work.text)
+            if whole is not None:
+                rich.update(whole, completed=100 * (run.fraction() or 0))
 
         class _Rich:
             def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
-                for task, work in list(shown.items()) if whole is not None else []:
+                for work in list(tasks) if whole is not None else []:
                     if work.share(work.done) == 1:
-                        rich.remove_task(task)
-                        del shown[task]
-                work = run.begin(name, total, done, unit)
-                task = rich.add_task(name, total=total, completed=int(done), unit=unit, note="")
-                shown[task] = work
-                return _RichBar(task, work)
+                        rich.remove_task(tasks.pop(work))
+                work = run.begin(name, total, done, unit, show)
+                tasks[work] = rich.add_task(name, total=total, completed=int(done), unit=unit, note="")
+                return work
 
             def say(self, text: str) -> None:
                 rich.console.print(text, markup=False, highlight=False)
