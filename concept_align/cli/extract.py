@@ -26,12 +26,9 @@ def extract(config: "ExtractConfig", run: Run) -> None:
     run that was stopped resumes. The table at the end says what was left out and why.
     """
     from ..treebanks import discover
-    from ..treebanks.concepts import check_task
 
     # What is cheap to get wrong is looked at before the model is loaded.
     files = discover.find_treebanks(config.treebanks, config.langs, config.splits)
-    for task in config.tasks:
-        check_task(task, option="tasks")
 
     from ..extraction.config import ExtractionSettings
     from ..extraction.run import LOADING, estimate, extract_files

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ..errors import UsageError
+from ..treebanks.concepts import check_task
 from ..types import SPLITS, MwtPolicy, Pooling, RootPolicy, Split
 
 BATCH_TOKENS = 1024
@@ -51,6 +52,8 @@ class ExtractionSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", tuple(dict.fromkeys(self.tasks)))
+        for task in self.tasks:
+            check_task(task, option="tasks")
         for name in ("limit", "max_words", "batch_tokens", "max_words_per_concept"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -20,7 +20,7 @@ from ..store import Store
 from ..store.keys import Recipe, layer_name, statistics_name, words_name
 from ..store.manifest import Marker
 from ..treebanks import conllu
-from ..treebanks.concepts import check_task, labels, parse_task, task_columns
+from ..treebanks.concepts import labels, parse_task, task_columns
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
@@ -97,23 +97,21 @@ def facts_of(model: LanguageModel) -> dict[str, Any]:
     # A hub id, or a local folder's own name: results travel, paths do not.
     path = Path(model.name).expanduser()
     about = {"model": path.resolve().name if path.exists() else model.name}
-    return about | {name: getattr(model, name) for name in same} | {"dtype": _dtype(model)}
-
-
-def _dtype(model: LanguageModel) -> str:
-    return str(model.dtype).removeprefix("torch.")
+    dtype = str(model.dtype).removeprefix("torch.")
+    return about | {name: getattr(model, name) for name in same} | {"dtype": dtype}
 
 
 def make_recipe(model: LanguageModel, request: ExtractionRequest) -> Recipe:
     """The recipe of a store that holds what is asked for."""
-    dtype, save_dtype = _dtype(model), str(request.save_dtype)
+    facts, save_dtype = facts_of(model), str(request.save_dtype)
     if save_dtype == "auto":
         # Some models' sentence-start states pass float16's range (Gemma 3: 9e4); others may come near it.
         narrow = model.largest * FLOAT16_MARGIN <= float(np.finfo(np.float16).max)
-        save_dtype = dtype if dtype in ("bfloat16", "float16") else "float16" if narrow else "bfloat16"
+        save_dtype = "float16" if narrow else "bfloat16"
+        save_dtype = facts["dtype"] if facts["dtype"] in ("bfloat16", "float16") else save_dtype
     capped = request.max_words_per_concept is not None
     return Recipe(
-        **facts_of(model),
+        **facts,
         save_dtype=save_dtype,
         pooling=request.pooling or ("mean" if model.kind == "encoder" else "last"),
         max_words=request.max_words,
@@ -132,8 +130,6 @@ def check(model: LanguageModel, request: ExtractionRequest) -> None:
         raise UsageError("no layer is asked for", option="layers")
     if request.sink == "statistics" and not request.tasks:
         raise UsageError("statistics need a task", option="tasks")
-    for task in request.tasks:
-        check_task(task, option="tasks")
     relational = request.sink == "statistics" and "relation" in request.tasks
     if relational and request.root == "start" and not model.has_start:
         what = f"{model.name} has no sentence-start token to stand for the head of roots"

@@ -8,7 +8,6 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ from ..registration import suggest
 from ..store import Store, manifest
 from ..store.keys import Recipe, words_name
 from ..store.shards import file_size, shapes_of, statistics_tensors, words_tensors
-from ..treebanks.concepts import check_task, parse_task
-from ..treebanks.corpus import Annotations, Corpus
+from ..treebanks.concepts import parse_task
+from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..types import SPLITS, Split
 from .plan import (
@@ -41,7 +40,7 @@ from .plan import (
     words_to_write,
 )
 from .prepare import PreparedCorpus
-from .sinks import Sink, states_bytes, states_sink, statistics_sink
+from .sinks import states_bytes, states_sink, statistics_sink
 from .states import run
 
 PROBED_SENTENCES = 192  # for the time that an extraction would take
@@ -111,8 +110,7 @@ def extract(
     if odd := sorted(set(settings) - {field.name for field in dataclasses.fields(ExtractionRequest)}):
         known = [field.name for field in dataclasses.fields(ExtractionRequest)]
         raise UsageError("is no setting of an extraction", option=odd[0], remedy=suggest(odd[0], known))
-    for task in settings.get("tasks", ()):
-        check_task(task, option="tasks")
+    ExtractionRequest(layers=(), **settings)  # what is wrong shows before the model is loaded
     files = _files(treebanks, langs, splits)
     loaded = load_model(model, **loading)
     chosen = resolve_layers(layers, loaded.layers)
@@ -181,7 +179,8 @@ def _one(
         tensors, names = words_tensors(annotations, prepared.kept, prepared.sent_ids)
         written = manifest.write_shard(folder / words_name(marker.split), marker, tensors, names)
     if work.layers:
-        with _open(store, work, request, annotations) as sink:
+        where = folder, store.recipe, work.layers, marker
+        with states_sink(*where) if states else statistics_sink(*where, annotations, request) as sink:
             for part in run(model, prepared, work.layers, store.recipe.pooling, request.batch_tokens):
                 sink(part)
                 bar.advance(int(part.offsets[-1]))
@@ -193,18 +192,6 @@ def _one(
         and (states or shard.task in request.tasks)
     )
     return work.report(written, time.perf_counter() - begun)
-
-
-def _open(
-    store: Store, work: FilePlan, request: ExtractionRequest, annotations: Annotations
-) -> AbstractContextManager[Sink]:
-    """The sink of ``work``."""
-    folder, marker = store.folder / work.marker.treebank, work.marker
-    if request.sink == "states":
-        return states_sink(folder, store.recipe, work.layers, marker)
-    tasks = [parse_task(name, annotations) for name in request.tasks]
-    wanted = [(layer, task) for layer in work.layers for task in tasks]
-    return statistics_sink(folder, store.recipe, wanted, marker, annotations, request)
 
 
 # --- what an extraction would take ---

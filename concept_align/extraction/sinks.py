@@ -16,7 +16,7 @@ from ..store import manifest
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
 from ..store.shards import Shapes, ShardWriter, States, file_size, statistics_tensors
-from ..treebanks.concepts import Task
+from ..treebanks.concepts import parse_task
 from ..treebanks.corpus import Annotations
 from .plan import ExtractionRequest
 
@@ -87,15 +87,18 @@ def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Mar
 def statistics_sink(
     folder: Path,
     recipe: Recipe,
-    wanted: Sequence[tuple[int, Task]],
+    layers: Sequence[int],
     marker: Marker,
     annotations: Annotations,
     request: ExtractionRequest,
 ) -> Iterator[Sink]:
-    """Statistics of each (layer, task) of ``wanted``, written when the block ends well."""
+    """Statistics of all ``layers`` and tasks, written when the block ends well."""
     cap, second = recipe.max_words_per_concept, request.second_moments
+    tasks = [parse_task(name, annotations) for name in request.tasks]
     fitters = {
-        (layer, task): ClassSums(task.concepts, recipe.dim, cap=cap, second=second) for layer, task in wanted
+        (layer, task): ClassSums(task.concepts, recipe.dim, cap=cap, second=second)
+        for layer in layers
+        for task in tasks
     }
 
     def add(states: WordStates) -> None:
