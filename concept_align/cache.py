@@ -96,7 +96,10 @@ class KeptLines:
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.is_file() else []
         kept = [header]
         for line in lines[1:] if lines and lines[0] == header else []:
-            unit = _unit(line, read)
+            try:
+                unit = read(json.loads(line)) if line.endswith(b"\n") else None
+            except (ValueError, KeyError, TypeError, RecursionError):
+                unit = None
             if unit is None:
                 break
             self.done[unit[0]] = unit[1]
@@ -119,10 +122,3 @@ class KeptLines:
 
 def _line(value: Mapping[str, Any]) -> bytes:
     return canonical(value).encode() + b"\n"
-
-
-def _unit(line: bytes, read: Callable[[Mapping[str, Any]], tuple[Any, Any] | None]) -> tuple[Any, Any] | None:
-    try:
-        return read(json.loads(line)) if line.endswith(b"\n") else None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None

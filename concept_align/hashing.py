@@ -5,16 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-CHUNK = 1 << 20  # bytes read at once
-
 
 def sha256_file(path: str | Path) -> str:
     """SHA-256 of a file's bytes, read in parts."""
-    digest = hashlib.sha256()
     with Path(path).open("rb") as file:
-        while part := file.read(CHUNK):
-            digest.update(part)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def canonical(value: Any) -> str:

@@ -26,7 +26,7 @@ SHORT = {
     "treebanks": "-t", "unlabelled": "-u",
 }  # fmt: skip
 METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
-NOT_GIVEN = (None, [])
+NOT_GIVEN: tuple[Any, ...] = (None, [])
 AGAIN = "run the same command again to resume"
 
 Command = Callable[..., None]
