@@ -1,4 +1,4 @@
-"""A geometry from stored states, or from any source of features: one language and layer at a time."""
+"""A geometry from states or class statistics in a store, or from any source of features: layer by layer."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from ..cache import Kept
+from ..class_sums import Statistics
 from ..errors import StoreError, UsageError
 from ..hashing import as_json, digest
 from ..progress import Progress, Silent
@@ -20,11 +21,11 @@ from ..spaces.features import Features
 from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
+from ..spaces.standardise import FLOOR
 from ..store.keys import layer_name
 from ..store.store import Store
 from ..tensors import load_tensors, save_tensors
 from ..types import SPLITS, MwtPolicy, RootPolicy, Space, Split, Standardisation, Unit
-from .from_statistics import build_from_statistics
 from .geometry import Geometry, Layers, languages_of, layers_of
 from .moments import MomentStack, SpaceMoments, bootstrap_weights, half_weights, space_moments
 from .whitening import whitening
@@ -140,6 +141,7 @@ def build_geometry(
     held = set.intersection(*(set(at(row).languages("train")) for row in range(len(numbers))))
     names = languages_of(langs, held, "train states in these layers")
     rank = chosen.probe.rank if chosen.space == "probe" and chosen.probe is not None else None
+    splits: tuple[Split, ...] = ("train", "dev") if chosen.space == "probe" else ("train",)
     kept = _kept(folder)
     bar = (progress or Silent()).bar("concept spaces", len(numbers) * len(names), unit="spaces")
     stack = MomentStack(len(numbers), len(names))
@@ -151,7 +153,13 @@ def build_geometry(
         dims.append(rank or one.dim)
         for place, language in enumerate(names):
             bar.note(f"layer {one.layer_name} {language}")
-            stack.put(row, place, _kept_or_made(one, language, chosen, kept, probes))
+            make = partial(_made, one, language, chosen, probes)
+            if kept.folder is None:
+                stack.put(row, place, make())
+            else:
+                about = made_from(one, language, splits) | {"sampling": asdict(chosen)}
+                name = f"layer-{one.layer_name}.{language}.{digest(about)[:16]}"
+                stack.put(row, place, kept.get(name, about, make))
             bar.advance()
         notes |= one.notes
     recipe = first.store.recipe
@@ -278,21 +286,6 @@ def _kept(folder: str | Path | None) -> Kept[SpaceMoments]:
     return Kept(None if folder is None else Path(folder), save, load)
 
 
-def _kept_or_made(
-    source: FeatureSource,
-    language: str,
-    chosen: SpaceSampling,
-    kept: Kept[SpaceMoments],
-    probes: str | Path | None,
-) -> SpaceMoments:
-    make = partial(_made, source, language, chosen, probes)
-    if kept.folder is None:
-        return make()
-    splits: tuple[Split, ...] = ("train", "dev") if chosen.space == "probe" else ("train",)
-    about = made_from(source, language, splits) | {"sampling": asdict(chosen)}
-    return kept.get(f"layer-{source.layer_name}.{language}.{digest(about)[:16]}", about, make)
-
-
 def _made(
     source: FeatureSource, language: str, chosen: SpaceSampling, probes: str | Path | None
 ) -> SpaceMoments:
@@ -316,3 +309,81 @@ def _made(
         # The large means of states as they are would leave float32 no digits for what prototypes differ in.
         dtype=torch.float64 if source.spec.standardise == "none" else torch.float32,
     )
+
+
+def build_from_statistics(
+    store: Store,
+    *,
+    task: str = "upos",
+    layers: Layers = "all",
+    langs: str | Iterable[str] = "all",
+    root: RootPolicy = "start",
+    mwt: MwtPolicy = "share",
+    standardise: Standardisation = "language",
+    min_words: int = 1,
+) -> Geometry:
+    """The geometry of the train statistics in ``store``; ``noise`` is NaN, halves and replicates are None.
+
+    ``standardise="language"`` takes mean and scale from the second moments of the labelled words, which
+    states take from all words; relations, being differences, do not know the scale of states.
+    """
+    held = [
+        shard
+        for shard in store.contents()
+        if shard.complete and shard.kind == "statistics" and shard.split == "train" and shard.task == task
+    ]
+    stored = sorted({shard.layer for shard in held if shard.layer is not None})
+    rows = layers_of(layers, stored, store.recipe.layers) if stored else []
+    if any(len(row) > 1 for row in rows):
+        message = "class statistics cannot stand side by side"
+        raise UsageError(message, option="layers", remedy="name single layers")
+    numbers = [layer for row in rows for layer in row]
+    at = [{shard.language for shard in held if shard.layer == layer} for layer in numbers]
+    there = set.intersection(*at) if at else set()
+    names = languages_of(langs, there, f"train statistics of {task}")
+    stack = MomentStack(len(numbers), len(names))
+    concepts: tuple[str, ...] = ()
+    for row, layer in enumerate(numbers):
+        for place, language in enumerate(names):
+            treebank = store.treebank_of(language)
+            statistics = store.statistics(treebank, "train", layer, task, root=root, mwt=mwt)
+            concepts = statistics.concepts
+            stack.put(row, place, _of_statistics(statistics, task, standardise, min_words, language))
+    note = "from class statistics: no intervals, ceilings or errors of prototypes"
+    about = {"task": task, "mwt": mwt, "root": root, "standardise": standardise}
+    return Geometry(
+        model=store.recipe.model,
+        revision=store.recipe.revision,
+        task=task,
+        space="raw",
+        layers=tuple(str(layer) for layer in numbers),
+        languages=names,
+        concepts=concepts,
+        dims=(store.recipe.dim,) * len(numbers),
+        provenance={"features": about, "notes": dict.fromkeys(names, note)},
+        **stack.arrays,
+    )
+
+
+def _of_statistics(
+    statistics: Statistics, task: str, standardise: Standardisation, min_words: int, language: str
+) -> SpaceMoments:
+    counts = statistics.counts
+    means = statistics.sums / counts[:, None]
+    if standardise != "none":
+        if standardise == "global" or task == "relation" or statistics.second is None:
+            message = (
+                f"class statistics do not tell the scale of states that standardise={standardise!r} needs"
+            )
+            remedy = "use standardise='none', or extract states (for word classes: second moments)"
+            raise UsageError(
+                message, where=f"language {language}, {task}", option="standardise", remedy=remedy
+            )
+        words = counts.sum()
+        mean = statistics.sums.sum(0) / words
+        scale = (statistics.second.diagonal() / words - mean.square()).clamp(min=0).sqrt()
+        flat = scale <= FLOOR * scale.median().clamp(min=torch.finfo(torch.float64).tiny)
+        means = (means - mean) / torch.where(flat, torch.ones_like(scale), scale)
+    means = torch.where((counts >= max(min_words, 1))[:, None], means, torch.nan)
+    noise = np.full(len(counts), np.nan)
+    return SpaceMoments(counts.numpy().copy(), (means @ means.T).numpy(), noise, None, None)

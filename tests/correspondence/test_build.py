@@ -4,8 +4,7 @@ import torch
 from sklearn.covariance import ledoit_wolf
 
 from concept_align.correspondence import build
-from concept_align.correspondence.build import build_geometry
-from concept_align.correspondence.from_statistics import build_from_statistics
+from concept_align.correspondence.build import build_from_statistics, build_geometry
 from concept_align.correspondence.moments import bootstrap_weights, half_weights, space_moments
 from concept_align.correspondence.whitening import pooled_within, whitening
 from concept_align.errors import UsageError
