@@ -13,6 +13,13 @@ if os.environ.get("CONCEPT_ALIGN_SHAPES", "1") != "0":
 REPOSITORY = Path(__file__).parent.parent
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: side by side, no process is left alone with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def ud_release() -> Path:
     """A folder laid out as a UD release: $CONCEPT_ALIGN_UD, or shared/ud beside the repository."""

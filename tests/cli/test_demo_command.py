@@ -75,8 +75,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def quick() -> Any:
-    """Fewer epochs: what is learned is not looked at here."""
-    few = {"pooled": {"epochs": 1}, "proto": {"epochs": 1}, "shrink": {"epochs": 1, "pooled_epochs": 1}}
+    """Fewer epochs, in processes of the demo's too: what is learned is not looked at here."""
+    few = {
+        "pooled": {"epochs": 1},
+        "proto": {"epochs": 1, "adapt_epochs": 2},
+        "shrink": {"epochs": 1, "pooled_epochs": 1},
+    }
     before = {name: dict(options) for name, options in LEARNERS.items()}
     for name, options in few.items():
         LEARNERS[name] = {**LEARNERS[name], **options}
@@ -276,7 +280,7 @@ def test_an_unknown_task_is_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_by_itself_it_runs_both_shipped_models_on_43_languages(tmp_path: Path) -> None:
+def test_by_itself_it_runs_both_shipped_models_on_43_languages(quick: None, tmp_path: Path) -> None:
     for name in NAMES:
         shipped_model(name)
     code, said = listening("--out", tmp_path / "demo")

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import conllu
@@ -25,13 +26,16 @@ SELECTION = (
 )
 
 
+@lru_cache(maxsize=100_000)
 def plain(text: str) -> str:
     return "".join(unicodedata.normalize("NFD", text).split())
 
 
 def parsed(path: Path) -> Iterator[conllu.TokenList]:
+    """Sentences by the package; features are compared as text, what is not compared is not taken apart."""
+    as_text = dict.fromkeys(("feats", "deps", "misc"), lambda line, i: line[i])
     with path.open(encoding="utf8") as file:
-        yield from conllu.parse_incr(file, field_parsers={"feats": lambda line, i: line[i]})
+        yield from conllu.parse_incr(file, field_parsers=as_text)
 
 
 def check(path: Path) -> None:
