@@ -57,8 +57,8 @@ def evaluate(config: "EvaluateConfig", run: Run) -> None:
 def _print(frame: "pd.DataFrame") -> None:
     from ..report import evaluation_tables as tables
 
-    for setting, rows in tables.by_setting(frame):
-        say_title(tables.setting_title(setting))
+    for condition, rows in tables.by_condition(frame):
+        say_title(tables.condition_title(condition))
         for table in (
             *tables.summary_tables(rows),
             tables.language_table(rows, tables.ordered_shots(rows)[0]),

@@ -165,5 +165,5 @@ def _differences(result: DemoResult) -> Section:
         "difference as large would come about if a coin decided, in each language, which side is better. "
         f"Holm's correction is over all rows; where it stays below {LEVEL:g}, p is bold."
     )
-    others = "Every learner against the best of its setting, corrected within the setting:"
+    others = "Every learner against the best of its condition, corrected within it:"
     return Section("Which differences can be believed", [said, contrast_table(result), others, *tables])

@@ -39,7 +39,7 @@ from .protocol import Load
 from .resampling import sentence_weights
 from .results import MAJORITY
 from .summary import low_resource
-from .tidy import Evaluation, Setting, tabulate
+from .tidy import Condition, Evaluation, tabulate
 
 CACHE_BYTES = 2 << 30
 
@@ -195,12 +195,16 @@ def _evaluate_group(
         )
         for name, seeds in by_name.items()
     ]
-    setting = Setting(store.recipe.model, store.recipe.revision, group.layer, group.task, source=group.source)
+    condition = Condition(
+        store.recipe.model, store.recipe.revision, group.layer, group.task, source=group.source
+    )
     if units is not None:
         kinds = "+".join(dict.fromkeys(one.standardise for one in group.features))
-        units /= re.sub(r"[^\w+-]", "-", f"{setting.task}-{setting.layer}-{setting.source}-{kinds}")
+        units /= re.sub(r"[^\w+-]", "-", f"{condition.task}-{condition.layer}-{condition.source}-{kinds}")
     features = sources[group.features[0]]
-    found = _measure(candidates, features, plan.targets, setting, plan.config, units=units, progress=progress)
+    found = _measure(
+        candidates, features, plan.targets, condition, plan.config, units=units, progress=progress
+    )
     notes = sorted({(code, note) for one in sources.values() for code, note in one.notes.items()})
     return replace(found, notices=(*found.notices, *(f"{code}: {note}" for code, note in notes)))
 
@@ -209,7 +213,7 @@ def _measure(
     candidates: Sequence[Candidate],
     features: FeatureSource,
     targets: Sequence[str],
-    setting: Setting,
+    condition: Condition,
     config: EvaluateConfig,
     **kept: Any,
 ) -> Evaluation:
@@ -217,7 +221,7 @@ def _measure(
     untrained = set(targets) - set(features.languages("train"))
     chosen: dict[str, Any] = {"protocol": config.protocol, "against": config.against, **kept}
     with fast_matmul():
-        return measure(candidates, features.load, targets, setting=setting, untrained=untrained, **chosen)
+        return measure(candidates, features.load, targets, condition=condition, untrained=untrained, **chosen)
 
 
 def _evaluate_loaded(
@@ -238,10 +242,10 @@ def _evaluate_loaded(
     ]
     recipe = getattr(getattr(features, "store", None), "recipe", None)
     model, revision = getattr(recipe, "model", "arrays"), getattr(recipe, "revision", "")
-    setting = Setting(model, revision, features.layer_name, features.task.name)
-    here = [code for code in features.languages("test") if code != setting.source]
+    condition = Condition(model, revision, features.layer_name, features.task.name)
+    here = [code for code in features.languages("test") if code != condition.source]
     targets = here if config.langs is None else select(",".join(config.langs), features.languages("test"))
-    found = _measure(candidates, features, targets, setting, config, units=units, progress=progress)
+    found = _measure(candidates, features, targets, condition, config, units=units, progress=progress)
     notes = [f"{code}: {note}" for code, note in sorted(features.notes.items())]
     said = "which languages the aligners were trained on is not known, so targets may be among them"
     return replace(found, notices=(*found.notices, *notes, said))
@@ -259,7 +263,7 @@ def measure(
     load: Load,
     targets: Collection[str],
     *,
-    setting: Setting,
+    condition: Condition,
     protocol: Protocol | None = None,
     untrained: Collection[str] = (),
     against: Sequence[str] = (),
@@ -283,11 +287,11 @@ def measure(
     if not names or not targets or len({*names, MAJORITY}) <= len(names):
         remedy = f"give aligners under different names ({MAJORITY} is taken), and a language or more"
         raise UsageError(f"cannot evaluate aligners {names} in languages {targets}", remedy=remedy)
-    source = load(setting.source, "train")
+    source = load(condition.source, "train")
     learners.append(Candidate(MAJORITY, (MajorityClass(source.counts()),)))
     learners.sort(key=lambda one: one.name)
     basis = {name: getattr(protocol, name) for name in ("seed", "smoothing", "valid", "least")}
-    basis |= {"source": setting.source, "source_counts": source.counts().tolist()}
+    basis |= {"source": condition.source, "source_counts": source.counts().tolist()}
 
     found: dict[tuple[str, int], dict[str, Evidence]] = {}
     training_words: dict[str, int] = {}
@@ -295,7 +299,7 @@ def measure(
     notes = DataUseNotes()
     each = sum(one.tests(protocol) for one in learners)
     bar = (progress or Silent()).bar(
-        f"{setting.task}, layer {setting.layer}", len(targets) * each, unit="tests"
+        f"{condition.task}, layer {condition.layer}", len(targets) * each, unit="tests"
     )
     for code in targets:
         views = TargetViews(load, code, source, protocol, code in untrained, hashed=units is not None)
@@ -320,9 +324,9 @@ def measure(
         bar.advance(each - done)
     seeds = {one.name: len(one.aligners) for one in learners if one.name != MAJORITY}
     chosen = references(seeds, against)
-    setting = replace(setting, low_resource=low_resource(training_words), seeds=seeds, references=chosen)
+    condition = replace(condition, low_resource=low_resource(training_words), seeds=seeds, references=chosen)
     # Gains are over something even where all learners are compared with all.
     over = chosen or tuple(name for name in BASELINES if name in seeds)[:1]
     return tabulate(
-        setting, found, source.concepts, protocol, over=over, notices=[*notices, *notes.notices()]
+        condition, found, source.concepts, protocol, over=over, notices=[*notices, *notes.notices()]
     )

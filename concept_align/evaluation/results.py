@@ -1,6 +1,6 @@
 """The tidy form of every result: one number per row, with what it is a number of. Shares run from 0 to 1.
 
-model revision layer task source   what the rows of one setting have in common; ``layer`` is text, for
+model revision layer task source   what the rows of one condition have in common; ``layer`` is text, for
                                    inputs may come from several layers ("6+10+13")
 language                           a code, or a summary over target languages (:data:`SUMMARIES`)
 shots                              labelled sentences; -1: trained on, or adapted with, the whole train split
@@ -26,9 +26,9 @@ MAJORITY = "majority"  # the learner that is the floor under every table: always
 METRICS: tuple[str, ...] = ("accuracy", "macro_f1")
 SUMMARIES: tuple[str, ...] = ("mean", "low-resource mean", "worst", "sd", "max-min")
 
-SETTING: tuple[str, ...] = ("model", "revision", "layer", "task", "source")
+CONDITION: tuple[str, ...] = ("model", "revision", "layer", "task", "source")
 VALUES: tuple[str, ...] = ("value", "low", "high", "n")
-KEYS: tuple[str, ...] = (*SETTING, "language", "shots", "draw", "learner", "metric")
+KEYS: tuple[str, ...] = (*CONDITION, "language", "shots", "draw", "learner", "metric")
 COLUMNS: tuple[str, ...] = (*KEYS, *VALUES)
 
 

@@ -15,7 +15,7 @@ from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
 from .config import Protocol
 from .evidence import BINS, Evidence
-from .results import COLUMNS, MAJORITY, METRICS, SETTING, combine
+from .results import COLUMNS, CONDITION, MAJORITY, METRICS, combine
 from .summary import point_means, summarise
 
 # What ``learner`` calls the words of a concept: ``share`` of all words, ``of_gold`` of the concept's; means
@@ -28,7 +28,7 @@ Block = dict[str, Any]  # rows of a table: columns that are arrays [rows], or on
 
 
 @dataclass(frozen=True)
-class Setting:
+class Condition:
     """What the rows of a table have in common, and what is in no row: which targets are ``low_resource``, the
     training ``seeds`` of each learner, and the ``references`` of comparisons (none: all with all)."""
 
@@ -44,19 +44,19 @@ class Setting:
     @property
     def key(self) -> tuple[str, ...]:
         """Model, revision, layer, task, source: what every row says."""
-        return tuple(getattr(self, name) for name in SETTING)
+        return tuple(getattr(self, name) for name in CONDITION)
 
     def into(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """``frame`` with the setting's columns before its own."""
-        return pd.DataFrame({**dict(zip(SETTING, self.key, strict=True)), **frame})
+        """``frame`` with the condition's columns before its own."""
+        return pd.DataFrame({**dict(zip(CONDITION, self.key, strict=True)), **frame})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Showable):
-    """Everything that an evaluation found, of one setting or several, as tables.
+    """Everything that an evaluation found, of one condition or several, as tables.
 
-    Every row names its setting (model, revision, layer, task, source). Values are shares from 0 to 1; ``low``
-    and ``high`` bound them.
+    Every row names its condition (model, revision, layer, task, source). Values are shares from 0 to 1;
+    ``low`` and ``high`` bound them.
 
     Example:
         >>> import concept_align as ca
@@ -66,13 +66,13 @@ class Evaluation(Showable):
     """
 
     tables: Mapping[str, pd.DataFrame]  # results comparisons gains confusion reliability
-    settings: tuple[Setting, ...]
+    conditions: tuple[Condition, ...]
     notices: tuple[str, ...] = ()  # what a reader must know
     protocol: Protocol = field(default_factory=Protocol)
     facts: Mapping[str, Any] = field(default_factory=dict)  # what else decided the numbers
 
     def __repr__(self) -> str:
-        of = ", ".join(f"{one.task} at layer {one.layer} of {one.model}" for one in self.settings)
+        of = ", ".join(f"{one.task} at layer {one.layer} of {one.model}" for one in self.conditions)
         return f"Evaluation({of}; {len(self.frame()):,} results)"
 
     report_maker = "evaluation:evaluation_report"
@@ -156,15 +156,15 @@ class Evaluation(Showable):
         for name in ("comparisons", "gains", "confusion", "reliability"):
             frames = [part.tables[name] for part in parts]
             tables[name] = pd.concat([one for one in frames if len(one)] or frames[:1], ignore_index=True)
-        settings = tuple(setting for part in parts for setting in part.settings)
+        conditions = tuple(condition for part in parts for condition in part.conditions)
         notices = tuple(dict.fromkeys(notice for part in parts for notice in part.notices))
         merged = {key: value for part in parts for key, value in part.facts.items()}
-        return cls(tables, settings, notices, parts[0].protocol, merged | facts)
+        return cls(tables, conditions, notices, parts[0].protocol, merged | facts)
 
     def about(self) -> dict[str, Any]:
-        """What is in no table, as JSON has it: protocol, settings, notices and facts."""
-        settings = [asdict(setting) for setting in self.settings]
-        about = {"protocol": asdict(self.protocol), "settings": settings, "notices": list(self.notices)}
+        """What is in no table, as JSON has it: protocol, conditions, notices and facts."""
+        conditions = [asdict(condition) for condition in self.conditions]
+        about = {"protocol": asdict(self.protocol), "settings": conditions, "notices": list(self.notices)}
         return about | dict(self.facts)
 
     def save(self, folder: str | Path) -> None:
@@ -179,7 +179,7 @@ class Evaluation(Showable):
 
 
 def tabulate(
-    setting: Setting,
+    condition: Condition,
     found: Found,
     concepts: Sequence[str],
     protocol: Protocol,
@@ -188,23 +188,22 @@ def tabulate(
     over: Sequence[str] = (),
     notices: Iterable[str] = (),
 ) -> Evaluation:
-    """The tables of one setting: ``found`` has the evidence of each learner, number of shots and language.
+    """The tables of one condition: ``found`` has the evidence of each learner, number of shots and language.
 
-    Learners are compared with the setting's references and with ``others`` (rows of which are not among the
+    Learners are compared with the condition's references and with ``others`` (rows of which are not among the
     results); gains are over the learners named by ``over``.
     """
     both = {**found, **(others or {})}
     tables = {
-        "comparisons": compare(by_metric(both), protocol, setting.references),
+        "comparisons": compare(by_metric(both), protocol, condition.references),
         "gains": gains(both, concepts, over, protocol),
         "confusion": _table(list(_confusions(found, concepts)), CONFUSED),
         "reliability": _table(list(_reliabilities(found)), RELIABLE),
     }
-    results = _table(list(_results(found, concepts, setting.low_resource, protocol)), COLUMNS[len(SETTING) :])
-    tables = {"results": results, **tables}
-    return Evaluation(
-        {name: setting.into(frame) for name, frame in tables.items()}, (setting,), tuple(notices), protocol
-    )
+    rows = _results(found, concepts, condition.low_resource, protocol)
+    tables = {"results": _table(list(rows), COLUMNS[len(CONDITION) :]), **tables}
+    tables = {name: condition.into(frame) for name, frame in tables.items()}
+    return Evaluation(tables, (condition,), tuple(notices), protocol)
 
 
 def _table(blocks: Sequence[Block], columns: Sequence[str]) -> pd.DataFrame:

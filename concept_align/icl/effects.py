@@ -73,7 +73,7 @@ class Effects:
 
 
 @dataclass(frozen=True, eq=False)
-class Conditions:
+class PairedStates:
     """States of one target's items by layer: ``before`` without demonstrations, ``after`` them.
 
     Both hold the same items, sentence by sentence. ``spaces`` are states of other languages' items by
@@ -123,7 +123,7 @@ def standardised(features: Features) -> Features:
 
 
 def accuracy_effects(
-    given: Conditions,
+    given: PairedStates,
     *,
     by: By = "prototype",
     folds: int = 5,
@@ -155,7 +155,7 @@ def accuracy_effects(
 
 
 def _read(
-    given: Conditions, layer: str, before: Features, after: Features, by: By, folds: int, seed: int
+    given: PairedStates, layer: str, before: Features, after: Features, by: By, folds: int, seed: int
 ) -> Iterator[tuple[str, tuple[torch.Tensor, torch.Tensor]]]:
     """Each way of reading, and what it takes the items for in both conditions."""
     if not 2 <= folds <= before.sents:
@@ -188,7 +188,7 @@ def _fitted(train: Features, by: By) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def alignability_effects(
-    given: Conditions,
+    given: PairedStates,
     *,
     measures: Sequence[str] = MEASURES,
     min_count: int = 10,
@@ -231,7 +231,7 @@ def alignability_effects(
     return rows
 
 
-def _geometry(given: Conditions, draws: int, seed: int) -> Geometry:
+def _geometry(given: PairedStates, draws: int, seed: int) -> Geometry:
     """All layers of the other languages' spaces, then the target's before and after, with draws.
 
     The target's draws are the same in both conditions.

@@ -17,7 +17,7 @@ from ..evaluation.evidence import Evidence, evidence
 from ..evaluation.predictions import LEVELS, Place, Predictions
 from ..evaluation.resampling import sentence_weights
 from ..evaluation.results import MAJORITY
-from ..evaluation.tidy import Evaluation, Setting, tabulate
+from ..evaluation.tidy import Condition, Evaluation, tabulate
 from ..spaces.features import Features
 from .base import PromptSentence
 from .config import SCORES
@@ -91,7 +91,7 @@ class AnswerEvidence:
         return {code: sentence_weights(one.sents, resamples, seed, code) for code, one in self.gold.items()}
 
     def evaluation(self, answers: Answers, notices: Sequence[str] = ()) -> Evaluation:
-        """Everything, one setting for every language of demonstrations and layer.
+        """Everything, one condition for every language of demonstrations and layer.
 
         Of what is there, what the plan asks for: an earlier run may have had more draws.
         """
@@ -151,12 +151,12 @@ class AnswerEvidence:
         # Fewer pairs, less lost to their correction: all with the first, and with a probe.
         probes = dict.fromkeys(name for name, _ in without if name.startswith(PROBE))
         fixed = (first, *probes)
-        setting = Setting(
+        condition = Condition(
             model=self.model, revision=self.revision, layer=layer, task=task, source=source, references=fixed
         )
         numbers = {k for name, k in found if name != MAJORITY}
         evaluation = tabulate(
-            setting,
+            condition,
             found,
             self.plan.task.concepts,
             self.protocol,

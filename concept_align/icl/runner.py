@@ -22,7 +22,7 @@ from ..reading import read_json_object
 from ..spaces.features import Features
 from .base import LabelScores
 from .config import Layer
-from .effects import ByLayer, Conditions, Effects, accuracy_effects, alignability_effects, over_languages
+from .effects import ByLayer, Effects, PairedStates, accuracy_effects, alignability_effects, over_languages
 from .evidence import OUTPUT, AnswerKey, labelled, predictions
 from .plan import NONE, OWN, Trial
 from .session import PromptSession, calibrated, stacked, states
@@ -192,7 +192,7 @@ class EffectRecorder:
             code: {str(layer): features[code, layer] for layer in self.layers}
             for code in self._spaces(source)
         }
-        given = Conditions(language, source, self._held[language], by_layer, spaces)
+        given = PairedStates(language, source, self._held[language], by_layer, spaces)
         seed = self.plan.config.seed
         many: dict[str, Any] = {"resamples": 500, "seed": seed}
         few: dict[str, Any] = {"min_count": FEWEST, "permutations": 200, "draws": 100, "seed": seed}

@@ -39,7 +39,7 @@ class ICLStudy(Showable):
     """What a study found, and what decided its numbers."""
 
     plan: ICLPlan
-    evaluation: Evaluation  # a setting for every language of demonstrations and layer
+    evaluation: Evaluation  # a condition for every language of demonstrations and layer
     notices: list[str]
     facts: Mapping[str, Any]
     effects: Effects | None = None  # of demonstrations on concept spaces

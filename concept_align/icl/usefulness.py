@@ -25,8 +25,8 @@ from .dyads import KINDS, DirectedPairs, directed_pairs, dyad_correlation
 from .plan import ANY, OWN
 from .selectors.simple import best_layer
 
-CONDITION: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")
-GROUP: tuple[str, ...] = (*CONDITION, "shots", "metric", "reference")
+WHOSE: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")  # answers
+GROUP: tuple[str, ...] = (*WHOSE, "shots", "metric", "reference")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +85,13 @@ def demonstration_gains(
     """
     rows = results[(results["metric"] == metric) & ~results["language"].isin(SUMMARIES)]
     rows = rows[rows["source"] != rows["language"]]
-    keys = [*CONDITION, "shots", "source", "language"]
+    keys = [*WHOSE, "shots", "source", "language"]
     stands = rows["draw"].eq(-1)
     there = stands.groupby([rows[key] for key in keys], dropna=False).transform("any")
     means = rows[stands | ~there].groupby(keys, sort=False, dropna=False, as_index=False)["value"].mean()
     chosen = means if learners is None else means[means["learner"].isin(list(learners))]
     same = means[means["shots"] == 0].drop(columns="shots").rename(columns={"value": "same"})
-    every = same.groupby([*CONDITION, "language"], as_index=False)["same"].mean()
+    every = same.groupby([*WHOSE, "language"], as_index=False)["same"].mean()
     found = chosen[chosen["shots"] != 0].merge(same, "left")
     found = found.merge(every.rename(columns={"same": "every"}), "left")
     found["reference_value"] = found["same"].fillna(found["every"])

@@ -15,8 +15,8 @@ from .alignability_figures import concepts_figure, overlay_figure, points_of, sw
 from .alignability_findings import (
     CANNOT,
     HOW,
+    ConditionFindings,
     Controls,
-    SettingFindings,
     answers,
     best_table,
     find,
@@ -26,7 +26,7 @@ from .alignability_findings import (
 from .builder import Block, Files, Picture, Report, Section, models_of
 from .matrix_figures import dendrogram_figure, heatmap_figure
 from .names import capital, language_name, measure_name, model_name, space_name, task_name
-from .score_matrix import language_tree, layer_numbers, matrix, one_setting, rows_of, settings
+from .score_matrix import conditions, language_tree, layer_numbers, matrix, one_condition, rows_of
 from .style import Chart
 
 FORMATS: tuple[str, ...] = ("png", "svg", "pdf")
@@ -90,7 +90,7 @@ def alignability_report(
 
 def alignability_sections(
     scores: pd.DataFrame,
-    found: Sequence[SettingFindings],
+    found: Sequence[ConditionFindings],
     controls: Controls,
     *,
     paired: pd.DataFrame | None = None,
@@ -99,7 +99,7 @@ def alignability_sections(
 
     In words, the first measure of each model, task and space is spoken of.
     """
-    first: dict[tuple[str, ...], SettingFindings] = {}
+    first: dict[tuple[str, ...], ConditionFindings] = {}
     for one in found:
         first.setdefault(one.parts[:-1], one)
     layers = [layer_table(one) for one in found if len(one.layers) > 1]
@@ -152,22 +152,22 @@ def sweeps(scores: pd.DataFrame, controls: Controls) -> list[Picture]:
 
 
 def _titles(rows: pd.DataFrame) -> dict[str, Any]:
-    """What figures say of the scores ``rows``, which are of one setting and layer."""
-    about = one_setting(rows)
+    """What figures say of the scores ``rows``, which are of one condition and layer."""
+    about = one_condition(rows)
     where = f"{model_name(about['model'])}, layer {rows['layer'].iloc[0]}"
     where += f", columns {about['against']}" if about["against"] else ""
     return {column: about[column] for column in ("measure", "task", "space")} | {"where": where}
 
 
 def pairs_figure(rows: pd.DataFrame, **options: Any) -> Chart:
-    """The matrix of the scores ``rows``, which are of one setting and layer."""
+    """The matrix of the scores ``rows``, which are of one condition and layer."""
     return heatmap_figure(matrix(rows), **_titles(rows), **options)
 
 
-def pairwise(scores: pd.DataFrame, found: Sequence[SettingFindings]) -> list[Picture]:
-    """Matrix and tree of each setting of the first measure, in its best layer."""
+def pairwise(scores: pd.DataFrame, found: Sequence[ConditionFindings]) -> list[Picture]:
+    """Matrix and tree of each condition of the first measure, in its best layer."""
     made = []
-    for (about, rows), one in zip(settings(scores), found, strict=True):
+    for (about, rows), one in zip(conditions(scores), found, strict=True):
         if about["measure"] != scores["measure"].iloc[0] or one.best is None:
             continue
         own = rows[rows["layer"].astype(str) == one.best.layer]

@@ -17,7 +17,7 @@ from .drawing import row_axis
 from .families import groups
 from .labels import Label, end_labels, headline, place_labels
 from .names import capital, full_name, measure_name, short_name, space_name, task_name
-from .score_matrix import layer_numbers, one_setting
+from .score_matrix import layer_numbers, one_condition
 from .style import COLOURS, GREY, INK, MARKERS, WHITE_EDGE, Chart, look, single, styled
 from .tables import number
 
@@ -43,7 +43,7 @@ def sweep_figure(
 ) -> Chart:
     """Mean over pairs of languages against layers, with a 95% interval over languages.
 
-    ``series`` are tables of one setting each, by their names in the figure; those named in ``controls`` are
+    ``series`` are tables of one condition each, by their names in the figure; those named in ``controls`` are
     drawn dashed. Grey bands are the null of a single pair: mean and two standard deviations under permuted
     labels. ``languages`` draws the mean of each language's pairs as a thin line (by default where there is
     one series that is no control), and ``highlight`` names some of them (by default the two lowest and the
@@ -52,7 +52,7 @@ def sweep_figure(
     here. Raises UsageError for series of several measures.
     """
     numbered = {name: layer_numbers(scores) for name, scores in series.items()}
-    known = {name: one_setting(scores) for name, scores in numbered.items()}
+    known = {name: one_condition(scores) for name, scores in numbered.items()}
     if len({about["measure"] for about in known.values()}) > 1:
         raise UsageError("the series are of several measures", remedy="draw a figure for each measure")
     last = {name: (blocks or {}).get(name, int(rows["layer"].max())) for name, rows in numbered.items()}

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..correspondence.table import LEVEL, means
 from .names import full_name, measure_name, model_name, space_name, task_name
-from .score_matrix import layer_numbers, one_setting, rows_of, settings
+from .score_matrix import conditions, layer_numbers, one_condition, rows_of
 from .tables import NONE, TextTable, number, p_value
 
 _NAN = float("nan")
@@ -101,7 +101,7 @@ def layer_means(scores: pd.DataFrame) -> list[LayerMean]:
     A language with itself, in another model's space, is no pair of languages: such rows are left out, but
     where there are no others.
     """
-    one_setting(scores)
+    one_condition(scores)
     different = scores["source"] != scores["target"]
     scores = scores[different] if different.any() else scores
     names = scores["layer"].astype(str)
@@ -141,8 +141,8 @@ def language_means(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class SettingFindings:
-    """One setting: every layer, and the layer with the highest mean. ``controls`` are in that layer."""
+class ConditionFindings:
+    """One condition: every layer, and the layer with the highest mean. ``controls`` are in that layer."""
 
     about: Mapping[str, str]
     layers: Sequence[LayerMean]
@@ -166,10 +166,10 @@ class SettingFindings:
         return ", ".join(part for part in self.parts if part)
 
 
-def find(scores: pd.DataFrame, controls: Controls | None = None) -> list[SettingFindings]:
-    """Every setting of ``scores``, with the same of each control in its best layer."""
+def find(scores: pd.DataFrame, controls: Controls | None = None) -> list[ConditionFindings]:
+    """Every condition of ``scores``, with the same of each control in its best layer."""
     found, alone = [], scores["model"].nunique() == 1
-    for about, rows in settings(scores):
+    for about, rows in conditions(scores):
         layers = layer_means(rows)
         best = best_layer(layers)
         valued = rows[rows["value"].notna()]
@@ -186,12 +186,12 @@ def find(scores: pd.DataFrame, controls: Controls | None = None) -> list[Setting
             if len(same) and same["model"].nunique() == 1:
                 others[label] = layer_means(same)[0]
         without = tuple(name for name in names if name not in there)
-        found.append(SettingFindings(about, layers, best, without, tuple(filter(None, reasons)), others))
+        found.append(ConditionFindings(about, layers, best, without, tuple(filter(None, reasons)), others))
     return found
 
 
-def sentences(found: SettingFindings) -> list[str]:
-    """What was measured in one setting, in sentences."""
+def sentences(found: ConditionFindings) -> list[str]:
+    """What was measured in one condition, in sentences."""
     best = found.best
     if best is None:
         why = f": {'; '.join(found.reasons)}" if found.reasons else ""
@@ -230,10 +230,10 @@ def _reached(mean: LayerMean) -> str:
     return f"; the mean goes {100 * (mean.value - mean.null_mean) / room:.0f}% of the way there from chance"
 
 
-def best_table(found: Sequence[SettingFindings]) -> TextTable:
-    """A row per setting, in its best layer, and one for each control.
+def best_table(found: Sequence[ConditionFindings]) -> TextTable:
+    """A row per condition, in its best layer, and one for each control.
 
-    What all settings have in common is in the title.
+    What all conditions have in common is in the title.
     """
     every = [one.parts for one in found]
     same = [len({parts[at] for parts in every}) == 1 for at in range(5)]
@@ -249,7 +249,7 @@ def best_table(found: Sequence[SettingFindings]) -> TextTable:
     return TextTable(title, columns, rows, note=MEANS_NOTE)
 
 
-def layer_table(found: SettingFindings) -> TextTable:
+def layer_table(found: ConditionFindings) -> TextTable:
     """A row per layer; the best one bold."""
     rows = [[mean.layer, *mean.row, str(mean.dim)] for mean in found.layers]
     best = {(at, 1) for at, mean in enumerate(found.layers) if mean is found.best}

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.ticker import NullLocator
 
 from ..errors import ConceptAlignError
-from ..evaluation.results import MAJORITY, SETTING
-from .evaluation_tables import by_setting
+from ..evaluation.results import CONDITION, MAJORITY
+from .evaluation_tables import by_condition
 from .names import language_name, short_revision, task_name
 from .style import GREY, INK, STRIPE, Chart, across, look, panels, styled
 
@@ -20,13 +20,13 @@ FLOOR = "majority class"
 
 
 def facets_of(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """One part per setting, titled by what differs between them (task and layer always)."""
-    several = {column for column in SETTING if frame[column].nunique() > 1}
+    """One part per condition, titled by what differs between them (task and layer always)."""
+    several = {column for column in CONDITION if frame[column].nunique() > 1}
     if (frame.groupby("model")["revision"].nunique() <= 1).all():
         several.discard("revision")  # each model's name says which
     parts = []
-    for setting, part in by_setting(frame):
-        model, revision, layer, task, source = setting
+    for condition, part in by_condition(frame):
+        model, revision, layer, task, source = condition
         title = f"{task_name(task)}, layer {layer}".capitalize()
         title += f", {model}" if "model" in several else ""
         title += f" ({short_revision(revision)})" if "revision" in several else ""

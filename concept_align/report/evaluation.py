@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..evaluation.results import MAJORITY, SETTING
+from ..evaluation.results import CONDITION, MAJORITY
 from ..evaluation.tidy import Evaluation
 from .builder import Block, Files, Picture, Report, Section, models_of
 from .drawing import facets_of
@@ -20,7 +20,14 @@ from .evaluation_figures import (
     shots_figure,
     spread_figure,
 )
-from .evaluation_tables import by_setting, means_of, of_setting, ordered_shots, setting_tables, setting_title
+from .evaluation_tables import (
+    by_condition,
+    condition_tables,
+    condition_title,
+    means_of,
+    of_condition,
+    ordered_shots,
+)
 from .names import language_name, short_revision, shots_name
 from .tables import percent
 
@@ -36,18 +43,18 @@ FILES = (
 
 
 def evaluation_report(evaluation: Evaluation, *, figures: bool = True) -> Report:
-    """The report of an evaluation, of one setting or several; ``figures`` asks for the figures too."""
+    """The report of an evaluation, of one condition or several; ``figures`` asks for the figures too."""
     results = evaluation.frame()
-    low = {one.key: one.low_resource for one in evaluation.settings}
+    low = {one.key: one.low_resource for one in evaluation.conditions}
     drawn = list(_pictures(evaluation)) if figures else []
     sections = [Section("Figures", drawn)]
-    for setting, rows in by_setting(results):
-        poor = ", ".join(language_name(code) for code in low[setting])
-        of = [of_setting(frame, setting) for frame in (evaluation.comparisons(), evaluation.gains())]
-        first, *others = setting_tables(rows, *of)
+    for condition, rows in by_condition(results):
+        poor = ", ".join(language_name(code) for code in low[condition])
+        of = [of_condition(frame, condition) for frame in (evaluation.comparisons(), evaluation.gains())]
+        first, *others = condition_tables(rows, *of)
         sections.append(
             Section(
-                setting_title(setting),
+                condition_title(condition),
                 [
                     f"Low-resource targets, the third with the fewest labelled training words: {poor}.",
                     first,
@@ -74,8 +81,8 @@ def evaluation_report(evaluation: Evaluation, *, figures: bool = True) -> Report
 
 
 def findings(results: pd.DataFrame) -> Iterator[str]:
-    """Of each setting and number of shots, the best learner and whether the next one differs from it."""
-    for setting, rows in by_setting(results):
+    """Of each condition and number of shots, the best learner and whether the next one differs from it."""
+    for condition, rows in by_condition(results):
         means = means_of(rows, "accuracy", "mean")
         said = []
         for shots, at in means[(means["learner"] != MAJORITY) & (means["shots"] >= 0)].groupby("shots"):
@@ -85,12 +92,12 @@ def findings(results: pd.DataFrame) -> Iterator[str]:
         floor = means.loc[means["learner"] == MAJORITY, "value"]
         below = f"; majority class {percent(float(floor.iloc[0]))}" if len(floor) else ""
         if said:
-            yield f"{setting_title(setting)}: best mean accuracy, %: {'; '.join(said)}{below}."
+            yield f"{condition_title(condition)}: best mean accuracy, %: {'; '.join(said)}{below}."
 
 
 def _reading(evaluation: Evaluation) -> list[Block]:
     protocol = evaluation.protocol
-    every = {name: number for one in evaluation.settings for name, number in one.seeds.items()}
+    every = {name: number for one in evaluation.conditions for name, number in one.seeds.items()}
     seeds = {name: number for name, number in every.items() if number > 1}
     over = "test sentences, draws and training seeds" if seeds else "test sentences and draws"
     said = [
@@ -126,7 +133,7 @@ def _pictures(evaluation: Evaluation) -> Iterator[Picture]:
     shots = ordered_shots(frame)[0]
     tested = frame[(frame["shots"] >= 0) & (frame["learner"] != MAJORITY)]
     look: dict[str, Any] = {"learners": sorted(map(str, tested["learner"].unique()))}
-    at, wide = f"{shots}-shot", len(evaluation.settings) > 1
+    at, wide = f"{shots}-shot", len(evaluation.conditions) > 1
     if frame.loc[frame["shots"] >= 0, "shots"].nunique() > 1:
         said = (
             "Mean accuracy over target languages by labelled sentences; bands are intervals over languages."
@@ -156,21 +163,21 @@ def _pictures(evaluation: Evaluation) -> Iterator[Picture]:
 
 
 def _confusions(evaluation: Evaluation, shots: int, reference: str | None) -> Iterator[Picture]:
-    """For every setting, the confusions of the learner with the best mean."""
+    """For every condition, the confusions of the learner with the best mean."""
     confusion = evaluation.confusion()
     if confusion.empty:
         return
-    several = [column for column in SETTING if confusion[column].nunique() > 1]
+    several = [column for column in CONDITION if confusion[column].nunique() > 1]
     facets = facets_of(confusion)
-    for (setting, rows), (title, _) in zip(by_setting(confusion), facets, strict=True):
-        means = means_of(of_setting(evaluation.frame(), setting), "accuracy", "mean")
+    for (condition, rows), (title, _) in zip(by_condition(confusion), facets, strict=True):
+        means = means_of(of_condition(evaluation.frame(), condition), "accuracy", "mean")
         means = means[(means["shots"] == shots) & (means["learner"] != MAJORITY)]
         if means.empty:
             continue
         best = str(means.sort_values("value", kind="stable")["learner"].iloc[-1])
-        model, revision, layer, *others = setting
+        model, revision, layer, *others = condition
         parts = Path(model).name, short_revision(revision), f"layer-{layer}", *others
-        told = [part for column, part in zip(SETTING, parts, strict=True) if column in several]
+        told = [part for column, part in zip(CONDITION, parts, strict=True) if column in several]
         name = re.sub(r"[^a-zA-Z0-9+-]+", "-", "-".join(["confusion", *told, f"{shots}-shot"]))
         other = reference if reference != best else None
         figure = confusion_figure(rows, learner=best, shots=shots, reference=other, title=title)

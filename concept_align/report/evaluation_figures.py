@@ -72,10 +72,10 @@ def shots_figure(
     top: float | None = None,
     learners: Sequence[str] | None = None,
 ) -> Chart:
-    """A learner's ``summary`` over target languages against shots, with interval bands; a facet per setting.
+    """A learner's ``summary`` over target languages against shots, with intervals; a facet per condition.
 
     Learners that are given all training sentences are lines across. ``title`` replaces task and layer in the
-    title of a figure of one setting; with ``top``, the axis goes from 0 to that many per cent. ``learners``
+    title of a figure of one condition; with ``top``, the axis goes from 0 to that many per cent. ``learners``
     (of all figures) keep their colours from figure to figure. Raises ConceptAlignError without such rows.
     """
     rows = means_of(frame, metric, summary)
@@ -99,7 +99,7 @@ def shots_figure(
 def spread_figure(
     frame: pd.DataFrame, *, metric: str = "accuracy", learners: Sequence[str] | None = None
 ) -> Chart:
-    """Who is left behind: low-resource mean, worst language and spread against shots; a row per setting."""
+    """Who is left behind: low-resource mean, worst language and spread against shots; a row per condition."""
     rows = means_of(frame, metric)
     rows = rows[rows["language"].isin(_SPREAD)]
     facets, looks = facets_of(rows), looks_of(rows[rows["shots"] >= 0], learners)
@@ -162,7 +162,7 @@ def reliability_figure(
 ) -> Chart:
     """A reliability diagram (Guo et al. 2017): accuracy against confidence, and the words by confidence.
 
-    A column per setting. Below the diagonal a learner is surer than it is correct. Bins with fewer than one
+    A column per condition. Below the diagonal a learner is surer than it is correct. Bins with fewer than one
     word in a thousand are not drawn.
     """
     facets = facets_of(reliability[reliability["shots"] == shots])
@@ -208,8 +208,8 @@ def confusion_figure(
 ) -> Chart:
     """Shares of each gold concept's words, and their difference from the shares of ``reference``.
 
-    ``confusion`` holds the rows of one setting; each language has equal weight. Concepts are in the order of
-    their frequency. Raises ConceptAlignError without such rows.
+    ``confusion`` holds the rows of one condition; each language has equal weight. Concepts are in the order
+    of their frequency. Raises ConceptAlignError without such rows.
     """
     rows = confusion[(confusion["shots"] == shots) & (confusion["learner"] == learner)]
     if rows.empty:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..evaluation.results import ALL_SHOTS, MAJORITY, SETTING, SUMMARIES
+from ..evaluation.results import ALL_SHOTS, CONDITION, MAJORITY, SUMMARIES
 from .names import SUMMARY_TITLES, capital, language_name, metric_name, short_revision, shots_name, task_name
 from .tables import NONE, TextTable, p_value, percent, pivoted
 
@@ -18,27 +18,27 @@ _ERRORS = ("ece",)  # the lower the better
 _CONCEPT = "f1:"
 
 
-def by_setting(frame: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
-    """The rows of each setting: word classes, relations, then other tasks; layers by number."""
-    groups = {tuple(map(str, key)): part for key, part in frame.groupby(list(SETTING))}
+def by_condition(frame: pd.DataFrame) -> list[tuple[tuple[str, ...], pd.DataFrame]]:
+    """The rows of each condition: word classes, relations, then other tasks; layers by number."""
+    groups = {tuple(map(str, key)): part for key, part in frame.groupby(list(CONDITION))}
     order = {"upos": 0, "relation": 1}
 
-    def place(setting: tuple[str, ...]) -> tuple[Any, ...]:
-        model, revision, layer, task, source = setting
+    def place(condition: tuple[str, ...]) -> tuple[Any, ...]:
+        model, revision, layer, task, source = condition
         layers = tuple(int(part) if part.isdigit() else -1 for part in layer.split("+"))
         return order.get(task, 2), task, model, layers, revision, source
 
-    return [(setting, groups[setting]) for setting in sorted(groups, key=place)]
+    return [(condition, groups[condition]) for condition in sorted(groups, key=place)]
 
 
-def of_setting(frame: pd.DataFrame, setting: Sequence[str]) -> pd.DataFrame:
-    """The rows of ``frame`` that are of ``setting``."""
-    return frame[(frame[list(SETTING)].astype(str) == list(setting)).all(axis=1)]
+def of_condition(frame: pd.DataFrame, condition: Sequence[str]) -> pd.DataFrame:
+    """The rows of ``frame`` that are of ``condition``."""
+    return frame[(frame[list(CONDITION)].astype(str) == list(condition)).all(axis=1)]
 
 
-def setting_title(setting: Sequence[str]) -> str:
+def condition_title(condition: Sequence[str]) -> str:
     """``bert-base (12ab34cd), layer 7, word classes, from English``."""
-    model, revision, layer, task, source = map(str, setting)
+    model, revision, layer, task, source = map(str, condition)
     made = f"{model} ({short_revision(revision)}), layer {layer}"
     return f"{made}, {task_name(task)}, from {language_name(source)}"
 
@@ -81,7 +81,7 @@ def best_cells(
 
 
 def summary_tables(frame: pd.DataFrame, metric: str = "accuracy") -> list[TextTable]:
-    """Learners by shots: one table per summary, for the rows of one setting."""
+    """Learners by shots: one table per summary, for the rows of one condition."""
     tables = []
     for name in SUMMARIES:
         part = means_of(frame, metric, name)
@@ -104,7 +104,7 @@ def summary_tables(frame: pd.DataFrame, metric: str = "accuracy") -> list[TextTa
 
 
 def language_table(frame: pd.DataFrame, shots: int, metric: str = "accuracy") -> TextTable | None:
-    """Languages by learners at one number of shots, for the rows of one setting; None without rows."""
+    """Languages by learners at one number of shots, for the rows of one condition; None without rows."""
     part = per_language(frame, metric, shots)
     if part.empty:
         return None
@@ -203,8 +203,8 @@ def _by_concept(frame: pd.DataFrame, title: str) -> TextTable | None:
     )
 
 
-def setting_tables(rows: pd.DataFrame, compared: pd.DataFrame, gained: pd.DataFrame) -> Iterator[TextTable]:
-    """The tables of one setting in the order of reading."""
+def condition_tables(rows: pd.DataFrame, compared: pd.DataFrame, gained: pd.DataFrame) -> Iterator[TextTable]:
+    """The tables of one condition in the order of reading."""
     references = list(dict.fromkeys(map(str, gained["reference"]))) if len(gained) else []
     made: list[TextTable | None] = []
     for metric in ("accuracy", "macro_f1"):

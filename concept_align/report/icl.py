@@ -123,7 +123,7 @@ def lead(studied: ICLStudy) -> list[str]:
     """What the study asked, in sentences."""
     plan = studied.plan
     config = plan.config
-    model = studied.evaluation.settings[0].model
+    model = studied.evaluation.conditions[0].model
     sources = ", ".join(demonstrations_name(source) for source in plan.sources)
     fed = "What it chose itself" if config.feedback == "predicted" else "The correct label"
     said = [
@@ -161,7 +161,7 @@ def icl_report(studied: ICLStudy, *, figures: bool = True, useful: UsefulnessRep
     first, *others = tables(evaluation.frame(), evaluation.comparisons(), studied.effects)
     drawn = list(_pictures(studied, useful)) if figures else []
     sources = ", ".join(demonstrations_name(source) for source in plan.sources)
-    model = studied.evaluation.settings[0].model
+    model = studied.evaluation.conditions[0].model
     return Report(
         title="In-context learning",
         lead=f"{model}, {len(plan.targets)} target languages, demonstrations in {sources}",

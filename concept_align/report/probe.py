@@ -67,9 +67,9 @@ def reach_figure(
 ) -> Chart:
     """Every target language: the majority class, ``learner`` zero-shot and the language's own probe.
 
-    ``frame`` holds the tidy rows of one setting, ``own`` those of a probe of its layer. Lines are intervals;
-    the language with the highest zero-shot accuracy is on top. Raises ConceptAlignError without zero-shot
-    rows."""
+    ``frame`` holds the tidy rows of one condition, ``own`` those of a probe of its layer. Lines are
+    intervals; the language with the highest zero-shot accuracy is on top. Raises ConceptAlignError without
+    zero-shot rows."""
     known = per_language(frame, metric, 0).set_index("language")
     zero, floor = (known[known["learner"] == name] for name in (learner, MAJORITY))
     if zero.empty:

@@ -17,7 +17,7 @@ from scipy.spatial.distance import squareform
 from ..correspondence.table import Alignability
 from ..errors import ConceptAlignError, UsageError
 
-SETTING: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "against")
+CONDITION: tuple[str, ...] = ("model", "revision", "task", "space", "measure", "against")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +43,10 @@ class ScoreMatrix:
         return ScoreMatrix(names, self.values[at], self.q[at], self.notes)
 
 
-def one_setting(scores: pd.DataFrame, columns: Sequence[str] = SETTING) -> dict[str, str]:
+def one_condition(scores: pd.DataFrame, columns: Sequence[str] = CONDITION) -> dict[str, str]:
     """What the rows of ``scores`` have in common.
 
-    Raises UsageError, with what differs, for rows of several settings; ConceptAlignError for none.
+    Raises UsageError, with what differs, for rows of several conditions; ConceptAlignError for none.
     """
     if scores.empty:
         raise ConceptAlignError("no scores to draw", remedy="compare the languages first")
@@ -54,17 +54,17 @@ def one_setting(scores: pd.DataFrame, columns: Sequence[str] = SETTING) -> dict[
         if scores[column].nunique() > 1:
             several = ", ".join(sorted(map(str, scores[column].unique()))[:4])
             raise UsageError(
-                f"the scores are of several settings: {column} is {several}",
+                f"the scores are of several conditions: {column} is {several}",
                 remedy=f"choose one: scores[scores[{column!r}] == ...]",
             )
     return {column: str(scores[column].iloc[0]) for column in columns}
 
 
-def settings(scores: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
-    """Every setting of a table with its rows, in the order in which they appear."""
+def conditions(scores: pd.DataFrame) -> list[tuple[dict[str, str], pd.DataFrame]]:
+    """Every condition of a table with its rows, in the order in which they appear."""
     return [
-        (dict(zip(SETTING, map(str, key), strict=True)), rows)
-        for key, rows in scores.groupby(list(SETTING), sort=False, dropna=False)
+        (dict(zip(CONDITION, map(str, key), strict=True)), rows)
+        for key, rows in scores.groupby(list(CONDITION), sort=False, dropna=False)
     ]
 
 
@@ -82,16 +82,16 @@ def layer_numbers(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def matrix(scores: pd.DataFrame) -> ScoreMatrix:
-    """The scores of one layer of one setting, for all languages that are in them.
+    """The scores of one layer of one condition, for all languages that are in them.
 
     A pair that was compared in one direction only has the same value in both, unless two models were
     compared.
     """
-    setting = one_setting(scores, (*SETTING, "layer"))
+    condition = one_condition(scores, (*CONDITION, "layer"))
     whole = Alignability(scores)
     names = list(whole.languages)
     values, q = (
-        whole.matrix(setting["measure"], setting["layer"], column).reindex(index=names, columns=names)
+        whole.matrix(condition["measure"], condition["layer"], column).reindex(index=names, columns=names)
         for column in ("value", "q")
     )
     notes = scores.loc[scores["value"].isna(), "note"].fillna("").astype(str)

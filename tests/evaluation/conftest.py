@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.evaluation.tidy import Setting
+from concept_align.evaluation.tidy import Condition
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
 
@@ -65,6 +65,6 @@ def toy():
         languages=languages,
         centres=centres,
         nearest=Nearest(centres),
-        setting=Setting(model="toy", revision="0", layer="3", task="upos"),
+        condition=Condition(model="toy", revision="0", layer="3", task="upos"),
         concepts=CONCEPTS,
     )

@@ -30,7 +30,7 @@ class Recorder:
 
 
 def run(toy, aligners, targets=("t0", "t1", "t2"), **options):
-    options = {"setting": toy.setting, "protocol": PROTOCOL} | options
+    options = {"condition": toy.condition, "protocol": PROTOCOL} | options
     return measure(aligners, toy.load, targets, **options)
 
 
@@ -93,7 +93,7 @@ def test_training_seeds_are_one_learner_with_running_draws(toy):
         ]  # fmt: skip
         by_seed = found.drop(-1).to_numpy().reshape(3, draws).mean(1)
         assert by_seed == pytest.approx(single)
-    assert evaluation.settings[0].seeds == {"shrink": 3}
+    assert evaluation.conditions[0].seeds == {"shrink": 3}
     assert evaluation.about()["settings"][0]["seeds"] == {"shrink": 3}
 
 

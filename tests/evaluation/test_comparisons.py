@@ -10,7 +10,7 @@ PROTOCOL = Protocol(shots=(0,), bootstrap=300)
 
 
 def run(toy, aligners, **options):
-    return measure(aligners, toy.load, toy.languages, setting=toy.setting, protocol=PROTOCOL, **options)
+    return measure(aligners, toy.load, toy.languages, condition=toy.condition, protocol=PROTOCOL, **options)
 
 
 def spoilt(toy, concept, far=8.0):
@@ -80,7 +80,7 @@ def test_learners_are_compared_with_those_named_alone(toy):
     assert list(zip(accuracy.a, accuracy.b, strict=True)) == [
         ("a", "b"), ("c", "b"), ("d", "b"), ("a", "c"), ("d", "c"),
     ]  # fmt: skip
-    assert evaluation.settings[0].references == ("b", "c")
+    assert evaluation.conditions[0].references == ("b", "c")
     smallest = accuracy.loc[accuracy.p_sign_flip.idxmin()]
     assert smallest.p_holm == pytest.approx(min(1, 5 * smallest.p_sign_flip))
     alike = {(p.metric, p.a, p.b): p.p_sign_flip for p in everything.itertuples()}

@@ -46,7 +46,7 @@ def test_folders_are_tested_in_the_languages_set_aside_under_the_names_given(fou
     frame = found.frame()
     assert set(frame["learner"]) == {"one", "two", "majority"}
     assert {"cy", "ta", "mean"} < set(frame["language"])
-    assert found.settings[0].seeds == {"one": 1, "two": 1}
+    assert found.conditions[0].seeds == {"one": 1, "two": 1}
     assert set(found.comparisons()["a"]) == {"one"}
     assert {one["learner"] for one in found.about()["aligners"]} == {"pooled", "source-probe"}
 

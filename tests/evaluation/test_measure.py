@@ -12,7 +12,7 @@ PROTOCOL = Protocol(shots=(0, 2, 10), support_draws=3, bootstrap=200)
 
 
 def run(toy, aligners=None, targets=None, **options):
-    options = {"setting": toy.setting, "protocol": PROTOCOL} | options
+    options = {"condition": toy.condition, "protocol": PROTOCOL} | options
     return measure(aligners or [("nearest", toy.nearest)], toy.load, targets or toy.languages, **options)
 
 
@@ -184,7 +184,7 @@ def test_a_language_without_training_split_is_tested_zero_shot_and_said(toy):
     evaluation = run(toy, untrained=["t1"])
     frame = frame_of(evaluation)
     assert set(frame[frame.language == "t1"].shots) == {0}
-    low = evaluation.settings[0].low_resource
+    low = evaluation.conditions[0].low_resource
     assert low == ("t1", *sorted(set(low) - {"t1"}))
     assert any(notice.startswith("t1: 0 training sentences") for notice in evaluation.notices)
     means = frame[(frame.language == "mean") & (frame.learner == "nearest") & (frame.metric == "accuracy")]
@@ -225,7 +225,7 @@ def test_equal_or_reserved_names_and_nothing_to_do_are_refused(toy):
         ([("a", toy.nearest)], []),
     ):
         with pytest.raises(UsageError):
-            measure(aligners, toy.load, targets, setting=toy.setting)
+            measure(aligners, toy.load, targets, condition=toy.condition)
 
 
 def test_a_name_that_is_no_file_name_is_kept_apart(toy, tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from concept_align.errors import LearningError, UsageError
 from concept_align.icl.effects import (
-    Conditions,
+    PairedStates,
     accuracy_effects,
     alignability_effects,
     over_languages,
@@ -33,14 +33,14 @@ def states(language, where, *, noise=0.8, seed=0, items=0) -> Features:
     return Features(language, CONCEPTS, torch.from_numpy(x).float(), torch.from_numpy(y), offsets)
 
 
-def conditions(language="tr", *, moved=0.0, noise=0.8, first=0.8, layers=("3",), seed=0) -> Conditions:
+def conditions(language="tr", *, moved=0.0, noise=0.8, first=0.8, layers=("3",), seed=0) -> PairedStates:
     """Turkish before and after English demonstrations: concepts ``moved`` by a share towards the English."""
     target, english = places(language), places("en")
     after = (1 - moved) * target + moved * english
     spaces = {
         code: states(code, places(code), seed=100 + seed, items=7 + n) for n, code in enumerate(("en", "fi"))
     }
-    return Conditions(
+    return PairedStates(
         language,
         "en",
         {layer: states(language, target, noise=first, seed=seed) for layer in layers},

@@ -13,7 +13,7 @@ from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.resampling import MetricResamples
 from concept_align.evaluation.results import COLUMNS
 from concept_align.evaluation.summary import low_resource, summarise
-from concept_align.evaluation.tidy import CONFUSED, RELIABLE, Evaluation, Setting
+from concept_align.evaluation.tidy import CONFUSED, RELIABLE, Condition, Evaluation
 from concept_align.report.style import rendered
 
 TARGETS = ("cy", "eu", "ta", "xx")
@@ -38,7 +38,7 @@ def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
         for code, cell in by_language.items():
             numbers = {"value": cell.value, "low": cell.value - 0.01, "high": cell.value + 0.01, "n": 1234}
             rows.append(about | {"language": code, **numbers})
-    setting = Setting(
+    condition = Condition(
         model="some/model", revision="0123456789ab", layer=layer, task=task,
         low_resource=poor, seeds={"shrink": 3, "proto": 1},
     )  # fmt: skip
@@ -50,8 +50,8 @@ def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
         "reliability": pd.DataFrame(_reliability(shots, learners), columns=list(RELIABLE)),
     }
     return Evaluation(
-        {name: setting.into(frame) for name, frame in tables.items()},
-        (setting,),
+        {name: condition.into(frame) for name, frame in tables.items()},
+        (condition,),
         (f"xx: something odd about {task}",),
         protocol,
         {"seen": "here"},

@@ -6,7 +6,7 @@ import pytest
 
 from concept_align.errors import ConceptAlignError, UsageError
 from concept_align.report.alignability_findings import best_layer, language_means, layer_means
-from concept_align.report.score_matrix import layer_numbers, matrix, one_setting
+from concept_align.report.score_matrix import layer_numbers, matrix, one_condition
 
 
 def test_a_pair_compared_one_way_has_its_value_both_ways(scored):
@@ -33,11 +33,11 @@ def test_a_language_without_any_value_is_named_with_the_reason(scored):
 def test_scores_of_several_settings_are_refused_by_what_differs(scored):
     two = pd.concat([scored.scores, scored.make(measure="cka")])
     with pytest.raises(UsageError, match="measure is cka, rsa"):
-        one_setting(two)
+        one_condition(two)
     with pytest.raises(UsageError, match="layer is 0, 1, 2"):
         matrix(scored.scores)
     with pytest.raises(ConceptAlignError, match="no scores"):
-        one_setting(scored.scores[:0])
+        one_condition(scored.scores[:0])
 
 
 def test_layers_go_by_number_and_mixtures_of_layers_are_no_layer(scored):
