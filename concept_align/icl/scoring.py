@@ -53,15 +53,13 @@ class CausalScorer(PromptScorer):
         if self._slow is not None:
             return self._slow._score(prompt, laid, chooser)
         prefix, trie = self._prefix(prompt), chooser.trie
-        items = np.array([len(own.leads) for own in laid], dtype=np.int64)
-        pieces = np.array([own.pieces() for own in laid], dtype=np.int64) + items * trie.longest
+        found = [chooser.scored([]) for _ in laid]
+        asking = [row for row, own in enumerate(laid) if own.leads]
+        items = np.array([len(laid[row].leads) for row in asking], dtype=np.int64)
+        pieces = np.array([laid[row].pieces() for row in asking], dtype=np.int64) + items * trie.longest
         # What a batch holds: all tokens of its rows, and of one step the beginnings of labels.
-        lengths = pieces + (items if chooser.gold else 1) * len(trie.nodes)
-        found: list[LabelScores] = [chooser.scored([]) for _ in laid]
-        for batch in batches(np.where(items > 0, lengths, 0), self.batch_pieces):
-            order = [row for row in sorted(batch.tolist(), key=lambda row: -items[row]) if items[row]]
-            if not order:
-                continue
+        for batch in batches(pieces + (items if chooser.gold else 1) * len(trie.nodes), self.batch_pieces):
+            order = [asking[place] for place in sorted(batch.tolist(), key=lambda place: -items[place])]
             rows = [laid[row] for row in order]
             cache = PrefixCache(len(rows), _slots(rows, chooser), self.model.device, prefix)
             reader = PrefixReader(self.model, cache, len(prompt.ids), trie, chooser.layers)

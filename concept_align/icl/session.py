@@ -91,7 +91,7 @@ class PromptSession:
         candidates = self.candidates(language)
         if trial.source == ANY:
             candidates = [one for one in candidates if one.language != trial.language]
-        if query is not None and self.by_query(trial.variant):
+        if query is not None and self.looks_at(trial.variant) == "query":
             candidates = [one for one in candidates if one != query]
         if trial.source == OWN:
             # Treebanks repeat sentences across splits: their labels would stand in the prompt.
@@ -108,10 +108,6 @@ class PromptSession:
     def looks_at(self, variant: Variant) -> str:
         """What a choice depends on besides the candidates: "nothing", the "language", or each "query"."""
         return str(getattr(self.selectors[variant.selector], "looks_at", "nothing"))
-
-    def by_query(self, variant: Variant) -> bool:
-        """Does each query have demonstrations of its own?"""
-        return self.looks_at(variant) == "query"
 
     def made_from(self, variant: Variant) -> Mapping[str, Any] | None:
         """What a choice of demonstrations depends on besides sentences, where it depends on more."""
@@ -146,12 +142,13 @@ class PromptSession:
         """
         scorer, variant = self.scorers[trial.variant.template], trial.variant
         numbers = [layer for layer in layers if isinstance(layer, int)]
+        looks_at = self.looks_at(variant) if trial.k else "nothing"
         labels = self.label_set(variant, trial.language, trial.draw)
         relational = any(item.head != NO_HEAD for query in queries for item in query.items)
         empty = [content_free(word, relational=kind) for word in CONTENT_FREE for kind in (False, True)]
         found: list[LabelScores] = []
-        for part in [[one] for one in queries] if trial.k and self.by_query(variant) else [queries]:
-            of = part[0] if trial.k and self.looks_at(variant) != "nothing" else None
+        for part in [[one] for one in queries] if looks_at == "query" else [queries]:
+            of = part[0] if looks_at != "nothing" else None
             longest = [*part, *(empty if variant.contextual else ())]
             room = max(scorer.room(one, labels) for one in longest)
             prompt = scorer.prompt(self.demonstrations(trial, of), labels, room=room)

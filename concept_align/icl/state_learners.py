@@ -124,8 +124,9 @@ class StateLearners:
         variant = plan.variants[0]
         trials = [Trial(source if k else NONE, language, variant, k, draw) for draw in range(plan.draws(k))]
         sentences = self.session.candidates(language)
-        if k and language == source and not self.session.by_query(variant):
-            of = sentences[0] if self.session.looks_at(variant) == "language" else None
+        looks_at = self.session.looks_at(variant)
+        if k and language == source and looks_at != "query":
+            of = sentences[0] if looks_at == "language" else None
             shown = [one for trial in trials for one in self.session.demonstrations(trial, of)]
             sentences = [one for one in sentences if one not in shown]
         sentences = sentences[: plan.config.align_sentences]

@@ -9,7 +9,7 @@ one convention.
 What a selector chooses for a query does not depend on other queries, and never is a sentence of the query's
 own words (treebanks repeat sentences across splits; their labels would stand in the prompt).
 
-A selector of your own needs a ``select`` (:class:`Selector`) and a name; :class:`PlacedSelector` checks what
+A selector of your own needs a ``select`` (:class:`Selector`) and a name; :class:`BaseSelector` checks what
 ``select`` is given. A class with a class method ``from_inputs(inputs)`` gets states and tables
 (:class:`SelectorInputs`):
 
@@ -77,7 +77,7 @@ class SelectorInputs:
     alignability: pd.DataFrame | None = None
 
 
-class PlacedSelector(ABC):
+class BaseSelector(ABC):
     """A :class:`Selector` among sentences that do not have the words of the query."""
 
     name: str

@@ -20,7 +20,7 @@ from ...spaces.classify import NearestPrototype
 from ...spaces.prototypes import ConceptSpace
 from ...spaces.standardise import StandardiserFitter
 from ..base import PromptSentence
-from . import PlacedSelector, SelectorInputs, There
+from . import BaseSelector, SelectorInputs, There
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class SentenceStates:
 
 
 @dataclass(frozen=True, eq=False)
-class NearestSelector(PlacedSelector):
+class NearestSelector(BaseSelector):
     """The k candidates whose mean word state is most similar to the query's, the most similar last.
 
         similarity(q, s) = cos(v_q, v_s),   v_s the mean state of the words of s at one layer

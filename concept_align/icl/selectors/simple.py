@@ -12,11 +12,11 @@ from ...correspondence.table import Alignability
 from ...errors import UsageError
 from ...seeding import stream
 from ..base import PromptSentence
-from . import LooksAt, PlacedSelector, Selector, SelectorInputs, There
+from . import BaseSelector, LooksAt, Selector, SelectorInputs, There
 
 
 @dataclass(frozen=True)
-class RandomSelector(PlacedSelector):
+class RandomSelector(BaseSelector):
     """A random order by the seed: one for all queries, or (``per_query``) another for each.
 
     The baseline of every other choice. Sets are nested: k demonstrations are the first k of one random order,
@@ -42,7 +42,7 @@ random_per_query = partial(RandomSelector, per_query=True)
 
 
 @dataclass(frozen=True)
-class FixedSelector(PlacedSelector):
+class FixedSelector(BaseSelector):
     """The first k candidates with ``shortest`` to ``longest`` words and a question about one of them.
 
     What a user would copy into a prompt: the same for all queries. Headings and one-word answers show few
@@ -67,7 +67,7 @@ class FixedSelector(PlacedSelector):
 
 
 @dataclass(frozen=True)
-class CoverageSelector(PlacedSelector):
+class CoverageSelector(BaseSelector):
     """As many of the task's concepts as possible by as few sentences as possible: greedy set cover.
 
     The next sentence is the one with most concepts not shown yet; of equals the shorter, then the earlier. k
@@ -114,7 +114,7 @@ def _greedy(shown: dict[int, frozenset[int]], k: int) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class AlignabilitySelector(PlacedSelector):
+class AlignabilitySelector(BaseSelector):
     """The best ``languages`` by a table of alignability, each by ``inner``; the best language stands last.
 
     k is shared out evenly; what is left over goes to the better languages. Of equals the code that comes
