@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -11,6 +11,9 @@ from ..progress import terminal
 from . import options
 from .from_config import group
 from .output import emit_json, emit_table, line_width, say, table_width
+
+if TYPE_CHECKING:
+    from ..treebanks.corpus import Corpus
 
 app = group(help="List, fetch, verify and count UD treebanks.", no_args_is_help=True)
 Languages = Annotated[
@@ -201,7 +204,6 @@ def stats(
     """Count sentences, words, multiword tokens, empty nodes and concepts of each treebank and split."""
     from ..treebanks import discover
     from ..treebanks.conllu import read
-    from ..treebanks.counts import count
 
     if task not in ("upos", "relation"):
         raise UsageError(f"no counts of {task!r}", option="task", remedy="use upos or relation")
@@ -211,19 +213,45 @@ def stats(
         bar = progress.bar("count", len(files), unit="files")
         for file in files:
             corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
-            counted.append(count(corpus))
+            counted.append(_counts(corpus))
             bar.advance()
     if json:
-        return emit_json([asdict(one) for one in counted])
+        return emit_json(counted)
     columns = ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "most frequent, % of words"]
     rows = []
     for one in counted:
-        numbers = one.sentences, one.words, one.longest, one.multiword_tokens, one.empty_nodes
-        most = list((one.upos if task == "upos" else one.relations).items())[:top]
-        frequent = " ".join(f"{name} {100 * times / one.words:.0f}" for name, times in most)
-        rows.append([one.treebank, one.split, *(f"{number:,}" for number in numbers), frequent])
-    title = f"{len(rows)} files, {sum(one.words for one in counted):,} words"
+        numbers = [one[name] for name in ("sentences", "words", "longest", "multiword_tokens", "empty_nodes")]
+        most = list(one["upos" if task == "upos" else "relations"].items())[:top]
+        frequent = " ".join(f"{name} {100 * times / one['words']:.0f}" for name, times in most)
+        rows.append([one["treebank"], one["split"], *(f"{number:,}" for number in numbers), frequent])
+    title = f"{len(rows)} files, {sum(one['words'] for one in counted):,} words"
     emit_table(title, columns, rows, right={2, 3, 4, 5, 6})
+
+
+def _counts(corpus: "Corpus") -> dict[str, Any]:
+    """What a split holds; counts of concepts are of their words, most frequent first."""
+    import numpy as np
+
+    from ..treebanks.concepts import RELATIONS, UPOS
+
+    def frequent(codes: Any, names: tuple[str, ...]) -> dict[str, int]:
+        counts = np.bincount(codes[codes >= 0], minlength=len(names))
+        order = np.argsort(-counts, kind="stable")
+        return {names[code]: int(counts[code]) for code in order if counts[code]}
+
+    return {
+        "treebank": corpus.source.treebank,
+        "language": corpus.source.language,
+        "split": corpus.source.split,
+        "sentences": corpus.sents,
+        "words": corpus.words,
+        "multiword_tokens": int((corpus.ranges == 1).sum()),
+        "empty_nodes": corpus.empty_nodes,
+        "skipped": corpus.skipped,
+        "longest": int(np.diff(corpus.offsets).max(initial=0)),
+        "upos": frequent(corpus.upos, UPOS),
+        "relations": frequent(corpus.relations, RELATIONS),
+    }
 
 
 def _list(text: str) -> list[str]:

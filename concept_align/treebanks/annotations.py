@@ -23,15 +23,10 @@ class TextColumn:
     @classmethod
     def of(cls, values: list[str]) -> "TextColumn":
         """The column that holds ``values`` [words]; ``_`` counts as none."""
-        index = {"": 0, "_": 0}
-        names = [""]
-        codes = np.empty(len(values), dtype=np.int32)
-        for word, value in enumerate(values):
-            code = index.setdefault(value, len(names))
-            if code == len(names):
-                names.append(value)
-            codes[word] = code
-        return cls(codes, tuple(names))
+        names = {"": 0, "_": 0} | dict.fromkeys(values)
+        index = {name: max(place - 1, 0) for place, name in enumerate(names)}
+        codes = np.fromiter(map(index.__getitem__, values), np.int32, len(values))
+        return cls(codes, ("", *list(names)[2:]))
 
 
 @dataclass(frozen=True, eq=False)

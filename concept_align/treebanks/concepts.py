@@ -87,16 +87,6 @@ def check_task(name: str, *, option: str = "task") -> None:
     raise UsageError(f"unknown task {name!r}", option=option, remedy=remedy)
 
 
-def cell_of(task: str) -> tuple[int, str]:
-    """Where CoNLL-U has the labels of ``task``: (column from 0, key in it or "")."""
-    column, _, key = {"upos": "UPOS", "relation": "DEPREL"}.get(task, task).partition(":")
-    if task.startswith(_FEATURE):
-        column = "FEATS"
-    elif task.startswith(_COLUMN):
-        column, _, key = key.partition(":")
-    return FIELDS.index(column), key
-
-
 def task_columns(tasks: Iterable[str]) -> tuple[str, ...]:
     """The columns that ``tasks`` need beside what every corpus has: ``XPOS`` of ``column:XPOS``."""
     return tuple(dict.fromkeys(t.removeprefix(_COLUMN) for t in tasks if t.startswith(_COLUMN)))
@@ -138,7 +128,12 @@ def value_of(pairs: str, key: str) -> str:
 
 def with_label(cells: list[str], task: str, label: str | None) -> None:
     """Write ``label`` (None: none) into a word's ten columns, where ``task`` has its labels."""
-    place, key = cell_of(task)
+    column, _, key = {"upos": "UPOS", "relation": "DEPREL"}.get(task, task).partition(":")
+    if task.startswith(_FEATURE):
+        column = "FEATS"
+    elif task.startswith(_COLUMN):
+        column, _, key = key.partition(":")
+    place = FIELDS.index(column)
     ordered = FIELDS[place] == "FEATS"
     cells[place] = (_with_value(cells[place], key, label, ordered=ordered) if key else label) or "_"
 

@@ -16,6 +16,7 @@ from ..types import SPLITS, Split
 from . import registry
 
 SUFFIXES: tuple[str, ...] = (".conllu", ".conllu.gz", ".conllu.xz")
+_FILE_NAME = re.compile(r"([^.].*?)\.conllu(?:\.gz|\.xz)?", re.DOTALL)
 _UD_NAME = re.compile(
     r"(?P<prefix>(?P<language>[a-z]{2,3})_[A-Za-z0-9]+)-ud-(?P<split>train|dev|test)(?P<part>-[\w-]+)?"
 )
@@ -90,7 +91,8 @@ def find_treebanks(
     names = list(by_treebank) if whole else _chosen(by_treebank, langs, path)
     found = [file for name in names for file in _ordered(by_treebank[name]) if file.split in wanted]
     if not found:
-        there = ", ".join(f"{name} has {_splits(by_treebank[name])}" for name in names[:8])
+        splits_of = {n: dict.fromkeys(file.split for file in _ordered(by_treebank[n])) for n in names[:8]}
+        there = ", ".join(f"{name} has {' '.join(held)}" for name, held in splits_of.items())
         raise UsageError(f"no {' or '.join(wanted)} split", option="splits", where=str(path), remedy=there)
     if not every:
         _refuse_parts(found)
@@ -142,11 +144,8 @@ def _treebank_folders(path: Path) -> list[Path]:
 
 def _stem(path: Path) -> str | None:
     """The name without its suffix, None where it is no CoNLL-U file."""
-    for suffix in SUFFIXES:
-        stem = path.name.removesuffix(suffix)
-        if stem != path.name and stem and not stem.startswith("."):
-            return stem
-    return None
+    match = _FILE_NAME.fullmatch(path.name)
+    return match[1] if match else None
 
 
 def _folder(folder: Path) -> Iterator[TreebankFile]:
@@ -223,10 +222,6 @@ def _default(code: str, names: list[str], files: dict[str, list[TreebankFile]]) 
 
 def _ordered(files: list[TreebankFile]) -> list[TreebankFile]:
     return sorted(files, key=lambda file: (SPLITS.index(file.split), file.path.name))
-
-
-def _splits(files: list[TreebankFile]) -> str:
-    return " ".join(dict.fromkeys(file.split for file in _ordered(files)))
 
 
 def _refuse_parts(found: list[TreebankFile]) -> None:

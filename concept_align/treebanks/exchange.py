@@ -75,17 +75,12 @@ def lay(forms: Sequence[str], spans: Sequence[Sequence[int]], ranges: Sequence[i
     for word, glued in enumerate(followed):
         if glued and not ranges[word]:
             words[word][_MISC] = "SpaceAfter=No"
-    return _inserted(words, tokens)
+    return [row for n, word in enumerate(words) for row in ([tokens[n]] if n in tokens else []) + [word]]
 
 
 def _multiword(ranges: Sequence[int]) -> dict[int, int]:
     """The first and the last word of each multiword token, from 0, by the words' places in theirs."""
     return {word - place + 1: word for word, place in enumerate(ranges) if place}
-
-
-def _inserted(words: list[Row], tokens: Mapping[int, Row]) -> list[Row]:
-    """``words`` with the multiword ``tokens``, each before its first word."""
-    return [row for n, word in enumerate(words) for row in ([tokens[n]] if n in tokens else []) + [word]]
 
 
 # --- data sets ---

@@ -200,13 +200,9 @@ def _record(folder: Path, release: str, archive: str, treebanks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class FileCheck:
+class FileCheck(TreebankFile):
     """What was found out about one file."""
 
-    treebank: str
-    language: str
-    split: str
-    path: Path
     sentences: int | None  # None: not readable
     words: int | None
     listed: bool  # in the manifest, so that its bytes were compared
@@ -234,11 +230,10 @@ def verify(
         bar.advance()
     problem = (f"missing: {MANIFEST} lists it",)
     for folder, file in folders.items():
-        absent = [folder / name for name in listed[folder] if not (folder / name).exists()]
-        for path in absent:
-            if split := next((split for split in splits if f"-ud-{split}" in path.name), None):
-                names = (file.treebank, file.language, split)
-                checks.append(FileCheck(*names, path, None, None, True, problem))
+        for path in (folder / name for name in listed[folder]):
+            split = next((split for split in SPLITS if split in splits and f"-ud-{split}" in path.name), None)
+            if split and not path.exists():
+                checks.append(FileCheck(file.treebank, file.language, split, path, None, None, True, problem))
     return checks
 
 
@@ -256,5 +251,6 @@ def _check(file: TreebankFile, listed: dict[str, Any] | None) -> FileCheck:
         for name, found in (("sentences", sentences), ("words", words)):
             if found is not None and listed.get(name, found) != found:
                 problems.append(f"{found:,} {name}, {listed[name]:,} in {MANIFEST}")
-    names = (file.treebank, file.language, file.split)
-    return FileCheck(*names, file.path, sentences, words, listed is not None, tuple(problems))
+    return FileCheck(
+        **vars(file), sentences=sentences, words=words, listed=listed is not None, problems=tuple(problems)
+    )

@@ -1,6 +1,6 @@
 """A block of CoNLL-U as columns: everything a Corpus holds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -14,6 +14,7 @@ from .tokens import Codes, Tokens, read_labels, scan_ids
 
 OF_WORDS = ("upos", "relations", "subtypes", "heads", "feats", "ranges", "spans", "forms")
 OF_SENTENCES = ("sent_ids", "texts", "raw", "lines", "empty_nodes", "rebuilt")
+Ordinal = Callable[[int, int], int]  # (sentence of the block, its first line there) to sentence of the file
 STRINGS = ("sent_ids", "texts", "raw", "forms")
 
 
@@ -63,15 +64,9 @@ class Strings(Sequence[str]):
     def take(self, rows: ArrayLike) -> "Strings":
         """The strings at ``rows``, over bytes of their own: what is left out can be freed."""
         rows = np.asarray(rows)
-        encoded = [self.data[s : s + n] for s, n in zip(self.starts[rows], self.lengths[rows], strict=True)]
-        return from_bytes(encoded)
-
-
-def from_bytes(encoded: Sequence[bytes | bytearray]) -> Strings:
-    """Strings of their UTF-8 encodings."""
-    lengths = np.fromiter(map(len, encoded), dtype=np.int32, count=len(encoded))
-    ends = np.cumsum(lengths, dtype=np.int64)
-    return Strings(b"".join(encoded), ends - lengths, lengths)
+        lengths = self.lengths[rows]
+        encoded = [self.data[start : start + n] for start, n in zip(self.starts[rows], lengths, strict=True)]
+        return Strings(b"".join(encoded), np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
 
 
 def concatenate(parts: Sequence[Strings]) -> Strings:
@@ -140,17 +135,18 @@ def join(parts: Sequence[Columns]) -> Columns:
     return Columns(offsets=np.concatenate([[0], *offsets]), line_count=lines, **joined)
 
 
-def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -> Columns:
+def parse(data: bytearray, codes: Codes, ordinal: Ordinal, *, trees: bool) -> Columns:
     """The columns of ``data`` (which ends with a line end, then PAD).
 
-    Raises BrokenError with every fault that one pass over the block can tell.
+    ``ordinal`` counts sentences from 1 in the file. Raises BrokenError with every fault that one pass over
+    the block can tell.
     """
     bytes_ = Bytes(data)
     lines = scan_lines(bytes_)
     tokens = scan_ids(lines)
     labels = read_labels(lines, tokens, codes, trees=trees)
     sent_ids, texts = read_comments(lines)
-    spans, (forms, ids, whole, raw), rebuilt = _text(lines, tokens, sent_ids, texts, ordinals)
+    spans, (forms, ids, whole, raw), rebuilt = _text(lines, tokens, sent_ids, texts, ordinal)
     return Columns(
         offsets=tokens.offsets,
         **vars(labels),
@@ -167,18 +163,8 @@ def parse(data: bytearray, codes: Codes, ordinals: "Ordinals", *, trees: bool) -
     )
 
 
-class Ordinals:
-    """Which sentence of the file a line of the block belongs to, also where others were left out."""
-
-    def __init__(self, before: int, removed: list[int]) -> None:
-        self.before, self.removed = before, np.sort(np.array(removed, dtype=np.int64))
-
-    def of(self, sentence: int, line: int) -> int:
-        return self.before + sentence + 1 + int(np.searchsorted(self.removed, line))
-
-
 def _text(
-    lines: Lines, tokens: Tokens, ids: Values, texts: Values, ordinals: Ordinals
+    lines: Lines, tokens: Tokens, ids: Values, texts: Values, ordinal: Ordinal
 ) -> tuple[NDArray[np.int32], tuple[Strings, Strings, Strings, Strings], Mask]:
     """(spans, (forms, sent_ids, texts, raw), [sents] the text was rebuilt)."""
     data = lines.bytes.data
@@ -205,7 +191,7 @@ def _text(
             first, last = surface.offsets[sentence : sentence + 2]
             begin[first:last], end[first:last] = np.array(found).T
     for sentence in where(ids.lengths == 0).tolist():
-        append(str(ordinals.of(sentence, int(lines.first_line[sentence]))), ids, sentence)
+        append(str(ordinal(sentence, int(lines.first_line[sentence]))), ids, sentence)
     if extra:
         data = data + b"".join(extra)
 

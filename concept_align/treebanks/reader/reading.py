@@ -12,6 +12,7 @@ import lzma
 import re
 import sys
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import IO, cast
 
 from ...errors import TreebankError, place
 from ...progress import Progress, Silent
-from .columns import Columns, Ordinals, join, parse
+from .columns import Columns, join, parse
 from .scan import BrokenError
 from .spans import PAD
 from .tokens import Codes
@@ -254,11 +255,16 @@ class _Reader:
 
     def _part(self, block: Block) -> Columns:
         data, removed = self._decodable(block)
+
+        def ordinal(sentence: int, line: int) -> int:
+            """The sentence's place in the file, also where others before it were left out."""
+            return self._sentences + sentence + 1 + bisect_left(sorted(removed), line)
+
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n")
         while True:
             try:
-                part = parse(data, self.codes, Ordinals(self._sentences, removed), trees=self.trees)
+                part = parse(data, self.codes, ordinal, trees=self.trees)
                 break
             except BrokenError as broken:
                 if not self.lenient:

@@ -50,9 +50,16 @@ def scan_ids(lines: Lines) -> Tokens:
     words, special = where(plain), where(~plain)
     before = plain.cumsum()  # [tokens] words of the block up to the token
     offsets = np.append(before[lines.first_token] - plain[lines.first_token], len(words))
-    dash, dot = _split_ids(lines, special, starts[special], ends[special])
+    is_range, left, right = _split_ids(lines, special, starts[special], ends[special])
     rank = before[special] - offsets[lines.sentence[special]]  # words of the sentence before the token
-    faults = _wrong_empty(lines, special[dot.mask], dot, rank[dot.mask])
+    faults = [
+        Fault(
+            int(lines.tokens[special[row]]),
+            f"empty node {left[row]}.{right[row]} stands behind word {rank[row]}",
+            "put an empty node behind the word it is numbered after",
+        )
+        for row in where(~is_range & (left != rank)).tolist()
+    ]
     faults += [
         Fault(int(lines.first_line[s]), "a sentence without words", "give it words or remove it")
         for s in where(offsets[1:] == offsets[:-1]).tolist()
@@ -61,12 +68,14 @@ def scan_ids(lines: Lines) -> Tokens:
         raise BrokenError(faults)
     sentence = lines.sentence[words]
     _check_sequence(lines, words, ids[words], offsets[sentence])
-    ranges = special[dash.mask]
-    _check_ranges(lines, ranges, dash, rank[dash.mask], offsets)
+    ranges, first, last = special[is_range], left[is_range], right[is_range]
+    _check_ranges(lines, ranges, first, last, rank[is_range], offsets)
     low: Ints = before[ranges]
-    place, covered = _places(low, low + dash.right[dash.mask] - dash.left[dash.mask] + 1, len(words))
+    rows, _ = ragged.runs(low, last - first + 1)
+    place = np.zeros(len(words), dtype=np.int16)
+    place[rows] = rows - np.repeat(low, last - first + 1) + 1
     is_surface = plain.copy()
-    is_surface[words[covered]] = False
+    is_surface[words[place > 0]] = False
     is_surface[ranges] = True
     return Tokens(
         words=words,
@@ -76,7 +85,7 @@ def scan_ids(lines: Lines) -> Tokens:
         surface_of_word=(is_surface.cumsum() - 1)[words],
         sentence=sentence,
         table=lines.table.take(words, axis=1),
-        empty_nodes=np.bincount(lines.sentence[special[dot.mask]], minlength=lines.sents),
+        empty_nodes=np.bincount(lines.sentence[special[~is_range]], minlength=lines.sents),
     )
 
 
@@ -100,17 +109,11 @@ def _check_sequence(lines: Lines, words: Ints, ids: Ints, first: Ints) -> None:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """Ids of two numbers, ``left-right`` or ``left.right``; rows are the special tokens."""
+def _split_ids(lines: Lines, special: Ints, starts: Ints, ends: Ints) -> tuple[Mask, Ints, Ints]:
+    """(is a range, left, right) of ids ``left-right`` (ranges) and ``left.right`` (empty nodes).
 
-    mask: Mask
-    left: Ints
-    right: Ints
-
-
-def _split_ids(lines: Lines, special: Ints, starts: Ints, ends: Ints) -> tuple[_Pairs, _Pairs]:
-    """(ranges, empty nodes). Raises BrokenError for an id that is neither, nor a number."""
+    Raises BrokenError for an id that is neither.
+    """
     at = lines.bytes.at
     split = np.zeros(len(special), dtype=np.int64)
     longest = int((ends - starts).max(initial=0))
@@ -127,25 +130,11 @@ def _split_ids(lines: Lines, special: Ints, starts: Ints, ends: Ints) -> tuple[_
         (f"{lines.bytes.text(int(starts[row]), int(ends[row]))!r} is no id" for row in wrong),
         "use 1, 2, 3, ... for words, 1-2 for multiword tokens, 1.1 for empty nodes",
     )
-    is_range = at[middle] == DASH
-    return _Pairs(is_range, left, right), _Pairs(~is_range, left, right)
+    return at[middle] == DASH, left, right
 
 
-def _wrong_empty(lines: Lines, empty: Ints, pairs: _Pairs, rank: Ints) -> list[Fault]:
-    left, right = pairs.left[pairs.mask], pairs.right[pairs.mask]
-    return [
-        Fault(
-            int(lines.tokens[empty[row]]),
-            f"empty node {left[row]}.{right[row]} stands behind word {rank[row]}",
-            "put an empty node behind the word it is numbered after",
-        )
-        for row in where(left != rank).tolist()
-    ]
-
-
-def _check_ranges(lines: Lines, ranges: Ints, pairs: _Pairs, rank: Ints, offsets: Ints) -> None:
+def _check_ranges(lines: Lines, ranges: Ints, left: Ints, right: Ints, rank: Ints, offsets: Ints) -> None:
     """A range stands before its first word, holds words of its sentence, and overlaps no other."""
-    left, right = pairs.left[pairs.mask], pairs.right[pairs.mask]
     sentence = lines.sentence[ranges]
     wrong = (left != rank + 1) | (right < left) | (right > offsets[sentence + 1] - offsets[sentence])
     wrong[1:] |= (sentence[1:] == sentence[:-1]) & (left[1:] <= right[:-1])
@@ -155,14 +144,6 @@ def _check_ranges(lines: Lines, ranges: Ints, pairs: _Pairs, rank: Ints, offsets
         (f"multiword token {left[r]}-{right[r]} does not fit the words around it" for r in rows),
         "put a range before its first word; it must end within the sentence and overlap no other",
     )
-
-
-def _places(low: Ints, high: Ints, words: int) -> tuple[NDArray[np.int16], Mask]:
-    """(place in the multiword token from 1, is in one) of each word."""
-    place = np.zeros(words, dtype=np.int16)
-    rows, _ = ragged.runs(low, high - low)
-    place[rows] = rows - np.repeat(low, high - low) + 1
-    return place, place > 0
 
 
 # --- labels: UPOS, FEATS, HEAD, DEPREL ---
