@@ -112,15 +112,24 @@ def _conllu(path: Path, trees: bool) -> Corpus:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
+        return decoded(path.read_bytes(), str(path)).split("\n")
     except OSError as error:
-        fault, remedy = (
+        what, remedy = (
             f"cannot be read: {error.strerror}",
             "check the path; sentences themselves go in a list",
         )
+        raise UsageError(what, where=str(path), remedy=remedy) from error
+
+
+def decoded(data: bytes, where: str) -> str:
+    """UTF-8 bytes as text; UsageError, naming line and byte, for anything else."""
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        fault, remedy = f"byte {error.start} is not UTF-8 ({error.reason})", "convert the file to UTF-8"
-    raise UsageError(fault, where=str(path), remedy=remedy)
+        line = data.count(b"\n", 0, error.start) + 1
+        what = f"byte {error.start + 1} of the file, 0x{data[error.start]:02x}, is not UTF-8"
+        remedy = "convert it to UTF-8, for example with iconv"
+        raise UsageError(what, where=f"{where}:{line}", remedy=remedy) from error
 
 
 def _cut(sentence: Sentence, number: int) -> tuple[str, Spans]:

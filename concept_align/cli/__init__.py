@@ -10,9 +10,17 @@ import sys
 def main() -> None:
     """Run the command line; a user's error is printed without a traceback and sets the exit code."""
     try:
-        from .commands import run
+        from ..errors import ConceptAlignError
+        from .streams import standard
 
-        run()
+        try:
+            with standard():
+                from .commands import run
+
+                run()
+        except ConceptAlignError as error:  # of stdout itself, while the last of it is written
+            sys.stderr.write(f"error: {error}\n")
+            sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped before anything was done\n")
         sys.exit(130)

@@ -12,6 +12,7 @@ from ..progress import terminal
 from .from_config import configured
 from .options import Run
 from .output import emit_json, percent, say, say_notices
+from .streams import read_stdin
 
 if TYPE_CHECKING:
     from ..apply import Classification
@@ -90,10 +91,11 @@ def classify(
 
 
 def _input(text: str, task: "Task", pretokenised: bool) -> "Corpus":
-    from ..apply.text import plain, read, require_heads
+    from ..apply.text import decoded, plain, read, require_heads
 
     if text == "-":
-        corpus = plain(sys.stdin.read().split("\n"), "stdin", pretokenised=pretokenised)
+        lines = decoded(read_stdin(), "stdin").split("\n")
+        corpus = plain(lines, "stdin", pretokenised=pretokenised)
     else:
         corpus = read(Path(text), pretokenised=pretokenised)
     if task.relational:
