@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,8 @@ def check_disjoint(
     Raises LearningError naming the languages (or families) and the sets they are in.
     """
     named = {"training": set(train), "validation": set(validation), "target": set(test)}
-    for first, second in (("training", "validation"), ("training", "target"), ("validation", "target")):
-        shared = sorted(named[first] & named[second])
-        if shared:
+    for first, second in combinations(named, 2):
+        if shared := sorted(named[first] & named[second]):
             raise LearningError(
                 f"{', '.join(shared)} among the {first} and the {second} languages",
                 where="languages",
@@ -156,6 +156,11 @@ class EpisodeBatches:
         return pool.draw(rng, shots=shots, queries=queries, smoothing=False)
 
 
+def accuracy(classifier: Classifier, test: Features) -> float:
+    """The share of the words of ``test`` that are of the concept predicted."""
+    return float((classifier.codes(test.x) == test.y).double().mean())
+
+
 class Validation:
     """Accuracy on the validation languages: all words of their dev split, none of them learned from.
 
@@ -172,8 +177,7 @@ class Validation:
         self.languages = data.validation or data.train
         self.load, self.seed = data.load, seed
         split = "dev" if data.validation else "train"
-        self.queries = {}
-        self.valid = {}
+        self.queries, self.valid = {}, {}
         for language in self.languages:
             self.queries[language] = require(data.load(language, split), language)  # type: ignore[arg-type]
             own = data.load(language, "train").counts()
@@ -181,16 +185,8 @@ class Validation:
 
     def accuracy(self, classifier: Callable[[str], Classifier]) -> float:
         """Mean over languages of the accuracy of ``classifier(language)``."""
-        found = []
-        for language, query in self.queries.items():
-            predicted = classifier(language).codes(query.x)
-            found.append(float((predicted == query.y).double().mean()))
+        found = [accuracy(classifier(language), query) for language, query in self.queries.items()]
         return sum(found) / len(found)
-
-    def zero_shot(self, logits: Callable[[torch.Tensor], torch.Tensor]) -> dict[str, float]:
-        """Accuracy of scores that are the same function of a word in every language."""
-        found = self.accuracy(lambda language: Classifier(logits, self.valid[language]))
-        return {"zero-shot accuracy": found}
 
     def few_shot(self, aligner: Aligner, shots: int, *, smoothing: bool = False, seed: int = 0) -> float:
         """Mean accuracy of ``aligner`` given ``shots`` sentences of each language."""

@@ -101,13 +101,9 @@ class AlignmentModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(rank))
         self.prototypes = nn.Parameter(torch.randn(concepts, rank, generator=generator) * rank**-0.5)
 
-    def points(self, x: torch.Tensor) -> torch.Tensor:
-        """[words, dim] -> [words, rank]: A f(x) + a."""
-        return functional.linear(self.f(x), self.weight, self.bias)
-
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[words, dim] -> [words, concepts]: logits, up to a constant of each word."""
-        return distance_logits(self.points(x), self.prototypes)
+        return distance_logits(functional.linear(self.f(x), self.weight, self.bias), self.prototypes)
 
 
 def adapted_names(model: AlignmentModel, adapts: Adapts) -> tuple[str, ...]:

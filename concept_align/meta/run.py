@@ -18,7 +18,7 @@ from .. import atomic, provenance
 from ..config import from_mapping, read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
 from ..matmul import fast_matmul
-from ..progress import Progress, Silent
+from ..progress import Progress
 from ..reading import read_json_object
 from ..seeding import derive
 from ..spaces.source import FeatureSource
@@ -26,7 +26,7 @@ from ..store import Recipe, Store
 from ..treebanks import registry as treebanks
 from .card import remove_card, write_card
 from .config import MetaTrainConfig
-from .data import Validation, branches_of, check_disjoint
+from .data import Validation, accuracy, branches_of, check_disjoint
 from .hub import RUN
 from .learners import registry
 from .learners.base import Aligner, LearnerConfig, TrainingData
@@ -35,6 +35,7 @@ from .train import HISTORY
 
 VALIDATION_SHOTS = (0, 10)
 NONE = ("none",)  # written for no language at all
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -183,16 +184,22 @@ def run_meta_training(
 ) -> MetaTrainResult:
     """What :func:`meta_train` does, for a configuration or a plan too; with accuracies and the time taken."""
     planned = _planned(store, options if settings is None else {**options, "options": dict(settings)})
-    progress = progress or Silent()
-    if out is None:
-        began = time.monotonic()
-        aligner, summary = _fitted(planned, None, progress)
-        return MetaTrainResult(aligner, None, summary, time.monotonic() - began)
-    out = Path(out)
-    if force:
-        clear(out)
-    # Where the store lies changes nothing, what it holds does: the checkpoints' identity sees to that.
-    return _finished(out, planned.config) or _run(planned, out, progress)
+    config, began, checkpoints = planned.config, time.monotonic(), None
+    if out is not None:
+        out = Path(out)
+        if force:
+            clear(out)
+        # Where the store lies changes nothing, what it holds does: the checkpoints' identity sees to that.
+        if finished := _finished(out, config):
+            return finished
+        checkpoints = out / CHECKPOINTS
+        atomic.write_text(out / "run.toml", to_toml(config))
+    with fast_matmul():
+        aligner = planned.learner.fit(planned.data, seed=config.seed, folder=checkpoints, progress=progress)
+        summary = {"validation": _validation(planned, aligner), "learner": config.learner}
+    if out is not None:
+        _keep(planned, out, aligner, summary)
+    return MetaTrainResult(aligner, out, summary, time.monotonic() - began)
 
 
 def _planned(store: Any, options: dict[str, Any]) -> MetaTrainPlan:
@@ -211,22 +218,10 @@ def _planned(store: Any, options: dict[str, Any]) -> MetaTrainPlan:
     return MetaTrainPlan.of(MetaTrainConfig.of(store=folder, **options))
 
 
-def _fitted(
-    planned: MetaTrainPlan, checkpoints: Path | None, progress: Progress
-) -> tuple[Aligner, dict[str, Any]]:
-    """The aligner and the summary."""
-    config = planned.config
-    with fast_matmul():
-        aligner = planned.learner.fit(planned.data, seed=config.seed, folder=checkpoints, progress=progress)
-        return aligner, {"validation": _validation(planned, aligner), "learner": config.learner}
-
-
-def _run(planned: MetaTrainPlan, out: Path, progress: Progress) -> MetaTrainResult:
-    began, checkpoints = time.monotonic(), out / "checkpoints"
-    atomic.write_text(out / "run.toml", to_toml(planned.config))
-    aligner, summary = _fitted(planned, checkpoints, progress)
-    if (checkpoints / HISTORY).exists():
-        atomic.write_bytes(out / HISTORY, (checkpoints / HISTORY).read_bytes())
+def _keep(planned: MetaTrainPlan, out: Path, aligner: Aligner, summary: dict[str, Any]) -> None:
+    """Write what a run made into its folder."""
+    if (history := out / CHECKPOINTS / HISTORY).exists():
+        atomic.write_bytes(out / HISTORY, history.read_bytes())
     facts = planned.facts()
     atomic.write_json(out / "provenance.json", facts)
     atomic.write_json(out / "summary.json", summary)
@@ -235,8 +230,7 @@ def _run(planned: MetaTrainPlan, out: Path, progress: Progress) -> MetaTrainResu
         write_card(out, facts, summary, options=planned.learner.config(), seed=planned.config.seed)
     # config.json comes last: a folder that has it is finished.
     aligner.save_pretrained(out)
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return MetaTrainResult(aligner, out, summary, time.monotonic() - began)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
 
 
 def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
@@ -249,8 +243,8 @@ def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
         unlabelled = validation.load(language, "train").x if aligner.transductive else None
         for shots, languages in by_shots.items():
             support = validation.support(language, shots) if shots else None
-            predicted = aligner.adapt(support, unlabelled=unlabelled, seed=seed).codes(query.x)
-            languages[language] = float((predicted == query.y).double().mean())
+            classifier = aligner.adapt(support, unlabelled=unlabelled, seed=seed)
+            languages[language] = accuracy(classifier, query)
     return {
         str(shots): {"mean": sum(languages.values()) / len(languages), "languages": languages}
         for shots, languages in by_shots.items()
@@ -270,7 +264,7 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
         )
     if not (out / "config.json").exists():
         return None
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     summary = read_json_object(out / "summary.json", error=LearningError, remedy="begin anew by force")
     return MetaTrainResult(Aligner.from_pretrained(out), out, summary, 0.0)
 
@@ -280,4 +274,4 @@ def clear(out: Path) -> None:
     for name in RUN:
         (out / name).unlink(missing_ok=True)
     remove_card(out)
-    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)

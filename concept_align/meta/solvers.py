@@ -103,7 +103,6 @@ def fit_logistic(
     offset: Float[torch.Tensor, " concepts"],
     *,
     strength: float,
-    start: Float[torch.Tensor, "dim+1 concepts"] | None = None,
     iterations: int = 100,
 ) -> Float[torch.Tensor, "dim+1 concepts"]:
     """Multinomial logistic regression with a Gaussian prior: W, and b in its last row.
@@ -112,9 +111,9 @@ def fit_logistic(
 
     The sum, not the mean: the strength is the precision of the prior, the same whatever the number of words.
     ``offset`` is -inf where not valid; ``y`` are valid concepts. L-BFGS on all words at once from
-    ``start`` (zeros without one): nothing is drawn at random.
+    zeros: nothing is drawn at random.
     """
-    weights = x.new_zeros(x.shape[1] + 1, len(offset)) if start is None else start.clone()
+    weights = x.new_zeros(x.shape[1] + 1, len(offset))
     if not len(y):
         return weights
     weights.requires_grad_(True)

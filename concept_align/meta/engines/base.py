@@ -18,7 +18,7 @@ import torch
 
 from ...registration import Registry
 from ..episodes import EpisodeBatch, Words
-from ..maps import Adapts, AlignmentModel, adapted_names
+from ..maps import Adapts, AlignmentModel
 
 Order = Literal[1, 2]
 Rates = float | Mapping[str, torch.Tensor]
@@ -35,8 +35,6 @@ class InnerLoop:
 
 class Engine(Protocol):
     """``rates`` is one number, or a tensor of each adapted parameter's shape by its name (Meta-SGD)."""
-
-    name: str
 
     def adapt(
         self, model: AlignmentModel, support: Words, inner: InnerLoop, rates: Rates
@@ -66,11 +64,6 @@ ENGINES: Registry[type[Engine]] = Registry(
         "learn2learn": f"{_HERE}.learn2learn:Learn2Learn",
     },
 )
-
-
-def starts(model: AlignmentModel, adapts: Adapts) -> dict[str, torch.nn.Parameter]:
-    """The parameters that take steps, by name, as they are before the first."""
-    return {name: model.get_parameter(name) for name in adapted_names(model, adapts)}
 
 
 def rate(rates: Rates, name: str) -> float | torch.Tensor:

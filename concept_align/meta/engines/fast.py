@@ -29,8 +29,6 @@ exact for plain gradient steps with one rate, of weight and bias alike. Query wo
 likewise, or W_t once.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch.nn import functional
 
@@ -47,11 +45,8 @@ MOST = 1024
 MOST_ELSEWHERE = 2**16  # a GPU wants few, large products
 
 
-@dataclass(frozen=True)
 class Fast:
     """The engine."""
-
-    name: str = "fast"
 
     @torch.no_grad()
     def adapt(

@@ -4,24 +4,21 @@ The shortest statement of what an engine computes, and so the one to read; other
 takes the inner gradients of detached parameters: the outer gradient passes by them.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import torch
 from torch.func import functional_call, grad, vmap
 
 from ..episodes import EpisodeBatch, Words
-from ..maps import AlignmentModel
-from .base import InnerLoop, Order, Rates, rate, starts, without_dropout
+from ..maps import AlignmentModel, adapted_names
+from .base import InnerLoop, Rates, rate, without_dropout
 
 Parameters = dict[str, torch.Tensor]
 Padded = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # x [words, dim], y [words], 1 where there is a word
 
 
-@dataclass(frozen=True)
 class Functional:
     """The engine."""
-
-    name: str = "functional"
 
     def adapt(
         self, model: AlignmentModel, support: Words, inner: InnerLoop, rates: Rates
@@ -30,7 +27,7 @@ class Functional:
         still = {name: value.detach() for name, value in model.named_parameters()}
         fixed = rates if isinstance(rates, float) else {key: value.detach() for key, value in rates.items()}
         with without_dropout(model):
-            found = self._adapted(model, still, support, inner, fixed, 1)
+            found = self._adapted(model, still, support, replace(inner, order=1), fixed)
         return {name: value.detach() for name, value in found.items()}
 
     def losses(
@@ -39,7 +36,7 @@ class Functional:
         """[tasks] the loss on each task's query words after adapting."""
         given: Parameters = dict(model.named_parameters())
         with without_dropout(model):
-            adapted = self._adapted(model, given, episodes.support, inner, rates, inner.order)
+            adapted = self._adapted(model, given, episodes.support, inner, rates)
             query = _padded(episodes.query)
             losses: torch.Tensor = vmap(lambda theta, words: _loss(model, {**given, **theta}, words))(
                 adapted, query
@@ -47,18 +44,12 @@ class Functional:
         return losses
 
     def _adapted(
-        self,
-        model: AlignmentModel,
-        given: Parameters,
-        support: Words,
-        inner: InnerLoop,
-        rates: Rates,
-        order: Order,
+        self, model: AlignmentModel, given: Parameters, support: Words, inner: InnerLoop, rates: Rates
     ) -> Parameters:
         """theta_steps of each task."""
-        start = {name: given[name] for name in starts(model, inner.adapts)}
+        start = {name: given[name] for name in adapted_names(model, inner.adapts)}
         # What a gradient is taken at: with order 1 nothing that the outer gradient could follow.
-        seen = {name: value.detach() for name, value in given.items()} if order == 1 else given
+        seen = {name: value.detach() for name, value in given.items()} if inner.order == 1 else given
         if not len(support.y):
             return {name: value.expand(support.tasks, *value.shape) for name, value in start.items()}
 
@@ -66,7 +57,7 @@ class Functional:
             theta = start
             gradient = grad(lambda theta: _loss(model, {**seen, **theta}, words))
             for _ in range(inner.steps):
-                at = {name: value.detach() for name, value in theta.items()} if order == 1 else theta
+                at = {name: value.detach() for name, value in theta.items()} if inner.order == 1 else theta
                 step = gradient(at)
                 theta = {name: value - rate(rates, name) * step[name] for name, value in theta.items()}
             return theta

@@ -11,7 +11,6 @@ import importlib.util
 import sys
 import types
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,8 @@ from torch.nn import functional
 
 from ...errors import LearningError
 from ..episodes import EpisodeBatch, Words
-from ..maps import Adapts, AlignmentModel
-from .base import InnerLoop, Rates, starts, without_dropout
+from ..maps import Adapts, AlignmentModel, adapted_names
+from .base import InnerLoop, Rates, without_dropout
 
 
 def maml() -> Any:
@@ -37,29 +36,24 @@ def meta_sgd() -> Any:
     return _module("learn2learn.algorithms.meta_sgd").MetaSGD
 
 
-@dataclass(frozen=True)
 class Learn2Learn:
     """The engine: MAML, or MetaSGD where each parameter has a rate, task by task."""
 
-    name: str = "learn2learn"
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         maml()  # where it is not installed, before anything is trained
 
     def adapt(
         self, model: AlignmentModel, support: Words, inner: InnerLoop, rates: Rates
     ) -> dict[str, torch.Tensor]:
         """The adapted parameters of each task, by name [tasks, ...], without a graph."""
-        found = []
+        names, found = adapted_names(model, inner.adapts), []
         own = copy.deepcopy(model).requires_grad_(True)  # the one given may be frozen
         with torch.enable_grad(), without_dropout(own):
             for x, y in _tasks(support):
                 learner = _adapted(own, x, y, InnerLoop(inner.adapts, inner.steps, 1), rates)
                 found.append([value.detach() for value in learner.module.parameters()])
-        names = starts(model, inner.adapts)
-        return {
-            name: torch.stack(values) for name, values in zip(names, zip(*found, strict=True), strict=True)
-        }
+        together = map(torch.stack, zip(*found, strict=True))
+        return dict(zip(names, together, strict=True))
 
     def losses(
         self, model: AlignmentModel, episodes: EpisodeBatch, inner: InnerLoop, rates: Rates
@@ -81,7 +75,7 @@ class Part(nn.Module):
     def __init__(self, model: AlignmentModel, adapts: Adapts) -> None:
         super().__init__()
         # In a tuple: a module that is an attribute would bring its parameters along.
-        self.whole, self.names = (model,), tuple(starts(model, adapts))
+        self.whole, self.names = (model,), adapted_names(model, adapts)
         for name in self.names:
             self.register_parameter(name.replace(".", "-"), model.get_parameter(name))
 

@@ -82,7 +82,7 @@ class Fit(ABC):
             learning,
             batches.steps,
             of_step,
-            validate or (lambda: self.validation.zero_shot(learning)),
+            validate or (lambda: {"zero-shot accuracy": self.validation.few_shot(self.aligner(), 0)}),
             Optimisation(epochs, lr, config.weight_decay, decoupled=True),
         )
 

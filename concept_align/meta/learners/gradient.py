@@ -164,28 +164,19 @@ class Gradient(EpisodicConfig):
 
     def __post_init__(self) -> None:
         ENGINES.get(self.engine)
-        self._allow("order", self.order, self.orders)
-        self._allow("adapts", self.adapts, self.places)
-        for key in ("steps", "episodes", "episodes_per_step", "queries"):
-            self._require(key, getattr(self, key) >= 1, "at least 1")
-        self._require("inner_lr", self.inner_lr > 0, "above 0")
+        choices: dict[str, tuple[Any, ...]] = {"order": self.orders, "adapts": self.places}
+        where = f"options of {self.name}"
+        for key, allowed in choices.items():
+            if (value := getattr(self, key)) not in allowed:
+                remedy = f"use {' or '.join(map(repr, allowed))}, or another learner: maml has every choice"
+                raise UsageError(f"{self.name} has no {key} = {value!r}", where=where, remedy=remedy)
+        positive = ("steps", "episodes", "episodes_per_step", "queries", "inner_lr")
+        wrong = {key: "a number above 0" for key in positive if getattr(self, key) <= 0}
         for key in ("shots", "validation_shots"):
-            numbers = getattr(self, key)
-            self._require(key, len(numbers) > 0 and min(numbers) >= 0, "one or more numbers, none negative")
-
-    def _allow(self, key: str, value: Any, allowed: tuple[Any, ...]) -> None:
-        if value not in allowed:
-            raise UsageError(
-                f"{self.name} has no {key} = {value!r}",
-                where=f"options of {self.name}",
-                remedy=f"use {' or '.join(map(repr, allowed))}, or another learner: maml has every choice",
-            )
-
-    def _require(self, key: str, holds: bool, wanted: str) -> None:
-        if not holds:
-            raise UsageError(
-                f"{key} = {getattr(self, key)!r}", where=f"options of {self.name}", remedy=f"give {wanted}"
-            )
+            if min(getattr(self, key), default=-1) < 0:
+                wrong[key] = "one or more numbers, none negative"
+        for key, wanted in wrong.items():
+            raise UsageError(f"{key} = {getattr(self, key)!r}", where=where, remedy=f"give {wanted}")
 
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:

@@ -54,15 +54,11 @@ class Ensemble(nn.Module):
     Lakshminarayanan et al. 2017, arXiv 1612.01474.
     """
 
-    def __init__(self, members: Iterable[Encoder]) -> None:
+    def __init__(self, members: Iterable[Any]) -> None:
+        """``members``: encoders."""
         super().__init__()
         members = list(members)
         self.members, self.dim = nn.ModuleList(members), members[0].dim
-
-    def member(self, place: int) -> Encoder:
-        found = self.members[place]
-        assert isinstance(found, Encoder)
-        return found
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[words, dim] -> [words, concepts] log p(k|x), up to a constant."""
@@ -88,7 +84,7 @@ class Descent:
 
     def run(
         self,
-        model: Encoder,
+        model: nn.Module,
         x: torch.Tensor,
         targets: torch.Tensor,
         valid: torch.Tensor,
@@ -125,7 +121,7 @@ class Descent:
 
 
 @torch.no_grad()
-def all_correct(model: Encoder, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
+def all_correct(model: nn.Module, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
     """Is every word's class the best one? Looks no further than the first batch with a word that is not."""
     model.eval()
     parts = zip(x.split(WORDS), y.split(WORDS), strict=True)
@@ -158,11 +154,11 @@ class SelfTrainAligner(ModelAligner):
         learned: Known = "start" if model is self.model else "unlabelled"
         if support is not None:
             config, both, learned = self.config, (model, self.model), "labelled"
-            model = Ensemble(copy.deepcopy(both[place % 2].member(place)) for place in range(config.members))
+            model = Ensemble(copy.deepcopy(both[place % 2].members[place]) for place in range(config.members))
             shape = (config.adapt_epochs, config.adapt_batch, config.adapt_steps)
             descent = Descent(config.adapt_lr, *shape, enough=config.adapt_enough)
-            for place in range(config.members):
-                descent.run(model.member(place), support.x, support.y, valid, seed, "labelled", place)
+            for place, member in enumerate(model.members):
+                descent.run(member, support.x, support.y, valid, seed, "labelled", place)
         scale = 1 / self.temperatures.get(learned, 1.0)
         return Classifier(lambda x: model(x) * scale, valid)
 
@@ -184,8 +180,8 @@ class SelfTrainAligner(ModelAligner):
             with torch.no_grad():
                 logits = torch.cat([masked(model(part.float()), valid) for part in x.split(CHUNK)])
             q = (logits / config.sharpen).softmax(1)
-            for place in range(config.members):
-                descent.run(model.member(place), x, q, valid, 0, "unlabelled", number, place)
+            for place, member in enumerate(model.members):
+                descent.run(member, x, q, valid, 0, "unlabelled", number, place)
         return model
 
     def settings(self) -> dict[str, Any]:

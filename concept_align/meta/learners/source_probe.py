@@ -17,7 +17,6 @@ sentence its words are left out one by one. All are closed forms: the seed chang
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -45,21 +44,12 @@ Moved = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # B [dim, rank], a shif
 
 
 def probe_source(
-    data: TrainingData,
-    *,
-    rank: int,
-    preset: str,
-    least: int,
-    seed: int,
-    changes: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    data: TrainingData, *, rank: int, preset: str, least: int, seed: int, progress: Progress | None = None
 ) -> Probe:
     """The probe of the source language: trained on its training split, its epoch chosen on its dev split."""
-    config = probe_config(preset, **{"rank": rank, "min_count": least, **(changes or {})})
-    train = require(data.load(data.source, "train"), data.source)
-    return fit_probe(
-        train, data.load(data.source, "dev"), config, seed=derive(seed, "source probe"), progress=progress
-    )
+    config = probe_config(preset, rank=rank, min_count=least)
+    train, dev = require(data.load(data.source, "train"), data.source), data.load(data.source, "dev")
+    return fit_probe(train, dev, config, seed=derive(seed, "source probe"), progress=progress)
 
 
 class ProbeAligner(Aligner):
@@ -144,11 +134,6 @@ class RidgeAligner(ProbeAligner):
     learner = "ridge"
 
     def _moved(self, support: Features, valid: torch.Tensor) -> Moved:
-        change = self._change(support, valid).float()
-        return self.projection + change[:-1], change[-1], self.prototypes
-
-    def _change(self, support: Features, valid: torch.Tensor) -> torch.Tensor:
-        """float64 [dim + 1, rank] D, its last row the shift."""
         x, y = support.x, support.y
         sentence = ragged.sentence_of(support.offsets)
         u = torch.cat([x.double(), torch.ones(len(x), 1, dtype=torch.float64)], dim=1)
@@ -162,8 +147,9 @@ class RidgeAligner(ProbeAligner):
 
         best = min(STRENGTHS, key=unlikelihood) if len(blocks) > 1 else math.inf
         if math.isinf(best):
-            return torch.zeros(u.shape[1], targets.shape[1], dtype=torch.float64)
-        return ridge(u, targets, torch.tensor(best * unit, dtype=torch.float64))
+            return self.projection, self.projection.new_zeros(targets.shape[1]), self.prototypes
+        change = ridge(u, targets, torch.tensor(best * unit, dtype=torch.float64)).float()
+        return self.projection + change[:-1], change[-1], self.prototypes
 
 
 def _spectrum(u: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -198,11 +184,9 @@ def left_out(
 
 def _blocks(sentence: NDArray[np.int64]) -> list[torch.Tensor]:
     """Places of the words of each sentence; of each word where there is one sentence."""
-    there = np.unique(sentence)
-    if len(there) == 1:
+    if len(np.unique(sentence)) == 1:
         sentence = np.arange(len(sentence))
-        there = sentence
-    return [torch.from_numpy(np.flatnonzero(sentence == one)) for one in there]
+    return [torch.from_numpy(np.flatnonzero(sentence == one)) for one in np.unique(sentence)]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from torch.nn import functional
 from ...progress import Progress, Silent
 from ...seeding import derive, stream
 from ...spaces.features import Features
-from ..data import Validation, require, torch_stream
+from ..data import Validation, accuracy, require, torch_stream
 from ..maps import Encoder, masked
 from ..solvers import fit_logistic
 from ..train import Optimisation, Stage, save_history, train
@@ -168,7 +168,7 @@ class Oracle(LearnerConfig):
                 classifier = aligner.adapt(
                     data.load(language, "train"), seed=derive(seed, "oracle", language)
                 )
-                right.append(float((classifier.codes(dev.x) == dev.y).double().mean()))
+                right.append(accuracy(classifier, dev))
                 bar.advance()
             means[strength] = sum(right) / len(right)
             records.append({"strength": strength, "mean accuracy": means[strength]})

@@ -143,7 +143,7 @@ def test_given_labels_one_member_goes_on_from_unlabelled_words_and_one_from_the_
 
 def test_much_support_takes_no_more_steps_than_it_may():
     """Batches grow: the words are seen as often in fewer steps."""
-    model = SelfTrain(hidden=4).model(3, 2, 0).member(0)
+    model = SelfTrain(hidden=4).model(3, 2, 0).members[0]
     x, y = torch.randn(100, 3, generator=torch.Generator().manual_seed(0)), torch.arange(100) % 2
     for most, expected in ((1000, 50), (20, 20), (7, 7)):
         with counted_steps() as steps:
@@ -158,7 +158,7 @@ def test_learning_ends_as_long_again_after_all_support_words_are_correct():
     valid, config = torch.ones(2, dtype=torch.bool), SelfTrain(hidden=4, dropout=0.0)
     taken = []
     for enough in (0.0, 1.0, 2.0):
-        model = config.model(3, 2, 0).member(0)
+        model = config.model(3, 2, 0).members[0]
         before = copy.deepcopy(model)
         assert not all_correct(model, x, y, valid)
         with counted_steps() as steps:
@@ -172,7 +172,7 @@ def test_learning_ends_as_long_again_after_all_support_words_are_correct():
 def test_a_start_that_tells_all_support_words_right_stays_as_it_is(fitted, shared):
     aligner, train = fitted("self-train", shared), shared.load("zz", "train")
     one = dataclasses.replace(aligner.config, members=1)
-    single = SelfTrainAligner(one, Ensemble([aligner.model.member(0)]), aligner.known)
+    single = SelfTrainAligner(one, Ensemble([aligner.model.members[0]]), aligner.known)
     told = single.adapt().codes(train.x)
     itself = Features(train.language, train.concepts, train.x, told, train.offsets)
     test = shared.load("zz", "test").x
