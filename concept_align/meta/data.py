@@ -3,11 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..errors import LearningError
 from ..seeding import derive, stream
@@ -97,33 +99,27 @@ class WordBatches:
         self.seed, self.stage, self.size = seed, stage, size
         self.takes = [min(features.words, cap) for features in self.features]
         self.steps = max(1, -(-sum(self.takes) // size))
-        self._epoch = -1
-        self._order = np.zeros((0, 2), dtype=np.int64)
+        self._order = lru_cache(maxsize=1)(self._shuffled)
 
     def __call__(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """x [words, dim] and y [words] of one step."""
-        if epoch != self._epoch:
-            self._shuffle(epoch)
-        chosen = self._order[step * self.size : (step + 1) * self.size]
-        parts_x, parts_y = [], []
-        for place, features in enumerate(self.features):
-            rows = torch.from_numpy(chosen[chosen[:, 0] == place, 1])
-            parts_x.append(features.rows(rows))
-            parts_y.append(features.y[rows])
-        return torch.cat(parts_x), torch.cat(parts_y)
+        chosen = self._order(epoch)[step * self.size : (step + 1) * self.size]
+        rows = [torch.from_numpy(chosen[chosen[:, 0] == place, 1]) for place in range(len(self.features))]
+        pairs = list(zip(self.features, rows, strict=True))
+        return torch.cat([one.rows(own) for one, own in pairs]), torch.cat([one.y[own] for one, own in pairs])
 
-    def _shuffle(self, epoch: int) -> None:
-        rng = stream(self.seed, self.stage, "words", epoch)
-        parts = []
+    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
+        """[words, 2] of an epoch: the place of the language, and the row in it."""
+        rng, parts = stream(self.seed, self.stage, "words", epoch), []
         for place, (features, take) in enumerate(zip(self.features, self.takes, strict=True)):
             rows = rng.permutation(features.words)[:take]
             parts.append(np.stack([np.full(take, place), rows], axis=1))
         order = np.concatenate(parts)
-        self._order, self._epoch = order[rng.permutation(len(order))], epoch
+        return order[rng.permutation(len(order))]
 
 
 class EpisodeBatches:
-    """The episodes of a stage, ``per_step`` at once; each one's number of shots is drawn with it."""
+    """The episodes of a stage, some of them at once; each one's number of shots is drawn with it."""
 
     def __init__(
         self,
@@ -132,16 +128,17 @@ class EpisodeBatches:
         *,
         seed: int,
         stage: str,
-        each: int,
+        episodes: int,
         queries: int,
         shots: Sequence[int],
-        per_step: int = 1,
+        episodes_per_step: int = 1,
     ) -> None:
-        """``each``: episodes of a language an epoch; ``queries``: sentences, at most half of a language's."""
+        """``episodes``: of a language an epoch; ``queries``: sentences, at most half of a language's."""
         self.languages, self.seed, self.stage = tuple(languages), seed, stage
-        self.each, self.queries, self.shots, self.per_step = each, queries, tuple(shots), per_step
+        self.each, self.per_step = episodes, episodes_per_step
+        self.queries, self.shots = queries, tuple(shots)
         self.pools = {code: Pool(require(data.load(code, "train"), code)) for code in self.languages}
-        self.steps = -(-each * len(self.languages) // per_step)
+        self.steps = -(-self.each * len(self.languages) // self.per_step)
 
     def __call__(self, epoch: int, step: int) -> EpisodeBatch:
         """The episodes of one step."""

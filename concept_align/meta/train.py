@@ -36,12 +36,11 @@ class Optimisation:
     epochs: int
     lr: float
     weight_decay: float = 0.0
-    cosine: bool = True
     decoupled: bool = False  # AdamW's weight decay rather than Adam's
 
     def rate(self, epoch: int) -> float:
-        """The learning rate of an epoch (from 0): constant, or from ``lr`` down to 0 along a cosine."""
-        return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs)) if self.cosine else self.lr
+        """The learning rate of an epoch (from 0): from ``lr`` down to 0 along a cosine."""
+        return self.lr * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +163,6 @@ def save_history(folder: Path | None, histories: Mapping[str, Sequence[Mapping[s
         for record in records
     ]
     atomic.write_text(folder / HISTORY, "\n".join(lines) + "\n")
-
-
-def read_history(folder: Path) -> list[dict[str, Any]]:
-    """The records of :func:`save_history`; none where there is no log."""
-    path = folder / HISTORY
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def _write(

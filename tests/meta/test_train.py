@@ -7,7 +7,7 @@ from concept_align.errors import LearningError
 from concept_align.meta import train as training
 from concept_align.meta.learners import registry
 from concept_align.meta.maps import Dropout
-from concept_align.meta.train import Optimisation, Stage, read_history
+from concept_align.meta.train import HISTORY, Optimisation, Stage
 
 
 class Killed(BaseException):
@@ -129,8 +129,8 @@ def test_a_learner_that_is_killed_and_resumed_gives_the_same_files(name, planted
 
     def finish(folder):
         learner.fit(data, seed=0, folder=folder).save_pretrained(folder / "out")
-        kept = [folder / "out" / "config.json", folder / "out" / "model.safetensors"]
-        return [path.read_bytes() for path in kept] + [read_history(folder)]
+        kept = (folder / "out" / "config.json", folder / "out" / "model.safetensors", folder / HISTORY)
+        return [path.read_bytes() for path in kept]
 
     whole = finish(tmp_path / "whole")
     write, epochs = training._write, []

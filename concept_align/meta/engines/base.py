@@ -53,15 +53,14 @@ class Engine(Protocol):
         ...
 
 
-_HERE = __name__.rpartition(".")[0]
 ENGINES: Registry[type[Engine]] = Registry(
     "engine",
     option="engine",
     entry_point_group="concept_align.engines",
     builtin={
-        "fast": f"{_HERE}.fast:Fast",
-        "functional": f"{_HERE}.functional:Functional",
-        "learn2learn": f"{_HERE}.learn2learn:Learn2Learn",
+        "fast": f"{__package__}.fast:Fast",
+        "functional": f"{__package__}.functional:Functional",
+        "learn2learn": f"{__package__}.learn2learn:Learn2Learn",
     },
 )
 

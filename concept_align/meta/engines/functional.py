@@ -23,7 +23,6 @@ class Functional:
     def adapt(
         self, model: AlignmentModel, support: Words, inner: InnerLoop, rates: Rates
     ) -> dict[str, torch.Tensor]:
-        """The adapted parameters of each task, by name [tasks, ...], without a graph."""
         still = {name: value.detach() for name, value in model.named_parameters()}
         fixed = rates if isinstance(rates, float) else {key: value.detach() for key, value in rates.items()}
         with without_dropout(model):
@@ -33,7 +32,6 @@ class Functional:
     def losses(
         self, model: AlignmentModel, episodes: EpisodeBatch, inner: InnerLoop, rates: Rates
     ) -> torch.Tensor:
-        """[tasks] the loss on each task's query words after adapting."""
         given: Parameters = dict(model.named_parameters())
         with without_dropout(model):
             adapted = self._adapted(model, given, episodes.support, inner, rates)

@@ -12,7 +12,6 @@ import sys
 import types
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,7 +44,6 @@ class Learn2Learn:
     def adapt(
         self, model: AlignmentModel, support: Words, inner: InnerLoop, rates: Rates
     ) -> dict[str, torch.Tensor]:
-        """The adapted parameters of each task, by name [tasks, ...], without a graph."""
         names, found = adapted_names(model, inner.adapts), []
         own = copy.deepcopy(model).requires_grad_(True)  # the one given may be frozen
         with torch.enable_grad(), without_dropout(own):
@@ -58,14 +56,10 @@ class Learn2Learn:
     def losses(
         self, model: AlignmentModel, episodes: EpisodeBatch, inner: InnerLoop, rates: Rates
     ) -> torch.Tensor:
-        """[tasks] the loss on each task's query words after adapting."""
         found = []
         with torch.enable_grad(), without_dropout(model):
-            for (x, y), (query_x, query_y) in zip(
-                _tasks(episodes.support), _tasks(episodes.query), strict=True
-            ):
-                learner = _adapted(model, x, y, inner, rates)
-                found.append(_loss(learner, query_x, query_y))
+            for support, query in zip(_tasks(episodes.support), _tasks(episodes.query), strict=True):
+                found.append(_loss(_adapted(model, *support, inner, rates), *query))
         return torch.stack(found)
 
 
@@ -115,19 +109,13 @@ def _loss(learner: Any, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 def _module(name: str) -> types.ModuleType:
     if "learn2learn" not in sys.modules:
         package = types.ModuleType("learn2learn")
-        package.__path__ = [str(_folder())]
+        try:
+            package.__path__ = [str(distribution("learn2learn").locate_file("learn2learn"))]
+        except PackageNotFoundError as error:
+            raise LearningError(
+                "learn2learn is not installed",
+                remedy="make env builds it, or: pip install --no-deps learn2learn==0.2.0 "
+                '--config-settings="--build-option=build_ext"',
+            ) from error
         sys.modules["learn2learn"] = package
     return importlib.import_module(name)
-
-
-def _folder() -> Path:
-    try:
-        files = distribution("learn2learn").files or []
-    except PackageNotFoundError as error:
-        raise LearningError(
-            "learn2learn is not installed",
-            remedy="make env builds it, or: pip install --no-deps learn2learn==0.2.0 "
-            '--config-settings="--build-option=build_ext"',
-        ) from error
-    initial = next(file for file in files if file.as_posix() == "learn2learn/__init__.py")
-    return Path(str(initial.locate())).parent

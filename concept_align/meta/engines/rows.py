@@ -61,7 +61,9 @@ def rows(words: Words, like: torch.Tensor) -> Rows:
     """``words``, at least one of them; weights in the dtype and on the device of ``like``."""
     # By numpy: a dozen operations on a few thousand numbers, each of which takes longer to call in torch.
     counts = np.bincount(words.task.cpu().numpy(), minlength=words.tasks)[:, None]
-    columns = np.arange(padded_length(int(counts.max())))
+    # Few lengths, so that oneDNN compiles few kernels; finer where padding weighs more.
+    longest = int(counts.max())
+    columns = np.arange(rounded_up(longest, 8 if longest <= 128 else 32))
     there = columns < counts
     places = np.where(there, counts.cumsum()[:, None] - counts + columns, counts.sum())
     share = torch.from_numpy(1 / np.maximum(counts, 1)).to(like)
@@ -69,11 +71,6 @@ def rows(words: Words, like: torch.Tensor) -> Rows:
     source = torch.from_numpy(places.reshape(-1)).to(like.device)
     labels = words.y.index_select(0, source.clamp(max=len(words.y) - 1)).view(weight.shape)
     return Rows(words, len(columns), share.unsqueeze(1), weight, source, labels)
-
-
-def padded_length(words: int) -> int:
-    """Few lengths, so that oneDNN compiles few kernels; finer where padding weighs more."""
-    return rounded_up(words, 8 if words <= 128 else 32)
 
 
 def lengths(words: Words) -> list[int]:

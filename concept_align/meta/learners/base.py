@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from jaxtyping import Bool, Float, Int
 from safetensors.torch import save
+from torch import nn
 
 from ... import atomic, ragged
 from ...config import from_mapping
@@ -269,7 +270,10 @@ class ModelAligner(Aligner):
 
 
 class SteppedAligner(ModelAligner):
-    """A model that takes some steps on a support set, as many as its number of sentences calls for."""
+    """A model that takes full-batch steps on a support set, as many as its number of sentences calls for.
+
+    They draw nothing at random: the seed changes nothing.
+    """
 
     def __init__(
         self, config: Any, model: Any, known: torch.Tensor, steps: Mapping[int, int] | None = None
@@ -278,10 +282,18 @@ class SteppedAligner(ModelAligner):
         super().__init__(config, model, known)
         self.steps = dict(steps or {})
 
-    def steps_on(self, support: Features) -> int:
-        """The steps to take on ``support``."""
-        fewer = [sents for sents in self.steps if sents <= support.sents]
-        return self.steps[max(fewer)] if fewer else 0
+    def _adapt(
+        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
+    ) -> Classifier:
+        fewer = [sents for sents in self.steps if support is not None and sents <= support.sents]
+        steps = self.steps[max(fewer)] if fewer else 0
+        if support is None or not steps:
+            return Classifier(self.model, valid)
+        return Classifier(self._stepped(support, valid, steps), valid)
+
+    @abstractmethod
+    def _stepped(self, support: Features, valid: torch.Tensor, steps: int) -> nn.Module:
+        """A copy of the model after ``steps``."""
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "steps": {str(sents): taken for sents, taken in self.steps.items()}}
@@ -333,14 +345,13 @@ class LearnerConfig(ABC):
         """Train, as :meth:`fit` is asked to."""
 
 
-_HERE = __name__.rpartition(".")[0]
 # A learner of another package is an entry point of the group, or registered by ``register_learner``.
 LEARNERS: Registry[type[LearnerConfig]] = Registry(
     "learner",
     option="learner",
     entry_point_group="concept_align.learners",
     builtin={
-        name: f"{_HERE}.{place}"
+        name: f"{__package__}.{place}"
         for name, place in {
             "source-probe": "source_probe:SourceProbe",
             "pooled": "pooled:Pooled",

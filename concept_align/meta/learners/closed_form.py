@@ -239,8 +239,6 @@ class ClosedFormFit(Fit):
 
     def __init__(self, config: EpisodicConfig, data: TrainingData, seed: int) -> None:
         super().__init__(config, data, seed)
-        # Strengths are about languages that f was not trained on; without any the training languages serve.
-        self.languages = data.validation or data.train
         if isinstance(self.model, PrototypeModel):
             with torch.no_grad():
                 self.model.log_frequency.copy_((self.counts + 1.0).log())
@@ -272,15 +270,14 @@ class ClosedFormFit(Fit):
         self._start()
         self.model.learn(prior_strengths=True)
         plan = Optimisation(self.config.epochs, self.config.lr)
-        return self._episodic(name, self.languages, plan, self.config.validation_shots, noisy=noisy)
+        languages = self.data.validation or self.data.train
+        return self._episodic(name, languages, plan, self.config.validation_shots, noisy=noisy)
 
     def _start(self) -> None:
         parts = [self.data.load(language, "train") for language in self.data.train]
-        steps = [max(1, part.words // STARTS) for part in parts]
-        self.model.eval().start(
-            torch.cat([part.rows(slice(None, None, step)) for part, step in zip(parts, steps, strict=True)]),
-            torch.cat([part.y[::step] for part, step in zip(parts, steps, strict=True)]),
-        )
+        chosen = [(part, slice(None, None, max(1, part.words // STARTS))) for part in parts]
+        x, y = zip(*((part.rows(some), part.y[some]) for part, some in chosen), strict=True)
+        self.model.eval().start(torch.cat(x), torch.cat(y))
 
     def _episodic(
         self, name: str, languages: Sequence[str], plan: Optimisation, shots: tuple[int, ...], *, noisy: bool

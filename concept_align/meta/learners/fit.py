@@ -88,17 +88,9 @@ class Fit(ABC):
 
     def episodes_of(self, stage: str, languages: Sequence[str]) -> EpisodeBatches:
         """The episodes of a stage in ``languages``."""
-        config = self.config
-        return EpisodeBatches(
-            self.data,
-            languages,
-            seed=self.seed,
-            stage=stage,
-            each=config.episodes,
-            queries=config.queries,
-            shots=config.shots,
-            per_step=config.episodes_per_step,
-        )
+        settings = ("episodes", "queries", "shots", "episodes_per_step")
+        how = {name: getattr(self.config, name) for name in settings}
+        return EpisodeBatches(self.data, languages, seed=self.seed, stage=stage, **how)
 
     def choose_steps(self, choices: Sequence[int], progress: Progress | None) -> tuple[Aligner, Records]:
         """The aligner that takes, for each number of sentences, the one of ``choices`` of steps that is best

@@ -37,7 +37,7 @@ from ..engines.base import ENGINES, Engine, InnerLoop, Order, Rates
 from ..episodes import EpisodeBatch, Words
 from ..maps import ADAPTS, Adapts, AlignmentModel, Encoder, adapted_names
 from ..train import Optimisation, Stage
-from .base import Aligner, Classifier, SteppedAligner, TrainingData
+from .base import Aligner, SteppedAligner, TrainingData
 from .fit import EpisodicConfig, Fit, Records, published_shape
 
 TIMES = (0, 1, 2, 4, 10)  # multiples of an episode's steps that a new language may take
@@ -57,30 +57,27 @@ class Initialisation(nn.Module):
     def dim(self) -> int:
         return self.model.f.dim
 
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[words, dim] -> [words, concepts]: logits without any step."""
+        logits: torch.Tensor = self.model(x)
+        return logits
+
     def rates(self) -> Rates:
         """One rate, or the learned ones by name."""
         return dict(zip(self.names, self.learned, strict=True)) if len(self.learned) else self.rate
 
 
 class GradientAligner(SteppedAligner):
-    """The start. Full-batch steps draw nothing at random: the seed changes nothing."""
+    """The start."""
 
     saved_as = "start."
 
-    def _adapt(
-        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
-    ) -> Classifier:
-        model = self.model.model
-        if support is not None and (steps := self.steps_on(support)):
-            model = self._adapted(support.x, support.y, valid, steps)
-        return Classifier(model, valid)
-
-    def _adapted(self, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, steps: int) -> AlignmentModel:
+    def _stepped(self, support: Features, valid: torch.Tensor, steps: int) -> AlignmentModel:
         model: AlignmentModel = copy.deepcopy(self.model.model)
         # The steps are on the softmax over what may be predicted: on the prototypes of these concepts alone.
         narrow = copy.deepcopy(model)
         narrow.prototypes = nn.Parameter(model.prototypes.detach()[valid])
-        words = Words.alone(x, (valid.cumsum(0) - 1)[y])
+        words = Words.alone(support.x, (valid.cumsum(0) - 1)[support.y])
         inner = InnerLoop(self.config.adapts, steps, 1)
         # An aligner asks for no library that its fit was run with to be compared.
         engine = ENGINES.get("functional" if self.config.engine == "learn2learn" else self.config.engine)()
@@ -132,13 +129,43 @@ class GradientFit(Fit):
         return self.choose_steps([times * config.steps for times in TIMES], progress)
 
     def loss(self, epoch: int, step: int) -> torch.Tensor:
-        """The learner's own, over the episodes of the step."""
+        """The mean over the tasks of a step, weighted."""
         episodes = self.episodes(epoch, step)
         weights = torch.tensor([self.weights[language] for language in episodes.languages])
         # What engines do about dropout does not matter: there is none in episodes.
         self.start.eval()
-        loss: torch.Tensor = self.config.loss(self.engine, self.start, episodes, weights)
-        return loss
+        return (self.losses(episodes) * weights).mean()
+
+    def losses(self, episodes: EpisodeBatch) -> torch.Tensor:
+        """[tasks] of the query words after adapting."""
+        config, start = self.config, self.start
+        inner = InnerLoop(config.adapts, config.steps, config.order)
+        return self.engine.losses(start.model, episodes, inner, start.rates())
+
+
+class ReptileFit(GradientFit):
+    """The loss is ||theta - theta_l||^2 / (2 r steps), whose gradient is the update; theta_l is as given."""
+
+    def loss(self, epoch: int, step: int) -> torch.Tensor:
+        return super().loss(epoch, step) / (2 * self.start.rate * self.config.steps)
+
+    def losses(self, episodes: EpisodeBatch) -> torch.Tensor:
+        start, losses = self.start, []
+        for task in range(episodes.tasks):
+            adapted = self._adapted(episodes, task)
+            pairs = ((start.model.get_parameter(name), adapted.get_parameter(name)) for name in start.names)
+            losses.append(torch.stack([(now - end.detach()).square().sum() for now, end in pairs]).sum())
+        return torch.stack(losses)
+
+    def _adapted(self, episodes: EpisodeBatch, task: int) -> AlignmentModel:
+        """The model after one step on each part of a task's words."""
+        config, parts = self.config, [episodes.support, episodes.query]
+        x = torch.cat([part.x[: len(part.y)][part.task == task] for part in parts])
+        y = torch.cat([part.y[part.task == task] for part in parts])
+        model, inner = copy.deepcopy(self.start.model), InnerLoop(config.adapts, 1, 1)
+        for own_x, own_y in zip(x.tensor_split(config.steps), y.tensor_split(config.steps), strict=True):
+            take(model, self.engine.adapt(model, Words.alone(own_x, own_y), inner, self.start.rate))
+        return model
 
 
 @dataclass(frozen=True)
@@ -198,13 +225,6 @@ class Gradient(EpisodicConfig):
         model = AlignmentModel(encoder, self.rank, concepts, generator)
         return Initialisation(model, self.adapts, self.inner_lr, learned=self.learns_rates)
 
-    def loss(
-        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, weights: torch.Tensor
-    ) -> torch.Tensor:
-        """The mean over tasks of the loss on query words after adapting; ``weights`` [tasks] of mean 1."""
-        inner = InnerLoop(self.adapts, self.steps, self.order)
-        return (engine.losses(start.model, episodes, inner, start.rates()) * weights).mean()
-
 
 @dataclass(frozen=True)
 class Maml(Gradient):
@@ -253,31 +273,9 @@ class Reptile(Gradient):
     """
 
     name = "reptile"
+    fits = ReptileFit
     orders = (1,)
     order: Order = 1
-
-    def loss(
-        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, weights: torch.Tensor
-    ) -> torch.Tensor:
-        """||theta - theta_l||^2 / (2 r steps), whose gradient is the update; theta_l is taken as given."""
-        losses = []
-        for task in range(episodes.tasks):
-            adapted = self._adapted(engine, start, episodes, task)
-            pairs = ((start.model.get_parameter(name), adapted.get_parameter(name)) for name in start.names)
-            losses.append(torch.stack([(now - end.detach()).square().sum() for now, end in pairs]).sum())
-        return (torch.stack(losses) * weights).mean() / (2 * start.rate * self.steps)
-
-    def _adapted(
-        self, engine: Engine, start: Initialisation, episodes: EpisodeBatch, task: int
-    ) -> AlignmentModel:
-        """The model after one step on each part of a task's words."""
-        parts = [episodes.support, episodes.query]
-        x = torch.cat([part.x[: len(part.y)][part.task == task] for part in parts])
-        y = torch.cat([part.y[part.task == task] for part in parts])
-        model, inner = copy.deepcopy(start.model), InnerLoop(self.adapts, 1, 1)
-        for own_x, own_y in zip(x.tensor_split(self.steps), y.tensor_split(self.steps), strict=True):
-            take(model, engine.adapt(model, Words.alone(own_x, own_y), inner, start.rate))
-        return model
 
 
 def branch_weights(languages: Sequence[str], branches: Mapping[str, str]) -> dict[str, float]:

@@ -20,24 +20,17 @@ from ...spaces.features import Features
 from ..data import torch_stream
 from ..maps import Encoder, masked
 from ..train import Stage
-from .base import Aligner, Classifier, SteppedAligner
+from .base import Aligner, SteppedAligner
 from .fit import Fit, Records, StagedConfig, published_shape
 
 STEPS = (0, 5, 20, 50)  # that fine-tuning may take
 
 
 class PooledAligner(SteppedAligner):
-    """The classifier. Full-batch steps draw nothing at random: the seed changes nothing."""
+    """The classifier."""
 
-    def _adapt(
-        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
-    ) -> Classifier:
-        model = self.model
-        if support is not None and (steps := self.steps_on(support)):
-            model = self._tuned(support.x, support.y, valid, steps)
-        return Classifier(model, valid)
-
-    def _tuned(self, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, steps: int) -> Encoder:
+    def _stepped(self, support: Features, valid: torch.Tensor, steps: int) -> Encoder:
+        x, y = support.x, support.y
         model: Encoder = copy.deepcopy(self.model)
         owner = model if self.config.adapts == "all" else model.linears[-1]
         parameters = list(owner.requires_grad_(True).parameters())

@@ -71,12 +71,7 @@ class FewShot(nn.Module):
 
 def episode_loss(logits: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
     """Mean negative log-likelihood of the words whose concept is ``valid``; None if there are none."""
-    return target_loss(logits, valid_targets(y, valid), valid)
-
-
-def valid_targets(y: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """``y`` with IGNORED where the concept is not ``valid``."""
-    return y.masked_fill(~valid[y], IGNORED)
+    return target_loss(logits, y.masked_fill(~valid[y], IGNORED), valid)
 
 
 def target_loss(logits: torch.Tensor, targets: torch.Tensor, valid: torch.Tensor) -> torch.Tensor | None:
@@ -149,9 +144,8 @@ class ProtoFit(Fit):
         counts = {language: pool.features.counts() for language, pool in self.pools.items()}
         self.valid, self.targets = {}, {}
         for language, pool in self.pools.items():
-            valid = valid_concepts(counts[data.source], counts[language], config.least)
-            self.valid[language] = valid
-            self.targets[language] = valid_targets(pool.features.y, valid)
+            valid, y = valid_concepts(counts[data.source], counts[language], config.least), pool.features.y
+            self.valid[language], self.targets[language] = valid, y.masked_fill(~valid[y], IGNORED)
         self.model.prototypes.copy_(prototypes)
         self.zero, self.few = self.model.zero, FewShot(self.model.few, config.rank, data.train)
 

@@ -224,7 +224,7 @@ def test_strengths_are_learned_on_languages_that_f_was_not_trained_on(shared, mo
 
 def test_episodes_of_an_epoch_are_the_same_whatever_came_before(shared):
     made = [
-        EpisodeBatches(shared, ("et", "he"), seed=1, stage="s", each=3, queries=4, shots=(1, 5))
+        EpisodeBatches(shared, ("et", "he"), seed=1, stage="s", episodes=3, queries=4, shots=(1, 5))
         for _ in range(2)
     ]
     made[0](0, 0)

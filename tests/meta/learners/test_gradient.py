@@ -14,7 +14,7 @@ from concept_align.meta.data import branches_of
 from concept_align.meta.engines.base import ENGINES
 from concept_align.meta.learners import registry
 from concept_align.meta.learners.base import Aligner, TrainingData
-from concept_align.meta.learners.gradient import GradientFit, branch_weights
+from concept_align.meta.learners.gradient import GradientFit, ReptileFit, branch_weights
 from concept_align.seeding import stream
 from concept_align.spaces.features import Features
 
@@ -122,7 +122,7 @@ def test_reptile_moves_the_start_towards_the_end_of_plain_descent(small, apart, 
     config = registry.create(
         "reptile", options={**small["reptile"], "adapts": adapts, "episodes_per_step": 1}
     )
-    made = GradientFit(config, apart, 0)
+    made = ReptileFit(config, apart, 0)
     made.start.zero_grad()
     made.loss(0, 0).backward()
     episodes = made.episodes(0, 0)
