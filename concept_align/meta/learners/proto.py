@@ -176,7 +176,7 @@ class ProtoFit(Fit):
     def loss(self, name: str, epoch: int, step: int) -> torch.Tensor | None:
         """Mean over the step's episodes of the mean loss of each one's query words."""
         config, z, losses = self.config, self.model.prototypes, []
-        order = schedule(self.seed, name, epoch, self.data.train, config.episodes)
+        order = schedule(self.seed, name, epoch, tuple(self.data.train), config.episodes)
         for language, number in order[step * config.episodes_per_step :][: config.episodes_per_step]:
             pool = self.pools[language]
             queries = min(config.queries, len(pool.sentences))
