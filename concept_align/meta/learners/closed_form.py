@@ -239,6 +239,8 @@ class ClosedFormFit(Fit):
 
     def __init__(self, config: EpisodicConfig, data: TrainingData, seed: int) -> None:
         super().__init__(config, data, seed)
+        # Strengths are about languages that f was not trained on; without any the training languages serve.
+        self.languages = data.validation or data.train
         if isinstance(self.model, PrototypeModel):
             with torch.no_grad():
                 self.model.log_frequency.copy_((self.counts + 1.0).log())
@@ -270,8 +272,7 @@ class ClosedFormFit(Fit):
         self._start()
         self.model.learn(prior_strengths=True)
         plan = Optimisation(self.config.epochs, self.config.lr)
-        languages = self.data.validation or self.data.train
-        return self._episodic(name, languages, plan, self.config.validation_shots, noisy=noisy)
+        return self._episodic(name, self.languages, plan, self.config.validation_shots, noisy=noisy)
 
     def _start(self) -> None:
         parts = [self.data.load(language, "train") for language in self.data.train]
