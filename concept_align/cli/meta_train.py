@@ -1,6 +1,6 @@
 """``concept-align meta-train``: learn an aligner from the training languages of a store."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..progress import duration, terminal
 from .from_config import configured
@@ -22,7 +22,10 @@ def meta_train(config: "MetaTrainConfig", run: Run) -> None:
 
     planned = MetaTrainPlan.of(config)
     if run.dry_run:
-        return _announce({"out": str(run.out), **planned.about()}, run.json)
+        about = {"out": str(run.out), **planned.about()}
+        if run.json:
+            return emit_json(about)
+        return emit_facts("would train", about, between=" ")
     with terminal(weights=[1] * planned.learner.bars) as progress:
         outcome = run_meta_training(planned, run.out, force=run.force, progress=progress)
     if run.json:
@@ -44,9 +47,3 @@ def meta_train(config: "MetaTrainConfig", run: Run) -> None:
         say(f"{outcome.folder}: trained in {duration(outcome.seconds)}")
     else:
         say(f"{outcome.folder}: was finished before; --force to train again")
-
-
-def _announce(about: dict[str, Any], json: bool) -> None:
-    if json:
-        return emit_json(about)
-    emit_facts("would train", about, between=" ")

@@ -44,7 +44,8 @@ class FrozenModel:
     ) -> None:
         self.name, self.revision = name, revision
         self.architecture = architecture or type(module).__name__
-        self.module, self.base, self.tokenizer = module.eval(), base or module, tokenizer
+        self.module, self.tokenizer = module.eval(), tokenizer
+        self.base = module if base is None else base
         self.device = input_device(module)
         self.dtype: torch.dtype = next(module.parameters()).dtype
         self.tolerance = 1e-4 if self.dtype == torch.float32 else 5e-2  # of states that should be equal
