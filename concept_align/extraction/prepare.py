@@ -106,16 +106,21 @@ def prepare(
         found = dict(zip(short.tolist(), cut(model, corpus, short), strict=True))
         for place in places.tolist():
             pieces = found.get(place)
-            reason = _against(pieces, model.max_pieces)
-            if reason is None and room is not None:
-                reason = None if room.takes(corpus.offsets[place], corpus.offsets[place + 1]) else CAPPED
-            if reason is not None or pieces is None or isinstance(pieces, ModelError):
-                left[reason or UNCOVERED] += 1
-                examples.setdefault(reason or UNCOVERED, corpus.sent_ids[place])
+            if pieces is None:
+                reason = TOO_LONG
+            elif isinstance(pieces, ModelError):
+                reason = UNCOVERED
+            elif len(pieces.ids) > model.max_pieces:
+                reason = TOO_WIDE
+            elif room is not None and not room.takes(corpus.words_of(place)):
+                reason = CAPPED
+            else:
+                kept.append(place)
+                if cached is not None:
+                    cached.append(pieces)
                 continue
-            kept.append(place)
-            if cached is not None:
-                cached.append(pieces)
+            left[reason] += 1
+            examples.setdefault(reason, corpus.sent_ids[place])
         if cached is not None and len(cached) > CACHED:
             cached = None
     if not kept:
@@ -133,15 +138,6 @@ def cut(model: LanguageModel, corpus: Corpus, places: NDArray[np.int64]) -> list
     return model.pieces_many(texts, spans)
 
 
-def _against(pieces: Pieces | ModelError | None, window: int) -> str | None:
-    """Why a sentence cannot be read; None where it can."""
-    if pieces is None:
-        return TOO_LONG
-    if isinstance(pieces, ModelError):
-        return UNCOVERED
-    return TOO_WIDE if len(pieces.ids) > window else None
-
-
 class _Room:
     """How many words of each concept are still wanted."""
 
@@ -149,9 +145,9 @@ class _Room:
         self._concepts = concepts
         self._left = [np.full(int(codes.max(initial=-1)) + 1, cap, np.int64) for codes in concepts]
 
-    def takes(self, begin: int, end: int) -> bool:
-        """Whether the sentence ``begin:end`` is wanted; if so its words are counted."""
-        found = [codes[begin:end][codes[begin:end] >= 0] for codes in self._concepts]
+    def takes(self, words: slice) -> bool:
+        """Whether the sentence of these words is wanted; if so they are counted."""
+        found = [codes[words][codes[words] >= 0] for codes in self._concepts]
         if not any((left[codes] > 0).any() for left, codes in zip(self._left, found, strict=True)):
             return False
         for left, codes in zip(self._left, found, strict=True):
