@@ -95,16 +95,14 @@ def download(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target.with_name(target.name + ".part"), url)
     resumed = part.size > 0
-    for last in (not resumed, True):
+    for _ in range(1 + resumed):  # where it resumes, the first half may be of another file: once more
         _attempts(part, retries, sleep, progress or Silent())
         found = sha256_file(part.path)
         if sha256 is None or found == sha256.casefold():
             part.path.replace(target)
             part.forget()
             return found
-        part.forget()  # where it was resumed, its first half may be of another file: once more
-        if last:
-            break
+        part.forget()
     what = f"the file is not the one expected: SHA-256 is {found}, not {sha256}"
     raise FetchError(what, where=url, remedy="it was removed; try again, or give the correct url or sha256")
 

@@ -219,11 +219,10 @@ def verify(
     """
     bar = (progress or Silent()).bar("verify", len(files), unit="files")
     folders = {file.path.absolute().parent: file for file in files}
-    manifests = {above: read_manifest(above) or {"treebanks": {}} for above in {f.parent for f in folders}}
-    listed = {
-        folder: manifests[folder.parent]["treebanks"].get(folder.name, {}).get("files", {})
-        for folder in folders
+    known = {
+        above: (read_manifest(above) or {}).get("treebanks", {}) for above in {f.parent for f in folders}
     }
+    listed = {folder: known[folder.parent].get(folder.name, {}).get("files", {}) for folder in folders}
     checks = []
     for file in files:
         checks.append(_check(file, listed[file.path.absolute().parent].get(file.path.name)))

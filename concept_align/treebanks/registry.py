@@ -136,16 +136,11 @@ def select(
     items = [item.strip() for part in parts for item in part.split(",") if item.strip()]
     if not items:
         raise UsageError("no languages were named", option="langs", remedy="name some (en, de), or all")
-    chosen: dict[str, None] = {}
-    left_out: set[str] = set()
     if all(item.startswith("-") for item in items):
         items = ["all", *items]
-    for item in items:
-        if item.startswith("-"):
-            left_out.update(universe.resolve(item[1:]))
-        else:
-            chosen.update(dict.fromkeys(universe.resolve(item)))
-    result = tuple(name for name in chosen if name not in left_out)
+    left_out = {name for item in items if item.startswith("-") for name in universe.resolve(item[1:])}
+    chosen = [name for item in items if not item.startswith("-") for name in universe.resolve(item)]
+    result = tuple(dict.fromkeys(name for name in chosen if name not in left_out))
     if not result:
         raise UsageError(f"{langs!r} leaves nothing", option="langs", remedy="exclude fewer")
     return result
