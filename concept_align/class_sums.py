@@ -5,7 +5,8 @@
 Sums are kept in float64, so that batches in any order, and merged parts, give what the whole gives.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -48,6 +49,21 @@ class Statistics:
     def means(self) -> Float[torch.Tensor, "concepts dim"]:
         """float64; NaN for a concept without words: an absent concept has no place."""
         return self.sums / self.counts[:, None]
+
+    def of(self, concepts: Sequence[str]) -> Self:
+        """The same by name in another inventory, ``concepts``; one that is not here has no words.
+
+        LearningError where one that is here is not among them.
+        """
+        if odd := sorted(set(self.concepts) - set(concepts)):
+            raise LearningError(f"no place for {', '.join(odd)} among {', '.join(concepts)}")
+        places = [concepts.index(name) for name in self.concepts]
+        counts, sums = (
+            self.counts.new_zeros(len(concepts)),
+            self.sums.new_zeros(len(concepts), self.sums.shape[1]),
+        )
+        counts[places], sums[places] = self.counts, self.sums
+        return replace(self, concepts=tuple(concepts), counts=counts, sums=sums)
 
 
 class ClassSums:

@@ -47,7 +47,11 @@ def probe(config: "ProbeSweep", run: Run) -> None:
 
 
 def _announce(sweep: "ProbeSweep", store: "Store", out: Path, json: bool) -> None:
-    languages, layers = sweep.languages_in(store), sweep.layers_in(store)
+    from ..evaluation.probing import usable_languages
+
+    layers = sweep.layers_in(store)
+    usable = usable_languages(store, layers)
+    languages = [language for language in sweep.languages_in(store) if language in usable]
     probes = len(languages) * len(layers)
     if json:
         return emit_json({"plan": asdict(sweep), "probes": probes, "out": str(out)})

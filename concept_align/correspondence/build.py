@@ -91,6 +91,7 @@ def build_geometry(
     root: RootPolicy = "start",
     mwt: MwtPolicy = "share",
     standardise: Standardisation = "language",
+    split: Split = "train",
     folder: str | Path | None = None,
     probes: str | Path | None = None,
     progress: Progress | None = None,
@@ -101,7 +102,8 @@ def build_geometry(
     ``source`` is a store of states (or of class statistics) or its folder, or what brings its own task,
     policies and standardisation: a :class:`FeatureSource`, or several, one per layer. ``layers`` are numbers;
     a tuple is several layers side by side, taken as one: ``[6, (6, 10)]``. ``langs`` are codes, or an
-    expression as ``"family:germanic"``; "all" are those with train states in all layers.
+    expression as ``"family:germanic"``; "all" are those with states in all layers of ``split``, whose
+    words are used.
 
     ``sampling`` are the fields of :class:`SpaceSampling` by name: space, whiten, shuffled, min_words,
     max_sentences, halves, bootstrap, unit, seed, probe.
@@ -120,9 +122,10 @@ def build_geometry(
     policies: dict[str, Any] = {"root": root, "mwt": mwt, "standardise": standardise}
     if isinstance(source, Store) and not source_has_states(source):
         few = chosen.min_words
-        return build_from_statistics(source, task=task, layers=layers, langs=langs, min_words=few, **policies)
+        asked: dict[str, Any] = {"task": task, "layers": layers, "langs": langs, "split": split}
+        return build_from_statistics(source, min_words=few, **asked, **policies)
     if isinstance(source, Store):
-        numbers = layers_of(layers, layers_held(source, "train"), source.recipe.layers)
+        numbers = layers_of(layers, layers_held(source, split), source.recipe.layers)
         # Nothing is loaded twice.
         source = FeatureSource(source, FeatureSpec(task, numbers[0], **policies), cache_bytes=0)
     elif isinstance(source, FeatureSource):
@@ -138,14 +141,14 @@ def build_geometry(
     first = at(0)
     if chosen.space == "probe" and chosen.probe is None:
         chosen = replace(chosen, probe=probe_config("fast", relational=first.task.relational))
-    held = set.intersection(*(set(at(row).languages("train")) for row in range(len(numbers))))
-    names = languages_of(langs, held, "train states in these layers")
+    held = set.intersection(*(set(at(row).languages(split)) for row in range(len(numbers))))
+    # Many treebanks have a test split alone.
+    names, notes = languages_of(langs, held, f"{split} states in these layers", first.languages())
     rank = chosen.probe.rank if chosen.space == "probe" and chosen.probe is not None else None
-    splits: tuple[Split, ...] = ("train", "dev") if chosen.space == "probe" else ("train",)
+    splits = (split, *_choosing(split)) if chosen.space == "probe" else (split,)
     kept = _kept(folder)
     bar = (progress or Silent()).bar("concept spaces", len(numbers) * len(names), unit="spaces")
     stack = MomentStack(len(numbers), len(names))
-    notes: dict[str, str] = {}
     layer_names, dims = [], []
     for row in range(len(numbers)):
         one = at(row)
@@ -153,7 +156,7 @@ def build_geometry(
         dims.append(rank or one.dim)
         for place, language in enumerate(names):
             bar.note(f"layer {one.layer_name} {language}")
-            make = partial(_made, one, language, chosen, probes)
+            make = partial(_made, one, language, chosen, probes, split)
             if kept.folder is None:
                 stack.put(row, place, make())
             else:
@@ -165,6 +168,7 @@ def build_geometry(
     recipe = first.store.recipe
     about = {"features": first.describe(), "sampling": asdict(chosen), "notes": notes}
     about["features"].pop("layers")
+    about |= {} if split == "train" else {"split": split}
     return Geometry(
         model=getattr(recipe, "model", ""),
         revision=getattr(recipe, "revision", ""),
@@ -216,30 +220,47 @@ def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> 
     }
 
 
-def probe_made_from(source: FeatureSource, language: str, chosen: SpaceSampling) -> dict[str, Any]:
+def probe_made_from(
+    source: FeatureSource, language: str, chosen: SpaceSampling, split: Split = "train"
+) -> dict[str, Any]:
     """All that decides the language's own probe."""
     assert chosen.probe is not None
     about = made_from(source, language, SPLITS) | {"config": asdict(chosen.probe)}
     about |= {"max_sentences": chosen.max_sentences, "seed": chosen.seed}
+    about |= {} if split == "train" else {"split": split}
     return about | ({"shuffled": True} if chosen.shuffled else {})
 
 
-def probe_folder(folder: str | Path, source: FeatureSource, *, shuffled: bool = False) -> Path:
+def probe_folder(
+    folder: str | Path, source: FeatureSource, *, shuffled: bool = False, split: Split = "train"
+) -> Path:
     """Where the probes of a task and layer are kept, in a folder for each language."""
     layer = "+".join(f"{layer:02d}" for layer in source.layers)
     name = f"{source.task.name.replace(':', '-')}.layer-{layer}"
+    name += "" if split == "train" else f".{split}"
     return Path(folder) / "units" / (f"{name}.shuffled" if shuffled else name)
 
 
+def _choosing(split: Split) -> tuple[Split, ...]:
+    """The split that chooses the epoch of a probe trained on ``split``."""
+    return () if split == "dev" else ("dev",)
+
+
 def fit_own_probe(
-    source: FeatureSource, train: Features, chosen: SpaceSampling, about: dict[str, Any] | None
+    source: FeatureSource,
+    train: Features,
+    chosen: SpaceSampling,
+    about: dict[str, Any] | None,
+    split: Split = "train",
 ) -> Probe:
-    """A linear probe of one language, trained on ``train`` as :meth:`SpaceSampling.words_of` gives it."""
+    """A linear probe of one language, trained on ``train`` (words of ``split``) as
+    :meth:`SpaceSampling.words_of` gives it."""
     assert chosen.probe is not None
     language, dev = train.language, None
-    if language in source.languages("dev"):
-        every = replace(chosen, max_sentences=None)
-        dev = every.words_of(source.load(language, "dev"), "dev")
+    for choosing in _choosing(split):
+        if language in source.languages(choosing):
+            every = replace(chosen, max_sentences=None)
+            dev = every.words_of(source.load(language, choosing), choosing)
     return fit_probe(
         train,
         dev,
@@ -251,7 +272,7 @@ def fit_own_probe(
 
 
 def own_probe(
-    source: FeatureSource, train: Features, chosen: SpaceSampling, folder: str | Path | None
+    source: FeatureSource, train: Features, chosen: SpaceSampling, folder: str | Path | None, split: Split
 ) -> Probe:
     """The language's own probe, for its concept space {B'c_k}; trained once and kept in ``folder``.
 
@@ -259,14 +280,14 @@ def own_probe(
     has trained with the same options is used as it is.
     """
     if folder is None:
-        return fit_own_probe(source, train, chosen, None)
-    about = probe_made_from(source, train.language, chosen)
-    place = probe_folder(folder, source, shuffled=chosen.shuffled) / train.language
+        return fit_own_probe(source, train, chosen, None, split)
+    about = probe_made_from(source, train.language, chosen, split)
+    place = probe_folder(folder, source, shuffled=chosen.shuffled, split=split) / train.language
     with suppress(StoreError):
         known = Probe.load(place)
         if dict(known.provenance) == as_json(about):
             return known
-    probe = fit_own_probe(source, train, chosen, about)
+    probe = fit_own_probe(source, train, chosen, about, split)
     probe.save(place)
     return probe
 
@@ -287,23 +308,23 @@ def _kept(folder: str | Path | None) -> Kept[SpaceMoments]:
 
 
 def _made(
-    source: FeatureSource, language: str, chosen: SpaceSampling, probes: str | Path | None
+    source: FeatureSource, language: str, chosen: SpaceSampling, probes: str | Path | None, split: Split
 ) -> SpaceMoments:
-    train = chosen.words_of(source.load(language, "train"), "train")
+    used = chosen.words_of(source.load(language, split), split)
     projection = None
     if chosen.probe is not None:
-        projection = own_probe(source, train, chosen, probes).projection
+        projection = own_probe(source, used, chosen, probes, split).projection
     if chosen.whiten:
-        projection = whitening(train, projection)
+        projection = whitening(used, projection)
     by_words = chosen.unit == "words"
-    units = train.words if by_words else train.sents
+    units = used.words if by_words else used.sents
     halves = half_weights(units, chosen.halves, chosen.seed, language)
     drawn = bootstrap_weights(units, chosen.bootstrap, chosen.seed, language)
     return space_moments(
-        train,
+        used,
         weights=torch.cat([halves, drawn]),
         halves=chosen.halves,
-        unit=None if by_words else sentence_of(train.offsets),
+        unit=None if by_words else sentence_of(used.offsets),
         projection=projection,
         min_words=chosen.min_words,
         # The large means of states as they are would leave float32 no digits for what prototypes differ in.
@@ -320,9 +341,11 @@ def build_from_statistics(
     root: RootPolicy = "start",
     mwt: MwtPolicy = "share",
     standardise: Standardisation = "language",
+    split: Split = "train",
     min_words: int = 1,
 ) -> Geometry:
-    """The geometry of the train statistics in ``store``; ``noise`` is NaN, halves and replicates are None.
+    """The geometry of the statistics of ``split`` in ``store``; ``noise`` is NaN, halves and replicates are
+    None.
 
     ``standardise="language"`` takes mean and scale from the second moments of the labelled words, which
     states take from all words; relations, being differences, do not know the scale of states.
@@ -330,7 +353,7 @@ def build_from_statistics(
     held = [
         shard
         for shard in store.contents()
-        if shard.complete and shard.kind == "statistics" and shard.split == "train" and shard.task == task
+        if shard.complete and shard.kind == "statistics" and shard.split == split and shard.task == task
     ]
     stored = sorted({shard.layer for shard in held if shard.layer is not None})
     rows = layers_of(layers, stored, store.recipe.layers) if stored else []
@@ -340,17 +363,23 @@ def build_from_statistics(
     numbers = [layer for row in rows for layer in row]
     at = [{shard.language for shard in held if shard.layer == layer} for layer in numbers]
     there = set.intersection(*at) if at else set()
-    names = languages_of(langs, there, f"train statistics of {task}")
+    names, left_out = languages_of(langs, there, f"{split} statistics of {task}", store.languages())
+    treebanks = [store.treebank_of(language) for language in names]
+
+    def read(treebank: str, layer: int) -> Statistics:
+        return store.statistics(treebank, split, layer, task, root=root, mwt=mwt)
+
+    # Treebanks need not have the same concepts: the values of a feature are those they were extracted with.
+    own = [read(treebank, layer).concepts for treebank in treebanks for layer in numbers]
+    concepts = own[0] if len(set(own)) == 1 else tuple(sorted({name for one in own for name in one}))
     stack = MomentStack(len(numbers), len(names))
-    concepts: tuple[str, ...] = ()
     for row, layer in enumerate(numbers):
         for place, language in enumerate(names):
-            treebank = store.treebank_of(language)
-            statistics = store.statistics(treebank, "train", layer, task, root=root, mwt=mwt)
-            concepts = statistics.concepts
+            statistics = read(treebanks[place], layer).of(concepts)
             stack.put(row, place, _of_statistics(statistics, task, standardise, min_words, language))
     note = "from class statistics: no intervals, ceilings or errors of prototypes"
     about = {"task": task, "mwt": mwt, "root": root, "standardise": standardise}
+    told = {} if split == "train" else {"split": split}
     return Geometry(
         model=store.recipe.model,
         revision=store.recipe.revision,
@@ -360,7 +389,7 @@ def build_from_statistics(
         languages=names,
         concepts=concepts,
         dims=(store.recipe.dim,) * len(numbers),
-        provenance={"features": about, "notes": dict.fromkeys(names, note)},
+        provenance={"features": about, "notes": left_out | dict.fromkeys(names, note), **told},
         **stack.arrays,
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..config import from_mapping
 from ..errors import UsageError
-from ..types import MwtPolicy, RootPolicy, Space, Standardisation, Unit
+from ..types import SPLITS, MwtPolicy, RootPolicy, Space, Split, Standardisation, Unit
 
 if TYPE_CHECKING:
     from .build import SpaceSampling
@@ -26,6 +26,8 @@ class AlignabilityConfig:
     leaves it out."""
     layers: tuple[int, ...] | Literal["all"] = "all"
     """Layers: 7, 0-12, 3,6,9, -1 (the last) or all."""
+    split: Split = "train"
+    """Whose words: train, dev or test. Many small treebanks have a test split alone."""
     task: tuple[str, ...] = ("upos",)
     """Tasks: upos, relation, feature:NAME, column:NAME."""
     measures: tuple[str, ...] = DEFAULT
@@ -72,6 +74,9 @@ class AlignabilityConfig:
     """Seed of all random draws."""
 
     def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            remedy = f"use {', '.join(SPLITS)}"
+            raise UsageError(f"unknown split {self.split!r}", option="split", remedy=remedy)
         chosen = self.chosen_measures()
         if any(measure.whitened for measure in chosen) and not all(measure.whitened for measure in chosen):
             message = "mahalanobis distances need whitened prototypes, which other measures do not expect"

@@ -178,18 +178,25 @@ _LISTS = ("layers", "languages", "concepts", "dims")
 _ARRAYS = ("counts", "gram", "noise", "halves", "replicates")
 
 
-def languages_of(langs: str | Iterable[str], held: Iterable[str], what: str) -> tuple[str, ...]:
-    """The languages asked for among those ``held``; "all" are all of them, in order.
+def languages_of(
+    langs: str | Iterable[str], held: Iterable[str], what: str, others: Iterable[str] = ()
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The languages asked for among those ``held``, and notes on those among the ``others``, left out.
 
-    UsageError for any other, and where there is none; ``what`` is what there is none of.
+    "all" are all of them, in order. UsageError for any other, and where there is none; ``what`` is what there
+    is none of.
     """
-    there = tuple(sorted(held))
+    there = sorted(held)
     wanted = (langs,) if isinstance(langs, str) else tuple(dict.fromkeys(langs))
     if not there or not wanted:
         raise UsageError(f"no {what} of any language", option="langs", remedy="extract some first")
-    if wanted == ("all",):
-        return there
-    return wanted if set(wanted) <= set(there) else select(wanted, there)
+    every = sorted({*there, *others})
+    asked = wanted if set(wanted) <= set(every) else select(wanted, every)
+    names = tuple(name for name in asked if name in there)
+    if not names:
+        remedy = f"there are those of {', '.join(there)}"
+        raise UsageError(f"no {what} of {', '.join(asked)}", option="langs", remedy=remedy)
+    return names, {name: f"left out: no {what}" for name in asked if name not in names}
 
 
 def layers_of(layers: Layers, held: Sequence[int], last: int) -> list[tuple[int, ...]]:

@@ -85,7 +85,7 @@ def _chosen(geometry: Geometry, layers: Layers, langs: str | Iterable[str]) -> G
     if not isinstance(layers, str):
         given = layers if isinstance(layers, Sequence) and not isinstance(layers, tuple) else [layers]
         at = ["+".join(map(str, one)) if isinstance(one, tuple) else str(one) for one in given]
-    names = None if langs == "all" else languages_of(langs, geometry.languages, "prototypes")
+    names = None if langs == "all" else languages_of(langs, geometry.languages, "prototypes")[0]
     return geometry.restricted(layers=at, languages=names)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import UsageError
 from ..layers import resolve_layers
-from ..store.store import Store
+from ..store.store import Store, select_split
 from ..treebanks.registry import select
 from .analyses.languages import great_circle
 from .analyses.transfer import table_of_results
@@ -30,6 +30,7 @@ class AlignabilityPlan:
     shown: tuple[str, ...]  # languages of the map; none: chosen by family
     distances: Mapping[str, pd.DataFrame]  # languages x languages, by name: the user's own predictors
     results: pd.DataFrame | None  # of zero-shot accuracy
+    notices: tuple[str, ...] = ()  # which languages are left out
 
     @classmethod
     def of(cls, config: AlignabilityConfig) -> "AlignabilityPlan":
@@ -44,8 +45,7 @@ class AlignabilityPlan:
         layers = config.layers
         if layers != "all":  # every store must hold them
             layers = resolve_layers(layers, min(store.recipe.layers for store in stores))
-        there = set.intersection(*(set(store.languages("train")) for store in (*stores, *controls.values())))
-        names = select(config.langs, tuple(sorted(there)))
+        names, notices = select_split(config.langs, config.split, (*stores, *controls.values()))
         tables = {}
         for path in config.typology:
             table = read_typology(path)
@@ -61,6 +61,7 @@ class AlignabilityPlan:
             select(config.show, names) if config.show else (),
             tables,
             None if config.results is None else table_of_results(config.results),
+            notices,
         )
 
     def weights(self) -> list[float]:

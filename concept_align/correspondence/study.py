@@ -134,7 +134,7 @@ class _Study:
 
     def __init__(self, plan: AlignabilityPlan, out: Path | None, progress: Progress | None) -> None:
         self.plan, self.config, self.out, self.progress = plan, plan.config, out, progress or Silent()
-        self.notices: list[str] = []
+        self.notices: list[str] = [*plan.notices]
         self.kept = Kept(self._inside("scores"), lambda place, one: one.save(place), Alignability.load)
 
     def run(self) -> AlignabilityStudy:
@@ -176,6 +176,7 @@ class _Study:
             root=root,
             mwt=config.mwt,
             standardise=config.standardise,
+            split=config.split,
             folder=self._inside("spaces", name, task.replace(":", "-")),
             probes=self._inside("probes", name),
             progress=self.progress,

@@ -170,5 +170,5 @@ class ProbeSweep:
         return store.layers_with_states(chosen)
 
     def languages_in(self, store: "Store") -> tuple[str, ...]:
-        """The languages that are asked for, of those with a train split in the store."""
-        return select(",".join(self.langs), store.languages("train"))
+        """The languages that are asked for, of those in the store: some may lack a split."""
+        return select(",".join(self.langs), store.languages())

@@ -16,7 +16,8 @@ from ..lock import writing
 from ..progress import Progress, Silent
 from ..reading import read_json_object
 from ..treebanks.corpus import Annotations
-from ..types import MwtPolicy, RootPolicy, Split
+from ..treebanks.registry import select
+from ..types import SPLITS, MwtPolicy, RootPolicy, Split
 from . import manifest
 from .keys import Recipe, layer_name, statistics_name, words_name
 from .manifest import NAME, Kind, Marker, fault, layers_with_file, marked, marker_or_none, shards, sweep
@@ -261,6 +262,27 @@ class Store:
         if path.exists():
             options.append("--force")
         return _extract_command(self.recipe.model, self.folder, " ".join(options))
+
+
+def select_split(
+    langs: str | Sequence[str], split: Split, stores: Sequence[Store]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The languages asked for that have ``split`` in every store, and which have not, as notices.
+
+    UsageError where none has it, and for what is in no store.
+    """
+    held = [set(store.languages(split)) for store in stores]
+    asked = select(langs, sorted({name for store in stores for name in store.languages()}))
+    names = tuple(name for name in asked if all(name in one for one in held))
+    if not (missing := [name for name in asked if name not in names]):
+        return names, ()
+    others = [one for one in SPLITS if all({*missing} <= {*store.languages(one)} for store in stores)]
+    remedy = f"split {others[-1]} compares them too" if others else "extract it"
+    where = "in every store" if len(stores) > 1 else "in the store"
+    what = f"no {split} split of {', '.join(missing)} is {where}"
+    if not names:
+        raise UsageError(what, option="langs", remedy=remedy)
+    return names, (f"left out: {what}; {remedy}",)
 
 
 def _extract_command(model: str, folder: Path, options: str) -> str:

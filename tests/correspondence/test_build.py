@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from fake_model import FakeModel
 from sklearn.covariance import ledoit_wolf
 
 from concept_align.correspondence import build
@@ -8,11 +9,13 @@ from concept_align.correspondence.build import build_from_statistics, build_geom
 from concept_align.correspondence.moments import bootstrap_weights, half_weights, space_moments
 from concept_align.correspondence.whitening import pooled_within, whitening
 from concept_align.errors import UsageError
+from concept_align.extraction.run import extract_files
 from concept_align.spaces.features import Features
 from concept_align.spaces.probe import probe_config
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
+from concept_align.treebanks.discover import TreebankFile, find_treebanks, mini_treebanks
 
 FEW = {"halves": 2, "bootstrap": 5}
 
@@ -299,3 +302,31 @@ def test_what_cannot_be_built_is_refused_with_a_reason(mini_store):
         build_geometry(store, layers=[])
     with pytest.raises(UsageError, match="bootstrap -1"):
         build_geometry(store, bootstrap=-1)
+
+
+def of_case(folder, language, cases):
+    """A treebank whose word classes get these cases; "_" is none."""
+    for source in find_treebanks(mini_treebanks(), "de", ["train"]):
+        lines = [line.split("\t") for line in source.path.read_text().split("\n")]
+        for line in lines:
+            if len(line) == 10:
+                line[5] = f"Case={cases[line[3]]}" if line[3] in cases else "_"
+        path = folder / f"UD_{language.upper()}-Fake" / f"{language}_fake-ud-train.conllu"
+        path.parent.mkdir()
+        path.write_text("\n".join("\t".join(line) for line in lines))
+        yield TreebankFile(path.parent.name, language, "train", path)
+
+
+@pytest.mark.parametrize("other", [{"ADJ": "Voc"}, {}, {"ADJ": "Abl", "PUNCT": "Abe"}])
+def test_statistics_of_languages_with_other_values_are_compared_by_name(tmp_path, other):
+    base = {"NOUN": "Nom", "VERB": "Acc", "DET": "Dat", "ADP": "Loc", "PRON": "Ine"}
+    files = [*of_case(tmp_path, "de", base | {"ADJ": "Abl"}), *of_case(tmp_path, "nl", base | other)]
+    options = {"task": "feature:Case", "standardise": "none"}
+    model = FakeModel()
+    extract_files(model, files, tmp_path / "states", layers=[1])
+    extract_files(model, files, tmp_path / "sums", layers=[1], sink="statistics", tasks=[options["task"]])
+    states = build_geometry(tmp_path / "states", halves=0, bootstrap=0, **options)
+    sums = build_geometry(tmp_path / "sums", **options)
+    assert sums.concepts == states.concepts
+    np.testing.assert_array_equal(sums.counts, states.counts)
+    np.testing.assert_allclose(sums.gram, states.gram, rtol=2e-3, atol=2e-3 * np.nanmax(states.gram))

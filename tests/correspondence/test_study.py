@@ -18,6 +18,7 @@ from concept_align.store import Store
 from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 
 QUICK = {"permutations": 19, "min_count": 5, "bootstrap": 4, "halves": 2}
+FEW = {"halves": 2, "bootstrap": 4}
 WIDE = 2304  # wider than what is kept in 32 bits
 
 
@@ -125,3 +126,40 @@ def test_every_option_has_a_help_text():
     from concept_align.config import field_docs
 
     assert set(field_docs(AlignabilityConfig)) == {field.name for field in fields(AlignabilityConfig)}
+
+
+@pytest.fixture(scope="module")
+def some_test_only(tmp_path_factory):
+    """A store in which two of four languages have no train split."""
+    folder = tmp_path_factory.mktemp("test-only")
+    files = find_treebanks(mini_treebanks(), "de,en", ["train", "test"])
+    files += find_treebanks(mini_treebanks(), "et,tr", ["test"])
+    extract_files(FakeModel(), files, folder, layers=[1, 2])
+    return folder
+
+
+def test_languages_without_the_split_are_left_out_with_a_notice(some_test_only):
+    options = {"store": some_test_only, "layers": [1], "measures": ["cka"], **QUICK}
+    found = alignability_study(**options)
+    assert set(found.frame()["source"]) | set(found.frame()["target"]) == {"de", "en"}
+    assert found.notices[0] == (
+        "left out: no train split of et, tr is in the store; split test compares them too"
+    )
+    everything = alignability_study(**options, split="test")
+    assert {*everything.frame()["source"], *everything.frame()["target"]} == {"de", "en", "et", "tr"}
+    assert not any("left out" in notice for notice in everything.notices)
+    with pytest.raises(UsageError, match="no train split of et, tr is in the store"):
+        alignability_study(**options, langs="et,tr")
+
+
+def test_a_geometry_of_the_test_split_is_that_of_its_words(some_test_only, tmp_path):
+    store = Store.open(some_test_only)
+    geometry = build_geometry(store, layers=[1], split="test", probes=tmp_path, space="probe", **FEW)
+    source = FeatureSource(store, FeatureSpec("upos", (1,)))
+    assert geometry.languages == ("de", "en", "et", "tr")
+    for place, language in enumerate(geometry.languages):
+        assert geometry.counts[place].tolist() == source.load(language, "test").counts().tolist()
+    train = build_geometry(store, layers=[1], probes=tmp_path, space="probe", **FEW)
+    assert train.languages == ("de", "en") and set(train.provenance["notes"]) == {"et", "tr"}
+    with pytest.raises(UsageError, match="no train states in these layers of et"):
+        build_geometry(store, layers=[1], langs="et")
