@@ -68,5 +68,5 @@ def read_safetensors(
         # The header's length stands in the first eight bytes.
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         return load(data), dict(header.get("__metadata__", {}))
-    except (SafetensorError, ValueError, KeyError, TypeError) as fault:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise error(f"not a safetensors file: {fault}", where=str(path), remedy=remedy) from fault

@@ -23,7 +23,6 @@ from ..extraction.plan import facts_of
 from ..extraction.states import InMemoryStates, extract_in_memory
 from ..meta.hub import HubUpload
 from ..meta.learners.base import Aligner, Classifier
-from ..meta.reference import read_reference
 from ..models.load import load_model
 from ..models.origin import WEIGHTS, weights_fingerprint
 from ..models.protocol import LanguageModel
@@ -95,7 +94,7 @@ class TextAligner(HubUpload):
         one. Of a pair, whose files are not known, a warning says that its weights could not be compared.
         """
         trained = read_aligner(aligner, revision=revision, offline=offline)
-        learned, expected = trained.load(), read_reference(trained.folder)
+        learned, expected = trained.load(), trained.expected()
         loaded = load_recorded(trained, model, device=device, offline=offline)
         return cls(learned, trained, loaded, expected, batch_tokens=batch_tokens, progress=progress)
 

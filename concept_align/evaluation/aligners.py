@@ -6,6 +6,7 @@ are one learner: those under one given name must be so; aligners without names a
 are.
 """
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,14 +14,18 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from ..errors import LearningError, UsageError
+from ..config import checked
+from ..errors import ConceptAlignError, LearningError, UsageError
 from ..hashing import sha256_file
 from ..meta import hub
 from ..meta.data import check_disjoint
 from ..meta.learners.base import Aligner, read_config
+from ..meta.reference import read_reference
 from ..reading import read_json_object, read_toml
 from ..spaces.spec import FeatureSpec
+from ..spaces.standardise import Standardiser
 from ..store import Recipe, Store
+from ..treebanks.concepts import is_open_ended, parse_task
 
 PROVENANCE = "provenance.json"
 
@@ -50,6 +55,10 @@ class SavedAligner:
     def load(self) -> Aligner:
         return Aligner.from_pretrained(self.folder)
 
+    def expected(self) -> Standardiser | None:
+        """Mean and scale that its folder keeps, of states of its layers side by side."""
+        return read_reference(self.folder, self.recipe.dim * len(self.features.layers))
+
     def facts(self) -> dict[str, Any]:
         """What it is, as provenance of an evaluation keeps it."""
         names = "name", "learner", "seed", "source", "train", "validation"
@@ -69,18 +78,32 @@ def read_aligner(
     learner = config["learner"]
     path, remedy = folder / PROVENANCE, "name a folder that meta-train wrote, or train again"
     facts = read_json_object(path, error=LearningError, remedy=remedy)
+    names = tuple[str, ...]
     try:
-        features = FeatureSpec.from_json(facts["features"])
-        source = str(facts["source"])
-        recipe = Recipe.from_json(facts["store"], where=str(path))
-        train, validation, targets = (tuple(facts[key]) for key in ("train", "validation", "targets"))
-        concepts = tuple(facts["features"]["concepts"]) if "concepts" in facts["features"] else None
-    except (UsageError, ValueError, KeyError, TypeError, AttributeError) as error:
+        about = checked(dict, facts["features"], "features")
+        features = FeatureSpec.from_json(about)
+        source = checked(str, facts["source"], "source")
+        recipe = Recipe.from_json(checked(dict, facts["store"], "store"), where=str(path))
+        train, validation, targets = (
+            checked(names, facts[key], key) for key in ("train", "validation", "targets")
+        )
+        concepts = checked(names, about["concepts"], "concepts") if "concepts" in about else None
+        if odd := [layer for layer in features.layers if not 0 <= layer <= recipe.layers]:
+            raise ValueError(f"there is no layer {odd[0]} of {recipe.layers}")
+        told = checked(names, config.get("concepts", ()), "concepts")
+        expected = concepts or (() if is_open_ended(features.task) else parse_task(features.task).concepts)
+        if source not in train or (expected and told and expected != told):
+            raise ValueError("it is of another aligner than config.json")
+    except (ConceptAlignError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = error.message if isinstance(error, ConceptAlignError) else repr(error)
         raise LearningError(
-            f"it does not say what the aligner was trained on: {error!r}", where=str(path), remedy=remedy
+            f"it does not say what the aligner was trained on: {what}", where=str(path), remedy=remedy
         ) from error
     run = folder / "run.toml"
-    made = read_toml(run, error=LearningError, remedy="train again") if run.exists() else {}
+    made = read_toml(run, error=LearningError, remedy="train again") if os.path.lexists(run) else {}
+    seed = made.get("seed")
+    if not isinstance(seed, int | None) or isinstance(seed, bool):
+        raise LearningError(f"seed {seed!r} is no whole number", where=str(run), remedy="train again")
     files = {file: sha256_file(folder / file) for file in ("config.json", "model.safetensors")}
     configuration = {
         "learner": learner,
@@ -95,7 +118,7 @@ def read_aligner(
     }
     return SavedAligner(
         name or learner, folder, learner, features, source, train, validation, targets,
-        concepts, recipe, files, made.get("seed"), configuration,
+        concepts, recipe, files, seed, configuration,
     )  # fmt: skip
 
 

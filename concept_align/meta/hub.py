@@ -9,12 +9,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..errors import LearningError, UsageError
+from ..integrity import SUMS
 from .card import CARD, LICENCE
 from .reference import NAME as REFERENCE
 from .train import HISTORY
 
-# What a run of meta-training writes; the card and the licence go with it.
-RUN = ("config.json", "model.safetensors", "summary.json", "run.toml", "provenance.json", HISTORY, REFERENCE)
+# What decides or describes an aligner's answers: SHA256SUMS lists those of them that are there.
+SUMMED = ("config.json", "model.safetensors", "summary.json", "run.toml", "provenance.json", REFERENCE)
+# What a run of meta-training writes; the card and the licence, which their owner may edit, go with it.
+RUN = (*SUMMED, HISTORY, SUMS)
 FILES = (*RUN, CARD, LICENCE)
 _NAME = r"[\w-]+(\.[\w-]+)*"  # of an owner or a repository: no "..", so no path
 

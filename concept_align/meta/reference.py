@@ -4,9 +4,11 @@ Of ``global`` standardisation they are those of training; of ``language`` they a
 a language with too few words for a mean and a scale of its own.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from safetensors.torch import save
 
 from .. import atomic
@@ -35,13 +37,20 @@ def write_reference(folder: Path, standardiser: Standardiser | None) -> None:
     atomic.write_bytes(folder / NAME, save(tensors, metadata={"words": str(standardiser.words)}))
 
 
-def read_reference(folder: str | Path) -> Standardiser | None:
-    """What :func:`write_reference` kept; None for an aligner without. LearningError where it is damaged."""
+def read_reference(folder: str | Path, dim: int) -> Standardiser | None:
+    """What :func:`write_reference` kept for states of ``dim`` dimensions; None for an aligner without.
+
+    LearningError where it is damaged, or no mean and scale of such states.
+    """
     path = Path(folder) / NAME
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     again = "run meta-train again"
     tensors, _ = read_safetensors(path, error=LearningError, remedy=again)
-    if not {"mean", "scale"} <= tensors.keys():
-        raise LearningError("no mean and scale in it", where=str(path), remedy=again)
+    for name in ("mean", "scale"):
+        one = tensors.get(name)
+        if one is None or one.dtype != torch.float32 or one.shape != (dim,):
+            raise LearningError(f"no {name} of {dim} dimensions in it", where=str(path), remedy=again)
+        if not bool(one.isfinite().all()) or (name == "scale" and not bool((one > 0).all())):
+            raise LearningError(f"impossible numbers for a {name}", where=str(path), remedy=again)
     return Standardiser(tensors["mean"], tensors["scale"], 0, {"kind": "kept with the aligner"})

@@ -2,9 +2,10 @@
 
 The folder holds ``config.json`` and ``model.safetensors`` (the aligner), ``training.jsonl``, ``summary.json``
 (accuracy on the validation languages), ``run.toml`` (the configuration, to be given back to the command),
-``provenance.json``, ``standardiser.safetensors`` (see :mod:`.reference`), and the card, ``README.md`` and
-``LICENSE``. While a run is under way, ``checkpoints/`` holds what it needs to resume. All are the same, byte
-for byte, however often a run was interrupted.
+``provenance.json``, ``standardiser.safetensors`` (see :mod:`.reference`), the card, ``README.md`` and
+``LICENSE``, and ``SHA256SUMS`` of all that decides or describes the aligner's answers, which is compared
+whenever an aligner is read. While a run is under way, ``checkpoints/`` holds what it needs to resume. All are
+the same, byte for byte, however often a run was interrupted.
 """
 
 import shutil
@@ -29,7 +30,7 @@ from .config import MetaTrainConfig
 from .data import Validation, accuracy, branches_of, check_disjoint
 from .hub import RUN
 from .learners import registry
-from .learners.base import Aligner, LearnerConfig, TrainingData
+from .learners.base import Aligner, LearnerConfig, TrainingData, is_finished
 from .reference import reference, write_reference
 from .train import HISTORY
 
@@ -228,7 +229,7 @@ def _keep(planned: MetaTrainPlan, out: Path, aligner: Aligner, summary: dict[str
     write_reference(out, reference(planned.features, planned.data.train))
     if planned.recipe is not None:
         write_card(out, facts, summary, options=planned.learner.config(), seed=planned.config.seed)
-    # config.json comes last: a folder that has it is finished.
+    # Last, with the hashes of all of it: a folder that has them is finished.
     aligner.save_pretrained(out)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
 
@@ -262,7 +263,7 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
             where=str(out / "run.toml"),
             remedy="choose another out folder, or begin anew by force",
         )
-    if not (out / "config.json").exists():
+    if not is_finished(out):
         return None
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     summary = read_json_object(out / "summary.json", error=LearningError, remedy="begin anew by force")

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, get_args
 
+from ..config import from_mapping
 from ..errors import UsageError
 from ..hashing import digest
 from ..layers import side_by_side
 from ..registration import suggest
-from ..treebanks.concepts import is_relational
+from ..treebanks.concepts import check_task, is_relational
 from ..types import MwtPolicy, RootPolicy, Standardisation
 
 
@@ -79,17 +80,14 @@ class FeatureSpec:
 
     @classmethod
     def from_json(cls, facts: Mapping[str, Any]) -> Self:
-        """Of what :meth:`describe` gave, in this version or 0.1. KeyError, TypeError for anything else."""
-        reference = facts.get("reference")
-        return cls(
-            task=facts["task"],
-            layers=tuple(facts["layers"]),
-            context_layers=tuple(facts.get("context_layers", facts.get("beside", ()))),
-            root=facts.get("root", "start"),  # told only of a task that has heads
-            mwt=facts["mwt"],
-            standardise=facts["standardise"],
-            reference=None if reference is None else tuple(reference),
-        )
+        """Of what :meth:`describe` gave, in this version or 0.1. KeyError, UsageError for anything else."""
+        values = {name: facts[name] for name in ("task", "layers", "mwt", "standardise")}
+        values["context_layers"] = facts.get("context_layers", facts.get("beside", ()))
+        # A root is told only of a task that has heads.
+        values |= {name: facts[name] for name in ("root", "reference") if name in facts}
+        found = from_mapping(cls, values)
+        check_task(found.task)
+        return found
 
     def fingerprint(self) -> str:
         """A hash of :meth:`describe`: features with equal ones, of equal states, are equal."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from ..errors import StoreError
+from ..config import from_mapping
+from ..errors import StoreError, UsageError
 from ..hashing import digest
 from ..types import FinalNorm, ModelKind, Pooling, Split
 
 SCHEMA = 1
+CORRECT = "take back what was changed in it, or make it again"
 
 SAVE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -43,14 +45,20 @@ class Recipe:
 
     @classmethod
     def from_json(cls, value: dict[str, Any], *, where: str) -> "Recipe":
-        """Raises StoreError where a field is unknown or missing: another version wrote it."""
+        """Raises StoreError where a field is unknown or missing (another version wrote it), or impossible."""
         known = {field.name for field in dataclasses.fields(cls)}
         if set(value) != known:
             odd = ", ".join(sorted(set(value) ^ known))
             what = f"the recipe has other fields than this version knows ({odd})"
             remedy = "use the version of concept-align that wrote it, or extract into another folder"
             raise StoreError(what, where=where, remedy=remedy)
-        return cls(**(value | {"cap_tasks": tuple(value["cap_tasks"])}))
+        try:
+            found = from_mapping(cls, value, where=where)
+        except UsageError as error:
+            raise StoreError(f"{error.option}: {error.message}", where=where, remedy=CORRECT) from error
+        if min(found.layers, found.dim - 1, found.max_words - 1) < 0 or found.save_dtype not in SAVE_DTYPES:
+            raise StoreError("a recipe of no states", where=where, remedy=CORRECT)
+        return found
 
     def fingerprint(self) -> str:
         """A hash of every field but the model's name (the same weights under another name or path)."""

@@ -88,7 +88,7 @@ def test_an_aligner_without_a_folder_is_pushed_with_what_it_is(mini, hub):
     aligner = Aligner.from_pretrained(mini.upos)
     aligner.folder = None
     aligner.push_to_hub("me/bare", token="hf_x")
-    assert set(hub.files("me/bare")[1]) == {"config.json", "model.safetensors"}
+    assert set(hub.files("me/bare")[1]) == {"SHA256SUMS", "config.json", "model.safetensors"}
     assert aligner.folder is None
     assert Aligner.from_pretrained("me/bare").concepts == UPOS
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import mini_aligner
 import planted as languages
 import pytest
 import torch
@@ -10,7 +11,9 @@ import torch
 from concept_align.class_sums import mean_by_class
 from concept_align.config import read_toml
 from concept_align.errors import LearningError, UsageError
+from concept_align.evaluation.aligners import read_aligner
 from concept_align.meta.config import MetaTrainConfig
+from concept_align.meta.hub import SUMMED
 from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
 from concept_align.meta.learners.registry import create, register_learner
 from concept_align.meta.maps import distance_logits
@@ -138,7 +141,7 @@ def test_words_of_another_dimension_and_wrong_masks_are_refused(folder):
 def test_an_aligner_that_was_saved_without_its_concepts_takes_them_from_its_provenance(folder, tmp_path):
     out = tmp_path / "old"
     aligner = meta_train(folder, out=out, layers=1, learner="source-probe", **LANGS)
-    config = json.loads((out / "config.json").read_text())
+    config = json.loads((mini_aligner.without_hashes(out) / "config.json").read_text())
     assert tuple(config.pop("concepts")) == aligner.concepts == UPOS
     (out / "config.json").write_text(json.dumps(config))
     read = Aligner.from_pretrained(out)
@@ -149,3 +152,55 @@ def test_an_aligner_that_was_saved_without_its_concepts_takes_them_from_its_prov
     with pytest.raises(LearningError, match="does not know its concepts"):
         nameless.predict(torch.zeros(2, read.dim))
     assert nameless.codes(torch.zeros(2, read.dim)).dtype == torch.int64
+
+
+@pytest.fixture
+def saved(folder, tmp_path):
+    meta_train(folder, out=tmp_path / "saved", layers=1, **QUICK)
+    return tmp_path / "saved"
+
+
+@pytest.mark.parametrize("name", SUMMED)
+def test_an_aligner_whose_files_are_not_what_was_written_is_refused_by_name(saved, name):
+    data = (saved / name).read_bytes()
+    half = len(data) // 2
+    for damaged in (b"", data[:half], data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]):
+        (saved / name).write_bytes(damaged)
+        for read in (Aligner.from_pretrained, read_aligner):
+            with pytest.raises(LearningError, match=name):
+                read(saved)
+    (saved / name).unlink()
+    with pytest.raises(LearningError, match=name):
+        Aligner.from_pretrained(saved)
+
+
+def test_without_its_hashes_an_aligner_is_refused_and_card_and_licence_are_their_owner_s(saved):
+    for name in ("README.md", "LICENSE", "training.jsonl"):
+        (saved / name).write_text("mine")
+    assert Aligner.from_pretrained(saved).learner == read_aligner(saved).learner == "pooled"
+    (saved / "SHA256SUMS").rename(saved / "sums")
+    with pytest.raises(LearningError, match="SHA256SUMS: the hashes of its files are gone"):
+        Aligner.from_pretrained(saved)
+    lines = (saved / "sums").read_text("utf-8").splitlines(keepends=True)
+    (saved / "SHA256SUMS").write_text("".join(line for line in lines if "provenance" not in line), "utf-8")
+    with pytest.raises(LearningError, match=r"provenance\.json: its hash is not among"):
+        read_aligner(saved)
+    mini_aligner.without_hashes(saved)
+    assert Aligner.from_pretrained(saved).learner == "pooled"
+
+
+def test_a_copy_that_is_saved_elsewhere_has_hashes_of_its_own(saved, tmp_path):
+    aligner = Aligner.from_pretrained(saved)
+    aligner.save_pretrained(tmp_path / "copy")
+    listed = (tmp_path / "copy" / "SHA256SUMS").read_text("utf-8").split()[1::2]
+    assert listed == ["config.json", "model.safetensors"]
+    x = torch.zeros(2, aligner.dim)
+    again = Aligner.from_pretrained(tmp_path / "copy")
+    assert torch.equal(again.adapt().scores(x), aligner.adapt().scores(x))
+
+
+def test_a_run_that_ended_before_its_hashes_is_finished(folder, saved):
+    whole = {path.name: path.read_bytes() for path in saved.iterdir()}
+    (saved / "SHA256SUMS").unlink()
+    meta_train(folder, out=saved, layers=1, **QUICK)
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == whole

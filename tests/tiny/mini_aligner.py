@@ -1,5 +1,6 @@
 """A small aligner over the mini encoder and the mini treebanks, as meta-train leaves it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,3 +32,12 @@ def train(store: Path, out: Path, **values: Any) -> Path:
 def treebank(language: str, split: str) -> Path:
     """The CoNLL-U file of a mini treebank."""
     return find_treebanks(mini_treebanks(), language, [split])[0].path
+
+
+def without_hashes(folder: Path) -> Path:
+    """The aligner as earlier releases left it."""
+    (folder / "SHA256SUMS").unlink()
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config.pop("hashes", None)
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    return folder

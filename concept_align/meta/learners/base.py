@@ -4,6 +4,7 @@ A *learner* is a configuration that can ``fit``; what it learned is an *aligner*
 be saved; an aligner ``adapt``s to a language, given a support set or none, into a *classifier*.
 """
 
+import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -17,8 +18,9 @@ from safetensors.torch import save
 from torch import nn
 
 from ... import atomic, ragged
-from ...config import from_mapping
+from ...config import checked, from_mapping
 from ...errors import LearningError, UsageError
+from ...integrity import SUMS, check_sums, write_sums
 from ...progress import Progress
 from ...reading import read_json_object
 from ...registration import Registry
@@ -32,6 +34,8 @@ from ..train import under
 
 SCHEMA = 1
 CHUNK = 16384  # words scored at once: bounds memory, changes no score
+AGAIN = "copy or download it again, or run meta-train again"
+MOST_STEPS = 100_000  # of adapting: more are not to be waited for
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,14 @@ class Classifier:
     def scores(self, x: Float[torch.Tensor, "words dim"]) -> Float[torch.Tensor, "words concepts"]:
         """float32 log-probabilities; -inf where not valid."""
         parts = [masked(self.logits(part.float()), self.valid).log_softmax(1) for part in x.split(CHUNK)]
-        return torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
+        scores = torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
+        if bool(scores.isnan().any()):
+            raise LearningError(
+                "scores that are no numbers (NaN)",
+                where="predict",
+                remedy="check that the words' states are finite, or run meta-train again",
+            )
+        return scores
 
     def codes(self, x: Float[torch.Tensor, "words dim"]) -> Int[torch.Tensor, " words"]:
         """int64 places of the best concepts among all."""
@@ -182,19 +193,23 @@ class Aligner(hub.HubUpload):
         ``settings["config"]``."""
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write ``model.safetensors``, then ``config.json``: a folder with a config is complete."""
+        """Write ``model.safetensors``, ``config.json`` and, last, the hashes of all that decides its answers:
+        a folder with ``SHA256SUMS`` is complete."""
         self._save(Path(folder))
         self.folder = Path(folder)
 
     def _save(self, folder: Path) -> None:
         tensors = {name: value.detach().contiguous() for name, value in self.tensors().items()}
         atomic.write_bytes(folder / "model.safetensors", save(tensors))
-        config = {"schema": SCHEMA, "learner": self.learner, "settings": self.settings()}
+        config = {"schema": SCHEMA, "learner": self.learner, "settings": self.settings(), "hashes": SUMS}
         if self.concepts is not None:
             config["concepts"] = list(self.concepts)
         atomic.write_json(folder / "config.json", config)
+        write_sums(folder, hub.SUMMED)
 
     def _write(self, folder: Path) -> None:
+        if self.folder is not None and (self.folder / SUMS).exists():
+            read_config(self.folder)  # hashes of what is damaged would make it look whole
         for name in hub.FILES:
             if self.folder is not None and (self.folder / name).is_file():
                 shutil.copyfile(self.folder / name, folder / name)
@@ -207,7 +222,8 @@ class Aligner(hub.HubUpload):
         """What :meth:`save_pretrained` wrote, or :meth:`push_to_hub` uploaded; its config names the learner.
 
         ``folder`` may be a hub id, with its ``revision``; ``offline`` takes what was downloaded before.
-        Raises LearningError where it is broken, of an unknown learner, or no aligner of this class.
+        Raises LearningError where it is not what was saved, of an unknown learner, or no aligner of this
+        class.
         """
         folder = hub.locate(folder, revision=revision, offline=offline)
         saved, path = read_config(folder), Path(folder) / "model.safetensors"
@@ -225,17 +241,31 @@ class Aligner(hub.HubUpload):
                 where=str(folder),
                 remedy="use Aligner.from_pretrained, which reads any",
             )
-        again = "run meta-train again"
-        tensors, _ = read_safetensors(path, error=LearningError, remedy=again)
-        config = from_mapping(learner, settings.get("config", {}), where=str(Path(folder) / "config.json"))
+        tensors, _ = read_safetensors(path, error=LearningError, remedy=AGAIN)
+        where = str(Path(folder) / "config.json")
+        config = from_mapping(
+            learner, checked(dict, settings.get("config", {}), "config", where=where), where=where
+        )
         try:
+            for value in tensors.values():
+                if bool(value.isnan().any()):
+                    raise ValueError("a learned number is none (NaN)")
             found = learner.aligner.from_parts(config, settings, tensors)
-        except (KeyError, RuntimeError, TypeError) as error:
+            found.folder, found.concepts = folder, _concepts(folder, saved)
+            found.check()
+        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError) as error:
             raise LearningError(
-                f"the aligner cannot be read: {error}", where=str(path), remedy=again
+                f"the aligner cannot be read: {error}", where=str(path), remedy=AGAIN
             ) from error
-        found.folder, found.concepts = folder, _concepts(folder, saved)
         return found
+
+    def check(self) -> None:
+        """ValueError where its parts cannot belong together."""
+        known = self.known
+        if known.dtype != torch.bool or known.dim() != 1 or not bool(known.any()):
+            raise ValueError("what it can predict is not told")
+        if self.concepts is not None and len(self.concepts) != len(known):
+            raise ValueError(f"{len(self.concepts)} names for {len(known)} concepts")
 
 
 class ModelAligner(Aligner):
@@ -261,12 +291,18 @@ class ModelAligner(Aligner):
 
     @classmethod
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        known = tensors["known"]
-        model = config.model(settings["dim"], len(known), 0)
-        model.load_state_dict(
-            under(cls.saved_as, {name: value for name, value in tensors.items() if name != "known"})
-        )
+        known, dim = tensors["known"], checked(int, settings["dim"], "dim")
+        others = {name: value for name, value in tensors.items() if name != "known"}
+        _check_size(config, dim, sum(value.numel() for value in others.values()))
+        model = config.model(dim, len(known), 0)
+        model.load_state_dict(under(cls.saved_as, others))
         return cls(config, model, known)
+
+    def check(self) -> None:
+        super().check()
+        for name, value in self.model.state_dict().items():
+            if not bool(value.isfinite().all()):
+                raise ValueError(f"{name} has a number that is not finite")
 
 
 class SteppedAligner(ModelAligner):
@@ -301,7 +337,10 @@ class SteppedAligner(ModelAligner):
     @classmethod
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         found = super().from_parts(config, settings, tensors)
-        found.steps = {int(sents): taken for sents, taken in settings["steps"].items()}
+        steps = checked(dict, settings["steps"], "steps")
+        found.steps = {int(sents): checked(int, taken, "steps") for sents, taken in steps.items()}
+        if odd := [one for one in found.steps.items() if not (one[0] >= 0 and 0 <= one[1] <= MOST_STEPS)]:
+            raise ValueError(f"impossible steps {odd[0]}")
         return found
 
 
@@ -378,28 +417,57 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     path, remedy = Path(folder) / "config.json", "name a folder that meta-train wrote"
     try:
         config = read_json_object(path, error=LearningError, remedy=remedy)
-        known = config["schema"] == SCHEMA and isinstance(config["learner"], str)
-    except (LearningError, KeyError) as error:
+        for name, kind in (("schema", int), ("learner", str), ("settings", dict)):
+            checked(kind, config[name], name)
+    except (LearningError, UsageError, KeyError) as error:
         raise LearningError(
             f"no aligner here: {getattr(error, 'message', error)}", where=str(path), remedy=remedy
         ) from error
-    if not known:
-        raise LearningError(
-            f"schema {config['schema']} is not {SCHEMA}", where=str(path), remedy="run meta-train again"
-        )
+    if config["schema"] != SCHEMA:
+        raise LearningError(f"schema {config['schema']} is not {SCHEMA}", where=str(path), remedy=AGAIN)
+    listed = check_sums(folder, error=LearningError, remedy=AGAIN)
+    if listed is None:
+        if "hashes" in config:  # which earlier releases did not write
+            raise LearningError(
+                "the hashes of its files are gone", where=str(path.with_name(SUMS)), remedy=AGAIN
+            )
+        return config
+    if missing := [one for one in hub.SUMMED if one not in listed and os.path.lexists(path.with_name(one))]:
+        what = "its hash is not among those that were written"
+        raise LearningError(what, where=str(path.with_name(missing[0])), remedy=AGAIN)
     return config
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether an aligner was saved there: hashes are written last; by earlier releases, config.json."""
+    path = folder / "config.json"
+    if (folder / SUMS).exists() or not path.exists():
+        return path.exists()
+    return "hashes" not in read_json_object(path, error=LearningError, remedy="begin anew by force")
 
 
 def _concepts(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None:
     """The names that a saved aligner's configuration holds; of one saved by 0.1, those of the task that its
     provenance names; None where neither tells."""
     if "concepts" in config:
-        return tuple(config["concepts"])
+        names = tuple(checked(tuple[str, ...], config["concepts"], "concepts"))
+        if len(set(names)) < len(names) or not names:
+            raise ValueError("the names of its concepts are none, or not different")
+        return names
     try:
         features = read_json_object(folder / "provenance.json", error=LearningError, remedy="")["features"]
         return tuple(features.get("concepts") or parse_task(features["task"]).concepts)
     except (LearningError, UsageError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _check_size(config: Any, dim: int, saved: int) -> None:
+    """ValueError where a model of the configuration would not be of the size of what was ``saved``: it would
+    be made only to be refused, whatever memory that takes."""
+    hidden, members = getattr(config, "hidden", 0), getattr(config, "members", 1)
+    rank = getattr(config, "rank", 1)
+    if dim < 1 or members < 1 or hidden < 0 or not members * dim * max(hidden, 1) <= saved >= rank:
+        raise ValueError("its sizes are not those of the tensors")
 
 
 def _of_concepts(support: Features, allowed: torch.Tensor) -> Features | None:

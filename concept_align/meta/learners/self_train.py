@@ -32,6 +32,7 @@ from scipy.optimize import minimize_scalar
 from torch import nn
 from torch.nn import functional
 
+from ...config import checked
 from ...progress import Progress
 from ...seeding import derive, stream
 from ...spaces.features import Features
@@ -190,7 +191,10 @@ class SelfTrainAligner(ModelAligner):
     @classmethod
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         found = super().from_parts(config, settings, tensors)
-        found.temperatures = settings.get("temperatures", {})
+        found.temperatures = checked(dict, settings.get("temperatures", {}), "temperatures")
+        for value in found.temperatures.values():
+            if not 0 < checked(float, value, "temperatures") < math.inf:
+                raise ValueError(f"impossible temperature {value}")
         return found
 
 

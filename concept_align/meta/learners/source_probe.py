@@ -70,6 +70,15 @@ class ProbeAligner(Aligner):
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
         return cls(tensors["projection"], tensors["prototypes"], tensors["known"])
 
+    def check(self) -> None:
+        super().check()
+        (dim, rank), shape = self.projection.shape, (len(self.known), self.projection.shape[1])
+        numbers = [self.projection, self.prototypes]
+        if self.prototypes.shape != shape or not dim * rank:
+            raise ValueError(f"prototypes {list(self.prototypes.shape)} for a projection [{dim}, {rank}]")
+        if not all(one.dtype == torch.float32 and bool(one.isfinite().all()) for one in numbers):
+            raise ValueError("a learned number is not finite")
+
     def _adapt(
         self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
     ) -> Classifier:

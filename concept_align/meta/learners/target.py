@@ -18,6 +18,7 @@ from typing import Any, Self
 import torch
 from torch.nn import functional
 
+from ...config import checked
 from ...progress import Progress, Silent
 from ...seeding import derive, stream
 from ...spaces.features import Features
@@ -62,7 +63,14 @@ class TargetOnlyAligner(Aligner):
 
     @classmethod
     def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        return cls(config, tensors["log_frequency"], settings["strength"])
+        log_frequency, strength = tensors["log_frequency"], settings["strength"]
+        if strength is None and cls.learner == "target-only":
+            raise ValueError("no strength")
+        if strength is not None and not 0 < checked(float, strength, "strength") < math.inf:
+            raise ValueError(f"impossible strength {strength}")
+        if log_frequency.dtype != torch.float32 or not bool(log_frequency.isfinite().all()):
+            raise ValueError("impossible frequencies")
+        return cls(config, log_frequency, strength)
 
 
 class OracleAligner(TargetOnlyAligner):

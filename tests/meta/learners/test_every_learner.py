@@ -57,7 +57,11 @@ def test_a_saved_aligner_scores_as_before(name, fitted, apart, tmp_path):
     for support in (None, apart.load("zz", "train").of_sentences(np.arange(10))):
         before = aligner.adapt(support, seed=3).scores(test.x)
         assert torch.equal(before, read.adapt(support, seed=3).scores(test.x))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "SHA256SUMS",
+        "config.json",
+        "model.safetensors",
+    ]
 
 
 def test_scores_are_log_probabilities_and_invalid_concepts_have_none(name, fitted, apart):
