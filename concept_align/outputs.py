@@ -23,6 +23,7 @@ from .lock import writing
 
 MARKER = ".concept-align"
 SCHEMA = 1
+PAGE_FILES = ("index.html", "summary.md", "figures")  # of a report
 REMEDY = "choose another out folder, or move what is there away"
 
 
@@ -31,7 +32,7 @@ class Layout:
     """What a command writes into its folder, for folders that an earlier release left without a list.
 
     ``parts`` are names at the top of the folder (patterns of ``fnmatch``). A folder without a list is taken
-    for one of ours if it holds all names of one of ``proofs``.
+    for one of ours if each pattern of one of ``proofs`` finds something there.
     """
 
     command: str
@@ -40,7 +41,7 @@ class Layout:
 
     def earlier(self, folder: Path) -> list[str] | None:
         """The files of an earlier release in ``folder``; None where it is not one of ours."""
-        if not any(all((folder / name).exists() for name in proof) for proof in self.proofs):
+        if not any(all(any(folder.glob(one)) for one in proof) for proof in self.proofs):
             return None
         tops = [path for path in folder.iterdir() if any(fnmatch(path.name, part) for part in self.parts)]
         files = [file for top in tops for file in ([top] if top.is_file() else top.rglob("*"))]
@@ -54,6 +55,7 @@ class OutputFolder:
     path: Path
     command: str
     listed: set[str] = field(default_factory=set)
+    written: set[str] = field(default_factory=set)  # since it is held, by this process
 
     @property
     def marker(self) -> Path:
@@ -65,16 +67,14 @@ class OutputFolder:
     def allow(self, path: Path) -> None:
         """List ``path``, which is about to be written or removed; UsageError where it is not ours."""
         name = path.relative_to(self.path).as_posix()
+        self.written.add(name)
         if name in self.listed or name == MARKER:
             return
         if os.path.lexists(path):
             self.listed |= _read(self.marker, self.command)[1]  # another process of ours may have written it
             if name not in self.listed:
-                raise UsageError(
-                    f"there is a file that `concept-align {self.command}` did not write",
-                    where=str(path),
-                    remedy=REMEDY,
-                )
+                what = f"there is a file that `concept-align {self.command}` did not write"
+                raise UsageError(what, where=str(path), remedy=REMEDY)
             return
         self.listed.add(name)
         with self.marker.open("ab") as file:
@@ -84,14 +84,18 @@ class OutputFolder:
         """Remove the listed files called one of ``names`` or below it, and the folders that this empties."""
         self._drop(name for name in self.listed if _below(name, names))
 
-    def keep_only(self, names: Iterable[str]) -> None:
-        """Remove the listed files that are none of ``names`` nor below one: what an earlier run left."""
-        kept = tuple(names)
-        self._drop(name for name in self.listed if not _below(name, kept))
+    def drop_unwritten(self, *kept: str) -> None:
+        """Remove what an earlier run left: what is not written since the folder is held, nor is ``kept``."""
+        self._drop(name for name in self.listed - self.written if not _below(name, kept))
 
     def clear(self) -> None:
         """Remove every listed file, and the folders that this empties."""
         self._drop(self.listed)
+
+    def disown(self, *names: str) -> None:
+        """Take names off the list: somebody has made these files their own."""
+        self.listed -= set(names)
+        self._write()
 
     def _drop(self, names: Iterable[str]) -> None:
         for name in sorted(names):
@@ -101,11 +105,14 @@ class OutputFolder:
     def close(self) -> None:
         """Sort the list, without what is gone."""
         self.listed |= _read(self.marker, self.command)[1]
-        there = sorted(name for name in self.listed if os.path.lexists(self.path / name))
-        if not there:
+        self.listed = {name for name in self.listed if os.path.lexists(self.path / name)}
+        if self.listed:
+            self._write()
+        else:
             self.marker.unlink(missing_ok=True)
-            return
-        lines = [{"command": self.command, "schema": SCHEMA}, *there]
+
+    def _write(self) -> None:
+        lines = [{"command": self.command, "schema": SCHEMA}, *sorted(self.listed)]
         atomic.write_bytes(self.marker, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 
@@ -141,15 +148,13 @@ def output_folder(
     process writes in it for longer than ``wait`` seconds.
     """
     place = _absolute(folder)
-    if place in _held:
+    if place in _held and _held[place].command == layout.command:
         yield _held[place]
         return
     inspect(place, layout)
     with writing(place, error=ConceptAlignError, wait=wait):
         found = OutputFolder(place, layout.command, set(inspect(place, layout)))
-        header = {"command": layout.command, "schema": SCHEMA}
-        lines = b"".join(json.dumps(line).encode() + b"\n" for line in (header, *sorted(found.listed)))
-        atomic.write_bytes(found.marker, lines)
+        found._write()
         _held[place] = found
         try:
             for name in found.listed:
@@ -169,6 +174,9 @@ def output_folder(
 def part_of(folder: str | Path, command: str) -> Iterator[OutputFolder]:
     """The same in a process that one which holds ``folder`` has started, and waits for."""
     place = _absolute(folder)
+    if place in _held:
+        yield _held[place]
+        return
     held = _held[place] = OutputFolder(place, command, _read(place / MARKER, command)[1])
     try:
         yield held

@@ -1,9 +1,9 @@
 """``concept-align alignability``: how far the concept spaces of languages correspond."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from ..outputs import output_folder
 from ..progress import terminal
 from .from_config import configured
 from .options import Run
@@ -27,18 +27,18 @@ def alignability(config: "AlignabilityConfig", run: Run) -> None:
     that was stopped resumes.
     """
     from ..correspondence.plan import AlignabilityPlan
-    from ..correspondence.study import alignability_study
+    from ..correspondence.study import KEPT, LAYOUT, alignability_study
     from ..report.alignability import write_alignability
     from ..report.alignability_findings import best_table, find
 
     plan = AlignabilityPlan.of(config)
     if run.dry_run:
         return _announce(plan, run.out, run.json)
-    for kept in ("spaces", "probes", "scores") if run.force else ():
-        shutil.rmtree(run.out / kept, ignore_errors=True)
-    with terminal(weights=plan.weights()) as progress:
-        studied = alignability_study(plan, out=run.out, progress=progress)
-    files = write_alignability(studied, run.out)
+    with output_folder(run.out, LAYOUT, force=run.force) as held:
+        with terminal(weights=plan.weights()) as progress:
+            studied = alignability_study(plan, out=run.out, progress=progress)
+        files = write_alignability(studied, run.out)
+        held.drop_unwritten(*KEPT)
     if run.json:
         return emit_json(_plain(studied) | {"files": [str(file) for file in files]})
     table = best_table(find(studied.scores, studied.controls))

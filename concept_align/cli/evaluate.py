@@ -1,9 +1,9 @@
 """``concept-align evaluate``: test saved aligners in languages they have not seen."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..outputs import output_folder
 from ..progress import terminal
 from .from_config import configured
 from .options import Run
@@ -32,19 +32,18 @@ def evaluate(config: "EvaluateConfig", run: Run) -> None:
     languages cost only themselves.
     """
     from ..evaluation.aligners import read_aligners
-    from ..evaluation.evaluate import plan_evaluation, run_evaluation
+    from ..evaluation.evaluate import LAYOUT, UNITS, plan_evaluation, run_evaluation
     from ..report.evaluation import write_evaluation
     from ..store import Store
 
     plan = plan_evaluation(read_aligners(config.aligners), Store.open(config.store), config)
     if run.dry_run:
         return _announce(plan, run.out, run.json)
-    units = run.out / "units"
-    if run.force:
-        shutil.rmtree(units, ignore_errors=True)
-    with terminal(weights=[plan.tests(group) for group in plan.groups]) as progress:
-        found = run_evaluation(plan, units=units, progress=progress)
-    write_evaluation(found, run.out, figures=run.figures)
+    with output_folder(run.out, LAYOUT, force=run.force) as held:
+        with terminal(weights=[plan.tests(group) for group in plan.groups]) as progress:
+            found = run_evaluation(plan, units=run.out / UNITS, progress=progress)
+        write_evaluation(found, run.out, figures=run.figures)
+        held.drop_unwritten(UNITS)
     frame, notices = found.frame(), list(found.notices)
     if run.json:
         return emit_results(run.out, frame, found.comparisons(), notices)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .. import atomic
+from ..outputs import output_folder
 from ..progress import duration, terminal
 from .from_config import configured
 from .options import Run
@@ -26,6 +27,7 @@ def icl(config: "ICLConfig", run: Run) -> None:
     """
     from ..config import to_toml
     from ..icl.plan import plan
+    from ..icl.runner import KEPT, LAYOUT
     from ..icl.study import estimate, open_session
     from ..icl.study import run as run_study
     from ..report.icl import aligned_table, answers_table, write_icl
@@ -38,9 +40,11 @@ def icl(config: "ICLConfig", run: Run) -> None:
     # The targets' test splits are read first, then the tests begin.
     with terminal(weights=[*[0] * len(planned.targets), 1]) as progress:
         session = open_session(planned, progress=progress)
-        studied = run_study(session, run.out, force=run.force, progress=progress)
-    write_icl(studied, run.out, figures=run.figures)
-    atomic.write_text(run.out / "run.toml", to_toml(config))
+        with output_folder(run.out, LAYOUT, force=run.force) as held:
+            studied = run_study(session, run.out, progress=progress)
+            write_icl(studied, run.out, figures=run.figures)
+            atomic.write_text(run.out / "run.toml", to_toml(config))
+            held.drop_unwritten(*KEPT)
     frame, notices = studied.frame(), studied.notices
     if run.json:
         return emit_results(run.out, frame, studied.comparisons(), notices)

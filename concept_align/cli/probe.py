@@ -1,10 +1,10 @@
 """``concept-align probe``: how well each layer separates the concepts of each language."""
 
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..outputs import output_folder
 from ..progress import terminal
 from .from_config import configured
 from .options import Run
@@ -26,18 +26,17 @@ def probe(config: "ProbeSweep", run: Run) -> None:
     class. OUT/probe-TASK.csv and .parquet hold every number with its interval over test sentences,
     OUT/units the probes, OUT/index.html shows them. A run that was stopped resumes.
     """
-    from ..evaluation.probing import run_sweep
+    from ..evaluation.probing import LAYOUT, run_sweep
     from ..report.probe import write_probes
     from ..store.store import Store
 
     opened = Store.open(config.store)
     if run.dry_run:
         return _announce(config, opened, run.out, run.json)
-    if run.force:
-        shutil.rmtree(run.out / "units", ignore_errors=True)
-    with terminal(weights=[1]) as progress:
-        found = run_sweep(opened, config, run.out, progress)
-    files = write_probes(found, run.out)
+    with output_folder(run.out, LAYOUT, force=run.force):
+        with terminal(weights=[1]) as progress:
+            found = run_sweep(opened, config, run.out, progress)
+        files = write_probes(found, run.out)
     say_notices([f"{language}: {note}" for language, note in sorted(found.notes.items())])
     if run.json:
         rows = records(found.frame())

@@ -18,6 +18,7 @@ import pandas as pd
 from ..cache import Kept
 from ..errors import UsageError
 from ..hashing import digest
+from ..outputs import PAGE_FILES, Layout, output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable
 from ..store.store import Store
@@ -42,6 +43,16 @@ OF_CONTROLS = 200  # permutations at most: their means are asked for, not their 
 FLOOR = "majority"  # among the learners of a table of results: not a learner at all
 FACTS = ("family", "branch", "script")
 MAP = 8  # languages in the map of prototypes, unless some are named
+
+KEPT = ("spaces", "probes", "scores")
+LAYOUT = Layout(
+    "alignability",
+    (
+        *KEPT, "alignability.*", "across.*", "means.csv", "controls.csv", "concepts.csv", "families.csv",
+        "predictors.csv", "transfer.csv", "models.csv", *PAGE_FILES,
+    ),
+    (("alignability.csv", "alignability.json"), ("spaces/*/*/units", "scores/*/made_from.json")),
+)  # fmt: skip
 
 Question = Literal["concepts", "families", "predictors", "transfer"]
 
@@ -126,7 +137,10 @@ def alignability_study(
     """
     chosen = AlignabilityConfig.of(**options) if config is None else config
     plan = chosen if isinstance(chosen, AlignabilityPlan) else AlignabilityPlan.of(chosen)
-    return _Study(plan, None if out is None else Path(out), progress).run()
+    if out is None:
+        return _Study(plan, None, progress).run()
+    with output_folder(out, LAYOUT):
+        return _Study(plan, Path(out), progress).run()
 
 
 class _Study:

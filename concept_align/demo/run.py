@@ -1,7 +1,6 @@
 """The whole line on small treebanks: extract, probe, compare, learn to align, test, one page."""
 
 import os
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,17 +11,19 @@ import torch
 from ..atomic import save_csv
 from ..correspondence.study import SHUFFLED
 from ..evaluation.tidy import Evaluation
+from ..outputs import PAGE_FILES, Layout, output_folder
 from ..progress import Progress
 from ..report.evaluation import write_evaluation
 from .contrasts import Contrast, contrasts
 from .findings import DemoResult
 from .page import demo_report
-from .settings import DemoConfig, DemoPlan, check_writable, plan_demo
+from .settings import COMMAND, DemoConfig, DemoPlan, check_writable, plan_demo
 from .stage_progress import run_together
 from .stages import ModelFindings, ModelStages
 
-PARTS = ("stores", "probes", "alignability", "aligners", "evaluation", "figures")
+PARTS = ("stores", "probes", "alignability", "aligners", "evaluation")
 PAGE = "index.html"
+LAYOUT = Layout(COMMAND, (*PARTS, *PAGE_FILES), ((PAGE, "stores/*/store.json"),))
 
 
 def demo(
@@ -36,20 +37,23 @@ def demo(
     began = time.monotonic()
     plan = plan_demo(config)
     check_writable(plan.out)
-    for part in PARTS if force else ():
-        shutil.rmtree(plan.out / part, ignore_errors=True)
+    with output_folder(plan.out, LAYOUT, force=force) as held:
+        result = _write(plan, _run(plan, progress), began)
+        held.drop_unwritten(*PARTS)
+    return result
+
+
+def _run(plan: DemoPlan, progress: Progress | None) -> list[ModelFindings]:
     jobs = [ModelStages(plan, short) for short in plan.models]
     if plan.mini and len(jobs) > 1 and (os.cpu_count() or 1) > 1:
-        models = run_together(jobs, progress)
-    else:
-        threads = torch.get_num_threads()
-        # For tensors of a few words, more threads only wait for each other.
-        torch.set_num_threads(1 if plan.mini else threads)
-        try:
-            models = [job.run(progress) for job in jobs]
-        finally:
-            torch.set_num_threads(threads)
-    return _write(plan, models, began)
+        return run_together(jobs, progress)
+    threads = torch.get_num_threads()
+    # For tensors of a few words, more threads only wait for each other.
+    torch.set_num_threads(1 if plan.mini else threads)
+    try:
+        return [job.run(progress) for job in jobs]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _write(plan: DemoPlan, models: list[ModelFindings], began: float) -> DemoResult:

@@ -16,6 +16,7 @@ from ..treebanks import registry
 from ..treebanks.concepts import check_task
 from ..treebanks.discover import TreebankFile, find_treebanks, mini_treebanks
 
+COMMAND = "demo"
 MODELS = ("mini-encoder", "mini-decoder")
 TASKS = ("upos", "relation")
 SOURCE = "en"

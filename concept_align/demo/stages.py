@@ -21,10 +21,22 @@ from ..evaluation.tidy import Evaluation
 from ..extraction.run import extract_files
 from ..meta.run import run_meta_training
 from ..models.load import load_model
+from ..outputs import part_of
 from ..progress import Progress
 from ..store import Store
 from ..types import RootPolicy
-from .settings import FEW_WORDS, HALVES, LEARNERS, MEASURE, PERMUTATIONS, PROBE, SHOTS, SOURCE, DemoPlan
+from .settings import (
+    COMMAND,
+    FEW_WORDS,
+    HALVES,
+    LEARNERS,
+    MEASURE,
+    PERMUTATIONS,
+    PROBE,
+    SHOTS,
+    SOURCE,
+    DemoPlan,
+)
 from .stage_progress import StageProgress
 
 
@@ -56,6 +68,10 @@ class ModelStages:
 
     def run(self, progress: Progress | None = None) -> ModelFindings:
         """Run every stage; what is finished in the demo's folder is not done again."""
+        with part_of(self.plan.out, COMMAND):
+            return self._run(progress)
+
+    def _run(self, progress: Progress | None) -> ModelFindings:
         stage = partial(StageProgress, progress)
         tasks, roles, short = self.plan.tasks, self.plan.roles, self.short
         with stage(f"states of {short}", len(self.plan.files)) as within:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from ..errors import UsageError
 from ..hashing import digest
 from ..matmul import fast_matmul
 from ..meta.learners.base import Aligner
+from ..outputs import PAGE_FILES, Layout, output_folder
 from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
@@ -42,6 +44,15 @@ from .summary import low_resource
 from .tidy import Condition, Evaluation, tabulate
 
 CACHE_BYTES = 2 << 30
+UNITS = "units"  # the folder of finished tests
+TABLES = (
+    "results.csv", "results.parquet", "comparisons.csv", "gains.csv", "confusion.csv", "reliability.csv",
+)  # fmt: skip
+LAYOUT = Layout(
+    "evaluate",
+    (UNITS, "evaluation.json", *TABLES, *PAGE_FILES),
+    (("evaluation.json", "results.csv"), (f"{UNITS}/*-*-*/*.jsonl",)),
+)
 
 
 def evaluate(
@@ -84,19 +95,21 @@ def evaluate(
         "support_draws": support_draws, "bootstrap": bootstrap, "seed": seed,
     }  # fmt: skip
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
-    units = None if out is None else Path(out) / "units"
     named = named_aligners(aligners)
     if isinstance(store, str | Path):
         store = Store.open(store)
-    if isinstance(store, Store):
-        if all(saved_in(one) is not None for _, one in named):
-            plan = plan_evaluation(read_aligners(aligners), store, config)
+    units, held = (None, nullcontext()) if out is None else (Path(out) / UNITS, output_folder(out, LAYOUT))
+    if isinstance(store, Store) and all(saved_in(one) is not None for _, one in named):
+        plan = plan_evaluation(read_aligners(aligners), store, config)
+        with held:
             return run_evaluation(plan, units=units, progress=progress)
+    if isinstance(store, Store):
         if features is None:
             message = "how the words of an aligner in memory are represented is not known"
             raise UsageError(message, option="features", remedy="give a FeatureSpec, or the aligner's folder")
         store = FeatureSource(store, features, cache_bytes=CACHE_BYTES)
-    return _evaluate_loaded(named, store, config, units, progress)
+    with held:
+        return _evaluate_loaded(named, store, config, units, progress)
 
 
 @dataclass(frozen=True)

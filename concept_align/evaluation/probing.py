@@ -21,6 +21,7 @@ from ..cache import Kept
 from ..correspondence.build import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
 from ..errors import UsageError
 from ..layers import resolve_layers
+from ..outputs import PAGE_FILES, Layout, output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
 from ..spaces.metrics import sentence_counts
@@ -36,6 +37,9 @@ from .summary import low_resource, summarise
 
 PROBE = "probe"
 TESTED = "tested"  # the file of a probe's predictions
+LAYOUT = Layout(
+    "probe", ("units", "probe-*", *PAGE_FILES), (("probe-*.csv", "probe-*.json"), ("units/*.layer-*/*",))
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +157,10 @@ def probe(
         sweep = ProbeSweep(task=task, layers=chosen, langs=asked)
     given: dict[str, Any] = {"max_sentences": max_sentences, "seed": seed}
     sweep = replace(sweep, **{name: value for name, value in given.items() if value is not None})
-    return run_sweep(store, sweep, None if out is None else Path(out), progress)
+    if out is None:
+        return run_sweep(store, sweep, None, progress)
+    with output_folder(out, LAYOUT):
+        return run_sweep(store, sweep, Path(out), progress)
 
 
 def run_sweep(

@@ -5,7 +5,6 @@ each; ``aligners``, what learners of states learned; ``effects``, what demonstra
 """
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import product
@@ -17,7 +16,9 @@ import pandas as pd
 from .. import atomic, hashing
 from ..cache import Kept
 from ..errors import ConceptAlignError, UsageError
+from ..evaluation.evaluate import TABLES
 from ..evaluation.predictions import PredictionLog
+from ..outputs import PAGE_FILES, Layout
 from ..reading import read_json_object
 from ..spaces.features import Features
 from .base import LabelScores
@@ -29,19 +30,21 @@ from .session import PromptSession, calibrated, stacked, states
 from .state_learners import StateLearners
 
 STUDY = "study.json"
+KEPT = (STUDY, "units", "aligners", "effects")
+LAYOUT = Layout(
+    "icl",
+    (*KEPT, *TABLES, "effects-*.csv", "usefulness*.csv", "icl.json", "run.toml", *PAGE_FILES),
+    ((STUDY, "units"),),
+)
 CALIBRATED = "-calibrated"
 FEWEST = 5  # items of a concept that spaces are compared by: queries are few
 HALF = 6e4  # what fits 16 bits is held in them
 SPACES = 3  # languages that a target may move towards, the demonstrations' own among them
 
 
-def claim(out: Path, made_from: Mapping[str, Any], *, force: bool) -> None:
+def claim(out: Path, made_from: Mapping[str, Any]) -> None:
     """Take the folder for this study, or refuse to where it holds another one."""
     path = out / STUDY
-    if force:
-        for name in ("units", "aligners", "effects"):
-            shutil.rmtree(out / name, ignore_errors=True)
-        path.unlink(missing_ok=True)
     made, there = hashing.as_json(made_from), {}
     if path.is_file():
         with suppress(ConceptAlignError):

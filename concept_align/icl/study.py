@@ -15,6 +15,7 @@ from ..correspondence.table import Alignability
 from ..errors import UsageError
 from ..evaluation.tidy import Evaluation
 from ..layers import resolve_layers
+from ..outputs import output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
 from ..treebanks import conllu
@@ -24,7 +25,7 @@ from .config import SCORES, ICLConfig, Layer
 from .effects import Effects
 from .evidence import AnswerEvidence, labelled, majority_class
 from .plan import OWN, ICLPlan, plan
-from .runner import TrialRunner, claim
+from .runner import LAYOUT, TrialRunner, claim
 from .scoring import CausalScorer
 from .selectors import SELECTORS, Selector, SelectorInputs, create
 from .session import PromptSession
@@ -189,9 +190,18 @@ def run(
     plan = session.plan
     scorer = session.scorers[plan.config.templates[0]]
     made_from = {**plan.config.decides(), "model": scorer.name, "revision": scorer.revision}
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        claim(folder, made_from, force=force)
+    if out is None:
+        return _run(session, None, made_from, progress)
+    with output_folder(out, LAYOUT, force=force):
+        claim(Path(out), made_from)
+        return _run(session, Path(out), made_from, progress)
+
+
+def _run(
+    session: PromptSession, folder: Path | None, made_from: dict[str, Any], progress: Progress | None
+) -> ICLStudy:
+    plan = session.plan
+    scorer = session.scorers[plan.config.templates[0]]
     concepts = plan.task.concepts
     gold = {language: labelled(language, concepts, session.queries(language)) for language in plan.targets}
     trials = plan.trials()

@@ -29,11 +29,9 @@ def write_card(folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Any
             atomic.write_text(folder / name, text)
 
 
-def remove_card(folder: Path) -> None:
-    """Remove card and licence, as far as they are ours."""
-    for name in (CARD, LICENCE):
-        if is_ours(folder / name):
-            (folder / name).unlink()
+def edited(folder: Path) -> list[str]:
+    """Which of card and licence somebody else has written, or written anew."""
+    return [name for name in (CARD, LICENCE) if (folder / name).exists() and not is_ours(folder / name)]
 
 
 def is_ours(path: Path) -> bool:

@@ -8,7 +8,6 @@ whenever an aligner is read. While a run is under way, ``checkpoints/`` holds wh
 the same, byte for byte, however often a run was interrupted.
 """
 
-import shutil
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,16 +18,17 @@ from .. import atomic, provenance
 from ..config import from_mapping, read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
 from ..matmul import fast_matmul
+from ..outputs import Layout, output_folder
 from ..progress import Progress
 from ..reading import read_json_object
 from ..seeding import derive
 from ..spaces.source import FeatureSource
 from ..store import Recipe, Store
 from ..treebanks import registry as treebanks
-from .card import remove_card, write_card
+from .card import edited, write_card
 from .config import MetaTrainConfig
 from .data import Validation, accuracy, branches_of, check_disjoint
-from .hub import RUN
+from .hub import FILES
 from .learners import registry
 from .learners.base import Aligner, LearnerConfig, TrainingData, is_finished
 from .reference import reference, write_reference
@@ -37,6 +37,11 @@ from .train import HISTORY
 VALIDATION_SHOTS = (0, 10)
 NONE = ("none",)  # written for no language at all
 CHECKPOINTS = "checkpoints"
+LAYOUT = Layout(
+    "meta-train",
+    (*FILES, CHECKPOINTS),
+    (("run.toml", "provenance.json", "summary.json"), ("run.toml", f"{CHECKPOINTS}/*")),
+)
 
 
 @dataclass(frozen=True)
@@ -185,16 +190,23 @@ def run_meta_training(
 ) -> MetaTrainResult:
     """What :func:`meta_train` does, for a configuration or a plan too; with accuracies and the time taken."""
     planned = _planned(store, options if settings is None else {**options, "options": dict(settings)})
-    config, began, checkpoints = planned.config, time.monotonic(), None
-    if out is not None:
-        out = Path(out)
+    if out is None:
+        return _trained(planned, None, progress)
+    with output_folder(out, LAYOUT) as held:
         if force:
-            clear(out)
+            held.disown(*edited(Path(out)))
+            held.clear()
         # Where the store lies changes nothing, what it holds does: the checkpoints' identity sees to that.
-        if finished := _finished(out, config):
-            return finished
-        checkpoints = out / CHECKPOINTS
+        made = _finished(Path(out), planned.config) or _trained(planned, Path(out), progress)
+        held.remove(CHECKPOINTS)
+    return made
+
+
+def _trained(planned: MetaTrainPlan, out: Path | None, progress: Progress | None) -> MetaTrainResult:
+    config, began = planned.config, time.monotonic()
+    if out is not None:
         atomic.write_text(out / "run.toml", to_toml(config))
+    checkpoints = None if out is None else out / CHECKPOINTS
     with fast_matmul():
         aligner = planned.learner.fit(planned.data, seed=config.seed, folder=checkpoints, progress=progress)
         summary = {"validation": _validation(planned, aligner), "learner": config.learner}
@@ -231,7 +243,6 @@ def _keep(planned: MetaTrainPlan, out: Path, aligner: Aligner, summary: dict[str
         write_card(out, facts, summary, options=planned.learner.config(), seed=planned.config.seed)
     # Last, with the hashes of all of it: a folder that has them is finished.
     aligner.save_pretrained(out)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
 
 
 def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
@@ -265,14 +276,5 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
         )
     if not is_finished(out):
         return None
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
     summary = read_json_object(out / "summary.json", error=LearningError, remedy="begin anew by force")
     return MetaTrainResult(Aligner.from_pretrained(out), out, summary, 0.0)
-
-
-def clear(out: Path) -> None:
-    """Remove what a run writes, and nothing else."""
-    for name in RUN:
-        (out / name).unlink(missing_ok=True)
-    remove_card(out)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
