@@ -55,7 +55,7 @@ def refused(*arguments):
 @pytest.fixture(scope="module")
 def done(store, tmp_path_factory):
     out = tmp_path_factory.mktemp("alignability-out")
-    results = out / "results.csv"
+    results = tmp_path_factory.mktemp("results") / "results.csv"
     rows = [
         dict(zip(RESULT_COLUMNS, ("FAKE", "REV", "1", "upos", "en", code, 0, -1, "source-probe", "accuracy",
                                   value, value, value, 9), strict=True))

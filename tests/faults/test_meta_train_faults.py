@@ -19,7 +19,7 @@ import planted
 
 FILES = (
     "config.json", "model.safetensors", "training.jsonl", "summary.json", "run.toml", "provenance.json",
-    "standardiser.safetensors", "README.md", "LICENSE", "SHA256SUMS",
+    "standardiser.safetensors", "README.md", "LICENSE", "SHA256SUMS", ".concept-align",
 )  # fmt: skip
 CONFIG = """
 store = "{store}"
