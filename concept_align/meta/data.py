@@ -56,8 +56,8 @@ def check_disjoint(
 
 def branches_of(languages: Iterable[str]) -> dict[str, str]:
     """The branch of its family of each language that the registry of treebanks knows."""
-    known = [registry.language(code) for code in languages if code in registry.CODES]
-    return {one.language: f"{one.family}/{one.branch}" for one in known}
+    known = {code: one for code in languages if (one := registry.known(code)) and one.family}
+    return {code: f"{one.family}/{one.branch}" for code, one in known.items()}
 
 
 def total_counts(data: TrainingData) -> torch.Tensor:

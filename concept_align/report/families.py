@@ -7,8 +7,7 @@ Indo-European, so that its name alone would say little.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from ..treebanks.registry import find, language
+from ..treebanks.registry import known
 from .style import COLOURS
 
 # Yellow is too light for a line, but not for a patch with an edge.
@@ -65,9 +64,7 @@ def colours(languages: Sequence[str]) -> dict[str, str]:
 
 def _family(name: str) -> tuple[str, str]:
     """Family, and the branch of it that is shown."""
-    entry = find(name)
-    try:
-        known = language(entry.language if entry else name)
-    except UsageError:
+    of = known(name)
+    if of is None or not of.family:
         return _UNKNOWN, _UNKNOWN
-    return known.family, known.branch if known.family == _INDO_EUROPEAN else known.family
+    return of.family, of.branch if of.family == _INDO_EUROPEAN else of.family

@@ -1,8 +1,7 @@
 """Names that people read for the codes of the tables: languages, tasks, metrics, measures, models."""
 
-from ..errors import UsageError
 from ..evaluation.results import ALL_SHOTS
-from ..treebanks.registry import find, language
+from ..treebanks.registry import find, known
 
 SUMMARY_TITLES: dict[str, str] = {
     "mean": "Mean over target languages",
@@ -34,10 +33,8 @@ _SPACES: dict[str, str] = {"raw": "raw states", "probe": "probe's space"}
 
 def language_name(code: str) -> str:
     """``Welsh`` for ``cy``; a code that the registry does not know stays as it is."""
-    try:
-        return language(code).name
-    except UsageError:
-        return code
+    found = known(code)
+    return found.name if found and code.casefold() == found.language else code
 
 
 def full_name(name: str) -> str:

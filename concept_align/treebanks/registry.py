@@ -1,4 +1,4 @@
-"""Which treebanks there are, of which language, family, script and licence, and in which named set.
+"""Which languages and treebanks there are, of which family, script and licence, and in which named set.
 
 The 43 treebanks and their division are those of Xu et al. 2023 (arXiv 2310.12794). The 30 low-resource
 languages are the zero-shot languages published with the code of UDapter (Üstün et al. 2020, arXiv
@@ -8,18 +8,21 @@ treebanks: the same 1,000 sentences (Zeman et al. 2017), where an equal ``sent_i
 Treebanks that are not in the registry can be used all the same: see
 :mod:`concept_align.treebanks.discover`.
 
-The facts are in ``registry.csv``. Family and branch are as on universaldependencies.org, in lower case
-with hyphens, with more usual names where a branch is only a compass point (oghuz, kipchak); a language
-whose family has one branch here repeats the family. Scripts (ISO 15924) are those of the word forms in the
-treebank, not always the language's usual one: Serbian SET is in Latin letters. Licences are those of the
-treebank's LICENSE.txt or README, empty where neither could be read; what counts is the LICENSE.txt of the
-release in use.
+The facts are in two files. ``languages.csv`` has every language of Universal Dependencies, whether or not a
+treebank of it is in the registry. Family and branch are as on universaldependencies.org, in lower case
+with hyphens, with more usual names where a branch is only a compass point (oghuz, kipchak) and the name of
+the larger unit where its members are related (macro-je); a language whose family has one branch here
+repeats the family. Treebanks that switch between languages of two families have none. ``registry.csv`` has
+the treebanks. Scripts (ISO 15924) are those of the word forms in the treebank where one is in the registry
+(Serbian SET is in Latin letters), else the language's own. Licences are those of the treebank's LICENSE.txt,
+or of its README where the former could not be read; what counts is the LICENSE.txt of the release in use.
 
 Named sets are tuples of language codes, but for ``PUD``, whose members are treebanks.
 """
 
 import csv
 import re
+import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,22 +32,39 @@ from ..registration import nearest
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One treebank as the registry knows it."""
+class Language:
+    """A language of Universal Dependencies."""
+
+    language: str  # its code: "en"
+    name: str  # "English"
+    family: str  # "indo-european"; "" where it is of two
+    branch: str  # "germanic"
+    script: str  # ISO 15924: "Latn"
+
+
+@dataclass(frozen=True)
+class Entry(Language):
+    """One treebank as the registry knows it; ``script`` is that of its word forms."""
 
     treebank: str  # the folder of a UD release: "UD_English-EWT"
     prefix: str  # what its files begin with: "en_ewt"
-    language: str  # "en"
-    name: str  # "English"
-    family: str  # "indo-european"
-    branch: str  # "germanic"
-    script: str  # of its word forms, ISO 15924: "Latn"
     licence: str | None  # SPDX; None: not known
     roles: tuple[str, ...]  # the named sets it belongs to
 
 
-with Path(__file__).with_name("registry.csv").open(encoding="utf-8", newline="") as _file:
-    _ROWS = list(csv.DictReader(_file))
+def _rows(name: str) -> list[dict[str, str]]:
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+_LANGUAGES: dict[str, Language] = {}
+_CALLED: dict[str, Language] = {}  # by name, in small letters, an earlier one too
+for _row in _rows("languages.csv"):
+    _names = _row["name"].split("/")
+    _language = Language(_row["code"], _names[0], _row["family"], _row["branch"], _row["script"])
+    _LANGUAGES[_language.language] = _language
+    _CALLED |= {name.casefold(): _language for name in _names}
+_ROWS = _rows("registry.csv")
 
 TARGETS: tuple[str, ...] = (
     "af", "cy", "el", "eu", "ga", "hu", "hy", "ko", "lt", "mr", "sr", "ta", "te", "tr", "ur", "vi", "zh",
@@ -75,11 +95,13 @@ _ROLES: dict[str, tuple[str, ...]] = {
 
 def _entries() -> Iterator[Entry]:
     for row in _ROWS:
-        code, name, short = row["code"], row["name"], row["treebank"]
-        treebank, prefix = f"UD_{name.replace(' ', '_')}-{short}", f"{code}_{short.lower()}"
-        facts = (row["family"], row["branch"], row["script"], row["licence"] or None)
+        code, short = row["code"], row["treebank"]
+        facts = vars(_LANGUAGES[code]) | {"script": row["script"], "licence": row["licence"] or None}
+        facts |= {"treebank": f"UD_{_LANGUAGES[code].name.replace(' ', '_')}-{short}"}
         roles = tuple(role for role, codes in _ROLES.items() if code in codes)
-        yield Entry(treebank, prefix, code, name, *facts, ("pud",) if row["set"] == "pud" else roles)
+        yield Entry(
+            prefix=f"{code}_{short.lower()}", roles=("pud",) if row["set"] == "pud" else roles, **facts
+        )
 
 
 ENTRIES: tuple[Entry, ...] = tuple(_entries())
@@ -91,7 +113,7 @@ _NAMED: dict[str, Entry] = {
 }
 _SETS: dict[str, tuple[str, ...]] = {**_ROLES, "train": TRAIN, "pud": PUD}
 CODES: tuple[str, ...] = tuple(sorted(_DEFAULTS))
-_TREEBANK_NAME = re.compile(r"UD_[A-Z][A-Za-z_]*-[A-Za-z0-9]+")
+_TREEBANK_NAME = re.compile(r"UD_(?P<language>[A-Z][A-Za-z_]*)-(?P<short>[A-Za-z0-9]+)")
 
 
 def find(treebank: str) -> Entry | None:
@@ -110,6 +132,31 @@ def language(code: str) -> Entry:
     return found
 
 
+def known(name: str) -> Language | None:
+    """What is known of a language (by its code) or of a treebank (by its folder or prefix); None: nothing.
+
+    Treebanks that are not in the registry are known by their language.
+
+    Example:
+        >>> known("hr").branch, known("UD_Czech-CLTT").language
+        ('slavic', 'cs')
+    """
+    key = name.casefold()
+    found = find(name) or _DEFAULTS.get(key) or _LANGUAGES.get(key)
+    if found is not None:
+        return found
+    if folder := _TREEBANK_NAME.fullmatch(name):
+        return _CALLED.get(folder["language"].replace("_", " ").casefold())
+    code, _, short = key.partition("_")
+    return _LANGUAGES.get(code) if short.isalnum() else None
+
+
+def family(name: str) -> str | None:
+    """The family of a language or treebank; None where it is not known, or where it is of two."""
+    found = known(name)
+    return found.family or None if found else None
+
+
 def select(
     langs: str | Sequence[str],
     available: Collection[str] | None = None,
@@ -124,8 +171,9 @@ def select(
 
     ``available`` (codes and treebank folders) limits ``all``, sets, families and scripts to what is
     there, and makes any other name an error; without it ``all`` is the 43 core languages. ``aliases``
-    are further names of available treebanks. Raises UsageError, with near matches, for what is unknown
-    and for a selection that is empty.
+    are further names of available treebanks. A family or script asked for is followed by a UserWarning that
+    names the available languages of which it is not known. Raises UsageError, with near matches, for what is
+    unknown and for a selection that is empty.
 
     Example:
         >>> select(["family:celtic", "de"])
@@ -157,11 +205,11 @@ class _Universe:
             self.treebanks = {name: entry.treebank for name, entry in _NAMED.items()}
             return
         folders = [name for name in available if _TREEBANK_NAME.fullmatch(name) or name in aliases.values()]
-        known = [entry for name in folders if (entry := find(name))]
-        codes = (set(available) - set(folders)) | {entry.language for entry in known}
+        entries = [entry for name in folders if (entry := find(name))]
+        codes = (set(available) - set(folders)) | {entry.language for entry in entries}
         self.codes = self.everything = tuple(sorted(codes))
-        self.treebanks = {name.casefold(): name for name in folders}
-        self.treebanks |= {entry.prefix: entry.treebank for entry in known}
+        self.treebanks = {_prefix(name): name for name in folders}
+        self.treebanks |= {name.casefold(): name for name in folders}
         self.treebanks |= {alias.casefold(): name for alias, name in aliases.items()}
 
     def resolve(self, item: str) -> tuple[str, ...]:
@@ -173,9 +221,9 @@ class _Universe:
             here = {*self.codes, *self.treebanks.values()}
             return self._not_empty([name for name in _SETS[key] if name in here], item)
         if kind == "family":
-            return self._where(item, value, lambda entry: (entry.family, entry.branch))
+            return self._where(item, value, lambda one: (one.family, one.branch))
         if kind == "script":
-            return self._where(item, value, lambda entry: (entry.script.casefold(),))
+            return self._where(item, value, lambda one: (one.script.casefold(),))
         return (self._one(item),)
 
     def _one(self, item: str) -> str:
@@ -188,12 +236,15 @@ class _Universe:
             return item
         raise self._refusal(item)
 
-    def _where(self, item: str, value: str, names: Callable[[Entry], tuple[str, ...]]) -> tuple[str, ...]:
-        known = {name for entry in _DEFAULTS.values() for name in names(entry)}
-        if value not in known:
-            raise _unknown(item.partition(":")[0], value, known)
-        found = [code for code in self.codes if code in _DEFAULTS and value in names(_DEFAULTS[code])]
-        return self._not_empty(found, item)
+    def _where(self, item: str, value: str, names: Callable[[Language], tuple[str, ...]]) -> tuple[str, ...]:
+        kind, every = item.partition(":")[0], (*_LANGUAGES.values(), *ENTRIES)
+        if value not in {name for one in every for name in names(one) if name}:
+            raise _unknown(kind, value, {name for one in every for name in names(one) if name})
+        facts = {code: names(one) if (one := known(code)) else ("",) for code in self.codes}
+        if unknown := [code for code in self.codes if "" in facts[code]]:
+            what = f"the {kind} of {', '.join(unknown)} is not known: taken not to be in {item}"
+            warnings.warn(what, UserWarning, stacklevel=4)
+        return self._not_empty([code for code in self.codes if value in facts[code]], item)
 
     def _not_empty(self, found: Iterable[str], item: str) -> tuple[str, ...]:
         result = tuple(found)
@@ -206,21 +257,37 @@ class _Universe:
         return f"here are: {' '.join(names)}" if names else "there are no treebanks here at all"
 
     def _refusal(self, item: str) -> UsageError:
-        known = find(item)
-        code = item.casefold()
-        if known or code in _DEFAULTS:
-            name = known.treebank if known else f"treebank of {_DEFAULTS[code].name} ({code})"
+        asked = known(item)
+        if asked is not None:
+            of_language = item.casefold() == asked.language
+            name = f"treebank of {asked.name} ({asked.language})" if of_language else _folder(item)
+            if self.open:
+                what = f"the registry has no {name}"
+                return UsageError(what, option="langs", remedy="name it by its folder, as UD_English-EWT")
             return UsageError(f"there is no {name} here", option="langs", remedy=self._here())
-        names = {entry.name.casefold(): entry.language for entry in _DEFAULTS.values()}
-        if code in names:
+        if called := _CALLED.get(item.casefold()):
             what = f"languages are named by code, not {item!r}"
-            return UsageError(what, option="langs", remedy=f"say {names[code]}")
-        return _unknown("language or treebank", item, [*self.codes, *self.treebanks, *_SETS, *names])
+            return UsageError(what, option="langs", remedy=f"say {called.language}")
+        folders = self.treebanks.values()
+        prefixes = [key for key, folder in self.treebanks.items() if key != folder.casefold()]
+        names = [*self.codes, *prefixes, *folders, *_SETS, *_CALLED]
+        return _unknown("language or treebank", item, names)
+
+
+def _prefix(folder: str) -> str:
+    """What the files of a treebank's folder begin with; the folder itself where its language is not known."""
+    found, match = known(folder), _TREEBANK_NAME.fullmatch(folder)
+    return f"{found.language}_{match['short'].lower()}" if found and match else folder.casefold()
+
+
+def _folder(name: str) -> str:
+    entry = find(name)
+    return entry.treebank if entry else f"treebank {name}"
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> UsageError:
-    names = sorted(known)
-    near = nearest(name, [n.casefold() for n in names], most=4, cutoff=0.5)
+    names = sorted(set(known))
+    near = nearest(name, names, most=4, cutoff=0.5)
     # Codes and names of sets are short enough to be listed whole; treebanks are not.
     short = [n for n in names if len(n) <= 3 or n in _SETS or len(names) < 40]
     remedy = f"did you mean {', '.join(near)}?" if near else f"known are: {' '.join(short)}"

@@ -2,6 +2,7 @@ import pytest
 
 from concept_align.errors import UsageError
 from concept_align.treebanks import discover, registry
+from concept_align.treebanks.fetch import read_manifest
 
 
 def test_the_named_sets_have_their_published_sizes():
@@ -118,7 +119,12 @@ def test_the_registry_agrees_with_a_real_release(ud_release):
         entry = registry.find(file.treebank)
         assert (entry.language, file.path.name.split("-ud-")[0]) == (file.language, entry.prefix)
     licences = {"by-nc-sa": "NC", "noncommercial": "NC", "non-commercial": "NC"}
-    for folder in {file.path.parent for file in files}:
+    stand_ins = {  # Hindi-PUD in the place of Hindi-HDTB, with its licence
+        name
+        for name, listed in (read_manifest(ud_release) or {"treebanks": {}})["treebanks"].items()
+        if "PUD" in listed.get("how", "") and not name.endswith("-PUD")
+    }
+    for folder in {file.path.parent for file in files if file.treebank not in stand_ins}:
         text = (folder / "LICENSE.txt").read_text(errors="replace").casefold()
         not_commercial = any(word in text for word in licences)
         assert not_commercial == ("NC" in (registry.find(folder.name).licence or "")), folder.name
@@ -132,3 +138,73 @@ def test_languages_may_be_a_list():
     assert caught.value.option == "langs"
     with pytest.raises(UsageError, match="no languages"):
         registry.select([])
+
+
+def test_every_language_of_universal_dependencies_has_a_family_whether_or_not_its_treebanks_are_here():
+    for code, branch in {"hr": "slavic", "sl": "slavic", "da": "germanic", "ka": "kartvelian"}.items():
+        assert registry.known(code).branch == branch and code not in registry.CODES
+    assert registry.known("UD_Czech-CLTT").language == registry.known("cs_cltt").language == "cs"
+    assert registry.known("UD_Old_Russian-TOROT") == registry.known("UD_Old_East_Slavic-RNC")
+    assert registry.known("sr").script == "Latn" and registry.known("UD_Serbian-SET").script == "Latn"
+    for name in ("xx", "UD_Klingon-X", "xx_y", "hr_", "_", "", "hr-x"):
+        assert registry.known(name) is None and registry.family(name) is None, name
+    for entry in registry.ENTRIES:
+        assert registry.family(entry.treebank) == registry.family(entry.language) == entry.family
+
+
+def test_facts_of_languages_are_written_as_they_are_asked_for():
+    languages = registry._LANGUAGES.values()
+    assert len(languages) > 180
+    for one in languages:
+        assert one.language.islower() and 2 <= len(one.language) <= 3
+        assert len(one.script) == 4 and one.script.istitle()
+        assert bool(one.family) == bool(one.branch)
+        assert all(part == part.lower() and " " not in part for part in (one.family, one.branch))
+        assert registry._TREEBANK_NAME.fullmatch(f"UD_{one.name.replace(' ', '_')}-X")
+
+
+def test_treebanks_that_switch_between_families_have_none():
+    assert registry.known("qtd").name == "Turkish German" and registry.family("qtd") is None
+
+
+def test_a_family_takes_in_languages_that_have_no_treebank_in_the_registry():
+    here = ["hr", "sl", "ru", "en", "UD_Czech-CLTT", "cs"]
+    assert set(registry.select("family:slavic", here)) == {"hr", "sl", "ru", "cs"}
+    assert registry.select("all,-family:slavic", here) == ("en",)
+    assert registry.select("script:geor", ["ka", "en"]) == ("ka",)
+
+
+@pytest.mark.parametrize("asked", ["family:slavic", "-family:slavic", "script:latn"])
+def test_a_language_whose_relatives_are_not_known_is_named_where_families_are_asked_for(asked):
+    with pytest.warns(UserWarning, match=r"the (family|script) of xx is not known"):
+        assert ("xx" in registry.select(asked, ["ru", "pl", "en", "xx"])) == asked.startswith("-")
+    registry.select("family:slavic", ["ru", "en"])  # warnings are errors in tests
+    registry.select("all", ["ru", "xx"])
+
+
+@pytest.mark.parametrize(
+    ("expression", "available", "says"),
+    [
+        ("hr", None, "the registry has no treebank of Croatian"),
+        ("hr", ["en"], "there is no treebank of Croatian"),
+        ("croatian", ["en"], "say hr"),
+        ("UD_Spanish-AnCora", ["es", "de"], "there is no treebank UD_Spanish-AnCora here"),
+        ("es_ancora", ["es", "de"], "there is no treebank es_ancora here"),
+        ("UD_Spanish-AnCorra", ["es", "UD_Spanish-AnCora"], "no treebank UD_Spanish-AnCorra here"),
+        ("UD_Klingon-KTB", ["kk", "UD_Kazakh-KTB"], "did you mean UD_Kazakh-KTB"),
+    ],
+)
+def test_what_is_not_there_is_told_from_what_is_not_known(expression, available, says):
+    with pytest.raises(UsageError, match=says):
+        registry.select(expression, available)
+
+
+def test_a_treebank_of_any_language_is_found_by_the_prefix_of_its_files():
+    here = ["es", "UD_Spanish-GSD", "UD_Spanish-AnCora"]
+    assert registry.select("es_ancora,es_gsd", here) == ("UD_Spanish-AnCora", "UD_Spanish-GSD")
+
+
+def test_licences_of_treebanks_that_may_not_be_sold_say_so():
+    assert all(entry.licence for entry in registry.ENTRIES)
+    for name in ("UD_Hindi-HDTB", "UD_Mbya_Guarani-Thomas"):
+        assert registry.find(name).licence == "CC-BY-NC-SA-4.0"

@@ -15,15 +15,10 @@ from ...treebanks import registry
 RADIUS = 6371.0  # km, the Earth's mean radius
 
 
-def known(name: str) -> registry.Entry | None:
-    """What the registry says of a language code or a treebank (its script may be another); None: nothing."""
-    return registry.language(name) if name in registry.CODES else registry.find(name)
-
-
 def code(name: str) -> str:
     """The language code of a code or treebank; ``name`` itself where the registry does not know it."""
-    entry = registry.find(name)
-    return name if entry is None else entry.language
+    known = registry.known(name)
+    return name if known is None else known.language
 
 
 def different(languages: Sequence[str], fact: str) -> pd.DataFrame:
@@ -47,9 +42,9 @@ def size(languages: Sequence[str], words: Mapping[str, int]) -> pd.DataFrame:
 
 
 def labels(languages: Sequence[str], fact: str) -> dict[str, str]:
-    """The ``fact`` (family, branch, script) of each language that the registry knows."""
-    entries = ((name, known(name)) for name in languages)
-    return {name: str(getattr(entry, fact)) for name, entry in entries if entry is not None}
+    """The ``fact`` (family, branch, script) of each language of which the registry knows it."""
+    facts = {name: getattr(registry.known(name), fact, "") for name in languages}
+    return {name: found for name, found in facts.items() if found}
 
 
 def great_circle(languages: Sequence[str], places: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
