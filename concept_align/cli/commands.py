@@ -1,6 +1,7 @@
 """All commands, by name, in the order of the work."""
 
 import sys
+import traceback
 import warnings
 from typing import Annotated, Any
 
@@ -49,6 +50,7 @@ def about(
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where errors come from.")] = False,
 ) -> None:
     """Do a language model's structural concepts correspond across languages? Measure it, and use it."""
 
@@ -70,5 +72,7 @@ def run() -> None:
             say("\nstopped before anything was done")
         raise
     except ConceptAlignError as error:
+        if "--debug" in sys.argv:
+            say(traceback.format_exc())
         say("error: " + error.told(flag))
         sys.exit(error.exit_code)

@@ -36,6 +36,7 @@ def extract(config: "ExtractConfig", run: Run) -> None:
 
     settings = {field.name: getattr(config, field.name) for field in fields(ExtractionSettings)}
     loaded = load_model(config.model, **{name: getattr(config, name) for name in LOADING})
+    say_notices(getattr(loaded, "notes", ()))
     settings |= {"layers": resolve_layers(config.layers, loaded.layers), "force": run.force}
     sizes = [] if run.dry_run else [Path(file.path).stat().st_size for file in files]
     with terminal(weights=sizes) as progress:

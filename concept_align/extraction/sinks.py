@@ -51,7 +51,7 @@ def cast(values: torch.Tensor, save_dtype: str, layer: int, where: str) -> torch
 
 def _check_finite(values: torch.Tensor, layer: int, where: str | None = None) -> None:
     if not bool(torch.isfinite(values).all()):
-        remedy = "compute in another dtype: float32 or bfloat16"
+        remedy = "compute in a wider dtype (float32 is the widest), or fetch the model again"
         raise ModelError(f"states of layer {layer} are not finite", where=where, remedy=remedy)
 
 

@@ -21,6 +21,7 @@ from .. import ragged
 from ..errors import ModelError
 from ..layers import resolve_layers
 from ..models.capture import close, first_tensor
+from ..models.faults import explained, overflow_remedy
 from ..models.frozen import FrozenModel
 from ..models.load import complain_of, configured_kind, opened, pretrained
 from ..models.origin import Origin, weights_fingerprint
@@ -28,6 +29,14 @@ from ..models.states import TransformersModel
 from .base import PromptSentence
 
 READ = 256  # distributions over the vocabulary held at once
+
+
+class _Output(BaseModelOutputWithPastAndCrossAttentions):
+    """Last states alone; whatever else a head may ask for is not there."""
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
 
 
 class CausalModel(FrozenModel):
@@ -48,14 +57,26 @@ class CausalModel(FrozenModel):
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
         final = first_tensor(self.base(input_ids=self.probe_ids, use_cache=False)[0])
         whole = self.module(input_ids=self.probe_ids, use_cache=False).logits
-        if not close(self.logits(final[0]), whole[0], self.tolerance):
+        for part in (self.base, getattr(self.base, "decoder", None)):
+            if part is None:
+                continue
+            self._read_by_head: nn.Module = part
+            if self._has_head_apart(final[0], whole[0]):
+                break
+        else:
             what = f"the head of {self.architecture} cannot be run apart from it"
             raise ModelError(what, where=self.name, remedy="use another causal language model")
         self._refuse_overflow(whole)
 
+    def _has_head_apart(self, final: torch.Tensor, whole: torch.Tensor) -> bool:
+        try:
+            return close(self.logits(final), whole, self.tolerance)
+        except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError):
+            return False
+
     def _refuse_overflow(self, found: torch.Tensor) -> None:
         if not bool(torch.isfinite(found).all()):
-            remedy = "float16 overflows in some models: use dtype bfloat16 or float32"
+            remedy = overflow_remedy(self.dtype)
             raise ModelError("its log-probabilities are not finite", where=self.name, remedy=remedy)
 
     def logits(self, states: Float[torch.Tensor, "n dim"]) -> Float32[torch.Tensor, "n vocabulary"]:
@@ -63,12 +84,12 @@ class CausalModel(FrozenModel):
 
         So whatever the model does to its logits (scales, soft caps) is done to these.
         """
-        output = BaseModelOutputWithPastAndCrossAttentions(last_hidden_state=states[None])
-        self.base.forward = lambda *args, **kwargs: output
+        output, part = _Output(last_hidden_state=states[None]), self._read_by_head
+        part.forward = lambda *args, **kwargs: output
         try:
             return self.module(inputs_embeds=states[None], use_cache=False).logits[0].float()
         finally:
-            del self.base.forward  # the class's own again
+            del part.forward  # the class's own again
 
     def log_probabilities(
         self, states: Float[torch.Tensor, "n dim"], wanted: Int64[torch.Tensor, " wanted"]
@@ -149,15 +170,18 @@ def load_causal(
         complain_of(missing, origin)
         return module
 
-    module, tokenizer, origin = opened(name, read, revision, dtype, device, None, offline)
-    return CausalModel(module, tokenizer, name=name, revision=origin.revision)
+    def probed(module: nn.Module, tokenizer: Any, origin: Origin) -> CausalModel:
+        return CausalModel(module, tokenizer, name=name, revision=origin.revision)
+
+    return opened(name, read, probed, revision, dtype, device, None, offline)
 
 
 def in_memory(module: nn.Module, tokenizer: Any) -> CausalModel:
     """A loaded model of transformers with its head, and its fast tokenizer; its revision hashes weights."""
     config: Any = module.config
     name = str(getattr(config, "_name_or_path", "") or type(module).__name__)
-    return CausalModel(module, tokenizer, name=name, revision=weights_fingerprint(module))
+    with explained(name):
+        return CausalModel(module, tokenizer, name=name, revision=weights_fingerprint(module))
 
 
 def word_states(

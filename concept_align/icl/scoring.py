@@ -5,7 +5,7 @@ tokens are attached to each place where a label is asked for, seen by nothing bu
 model's own choices fed back, one word of every query of a batch goes through at a time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from .base import LabelScores, Prompt
 from .causal import CausalModel
 from .layout import TokenisedSentence, Trie
 from .prompting import Chooser, PromptScorer, Read, filled
-from .wording import DEFAULT, TEMPLATES, Template
+from .wording import DEFAULT, TEMPLATES, LabelSet, Template
 
 CHUNK = 512  # tokens of a prompt read at once
 BATCH_PIECES = 2048
@@ -31,7 +31,8 @@ class CausalScorer(PromptScorer):
 
     ``batch_pieces`` bounds rows times tokens of a batch, the beginnings of labels included. A model whose
     attention cannot be taken over (its positions are biases, as Bloom's, or transformers is too old) is run
-    one query at a time; ``notes`` says so.
+    one query at a time; one that cannot be continued by a cache that can be cut back (GPT-1 has none, Mamba's
+    forgets nothing) reads the whole prompt each time. What a model can do is proven; ``notes`` says it.
     """
 
     def __init__(
@@ -39,12 +40,18 @@ class CausalScorer(PromptScorer):
     ) -> None:
         super().__init__(model, template)
         self.batch_pieces = batch_pieces
-        self.notes: tuple[str, ...] = ()
+        self.notes = model.notes
         self._slow: CachedLoop | None = None
+        name = type(model.module).__name__
         with model.running():
-            if not _shares_prefix(model):
+            if _agrees(model, _in_parts):
+                pass
+            elif _agrees(model, _continued):
                 self._slow = CachedLoop(model, template)
-                self.notes = (f"{type(model.module).__name__}: prompts are read once, queries one at a time",)
+                self.notes += (f"{name}: prompts are read once, queries one at a time",)
+            else:
+                self._slow = WholePrompt(model, template)
+                self.notes += (f"{name}: no cache to continue, the whole prompt is read for each label",)
         self._held: tuple[tuple[int, ...], PrefixCache] | None = None
 
     def _score(
@@ -149,17 +156,26 @@ class CachedLoop(PromptScorer):
         """Log-probabilities [1, contexts, wanted] and states after the tokens ``new``, which are taken in."""
         trie = chooser.trie
         table = torch.zeros(1, len(trie.contexts), len(trie.wanted))
-        final, states = self._last(new, 1, chooser.layers, cache=before)
+        final, states = self._taken_in(before, new, chooser.layers)
         table[0, 0] = self.model.log_probabilities(final, trie.wanted)[0]
         for label in trie.pieces:
             if len(label) == 1:
                 continue
-            final, _ = self._last(label[:-1], len(label) - 1, (), cache=before)
-            before.crop(1 - len(label))
+            final = self._tried(before, label[:-1])
             found = self.model.log_probabilities(final, trie.wanted)
             for depth in range(1, len(label)):
                 table[0, trie.contexts[label[:depth]]] = found[depth - 1]
         return table, states
+
+    def _taken_in(self, before: Any, new: list[int], layers: tuple[int, ...]) -> Read:
+        """Last state [1, dim] after ``new``, which is before what comes next."""
+        return self._last(new, 1, layers, cache=before)
+
+    def _tried(self, before: Any, new: Sequence[int]) -> torch.Tensor:
+        """Last states [new, dim] of ``new``, which is forgotten."""
+        final, _ = self._last(new, len(new), (), cache=before)
+        before.crop(-len(new))
+        return final
 
     def _last(self, ids: Sequence[int], count: int, layers: tuple[int, ...], cache: Any = None) -> Read:
         """Last states [count, dim] of the last tokens, and of the last one the states of ``layers``."""
@@ -167,6 +183,20 @@ class CachedLoop(PromptScorer):
         zero = torch.zeros(1, dtype=torch.int64)
         final, states = self.model.states(layers, zero, zero + len(ids) - 1, input_ids=row, cache=cache)
         return final[0, len(ids) - count :], states
+
+
+class WholePrompt(CachedLoop):
+    """The same without a cache: all that is before is read anew. Every causal language model can do that."""
+
+    def _begin(self, prompt: Prompt) -> list[int]:
+        return list(prompt.ids)
+
+    def _taken_in(self, before: list[int], new: list[int], layers: tuple[int, ...]) -> Read:
+        before += new
+        return self._last(before, 1, layers)
+
+    def _tried(self, before: list[int], new: Sequence[int]) -> torch.Tensor:
+        return self._last([*before, *new], len(new), ())[0]
 
 
 def make_step(
@@ -259,20 +289,34 @@ def read_prefix(model: CausalModel, ids: Sequence[int]) -> PrefixCache:
     return cache
 
 
-def _shares_prefix(model: CausalModel) -> bool:
-    """Whether reading in two parts, with other tokens and padding between, gives the model's own states."""
+def _agrees(model: CausalModel, read: Callable[[CausalModel, list[int]], torch.Tensor]) -> bool:
+    """Whether ``read`` gives the model's own states [tokens, dim] of the second half of the probe."""
     ids = model.probe_ids
-    tolerance = 1e-4 if model.dtype == torch.float32 else 5e-2
     whole = first_tensor(model.base(input_ids=ids, use_cache=False)[0])[0]
-    row, half = ids[0].tolist(), ids.shape[1] // 2
-    beside = (row[0],)
     try:
-        cache = PrefixCache(2, 64, model.device, read_prefix(model, row[:half]))
-        reader = PrefixReader(model, cache, half, Trie((beside,), (beside,)))
-        found = []
-        for part in (row[half : half + 2], row[half + 2 :]):
-            final, _, _ = reader.read([(part, [len(part) - 1]), (row[:1], [0])])
-            found.append(final[0, : len(part)])
-    except (TypeError, ValueError, AttributeError, KeyError, RuntimeError, AssertionError):
+        return close(read(model, ids[0].tolist()), whole[ids.shape[1] // 2 :], model.tolerance)
+    except Exception:  # whatever a model says that cannot
         return False
-    return close(torch.cat(found), whole[half:], tolerance)
+
+
+def _in_parts(model: CausalModel, row: list[int]) -> torch.Tensor:
+    """By a prefix that is shared, in two parts, with other tokens and padding between."""
+    half, beside = len(row) // 2, (row[0],)
+    cache = PrefixCache(2, 64, model.device, read_prefix(model, row[:half]))
+    reader = PrefixReader(model, cache, half, Trie((beside,), (beside,)))
+    found = []
+    for part in (row[half : half + 2], row[half + 2 :]):
+        final, _, _ = reader.read([(part, [len(part) - 1]), (row[:1], [0])])
+        found.append(final[0, : len(part)])
+    return torch.cat(found)
+
+
+def _continued(model: CausalModel, row: list[int]) -> torch.Tensor:
+    """By a cache, which has been cut back after other tokens, in two parts."""
+    loop, half = CachedLoop(model), len(row) // 2
+    before = loop._begin(Prompt((), LabelSet("none", (), ()), tuple(row[:half]), 0))
+    found = []
+    for part in (row[half : half + 2], row[half + 2 :]):
+        loop._tried(before, row[:2])
+        found.append(loop._last(part, len(part), (), cache=before)[0])
+    return torch.cat(found)

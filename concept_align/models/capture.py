@@ -31,7 +31,7 @@ def first_tensor(output: Any) -> torch.Tensor:
 
 
 def all_hidden_states(module: nn.Module, ids: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """``hidden_states`` of the whole forward pass, [rows, length, dim] each."""
+    """``hidden_states`` of the whole forward pass, [rows, length, dim] each; ModelError for other shapes."""
     output = module(input_ids=ids, attention_mask=mask, output_hidden_states=True, return_dict=True)
     states = getattr(output, "hidden_states", None)
     if not states:
@@ -39,7 +39,19 @@ def all_hidden_states(module: nn.Module, ids: torch.Tensor, mask: torch.Tensor) 
             f"{type(module).__name__} returns no hidden states",
             remedy="use a text encoder or decoder that transformers can run with output_hidden_states=True",
         )
+    for layer, found in enumerate(states):
+        _check(layer, found, ids)
     return tuple(states)
+
+
+def _check(layer: int, states: torch.Tensor | None, ids: torch.Tensor) -> None:
+    """ModelError unless there is one state for each token."""
+    if states is None or states.ndim != 3 or states.shape[:2] != ids.shape:
+        shape = "nothing" if states is None else f"states of shape {tuple(states.shape)}"
+        raise ModelError(
+            f"layer {layer} gave {shape} for {tuple(ids.shape)} tokens",
+            remedy="use a model that gives every token a state of its own in every layer",
+        )
 
 
 class Capture:
@@ -74,10 +86,7 @@ class Capture:
             except _Enough:
                 pass
         for layer in wanted:
-            found = kept.get(layer)
-            if found is None or found.shape[:2] != ids.shape:
-                shape = "nothing" if found is None else f"states of shape {tuple(found.shape)}"
-                raise ModelError(f"layer {layer} gave {shape} for {tuple(ids.shape)} tokens")
+            _check(layer, kept.get(layer), ids)
         return {layer: kept[layer] for layer in layers}
 
     @contextmanager
@@ -125,8 +134,14 @@ def close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
 
 
 def find_capture(module: nn.Module, ids: torch.Tensor, mask: torch.Tensor, tolerance: float) -> Capture:
-    """The capture of ``module``, proven on the probe ``ids`` [rows, length] against its own hidden states."""
+    """The capture of ``module``, proven on the probe ``ids`` [rows, length] against its own hidden states.
+
+    A last state that the model projects to another width is left: that of its last block is taken.
+    """
     reference = all_hidden_states(module, ids, mask)
+    # Some pad to a multiple of something: a length that is one would not tell.
+    fewer = ids[:, :-1], mask[:, :-1]
+    shorter = all_hidden_states(module, *fewer)
     layers = len(reference) - 1
     final = first_tensor(module(input_ids=ids, attention_mask=mask)[0])
     for blocks in block_lists(module, layers):
@@ -134,11 +149,16 @@ def find_capture(module: nn.Module, ids: torch.Tensor, mask: torch.Tensor, toler
         capture.final_norm = "pre"  # take what each block puts out, the last one too
         try:
             raw = capture.run(ids, mask, range(layers + 1))
-            capture.final_norm = _final_norm(raw[layers], reference[-1], final, tolerance)
+            projected = raw[layers].shape != reference[-1].shape
+            if not projected:
+                capture.final_norm = _final_norm(raw[layers], reference[-1], final, tolerance)
             found = capture.run(ids, mask, range(layers + 1))
+            again = capture.run(*fewer, range(layers + 1))
         except (ModelError, KeyError, IndexError):
             continue  # not the blocks: they did not run, or not on states
-        if all(close(found[layer], reference[layer], tolerance) for layer in range(layers + 1)):
+        proven = range(layers + (not projected))
+        pairs = [(a[layer], b[layer]) for a, b in ((found, reference), (again, shorter)) for layer in proven]
+        if all(close(a, b, tolerance) for a, b in pairs):
             return capture
     capture = Capture(module, None, layers)
     if not close(reference[-1], final, tolerance):

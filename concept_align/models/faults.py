@@ -1,7 +1,10 @@
 """What goes wrong with models, translated: what, where, what to do; and quiet while they load."""
 
 import io
+import re
 import sys
+import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stderr
 
@@ -34,19 +37,36 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("does not appear to have", "no file named", "couldn't instantiate the backend tokenizer"),
      "a file of the model is missing",
      "the folder needs config.json, weights (*.safetensors or one *.gguf) and the tokenizer's files"),
+    (("weights only load failed", "unpickling"),
+     "its weights (*.bin) are damaged, or hold more than weights, which is never run",
+     "save the model as safetensors where it is trusted, or fetch it again"),
+    (("gpu found", "gpu is needed", "requires a gpu"),
+     "its quantised weights need a GPU",
+     "use the model's unquantised weights, or a machine with a GPU"),
 )  # fmt: skip
 _LIBRARY_FAULTS = (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError)
+_LIBRARIES = {"transformers", "torch", "tokenizers", "safetensors", "huggingface_hub", "gguf", "accelerate"}
+_EXTRAS = ("sentencepiece", "protobuf", "tiktoken", "accelerate", "gguf")  # packages that our extras bring
+# How libraries name a package that they miss.
+_PACKAGE = re.compile(
+    r"pip install (?:-U |--upgrade )?['\"]?(?P<pip>[\w.\-]+)|No module named '(?P<module>\w+)"
+    r"|need to install (?P<need>[\w\-]+)|requires the (?P<library>[\w\-]+) library"
+    r"|valid (?P<valid>[\w\-]+) version|The (?P<data>\w+) dictionary is not installed"
+)
+_LONGEST = 300  # characters of what a library says
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No bars and no advice of transformers while it loads; its settings are as before after the block."""
+    """No bars, warnings and advice of libraries while they load; settings are as before after the block."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logging.set_verbosity(verbosity)
         if bars:
@@ -62,29 +82,56 @@ def unwatched() -> Iterator[None]:
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
-    """Errors of the libraries that load a model become ModelErrors about ``name``."""
+    """Whatever goes wrong in the libraries that load and run a model becomes a ModelError about ``name``.
+
+    What they raised is its cause. Errors of our own lines keep their traceback.
+    """
     try:
         with explained_memory(name):
             yield
     except ConceptAlignError:
         raise
-    except _LIBRARY_FAULTS as error:
-        lines = (line.strip() for line in str(error).splitlines() if line.strip())
-        detail = next(lines, type(error).__name__)
-        message, remedy = _told(error, detail)
+    except BaseException as error:
+        if not _of_a_library(error):
+            raise
+        message, remedy = _told(error, _detail(error))
         raise ModelError(message, where=name, remedy=remedy) from error
+
+
+def _of_a_library(error: BaseException) -> bool:
+    """Whether a library raised it, by its type or by the lines that it came through."""
+    if not isinstance(error, Exception):
+        return type(error).__name__ == "PanicException"  # of libraries written in Rust
+    modules = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return (
+        isinstance(error, _LIBRARY_FAULTS)
+        or type(error) is Exception  # tokenizers raises nothing else
+        or any(module.partition(".")[0] in _LIBRARIES for module in (*modules, type(error).__module__))
+    )
+
+
+def _detail(error: BaseException) -> str:
+    """What a library said, in one line without control characters; its kind where that says more."""
+    said = " ".join("".join(sign if sign.isprintable() else " " for sign in str(error)).split())
+    if not said or not isinstance(error, (OSError, ValueError, ImportError, RuntimeError)):
+        said = ": ".join(part for part in (type(error).__name__, said) if part)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def _told(error: BaseException, detail: str) -> tuple[str, str]:
     """What to say of a library's ``error``, and what to do."""
     if isinstance(error, ImportError):
-        return detail, "pip install 'concept-align[models,gguf]' and try again"
+        found = _PACKAGE.search(str(error))
+        name = next(filter(None, found.groups()), "") if found else ""
+        if any(extra in f"{name} {detail}".lower() for extra in _EXTRAS):
+            return detail, "pip install 'concept-align[models,gguf]' and try again"
+        return detail, f"pip install {name.lower()} and try again" if name else "install it and try again"
     text = _chain(error).lower()
     for signs, message, remedy in _KNOWN:
         if any(sign in text for sign in signs):
             return f"{message} ({detail[:200]})", remedy
     remedy = "check that its files are whole, and that transformers can load it"
-    return f"the model cannot be loaded: {detail[:300]}", remedy
+    return f"the model cannot be loaded: {detail}", remedy
 
 
 @contextmanager
@@ -92,13 +139,17 @@ def explained_memory(name: str) -> Iterator[None]:
     """Running out of memory becomes a ModelError with what to lower."""
     try:
         yield
-    except RuntimeError as error:
-        signs = ("out of memory", "can't allocate memory")
-        known = isinstance(error, torch.cuda.OutOfMemoryError)
-        if not known and not any(sign in str(error) for sign in signs):
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
             raise
         remedy = "lower batch_tokens, use dtype bfloat16 or another device, or let device_map be auto"
         raise ModelError("out of memory", where=name, remedy=remedy) from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+        return True
+    return any(sign in str(error) for sign in ("out of memory", "can't allocate memory"))
 
 
 def _chain(error: BaseException | None) -> str:
@@ -110,13 +161,21 @@ def _chain(error: BaseException | None) -> str:
     return "\n".join(texts)
 
 
-def refuse_broken(layer: int, words: torch.Tensor, distinct: bool, name: str) -> None:
-    """ModelError for states [words, dim] no result should rest on.
+def overflow_remedy(dtype: torch.dtype) -> str:
+    """What to do about numbers that are not finite where a model computes in ``dtype``."""
+    if dtype == torch.float16:
+        return "float16 overflows in some models: use dtype bfloat16 or float32"
+    broken = "its weights are broken: fetch it again"
+    return broken if dtype == torch.float32 else f"use dtype float32; if that does not help, {broken}"
+
+
+def refuse_broken(layer: int, words: torch.Tensor, distinct: bool, name: str, dtype: torch.dtype) -> None:
+    """ModelError for states [words, dim] no result should rest on; the model computed them in ``dtype``.
 
     They are not finite, or the same for all words although the words' tokens are ``distinct``.
     """
     if not torch.isfinite(words).all():
-        what, remedy = "not finite", "float16 overflows in some models: use dtype bfloat16 or float32"
+        what, remedy = "not finite", overflow_remedy(dtype)
     elif distinct and bool((words == words[0]).all()):
         what = "the same for all words"
         remedy = "the weights are broken or were not loaded: try another dtype or device, or fetch it again"

@@ -15,21 +15,29 @@ from ..errors import ModelError
 from ..matmul import fast_matmul
 from ..types import FinalNorm
 from .capture import all_hidden_states, find_capture
-from .faults import explained_memory
+from .faults import explained_memory, out_of_memory
 from .pieces import PieceCutter
 
 _PROBE_TEXT = "Three small cats sat on 27 mats; две кошки спят, 猫が好きです. Why not?"
 _PROBE_PIECES = 12
+_SHORTEST = 4  # tokens that the probes need
 _UNLIMITED = 1_000_000
-_LIKE_ROBERTA = ("roberta", "camembert", "xmod", "longformer", "mpnet")
+# What configurations call the tokens that a model reads at once.
+_LIMITS = ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length", "max_seq_len",
+           "max_encoder_position_embeddings", "n_ctx")  # fmt: skip
+# Windows are tried up to here with one block, and up to there with what comes before the blocks.
+_TRIED, _EMBEDDED = 2049, 8192
 
 
 class FrozenModel:
     """A model of transformers in evaluation mode, and its fast tokenizer.
 
     ``module`` is the whole model and ``base`` the part of it that gives hidden states (the same where there
-    is no head). ``config`` is the part of its configuration that is about text.
+    is no head). ``config`` is the part of its configuration that is about text. ``notes`` says what was
+    unusual.
     """
+
+    notes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -54,7 +62,7 @@ class FrozenModel:
         config: Any = module.config
         config = config if self.base is module else config.get_text_config()
         self.pad = pad_id(config, tokenizer)
-        self.max_pieces = window(config, tokenizer)
+        self.max_pieces = window(config, tokenizer, self.base)
         self._embeddings = embeddings(module)
         self._refuse_misfits()
         with explained_memory(name), self.running():
@@ -87,21 +95,63 @@ class FrozenModel:
     def _probe(self) -> None:
         """Find out layers and width, on ``probe_ids`` [1, tokens]."""
         row = self.cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
+        if len(row) < _SHORTEST:
+            what = f"its context length of {self.max_pieces} tokens is too short to read sentences"
+            raise ModelError(what, where=self.name, remedy="mend its configuration, or use another model")
         self._refuse_unknown_tokens(max(row))
         self.probe_ids = torch.tensor([row], device=self.device)
         ones = torch.ones_like(self.probe_ids)
         try:
             states = all_hidden_states(self.base, self.probe_ids, ones)
+        except ModelError as error:
+            raise ModelError(error.message, where=self.name, remedy=error.remedy) from error
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             what = f"{self.architecture} does not run on text alone ({error})"[:300]
             raise ModelError(what, where=self.name, remedy="use a text encoder or decoder") from error
         self._capture = find_capture(self.base, self.probe_ids, ones, self.tolerance)
         self.layers = self._capture.layers
         self.final_norm: FinalNorm = self._capture.final_norm
-        self.dim = int(states[-1].shape[-1])
-        if any(int(layer.shape[-1]) != self.dim for layer in states):
+        self.dim = int(states[0].shape[-1])
+        widths = {int(layer.shape[-1]) for layer in states[:-1]}
+        last = int(states[-1].shape[-1])
+        if last != self.dim and self._capture.blocks is not None and self.final_norm == "pre":
+            what = f"its last states are projected to {last} numbers, layer {self.layers} is before that"
+            self.notes += (f"{self.architecture}: {what}",)
+        elif widths != {self.dim} or last != self.dim:
             raise ModelError("its layers differ in width", where=self.name, remedy="use another model")
         self._probed(states)
+        self._prove_window()
+
+    def _prove_window(self) -> None:
+        """Lower ``max_pieces`` to what the model reads, where it reads fewer tokens than it says."""
+        if self.device.type != "cpu":
+            return  # where a place is out of a table, a GPU cannot be used again
+        known = self._capture.blocks is not None
+        unsure = self.max_pieces < _TRIED or self.max_pieces == _UNLIMITED
+        if unsure:
+            length = min(self.max_pieces, _TRIED)
+        elif known:
+            length = min(self.max_pieces, _EMBEDDED)
+        else:
+            return
+        row = self.probe_ids.repeat(1, length // self.probe_ids.shape[1] + 1)
+
+        def reads(tokens: int) -> bool:
+            ids = row[:, :tokens]
+            try:
+                self._capture.run(ids, torch.ones_like(ids), [min(1, self.layers) if unsure else 0])
+            except Exception as error:
+                return out_of_memory(error)  # it says nothing of the window
+            return True
+
+        if reads(length):
+            return
+        low, high = self.probe_ids.shape[1], length  # the first is read, the second not
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if reads(middle) else (low, middle)
+        self.notes += (f"{self.architecture}: reads {low} tokens at once, not {self.max_pieces}",)
+        self.max_pieces = low
 
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
         """What a kind of model is checked for beyond that, with the probe's ``states`` [1, tokens, dim]."""
@@ -133,17 +183,14 @@ def pad_id(config: Any, tokenizer: Any) -> int:
     return 0
 
 
-def window(config: Any, tokenizer: Any) -> int:
-    """How many tokens the model reads at once; a million where positions are relative and unbounded."""
-    limits = [_UNLIMITED]
-    # RoBERTa's positions begin after the padding id.
-    like_roberta = any(name in str(config.model_type) for name in _LIKE_ROBERTA)
-    offset = (config.pad_token_id or 0) + 1 if like_roberta else 0
-    for name in ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length"):
-        limit = getattr(config, name, None)
-        if isinstance(limit, int) and limit > 0:
-            limits.append(limit - offset)
-    limit = getattr(tokenizer, "model_max_length", None)
-    if isinstance(limit, int) and limit > 0:
-        limits.append(limit)
-    return min(limits)
+def window(config: Any, tokenizer: Any, module: nn.Module) -> int:
+    """How many tokens the model says it reads at once; a million where positions are unbounded."""
+    said = [getattr(config, name, None) for name in _LIMITS]
+    said.append(getattr(tokenizer, "model_max_length", None))
+    limits = [limit for limit in said if isinstance(limit, int) and limit > 0]
+    # Where a table of positions has a place for padding, positions begin after it, as RoBERTa's.
+    for name, part in module.named_modules():
+        table = isinstance(part, nn.Embedding) and "position" in name.rpartition(".")[2]
+        if table and part.padding_idx is not None:
+            limits.append(part.num_embeddings - part.padding_idx - 1)
+    return min([_UNLIMITED, *limits])

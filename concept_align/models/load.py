@@ -1,26 +1,30 @@
 """A model from the hub, a folder or a GGUF file, behind the protocol.
 
 Only the base model is loaded, without its language-model head; of an encoder-decoder only the encoder.
-No model's own code is ever run.
+No model's own code is ever run; a model that has such is refused, unless transformers took the code over.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import transformers
 from torch import nn
 from transformers.models.auto import modeling_auto
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
 
 from ..errors import ModelError
 from ..types import ModelKind
 from .faults import explained, quiet, unwatched
+from .frozen import FrozenModel
 from .origin import Origin, locate, weights_fingerprint
 from .protocol import LanguageModel
 from .states import TransformersModel
 
+_Model = TypeVar("_Model", bound=FrozenModel)
 _DTYPES = {
     "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16,
     "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
@@ -66,21 +70,30 @@ def load_model(
 
     def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
         nonlocal architecture
-        encoder_only = (
+        loaded = None
+        if (
             getattr(config, "is_encoder_decoder", False)
             and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
-        )
-        loader = transformers.AutoModelForTextEncoding if encoder_only else transformers.AutoModel
-        module, missing = pretrained(loader, origin, config, kind, device_map)
+        ):
+            with suppress(ValueError):  # T5Gemma's is for configurations of encoders alone
+                loaded = pretrained(transformers.AutoModelForTextEncoding, origin, config, kind, device_map)
+        module, missing = loaded or pretrained(transformers.AutoModel, origin, config, kind, device_map)
         complain_of([key for key in missing if "pooler" not in key], origin)
         architecture = type(module).__name__
         return _text_part(module, config)
 
-    module, tokenizer, origin = opened(name, read, revision, dtype, device, device_map, offline)
-    module.config.use_cache = False  # type: ignore[union-attr]
-    return TransformersModel(
-        module, tokenizer, name=name, revision=origin.revision, architecture=architecture, fast=fast_matmul
-    )
+    def probed(module: nn.Module, tokenizer: Any, origin: Origin) -> TransformersModel:
+        module.config.use_cache = False  # type: ignore[union-attr]
+        return TransformersModel(
+            module,
+            tokenizer,
+            name=name,
+            revision=origin.revision,
+            architecture=architecture,
+            fast=fast_matmul,
+        )
+
+    return opened(name, read, probed, revision, dtype, device, device_map, offline)
 
 
 def _in_memory(module: Any, tokenizer: Any, *, fast: bool) -> TransformersModel:
@@ -105,21 +118,62 @@ def _in_memory(module: Any, tokenizer: Any, *, fast: bool) -> TransformersModel:
 def opened(
     name: str,
     read: Callable[[Origin, Any, torch.dtype], nn.Module],
+    probed: Callable[[nn.Module, Any, Origin], _Model],
     revision: str | None,
     dtype: str,
     device: str,
     device_map: str | None,
     offline: bool,
-) -> tuple[nn.Module, Any, Origin]:
-    """The module that ``read`` makes of the files called ``name``, on its device, and its tokenizer."""
+) -> _Model:
+    """What ``probed`` makes of the module that ``read`` makes of the files called ``name``, on its device."""
     place = choose_device(device)
     kind = choose_dtype(dtype, place)
     with quiet(), explained(name):
         origin = locate(name, revision, offline)
         config = configuration(origin)
+        notes = own_code(origin, config)
         tokenizer = transformers.AutoTokenizer.from_pretrained(origin.path, **loading_options(origin))
         module = read(origin, config, kind)
-        return module if device_map is not None else module.to(place), tokenizer, origin
+        model = probed(module if device_map is not None else module.to(place), tokenizer, origin)
+        model.notes = (*notes, *model.notes)
+        return model
+
+
+def own_code(origin: Origin, config: Any) -> list[str]:
+    """Notes of the code that comes with the model and that transformers has taken over.
+
+    ModelError where it has not: transformers would pass by the code without a word and give other answers.
+    """
+    ours = {key: value for key, value in loading_options(origin).items() if key != "trust_remote_code"}
+    told = {} if origin.gguf else get_tokenizer_config(origin.path, **ours)
+    notes = []
+    for where, named in (("config.json", getattr(config, "auto_map", None)),
+                         ("tokenizer_config.json", told.get("auto_map"))):  # fmt: skip
+        entries = named.items() if isinstance(named, dict) else [("AutoTokenizer", named)] if named else ()
+        for kind, classes in entries:
+            if kind.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
+                continue  # heads that are not loaded
+            for name in filter(None, classes if isinstance(classes, list | tuple) else [classes]):
+                if not taken_over(str(name), config):
+                    raise ModelError(
+                        f"its {kind} is code of its own ({name} in {where}), which is never run",
+                        where=origin.path,
+                        remedy="use a model whose code is in transformers; where transformers' own class "
+                        f"gives the same answers, take auto_map out of a copy's {where}",
+                    )
+                notes.append(f"{name.partition('--')[2] or name} is not run: transformers has that class")
+    return notes
+
+
+def taken_over(name: str, config: Any) -> bool:
+    """Whether transformers has the class ``name`` (``modeling_phi3.Phi3Model``) beside that of ``config``."""
+    module, _, wanted = name.rpartition("--")[2].rpartition(".")
+    package = type(config).__module__.rpartition(".")[0]
+    try:
+        there = dir(import_module(f"{package}.{module}"))
+    except (ImportError, ValueError):
+        return False
+    return wanted.lower() in {one.lower() for one in there}
 
 
 def choose_device(device: str) -> torch.device:

@@ -1,5 +1,7 @@
 """Where a model comes from, pinned: a commit of a hub repository, or a hash of a local folder's files.
 
+An adapter (peft) is refused: transformers would read it or not, depending on what else is installed.
+
 The hash of local files is a sha256 over name, size and sha256 of each file that decides an answer
 (configuration, tokenizer, weights), all of it read once: weights that were tuned on and saved under the
 same name and size are another revision.
@@ -8,6 +10,7 @@ same name and size are another revision.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,6 +26,7 @@ _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_m
           "*.model", "*.tiktoken")  # fmt: skip
 _WEIGHTS = (("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin*",))
 
+ADAPTER = "adapter_config.json"
 WEIGHTS = "weights:"  # what the revision of a model that was loaded in memory begins with
 
 
@@ -46,6 +50,7 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
             raise ModelError("there is no such file or folder", where=name, remedy="check the model's path")
         if near := nearest(name, NAMES, cutoff=0.8):
             raise ModelError("there is no such model", where=name, remedy=f"did you mean {near[0]!r}?")
+        refuse_adapter(name, revision=revision, local_files_only=offline)
         # The commit behind a branch or tag, so that every file comes from the same one.
         file = cached_file(name, "config.json", revision=revision, local_files_only=offline)
         if (commit := extract_commit_hash(file, None)) is None:
@@ -59,7 +64,9 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
         if path.suffix != ".gguf":
             remedy = "give the folder that holds it"
             raise ModelError("a model is a folder or a .gguf file", where=name, remedy=remedy)
+        refuse_adapter(str(path.parent))
         return Origin(str(path.parent), path.name, None, fingerprint([path]), True)
+    refuse_adapter(str(path))
     if (path / "config.json").is_file():
         return Origin(str(path), None, None, fingerprint(_deciding(path)), True)
     files = sorted(path.glob("*.gguf"))
@@ -70,6 +77,20 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
             remedy="give a folder saved by save_pretrained, or the path of one .gguf file",
         )
     return Origin(str(path), files[0].name, None, fingerprint(files), True)
+
+
+def refuse_adapter(model: str, **options: Any) -> None:
+    """ModelError where the folder or repository ``model`` holds a configuration of an adapter."""
+    passing = ("missing_entries", "connection_errors", "gated_repo")  # what is said of config.json is better
+    options |= {f"_raise_exceptions_for_{kind}": False for kind in passing}
+    if cached_file(model, ADAPTER, **options) is None:
+        return
+    raise ModelError(
+        f"it holds an adapter ({ADAPTER}), which is read or not depending on whether peft is installed",
+        where=model,
+        remedy="give the model with the adapter merged into it: PeftModel.from_pretrained(model, adapter)"
+        ".merge_and_unload().save_pretrained(folder); or the model without it",
+    )
 
 
 def _deciding(folder: Path) -> list[Path]:

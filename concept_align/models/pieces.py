@@ -9,16 +9,20 @@ it differs from the treebank's, and for several decoders' tokenizers it is wrong
 - normalising tokenizers (NFC, NFKC) give offsets into the text as it was;
 - in scripts without spaces one token may span two words: it belongs to both;
 - characters a normaliser drops (variation selectors, controls) leave a word without tokens: an error.
+
+Models that read bytes (ByT5) have no fast tokenizer and need none: a byte's offsets are its character's.
 """
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 from numpy.typing import NDArray
+from transformers.convert_slow_tokenizer import SLOW_TO_FAST_CONVERTERS
 
 from .. import ragged
 from ..errors import ModelError
@@ -37,19 +41,17 @@ class PieceCutter:
     """
 
     def __init__(self, tokenizer: Any, name: str) -> None:
-        if not getattr(tokenizer, "is_fast", False):
-            raise ModelError(
-                "its tokenizer gives no character offsets (it is a slow one)",
-                where=name,
-                remedy="save a fast tokenizer (tokenizer.json) beside the model; "
-                "converting one may need: pip install sentencepiece protobuf tiktoken",
-            )
         self.name = name
-        self._backend = tokenizer.backend_tokenizer
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        # A sentence that spells "<s>" or "[SEP]" must not be read as that special token.
-        self._backend.encode_special_tokens = True
+        if getattr(tokenizer, "is_fast", False):
+            self._backend = tokenizer.backend_tokenizer
+            self._backend.no_truncation()
+            self._backend.no_padding()
+            # A sentence that spells "<s>" or "[SEP]" must not be read as that special token.
+            self._backend.encode_special_tokens = True
+        elif type(tokenizer).__name__ == "ByT5Tokenizer":
+            self._backend = _Bytes(tokenizer.offset, tokenizer.build_inputs_with_special_tokens([]))
+        else:
+            raise _slow(tokenizer, name)
         self._blank = _blank_pieces(self._backend)
         self.vocabulary = int(self._backend.get_vocab_size(with_added_tokens=False))
         probe = self._backend.encode("a")
@@ -118,6 +120,52 @@ class PieceCutter:
             where=f"characters {begin}:{end} of {text[:60]!r}",
             remedy="leave the sentence out (extract does, and counts it) or mend the text",
         )
+
+
+def _slow(tokenizer: Any, name: str) -> ModelError:
+    """What is wrong with a tokenizer without offsets, and whether transformers can make a fast one of it."""
+    kind = type(tokenizer)
+    if kind.__module__.startswith("transformers.models.") and kind.__name__ not in SLOW_TO_FAST_CONVERTERS:
+        what = f"its tokenizer gives no character offsets (of {kind.__name__} there is no fast one)"
+        return ModelError(what, where=name, remedy="use another model")
+    return ModelError(
+        "its tokenizer gives no character offsets (it is a slow one)",
+        where=name,
+        remedy="save a fast tokenizer (tokenizer.json) beside the model; "
+        "converting one may need: pip install sentencepiece protobuf tiktoken",
+    )
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    ids: list[int]
+    special_tokens_mask: list[int]
+    offsets: list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Bytes:
+    """As much of a fast tokenizer as is used here, for UTF-8 bytes: token ``byte + shift``, then ``end``."""
+
+    shift: int
+    end: list[int]
+    decoder = pre_tokenizer = None
+
+    def encode(self, text: str, add_special_tokens: bool = True) -> _Encoding:
+        end = self.end if add_special_tokens else []
+        spelt = [character.encode() for character in text]
+        ids = [byte + self.shift for own in spelt for byte in own]
+        offsets = [(place, place + 1) for place, own in enumerate(spelt) for _ in own]
+        return _Encoding(ids + end, [0] * len(ids) + [1] * len(end), offsets + [(0, 0)] * len(end))
+
+    def encode_batch(self, texts: list[str]) -> list[_Encoding]:
+        return [self.encode(text) for text in texts]
+
+    def get_vocab(self, with_added_tokens: bool = True) -> dict[str, int]:
+        return {chr(byte): byte + self.shift for byte in range(256)}
+
+    def get_vocab_size(self, with_added_tokens: bool = True) -> int:
+        return 256 + self.shift
 
 
 def _overlaps(

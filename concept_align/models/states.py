@@ -26,10 +26,8 @@ class TransformersModel(FrozenModel):
 
     ``module`` returns hidden states (a decoder, an encoder, the encoder half of both); it is put into
     evaluation mode and probed once: which blocks give which layer, whether the last layer is normed,
-    whether attention is causal, whether padding leaves states alone. ``notes`` says what was unusual.
+    whether attention is causal, whether padding leaves states alone.
     """
-
-    notes: tuple[str, ...] = ()
 
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
         ids, ones = self.probe_ids, torch.ones_like(self.probe_ids)
@@ -124,7 +122,7 @@ class TransformersModel(FrozenModel):
                         start[layer][first] = chosen.float().to(self.device)
         distinct = len({int(p.ids[p.begin[0]]) for p in sentences if len(p.begin)}) > 3
         for layer, states in words.items():
-            refuse_broken(layer, states, distinct, self.name)
+            refuse_broken(layer, states, distinct, self.name, self.dtype)
         kept = ({layer: states.cpu() for layer, states in of.items()} for of in (words, start))
         return WordStates(np.arange(span.start, span.stop, dtype=np.int64), offsets, *kept)
 

@@ -6,6 +6,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+import zoo
 from naive_scorer import NaiveScorer
 from tiny_prompts import CONCEPTS, demonstrations, long_labels, made_up, queries, short_labels, tiny_causal
 
@@ -62,6 +63,36 @@ def test_a_model_whose_attention_cannot_be_taken_over_is_run_one_query_at_a_time
     assert "one at a time" in scorer.notes[0]
     prompt = prompt_of(scorer, some, long_labels())
     close(scorer.score(prompt, some), NaiveScorer(tiny_causal("bloom")).score(prompt, some))
+
+
+@pytest.mark.parametrize("feedback", FEEDBACKS)
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("openai-gpt", "whole prompt"),
+        ("mamba", "whole prompt"),
+        ("lfm2", "whole prompt"),
+        ("bloom", "one at a time"),
+        ("qwen3-moe", ""),
+        ("gemma3-vision", ""),
+        ("opt-350m", ""),
+    ],
+)
+def test_a_model_of_any_kind_is_scored_as_in_the_plain_way(name, says, feedback):
+    """Without a cache, recurrent, hybrid; experts, images and a projection before the head."""
+    model, some = zoo.causal(name), queries(2, 1)
+    scorer, layers = CausalScorer(model), (1, model.layers)
+    assert (says in scorer.notes[-1]) if says else not any("prompt" in note for note in scorer.notes)
+    prompt = prompt_of(scorer, some, long_labels())
+    answer = scorer.score(prompt, some, feedback=feedback, layers=layers)
+    close(answer, NaiveScorer(model).score(prompt, some, feedback=feedback, layers=layers))
+    # The plain way itself is what the whole model says.
+    pieces = scorer.layout.trie(prompt.labels).pieces[0]
+    one = [*prompt.ids, *scorer.layout.lay(some[0], first=False).leads[0], *pieces]
+    with torch.inference_mode():
+        logp = model.module(input_ids=torch.tensor([one]), use_cache=False).logits[0].log_softmax(1)
+    said = [float(logp[len(one) - len(pieces) + depth - 1, piece]) for depth, piece in enumerate(pieces)]
+    assert float(answer[0].scores[0, 0]) == pytest.approx(np.mean(said), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "gemma3"])

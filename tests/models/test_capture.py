@@ -108,3 +108,48 @@ def test_an_error_inside_a_block_leaves_no_hook_behind():
     with pytest.raises(IndexError):
         capture.run(torch.tensor([[99]]), torch.ones(1, 1), [1, 2])
     assert not any(block._forward_hooks for block in model.body.stack)
+
+
+@torch.inference_mode()
+def test_states_longer_than_the_input_are_refused_where_blocks_are_not_known():
+    """As Reformer's, which pads to a multiple: rows of a batch would be taken for one another's."""
+    model = Model()
+    model.body.stack[1].register_forward_hook(lambda *call: nn.functional.pad(call[-1], (0, 0, 0, 2)))
+    with pytest.raises(ModelError, match=r"layer 2 gave states of shape \(1, 10, 6\) for \(1, 8\) tokens"):
+        find_capture(model, IDS, ONES, 1e-6)
+    with pytest.raises(ModelError, match="layer 2 gave"):
+        Capture(model, None, 3).run(IDS, ONES, [2])
+
+
+@torch.inference_mode()
+def test_blocks_that_pad_to_a_multiple_are_not_believed_at_a_length_that_is_one():
+    class Padding(Model):
+        def forward(self, input_ids, attention_mask, **options):
+            tokens = input_ids.shape[1]
+            missing = -tokens % 8
+            ids = nn.functional.pad(input_ids, (0, missing))
+            found = super().forward(ids, attention_mask, **options)
+            found.last_hidden_state = found.last_hidden_state[:, :tokens]
+            found.hidden_states = tuple(states[:, :tokens] for states in found.hidden_states)
+            return found
+
+    capture = find_capture(Padding(), IDS, ONES, 1e-6)
+    assert capture.blocks is None
+    assert capture.run(IDS[:, :5], ONES[:, :5], [2])[2].shape == (1, 5, 6)
+
+
+@torch.inference_mode()
+def test_where_the_last_state_is_projected_the_one_before_is_taken():
+    class Projected(Model):
+        def forward(self, *inputs, **options):
+            found = super().forward(*inputs, **options)
+            found.hidden_states = (*found.hidden_states[:-1], found.hidden_states[-1][..., :3])
+            found.last_hidden_state = found.hidden_states[-1]
+            return found
+
+    model = Projected()
+    capture = find_capture(model, IDS, ONES, 1e-6)
+    assert capture.final_norm == "pre" and capture.blocks == list(model.body.stack)
+    found = capture.run(IDS, ONES, [1, 3])
+    assert torch.equal(found[1], all_hidden_states(model, IDS, ONES)[1])
+    assert torch.equal(found[3][..., :3], all_hidden_states(model, IDS, ONES)[3])

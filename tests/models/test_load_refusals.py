@@ -165,6 +165,7 @@ class GatedRepoError(OSError): ...
         ),
         (OSError("We couldn't connect to the hub to load the files"), "cannot be reached", "while online"),
         (ImportError("this tokenizer needs sentencepiece"), "sentencepiece", "pip install"),
+        (RuntimeError("No GPU found. A GPU is needed for quantization."), "quantised", "unquantised"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory", "bfloat16"),
         (OSError("x does not appear to have a file named model.safetensors"), "file .* missing", "tokenizer"),
         (ValueError("something never seen"), "something never seen", "transformers"),
@@ -174,6 +175,79 @@ def test_what_the_library_says_is_told_with_a_remedy(error, message, remedy):
     with pytest.raises(ModelError, match=message) as told, explained("org/model"):
         raise error
     assert remedy in told.value.remedy and told.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("said", "package"),
+    [
+        ("No module named 'google.protobuf'", "'concept-align[models,gguf]'"),
+        ("requires bitsandbytes: `pip install -U bitsandbytes>=0.46.1`", "bitsandbytes"),
+        (
+            "Loading an AWQ quantized model requires gptqmodel. Install it: `pip install gptqmodel`",
+            "gptqmodel",
+        ),
+        ("No module named 'torchao'", "torchao"),
+        ("A valid HQQ version (>=0.2.1) is not available. Please follow the instructions", "hqq"),
+        ("You need to install fugashi to use MecabTokenizer. See x", "fugashi"),
+        ("XTokenizer requires the ftfy library but it was not found.", "ftfy"),
+    ],
+)
+def test_of_what_is_missing_the_package_is_named(said, package):
+    with pytest.raises(ModelError) as told, explained("x"):
+        raise ImportError(said)
+    assert told.value.remedy == f"pip install {package} and try again"
+
+
+def test_what_the_library_says_is_one_short_line():
+    with pytest.raises(ModelError) as told, explained("x"):
+        raise ValueError("\x1b[31mred\nline\x00" + "x" * 5000)
+    assert told.value.message.isprintable() and len(told.value.message) < 400
+    assert "red line" in told.value.message
+
+
+def _cut(file: Path, size: int) -> None:
+    file.write_bytes(file.read_bytes()[:size])
+
+
+def _pickled(folder: Path, content: bytes) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: _pickled(folder, b"\x80\x04cos\nsystem\nX\x01\x00\x00\x00x\x85R."),
+        lambda folder: _pickled(folder, b""),
+        lambda folder: _pickled(folder, b"abcdefgh" * 9),
+        lambda folder: _cut(folder / "model.safetensors", 2000),
+        lambda folder: _cut(folder / "tokenizer.json", 2000),
+        lambda folder: (folder / "tokenizer.json").write_text("[" * 100_000),
+        lambda folder: (folder / "tokenizer.json").write_text('{"model": {"type": "Newer"}}'),
+        lambda folder: edit(folder, num_attention_heads=0),
+        lambda folder: edit(folder, hidden_size="wide"),
+        lambda folder: edit(folder, num_hidden_layers=None),
+        lambda folder: edit(folder, max_position_embeddings=1),
+        lambda folder: edit(folder, dtype="float99"),
+        lambda folder: edit(folder, rope_scaling={"type": "zzz"}),
+        lambda folder: edit(folder, layer_types=["odd"] * 4),
+        lambda folder: edit(folder, hidden_act="odd"),
+        lambda folder: (folder / "config.json").write_text("[]"),
+    ],
+)  # fmt: skip
+def test_whatever_is_damaged_is_one_refusal(damage, copied):
+    folder = copied("llama")
+    damage(folder)
+    error = refusal(folder)
+    assert error.message.isprintable() and len(error.message) < 400
+
+
+@pytest.mark.parametrize("size", [0, 4, 12, 37])
+def test_a_cut_off_gguf_file_is_refused(size, tmp_path):
+    file = tmp_path / "model.gguf"
+    counts = (3).to_bytes(4, "little") + (2).to_bytes(8, "little") + (5).to_bytes(8, "little")
+    file.write_bytes((b"GGUF" + counts + b"\x05" + bytes(7) + b"abcde")[:size])
+    refusal(file)
 
 
 def test_errors_of_ours_pass_through_and_bugs_keep_their_traceback():

@@ -165,6 +165,22 @@ def test_a_tokenizer_without_offsets_is_refused_with_a_remedy():
     assert "sentencepiece" in error.value.remedy
 
 
+def test_bytes_have_the_offsets_of_their_characters():
+    tokenizer = transformers.ByT5Tokenizer()
+    cutter = PieceCutter(tokenizer, "byt5")
+    text = "añ 我</s>"
+    pieces = cutter.cut(text, np.array([[0, 2], [3, 4], [4, 8]]))
+    assert pieces.ids.tolist() == [*tokenizer("añ 我").input_ids[:-1], *(byte + 3 for byte in b"</s>"), 1]
+    assert list(zip(pieces.begin.tolist(), pieces.end.tolist(), strict=True)) == [(0, 3), (4, 7), (7, 11)]
+    assert pieces.start == -1 and cutter.vocabulary == 259
+
+
+def test_of_a_tokenizer_that_has_no_fast_form_none_is_asked_for():
+    with pytest.raises(ModelError, match="CanineTokenizer there is no fast one") as error:
+        PieceCutter(transformers.CanineTokenizer(), "canine")
+    assert "save" not in error.value.remedy
+
+
 def test_truncation_and_padding_set_in_the_tokenizer_are_lifted():
     tokenizer = byte_level()
     tokenizer.backend_tokenizer.enable_truncation(4)

@@ -7,6 +7,7 @@ from tiny_models import BLOCKS, DIM, TINY, tiny_module
 
 from concept_align.errors import ModelError, UsageError
 from concept_align.matmul import fast_matmul
+from concept_align.models.faults import overflow_remedy
 from concept_align.models.protocol import Pieces
 from concept_align.models.states import TransformersModel
 from concept_align.types import POOLINGS
@@ -199,7 +200,12 @@ def test_states_that_are_not_finite_are_refused_with_their_layer(model_of, sente
     assert torch.isfinite(gather(model, sentences_of(model), [2])[0][2]).all()
     with pytest.raises(ModelError, match="layer 3 are not finite") as error:
         gather(model, sentences_of(model), [3])
-    assert "bfloat16" in error.value.remedy
+    assert error.value.remedy == "its weights are broken: fetch it again"  # no dtype is wider
+
+
+@pytest.mark.parametrize(("dtype", "other"), [(torch.float16, "bfloat16"), (torch.bfloat16, "float32")])
+def test_where_numbers_overflow_a_wider_dtype_is_named(dtype, other):
+    assert f"dtype {other}" in overflow_remedy(dtype)
 
 
 def test_states_that_are_the_same_for_all_words_are_refused(model_of, sentences_of):
