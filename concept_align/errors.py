@@ -67,6 +67,18 @@ class LearningError(ConceptAlignError):
     """Training or evaluation that cannot go on: overlapping languages, too little data, NaN losses."""
 
 
+def encoded(text: str, where: str) -> bytes:
+    """``text`` in UTF-8; UsageError for half of a pair of surrogates, which is no character."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"U+{ord(text[error.start]):04X} is half of a character (a lone surrogate), not text",
+            where=where,
+            remedy="decode the text anew from its bytes, or take the sign out",
+        ) from error
+
+
 def place(path: str | Path, line: int | None = None, sent_id: str | None = None) -> str:
     """``file:line, sentence ID`` as errors name it."""
     text = f"{path}:{line}" if line is not None else str(path)

@@ -31,10 +31,10 @@ from ..progress import Progress
 from ..spaces.features import Features
 from ..spaces.represent import represent, select_items
 from ..spaces.standardise import Standardiser, fit_layers, shrunk
-from ..treebanks.concepts import Task, parse_task
+from ..treebanks.concepts import FIELDS, Task, field_of, parse_task
 from ..treebanks.corpus import Annotations, Corpus
-from .classification import Classification
-from .text import Labelled, Text, asked, read, read_labelled, require_heads, undivided
+from .classification import Classification, columns_of
+from .text import Document, Labelled, Text, asked, document, read, read_labelled, require_heads, undivided
 
 AnyModel = str | Path | LanguageModel | tuple[Any, Any]
 
@@ -211,7 +211,8 @@ class TextClassifier:
 
     def classify(self, text: Text) -> Classification:
         """Every word of ``text`` with its concept: a file, sentences, or sentences in words."""
-        task, corpus = self.aligner.task, read(text)
+        task, given = self.aligner.task, document(text)
+        corpus = given.corpus
         if task.relational:
             require_heads(corpus)
         held = self.aligner.states(corpus, "text")
@@ -222,7 +223,8 @@ class TextClassifier:
         scores = torch.full((corpus.words, len(task.concepts)), torch.nan)
         found = classifier.scores(self.aligner.features(held, annotations, standardiser).x)
         codes[rows], scores[torch.from_numpy(rows)] = found.argmax(1).numpy(), found
-        return Classification(corpus, task, codes, scores, (*notes, *_said(held, corpus)))
+        written, said = writable(given, task)
+        return Classification(corpus, task, codes, scores, (*notes, *_said(held, corpus), *said), written)
 
     def predict(self, text: Text) -> list[list[str | None]]:
         """The label of every word, sentence by sentence; None where there can be none. Notes are warnings."""
@@ -327,6 +329,18 @@ def _places(held: InMemoryStates, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows + np.repeat(offsets - own[:-1], np.diff(own))[rows]
 
 
+def writable(given: Document, task: Task) -> tuple[bytes | None, list[str]]:
+    """The CoNLL-U to fill in, if that is what was given, and what is to be said of it."""
+    if given.conllu is None:
+        return None, []
+    places, wanted = columns_of(given.conllu), (field_of(task.name)[0], "MISC")
+    lacking = [name for name in wanted if places[FIELDS.index(name)] is None]
+    if not lacking:
+        return given.conllu, []
+    what = f"CoNLL-U Plus without the column {' and '.join(lacking)}"
+    return None, [f"{what} is written as CoNLL-U: of its columns only the ten are there"]
+
+
 def _said(held: InMemoryStates, corpus: Corpus) -> list[str]:
     notes = [
         f"sentences without labels, {reason}: {number} (the first is {held.examples[reason]})"
@@ -336,4 +350,4 @@ def _said(held: InMemoryStates, corpus: Corpus) -> list[str]:
         notes.append(
             f"words that look undivided, in a script without spaces: {long} (give the text in words)"
         )
-    return notes
+    return [*notes, *corpus.strange()]

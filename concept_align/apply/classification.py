@@ -1,6 +1,7 @@
 """What a text was classified as, word by word, and CoNLL-U with it filled in."""
 
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 from jaxtyping import Float, Float64, Int64
 
 from ..spaces.metrics import accuracy, macro_f1
-from ..treebanks.concepts import Task, labels, with_label
+from ..treebanks.concepts import FIELDS, Task, labels, with_label
 from ..treebanks.corpus import Corpus
+from ..treebanks.reader import plus_columns
 from ..types import UNLABELLED
+from .text import BOM
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Classification:
     codes: Int64[np.ndarray, " words"]  # places in task.concepts
     scores: Float[torch.Tensor, "words concepts"]  # log-probabilities; -inf where never predicted
     notes: tuple[str, ...]  # what a reader should know
+    written: bytes | None = None  # the CoNLL-U that the corpus was read from, as it stood
 
     @property
     def probabilities(self) -> Float64[np.ndarray, " words"]:
@@ -70,15 +74,51 @@ class Classification:
     def conllu(self) -> Iterator[str]:
         """Lines of CoNLL-U with the labels filled in, and their probabilities in MISC (``Prob=0.93``).
 
-        Of a CoNLL-U file everything else stays as it was: comments, multiword tokens, empty nodes, other
-        columns. A word that could not be classified gets ``_`` and no ``Prob``.
+        Of a CoNLL-U file everything else stays as it was, to the byte: line ends, comments, multiword tokens,
+        empty nodes, other columns. A word that could not be classified gets ``_`` and no ``Prob``.
         """
         words = zip(self.names(), self.probabilities.tolist(), strict=True)
+
+        def labelled(row: list[str]) -> None:
+            label, probability = next(words)
+            with_label(row, self.task.name, label)
+            with_label(row, "column:MISC:Prob", None if label is None else f"{probability:.2f}")
+
+        if self.written is not None:
+            yield from filled(self.written, labelled)
+            return
         for place in range(self.corpus.sents):
             for row in self.corpus.rows(place):
                 if row[0].isdecimal():  # not a comment, a multiword token or an empty node
-                    label, probability = next(words)
-                    with_label(row, self.task.name, label)
-                    with_label(row, "column:MISC:Prob", None if label is None else f"{probability:.2f}")
+                    labelled(row)
                 yield "\t".join(row) + "\n"
             yield "\n"
+
+
+def columns_of(conllu: bytes) -> Sequence[int | None]:
+    """Where each of the ten columns stands in a line of ``conllu``; None: nowhere."""
+    plus = plus_columns(conllu.removeprefix(BOM))
+    return range(len(FIELDS)) if plus is None else plus[:-1]
+
+
+def filled(conllu: bytes, change: Callable[[list[str]], None]) -> Iterator[str]:
+    """The lines of ``conllu``, which has been read, where ``change`` was called on the columns of each word.
+
+    Nothing else is touched: neither byte order mark nor line ends nor the further columns of CoNLL-U Plus.
+    """
+    places = columns_of(conllu)
+    for line in io.BytesIO(conllu):  # which ends lines at line feeds alone
+        cells = line.decode().split("\t")
+        ident = None if len(cells) == 1 else cells[places[0] or 0].removeprefix("\ufeff")
+        if line.startswith((b"#", BOM + b"#")) or not (ident or "").isdecimal():
+            yield "\t".join(cells)
+            continue
+        own = cells[-1].rstrip("\n")
+        cells[-1] = own.removesuffix("\r")
+        end = line.decode()[len("\t".join(cells)) :]
+        row = ["_" if at is None else cells[at] for at in places]
+        change(row)
+        for at, cell in zip(places, row, strict=True):
+            if at is not None:
+                cells[at] = cell
+        yield "\t".join(cells) + end

@@ -1,45 +1,106 @@
 """What users have at hand, as a :class:`Corpus`: CoNLL-U, plain text, or lists of words (with labels).
 
-Of a corpus that is to be classified only words, spans and heads are read; its labels, if any, are gold.
+Text comes in as bytes, and what they are is told by them, whatever a file is called: CoNLL-U where the first
+line that is no comment has a word's columns. Of a corpus that is to be classified only words, spans and heads
+are read; its labels, if any, are gold.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
 import numpy as np
 
-from ..errors import TreebankError, UsageError
+from ..errors import TreebankError, UsageError, encoded
 from ..registration import nearest
 from ..treebanks import conllu
-from ..treebanks.concepts import Task, labels, relabel
+from ..treebanks.concepts import Task, closed_columns, labels, relabel
 from ..treebanks.corpus import Annotations, Corpus, Source
 from ..treebanks.discover import SUFFIXES
+from ..treebanks.reader import unpacked
 from ..types import UNLABELLED
 from .words import Spans, join, split, unspaced
 
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A text as it was given: its corpus, and the bytes of what was CoNLL-U already."""
+
+    corpus: Corpus
+    conllu: bytes | None = None
+
+
 Sentence = str | Sequence[str]  # plain, or in words
-Text = str | Path | Corpus | Sequence[Sentence]
+Text = str | Path | Corpus | Document | Sequence[Sentence]
 Labelled = str | Path | Corpus | Sequence[tuple[Sequence[str], Sequence[str]]]
 
 # So many letters in a row of a script without spaces are hardly one word.
 UNDIVIDED = 6
 
+BOM = b"\xef\xbb\xbf"
+# A word's line: an id, and columns behind it; all ten of them.
+_WORD = re.compile(rb"\d+(?:[-.]\d+)?\t[^\n]*\t")
+_TEN = re.compile(rb"^\d+(?:[-.]\d+)?(?:\t[^\t\n]*){9}\r?$", re.MULTILINE)
+_SEPARATOR = re.compile(r"[\t\n\r]")
+_COMMENT = re.compile(rb"#\s*(?:sent_id|text|newdoc|newpar|global\.columns)\b")
+
 
 def read(text: Text, *, pretokenised: bool = False, trees: bool = False) -> Corpus:
-    """``text`` as a corpus: a ``.conllu`` file, a file of plain text (a sentence a line), or sentences.
+    """The corpus of :func:`document`."""
+    return document(text, pretokenised=pretokenised, trees=trees).corpus
+
+
+def document(text: Text, *, pretokenised: bool = False, trees: bool = False) -> Document:
+    """``text``: a file of CoNLL-U or of plain text (a sentence a line), packed or not, or sentences.
 
     ``pretokenised`` plain text has its words between spaces; otherwise words are told by
     :mod:`concept_align.apply.words`. Raises UsageError and TreebankError, with file and line.
     """
-    if isinstance(text, Corpus):
+    if isinstance(text, Document):
         return text
+    if isinstance(text, Corpus):
+        text.refuse_withheld()
+        return Document(text)
     if isinstance(text, str | Path):
-        if is_conllu(text):
-            return _conllu(Path(text), trees)
-        return plain(_lines(Path(text)), str(text), pretokenised=pretokenised)
+        data, named = _bytes(text), _named_conllu(text)
+        return of_bytes(data, str(text), pretokenised=pretokenised, trees=trees, named=named)
     found = [_cut(sentence, number) for number, sentence in enumerate(text, 1)]
-    return _corpus(found, list(range(1, len(found) + 1)), "the sentences given")
+    return Document(_corpus(found, list(range(1, len(found) + 1)), "the sentences given"))
+
+
+def of_bytes(
+    data: bytes, name: str, *, pretokenised: bool = False, trees: bool = False, named: bool = False
+) -> Document:
+    """The bytes of a file, or of stdin, called ``name``; ``named``: its name says that it is CoNLL-U."""
+    data = unpacked(data, name)
+    if named or is_conllu(data):
+        return Document(_conllu(data, name, trees), data)
+    lines = decoded(data, name).split("\n")
+    if found := _TEN.search(data):
+        number = data.count(b"\n", 0, found.start()) + 1
+        what = "a line of CoNLL-U in what begins as plain text"
+        remedy = "give the one or the other; CoNLL-U begins with comments (#) or with a word's line"
+        raise UsageError(what, where=f"{name}:{number}", remedy=remedy)
+    if "\0" in lines[0]:
+        what, remedy = "its first line holds NUL bytes: it is no UTF-8 text", "convert it to UTF-8"
+        raise UsageError(what, where=f"{name}:1", remedy=remedy)
+    return Document(plain(lines, name, pretokenised=pretokenised))
+
+
+def is_conllu(data: bytes) -> bool:
+    """Whether the first line that is neither empty nor a comment is a word's, or a comment is CoNLL-U's."""
+    start = len(BOM) if data.startswith(BOM) else 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        line = data[start : end if end >= 0 else len(data)]
+        if _COMMENT.match(line) or _WORD.match(line):
+            return True
+        if line.strip() and not line.startswith(b"#"):
+            return False
+        start += len(line) + 1
+    return False
 
 
 def plain(lines: Sequence[str], name: str, *, pretokenised: bool = False) -> Corpus:
@@ -53,13 +114,15 @@ def plain(lines: Sequence[str], name: str, *, pretokenised: bool = False) -> Cor
 def read_labelled(text: Labelled, task: Task) -> Corpus:
     """Labelled sentences as a corpus; UsageError, TreebankError for a label that ``task`` does not have."""
     if isinstance(text, str | Path):
-        if not is_conllu(text):
+        named = _named_conllu(text)
+        data = unpacked(_bytes(text), str(text)) if named or Path(text).is_file() else b""
+        if not named and not is_conllu(data):
             raise UsageError(
                 "labelled sentences must be CoNLL-U",
                 where=str(text),
                 remedy="give a .conllu file, or in Python [(words, labels), ...]",
             )
-        corpus = _conllu(Path(text), task.relational)
+        corpus = _conllu(data, str(text), task.relational, strict=closed_columns([task.name]))
     elif isinstance(text, Corpus):
         corpus = text
     else:
@@ -73,10 +136,6 @@ def read_labelled(text: Labelled, task: Task) -> Corpus:
     if task.relational:
         require_heads(corpus)
     return corpus
-
-
-def is_conllu(path: str | Path) -> bool:
-    return str(path).endswith(SUFFIXES)
 
 
 def require_heads(corpus: Corpus) -> None:
@@ -105,20 +164,26 @@ def undivided(corpus: Corpus) -> int:
     return sum(len(form) >= UNDIVIDED and all(unspaced(sign) for sign in form) for form in corpus.forms)
 
 
-def _conllu(path: Path, trees: bool) -> Corpus:
+def _conllu(data: bytes, name: str, trees: bool, strict: Collection[str] = ()) -> Corpus:
     # Neither the language nor the split decides anything here, and names of other people's files tell none.
-    return conllu.read(path, language="und", treebank=path.name, split="test", trees=trees)
+    about: dict[str, Any] = {"language": "und", "treebank": Path(name).name, "split": "test"}
+    corpus = conllu.read(name, trees=trees, strict=strict, content=data, **about)
+    corpus.refuse_withheld()
+    return corpus
 
 
-def _lines(path: Path) -> list[str]:
+def _named_conllu(path: str | Path) -> bool:
+    return str(path).lower().endswith(SUFFIXES)
+
+
+def _bytes(path: str | Path) -> bytes:
     try:
-        return decoded(path.read_bytes(), str(path)).split("\n")
-    except OSError as error:
-        what, remedy = (
-            f"cannot be read: {error.strerror}",
-            "check the path; sentences themselves go in a list",
-        )
-        raise UsageError(what, where=str(path), remedy=remedy) from error
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        kind = TreebankError if _named_conllu(path) else UsageError
+        what = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        remedy = "check the path; sentences themselves go in a list"
+        raise kind(what, where=str(path), remedy=remedy) from error
 
 
 def decoded(data: bytes, where: str) -> str:
@@ -137,6 +202,11 @@ def _cut(sentence: Sentence, number: int) -> tuple[str, Spans]:
         text, spans = sentence, split(sentence)
     elif _is_words(sentence):
         text, spans = join(sentence)
+        if odd := [word for word in sentence if _SEPARATOR.search(word)]:
+            raise UsageError(
+                f"sentence {number}: {odd[0]!r} is no word: it has a tab or a line end",
+                remedy="divide it into words",
+            )
     else:
         raise UsageError(
             f"sentence {number} is neither text nor a list of words",
@@ -144,6 +214,7 @@ def _cut(sentence: Sentence, number: int) -> tuple[str, Spans]:
         )
     if not spans:
         raise UsageError(f"sentence {number} has no words", remedy="leave it out")
+    encoded(text, f"sentence {number}")
     return text, spans
 
 

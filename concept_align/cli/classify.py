@@ -16,8 +16,8 @@ from .streams import read_stdin
 
 if TYPE_CHECKING:
     from ..apply import Classification
+    from ..apply.text import Document
     from ..treebanks.concepts import Task
-    from ..treebanks.corpus import Corpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def classify(
     text: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT", help="Plain text, a sentence a line; or a .conllu[.gz|.xz] file; - reads stdin."
+            metavar="INPUT", help="Plain text, a sentence a line; or CoNLL-U; packed or not; - reads stdin."
         ),
     ],
 ) -> None:
@@ -73,14 +73,14 @@ def classify(
     # What is cheap to get wrong is looked at before the model is loaded.
     trained = read_aligner(aligner, revision=config.revision, offline=config.offline)
     task = task_of(trained)
-    corpus = _input(text, task, config.pretokenised)
+    given = _input(text, task, config.pretokenised)
     labelled = None if config.support is None else read_labelled(config.support, task)
     more = None if config.unlabelled is None else read(config.unlabelled, pretokenised=config.pretokenised)
     with terminal() as progress:
         loaded = TextAligner.from_pretrained(
             trained.folder, config.model, device=config.device, offline=config.offline, progress=progress
         )
-        found = loaded.adapt(labelled, more, seed=config.seed).classify(corpus)
+        found = loaded.adapt(labelled, more, seed=config.seed).classify(given)
     _emit(found, config.out, run.json)
     say_notices(found.notes)
     if agreement := found.agreement():
@@ -90,17 +90,16 @@ def classify(
         )
 
 
-def _input(text: str, task: "Task", pretokenised: bool) -> "Corpus":
-    from ..apply.text import decoded, plain, read, require_heads
+def _input(text: str, task: "Task", pretokenised: bool) -> "Document":
+    from ..apply.text import document, of_bytes, require_heads
 
     if text == "-":
-        lines = decoded(read_stdin(), "stdin").split("\n")
-        corpus = plain(lines, "stdin", pretokenised=pretokenised)
+        given = of_bytes(read_stdin(), "stdin", pretokenised=pretokenised)
     else:
-        corpus = read(Path(text), pretokenised=pretokenised)
+        given = document(Path(text), pretokenised=pretokenised)
     if task.relational:
-        require_heads(corpus)
-    return corpus
+        require_heads(given.corpus)
+    return given
 
 
 def _emit(found: "Classification", out: Path | None, json: bool) -> None:
@@ -109,7 +108,9 @@ def _emit(found: "Classification", out: Path | None, json: bool) -> None:
     elif json:
         atomic.write_json(out, _facts(found))
     else:
-        atomic.write_text(out, "".join(found.conllu()))
+        from ..treebanks.corpus import write_packed
+
+        write_packed(out, "".join(found.conllu()).encode())
 
 
 def _facts(found: "Classification") -> dict[str, Any]:

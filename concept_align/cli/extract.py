@@ -44,6 +44,8 @@ def extract(config: "ExtractConfig", run: Run) -> None:
             planned = estimate(loaded, files, run.out, progress=progress, **settings)
         else:
             report = extract_files(loaded, files, run.out, progress=progress, **settings)
+    files_done = planned.planned if run.dry_run else report.done
+    say_notices([f"{one.treebank} {one.split}: {text}" for one in files_done for text in one.notices])
     if run.json:
         emit_json((planned if run.dry_run else report).to_json())
     elif run.dry_run:

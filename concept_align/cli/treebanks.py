@@ -10,7 +10,7 @@ from ..errors import TreebankError, UsageError
 from ..progress import terminal
 from . import options
 from .from_config import group
-from .output import emit_json, emit_table, line_width, say, table_width
+from .output import emit_json, emit_table, line_width, say, say_notices, table_width
 
 if TYPE_CHECKING:
     from ..treebanks.corpus import Corpus
@@ -201,7 +201,11 @@ def stats(
     top: Annotated[int, Option(min=1, help="How many of the most frequent concepts to show.")] = 5,
     json: options.Json = False,
 ) -> None:
-    """Count sentences, words, multiword tokens, empty nodes and concepts of each treebank and split."""
+    """Count sentences, words, multiword tokens, empty nodes and concepts of each treebank and split.
+
+    A text is rebuilt from its words where no "# text" holds them; forms that only stand for a text which is
+    not there (_) are told.
+    """
     from ..treebanks import discover
     from ..treebanks.conllu import read
 
@@ -215,17 +219,27 @@ def stats(
             corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
             counted.append(_counts(corpus))
             bar.advance()
+    say_notices(
+        [
+            f"{one['treebank']} {one['split']}: {one['withheld_forms']:,} of {one['words']:,} forms are only "
+            "placeholders: the text is withheld"
+            for one in counted
+            if one["withheld_forms"]
+        ]
+    )
     if json:
         return emit_json(counted)
-    columns = ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "most frequent, % of words"]
+    columns = ["treebank", "split", "sents", "words", "longest", "MWT", "empty", "rebuilt"]
+    columns.append("most frequent, % of words")
     rows = []
     for one in counted:
-        numbers = [one[name] for name in ("sentences", "words", "longest", "multiword_tokens", "empty_nodes")]
+        names = ("sentences", "words", "longest", "multiword_tokens", "empty_nodes", "rebuilt_texts")
+        numbers = [one[name] for name in names]
         most = list(one["upos" if task == "upos" else "relations"].items())[:top]
         frequent = " ".join(f"{name} {100 * times / one['words']:.0f}" for name, times in most)
         rows.append([one["treebank"], one["split"], *(f"{number:,}" for number in numbers), frequent])
     title = f"{len(rows)} files, {sum(one['words'] for one in counted):,} words"
-    emit_table(title, columns, rows, right={2, 3, 4, 5, 6})
+    emit_table(title, columns, rows, right={2, 3, 4, 5, 6, 7})
 
 
 def _counts(corpus: "Corpus") -> dict[str, Any]:
@@ -247,6 +261,8 @@ def _counts(corpus: "Corpus") -> dict[str, Any]:
         "words": corpus.words,
         "multiword_tokens": int((corpus.ranges == 1).sum()),
         "empty_nodes": corpus.empty_nodes,
+        "rebuilt_texts": corpus.rebuilt,
+        "withheld_forms": corpus.withheld,
         "skipped": corpus.skipped,
         "longest": int(np.diff(corpus.offsets).max(initial=0)),
         "upos": frequent(corpus.upos, UPOS),

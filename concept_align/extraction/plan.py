@@ -20,7 +20,7 @@ from ..store import Store
 from ..store.keys import Recipe, layer_name, statistics_name, words_name
 from ..store.manifest import Marker
 from ..treebanks import conllu
-from ..treebanks.concepts import labels, parse_task, task_columns
+from ..treebanks.concepts import closed_columns, labels, parse_task, task_columns
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile
 from ..treebanks.reader import sha256
@@ -71,6 +71,7 @@ class FileReport:
     examples: dict[str, str]  # reason -> id of the first such sentence
     bytes: int  # written now
     seconds: float
+    notices: tuple[str, ...] = ()  # what a reader should know of its labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,8 @@ class FilePlan:
         file, made = self.file, self.marker
         names = (file.treebank, file.language, file.split, self.layers, self.skipped)
         examples = {} if self.prepared is None else self.prepared.examples
-        return FileReport(*names, made.words, made.sents, made.left_out, examples, bytes, seconds)
+        said = () if self.prepared is None else tuple(self.prepared.corpus.strange())
+        return FileReport(*names, made.words, made.sents, made.left_out, examples, bytes, seconds, said)
 
 
 def facts_of(model: LanguageModel) -> dict[str, Any]:
@@ -245,7 +247,10 @@ def _read_and_prepare(
         corpus = file.corpus
     else:
         about: dict[str, Any] = {"language": file.language, "treebank": file.treebank, "split": file.split}
-        corpus = conllu.read(file.path, lenient=request.lenient, **about)
+        # Of states nobody knows yet what will be asked: what is labelled otherwise is told, and kept.
+        asked = request.sink == "statistics" or recipe.max_words_per_concept is not None
+        strict = closed_columns(request.tasks if asked else ())
+        corpus = conllu.read(file.path, lenient=request.lenient, strict=strict, **about)
     columns = {*store.columns(file.treebank, file.split), *task_columns(request.tasks)}
     corpus = corpus.with_columns(sorted(columns))
     cap, concepts = recipe.max_words_per_concept, list[NDArray[np.int64]]()

@@ -89,8 +89,9 @@ def prepare(
     """Tokenise ``corpus`` and decide what is kept: of the first ``limit`` sentences, where one is given.
 
     ``concepts``: for each task the concept of every word, [words], -1 for none; used with ``cap``.
-    Raises TreebankError when no sentence is left.
+    Raises TreebankError when no sentence is left, and for a treebank whose text is withheld.
     """
+    corpus.refuse_withheld()
     lengths = ragged.lengths(corpus.offsets)
     left: Counter[str] = Counter({BROKEN: corpus.skipped} if corpus.skipped else {})
     examples: dict[str, str] = {}

@@ -7,6 +7,7 @@ is not made again, and what is made again has the same bytes.
 import dataclasses
 import shutil
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,9 @@ def extract(
     files = _files(treebanks, langs, splits)
     loaded = load_model(model, **loading)
     chosen = resolve_layers(layers, loaded.layers)
-    extract_files(loaded, files, out, layers=chosen, progress=progress, **settings)
+    report = extract_files(loaded, files, out, layers=chosen, progress=progress, **settings)
+    for notice in (f"{one.treebank} {one.split}: {text}" for one in report.done for text in one.notices):
+        warnings.warn(notice, UserWarning, stacklevel=2)
     return Store.open(out)
 
 

@@ -19,6 +19,7 @@ from ..outputs import output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
 from ..treebanks import conllu
+from ..treebanks.concepts import closed_columns
 from .base import PromptSentence, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
 from .config import SCORES, ICLConfig, Layer
@@ -158,8 +159,14 @@ def open_session(
             raise UsageError(f"there is no {split} split of {language}", where=str(config.treebanks))
         file = plan.files[language, split]
         corpus = conllu.read(
-            file.path, language=file.language, treebank=file.treebank, split=file.split, progress=progress
+            file.path,
+            language=file.language,
+            treebank=file.treebank,
+            split=file.split,
+            strict=closed_columns([plan.task.name]),
+            progress=progress,
         )
+        corpus.refuse_withheld()
         return tagged_sentences(corpus, plan.task, limit=config.limit, longest=config.max_words)
 
     scorers = {name: CausalScorer(model, one) for name, one in templates.items()}

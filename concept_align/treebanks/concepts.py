@@ -92,6 +92,11 @@ def task_columns(tasks: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.removeprefix(_COLUMN) for t in tasks if t.startswith(_COLUMN)))
 
 
+def closed_columns(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The columns in which ``tasks`` look for labels that only UD has: a label of others is a fault there."""
+    return tuple({"upos": "UPOS", "relation": "DEPREL"}[t] for t in tasks if t in ("upos", "relation"))
+
+
 def parse_task(name: str, annotations: Annotations | None = None) -> Task:
     """The task called ``name``.
 
@@ -128,19 +133,25 @@ def value_of(pairs: str, key: str) -> str:
 
 def with_label(cells: list[str], task: str, label: str | None) -> None:
     """Write ``label`` (None: none) into a word's ten columns, where ``task`` has its labels."""
+    column, key = field_of(task)
+    place, ordered = FIELDS.index(column), column == "FEATS"
+    cells[place] = (_with_value(cells[place], key, label, ordered=ordered) if key else label) or "_"
+
+
+def field_of(task: str) -> tuple[str, str]:
+    """The column of CoNLL-U in which ``task`` has its labels, and the key there, if any."""
     column, _, key = {"upos": "UPOS", "relation": "DEPREL"}.get(task, task).partition(":")
     if task.startswith(_FEATURE):
-        column = "FEATS"
-    elif task.startswith(_COLUMN):
+        return "FEATS", key
+    if task.startswith(_COLUMN):
         column, _, key = key.partition(":")
-    place = FIELDS.index(column)
-    ordered = FIELDS[place] == "FEATS"
-    cells[place] = (_with_value(cells[place], key, label, ordered=ordered) if key else label) or "_"
+    return column, key
 
 
 def _with_value(pairs: str, key: str, value: str | None, *, ordered: bool) -> str:
     """``KEY=VALUE|KEY=VALUE`` with ``key`` set to ``value``, or without it where that is none."""
-    items = [item for item in pairs.split("|") if item not in ("", "_") and item.partition("=")[0] != key]
+    given = pairs.split("|") if pairs not in ("", "_") else []
+    items = [item for item in given if item.partition("=")[0] != key]
     items += [f"{key}={value}"] if value else []
     return "|".join(sorted(items, key=str.casefold) if ordered else items)
 

@@ -1,7 +1,7 @@
 """CoNLL-U files as corpora: whole (:func:`read`, :func:`read_conllu`) or chunk by chunk (:func:`stream`)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -24,16 +24,22 @@ def read(
     split: Split | None = None,
     lenient: bool = False,
     trees: bool = True,
+    strict: Collection[str] = reader.LABELS,
     progress: Progress | None = None,
+    content: bytes | None = None,
 ) -> Corpus:
     """A whole file (``.conllu``, ``.conllu.gz``, ``.conllu.xz``) as one Corpus.
 
     ``language``, ``treebank`` and ``split`` default to what the file's name says. ``lenient`` leaves
     broken sentences out and counts them in ``skipped``; ``trees=False`` does not ask the heads to form a
-    tree. Raises TreebankError for files that are absent, damaged, empty or broken.
+    tree. In the columns ``strict`` (UPOS, DEPREL) a label that is not of UD is a fault; in the others its
+    word counts as not labelled, and the corpus tells in ``foreign``. ``content``, where it is given, is read
+    in the file's place. Raises TreebankError for files that are absent, damaged, empty or broken.
     """
     source = _source(path, language, treebank, split)
-    chunk = reader.read(Path(path), lenient=lenient, trees=trees, progress=progress)
+    chunk = reader.read(
+        Path(path), lenient=lenient, trees=trees, strict=strict, progress=progress, content=content
+    )
     return Corpus.of_chunk(chunk, source)
 
 

@@ -7,9 +7,11 @@ there when it is asked for.
 """
 
 import gzip
+import itertools
 import lzma
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +19,7 @@ import numpy as np
 from jaxtyping import Int8, Int16, Int32, Int64
 
 from .. import atomic
-from ..errors import UsageError, place
+from ..errors import TreebankError, UsageError, encoded, place
 from ..types import UNLABELLED, Split
 from . import exchange, reader
 from .annotations import Annotations, TextColumn
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Annotations", "Corpus", "Sentence", "Source"]
+
+_LINE_END = re.compile(r"[\r\n]+")
+_PLACEHOLDER = re.compile(r"_+|\*+|#+|\?+|[xX]{3,}")
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,12 @@ class Sentence:
     ranges: Int16[np.ndarray, " words"]
 
 
+def write_packed(path: str | Path, data: bytes) -> None:
+    """Write a file, packed where its name ends in ``.gz`` or ``.xz``."""
+    pack = {".gz": lambda data: gzip.compress(data, mtime=0), ".xz": lzma.compress}
+    atomic.write_bytes(path, pack.get(Path(path).suffix.lower(), bytes)(data))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Corpus(Annotations):
     """Annotations with their text: what the reader returns and a model reads.
@@ -93,6 +104,8 @@ class Corpus(Annotations):
     skipped: int  # sentences left out as broken (lenient reading only)
     rebuilt: int = 0  # sentences without a "# text" that holds their forms: it was rebuilt
     raw: Sequence[str] = ()  # [sents] the sentence's lines as they were read; () where it was never written
+    # Labels that are none of UD, by column (UPOS, DEPREL), with their words, which count as not labelled.
+    foreign: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @classmethod
     def of_chunk(cls, chunk: reader.Chunk, source: Source) -> Self:
@@ -107,6 +120,7 @@ class Corpus(Annotations):
             subtype_names=chunk.subtype_names,
             feats_names=chunk.feats_names,
             skipped=chunk.skipped,
+            foreign=chunk.foreign,
             **found,
         )
 
@@ -126,7 +140,8 @@ class Corpus(Annotations):
         Raises TreebankError, with the line, for what is broken.
         """
         source = Source(treebank, language, split, treebank, "")
-        chunk = reader.read(Path(treebank), lenient=lenient, trees=trees, content=text.encode())
+        content = encoded(text, treebank)
+        chunk = reader.read(Path(treebank), lenient=lenient, trees=trees, content=content)
         return cls.of_chunk(chunk, source)
 
     @classmethod
@@ -212,6 +227,29 @@ class Corpus(Annotations):
         """``file:line, sentence ID``, as errors name a sentence."""
         return place(self.source.path, int(self.lines[sentence]), self.sent_ids[sentence])
 
+    def strange(self) -> list[str]:
+        """What is to be said of labels that are none of UD, column by column."""
+        return [
+            f"{column}: {sum(found.values()):,} words have labels that are not of Universal Dependencies and "
+            f"count as not labelled: {', '.join(itertools.islice(found, 4))}{', ...' * (len(found) > 4)}"
+            for column, found in self.foreign.items()
+        ]
+
+    @property
+    def withheld(self) -> int:
+        """How many forms are only signs that stand for a form (``_``, ``____``)."""
+        return _placeholders(self.forms)
+
+    def refuse_withheld(self) -> None:
+        """TreebankError where most forms are only signs that stand for them (``_``): there is no text."""
+        withheld = self.withheld
+        if 2 * withheld > self.words:
+            raise TreebankError(
+                f"its text is withheld: {withheld:,} of {self.words:,} forms are only placeholders",
+                where=self.source.path,
+                remedy="get the text as the treebank's README says, and merge it into the file",
+            )
+
     def rows(self, sentence: int) -> list[list[str]]:
         """The lines of ``sentence`` (from 0) in CoNLL-U, a comment as one string, a token as ten.
 
@@ -236,6 +274,7 @@ class Corpus(Annotations):
         words, text = self.words_of(sentence), self.texts[sentence]
         spans, ranges = self.spans[words].tolist(), self.ranges[words].tolist()
         rows = exchange.lay(list(self.forms[words]), spans, ranges, text)
+        text = _LINE_END.sub(" ", text)
         return [[f"# sent_id = {self.sent_ids[sentence]}"], [f"# text = {text}"], *rows]
 
     def to_conllu(self) -> str:
@@ -249,9 +288,7 @@ class Corpus(Annotations):
 
     def write_conllu(self, path: str | Path) -> None:
         """Write :meth:`to_conllu` to ``path``, packed where its name ends in ``.gz`` or ``.xz``."""
-        pack = {".gz": lambda data: gzip.compress(data, mtime=0), ".xz": lzma.compress}
-        data = self.to_conllu().encode()
-        atomic.write_bytes(path, pack.get(Path(path).suffix, bytes)(data))
+        write_packed(path, self.to_conllu().encode())
 
     def token_lists(self) -> "list[conllu.TokenList]":
         """The sentences as the ``conllu`` package has them, for the tools that speak it."""
@@ -303,6 +340,10 @@ class Corpus(Annotations):
             raise UsageError(f"{len(labels)} labels for {self.words} words", option="labels")
         check_task(task)
         given = {label for label in labels if label}
+        for label in given:
+            encoded(label, f"label {label!r}")
+            if "\t" in label or "\n" in label:
+                raise UsageError(f"{label!r} has a tab or a line end", option="labels")
         whole = Task(task, tuple(sorted(given))) if is_open_ended(task) else parse_task(task)
         if odd := sorted(given - {*whole.concepts}):
             raise UsageError(
@@ -316,3 +357,11 @@ class Corpus(Annotations):
         """The corpus with the columns ``names`` among its ``columns``, so that ``select`` keeps them."""
         names = tuple(names)
         return replace(self, columns={name: self.column(name) for name in names}) if names else self
+
+
+def _placeholders(forms: Sequence[str]) -> int:
+    """How many of ``forms`` are only signs that stand for a form."""
+    if isinstance(forms, reader.Strings) and len(forms):
+        opening = np.frombuffer(forms.data, np.uint8)[forms.starts]
+        forms = forms.take(np.flatnonzero(np.isin(opening, np.frombuffer(b"_*#?xX", np.uint8))))
+    return sum(_PLACEHOLDER.fullmatch(form) is not None for form in forms)

@@ -16,7 +16,7 @@ from ..types import SPLITS, Split
 from . import registry
 
 SUFFIXES: tuple[str, ...] = (".conllu", ".conllu.gz", ".conllu.xz")
-_FILE_NAME = re.compile(r"([^.].*?)\.conllu(?:\.gz|\.xz)?", re.DOTALL)
+_FILE_NAME = re.compile(r"([^.].*?)\.conllu(?:\.gz|\.xz)?", re.DOTALL | re.IGNORECASE)
 _UD_NAME = re.compile(
     r"(?P<prefix>(?P<language>[a-z]{2,3})_[A-Za-z0-9]+)-ud-(?P<split>train|dev|test)(?P<part>-[\w-]+)?"
 )

@@ -1,7 +1,19 @@
+import gzip
+import lzma
+
 import numpy as np
 import pytest
 
-from concept_align.apply.text import asked, plain, read, read_labelled, require_heads, undivided
+from concept_align.apply.text import (
+    asked,
+    document,
+    of_bytes,
+    plain,
+    read,
+    read_labelled,
+    require_heads,
+    undivided,
+)
 from concept_align.errors import TreebankError, UsageError
 from concept_align.treebanks.concepts import UPOS, Task, labels, parse_task
 
@@ -100,3 +112,67 @@ def test_every_word_is_asked_about_whatever_its_label():
 def test_a_script_without_spaces_is_told():
     assert undivided(read(["我们昨天没有看到老师。"])) == 1
     assert undivided(read([["我们", "昨天", "没有", "看到", "老师", "。"], "An extraordinary word"])) == 0
+
+
+CONLLU = "1\tGo\t_\tVERB\t_\t_\t0\troot\t_\t_\n\n"
+
+
+@pytest.mark.parametrize(
+    "head", ["", "# sent_id = a\n", "\n\n# anything\n", "\ufeff", "\ufeff# text = Go\r\n"]
+)
+@pytest.mark.parametrize("name", ["a.txt", "a.conll", "A.CONLLU", "a", "a.conllu"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_conllu_is_told_by_its_lines_whatever_the_file_is_called(tmp_path, head, name, pack):
+    (tmp_path / name).write_bytes(pack((head + CONLLU).encode()))
+    found = document(tmp_path / name)
+    assert list(found.corpus.forms) == ["Go"]
+    assert found.conllu == (head + CONLLU).encode()
+    assert of_bytes(found.conllu, "stdin").corpus.upos.tolist() == [UPOS.index("VERB")]
+    assert list(read_labelled(tmp_path / name, UPOS_TASK).forms) == ["Go"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1 Go _ VERB _ _ 0 root _ _", "# Heading\n1. Go", "12\tGo", "Go\taway\tnow"]
+)
+def test_plain_text_is_what_has_no_columns(text):
+    assert of_bytes(text.encode(), "stdin").conllu is None
+
+
+def test_text_that_is_half_conllu_half_plain_is_refused_by_line():
+    with pytest.raises(UsageError, match="stdin:2: a line of CoNLL-U in what begins as plain text"):
+        of_bytes(("A dog.\n" + CONLLU).encode(), "stdin")
+    with pytest.raises(TreebankError, match="9 columns where CoNLL-U has 10"):
+        of_bytes(CONLLU.replace("\t_\n", "\n").encode(), "stdin")
+    with pytest.raises(UsageError, match="NUL"):
+        of_bytes("A dog.".encode("utf-16-le"), "stdin")
+
+
+@pytest.mark.parametrize("words", [["a\ud800", "b"], "a \udcff b", ["\ud83d"]])
+def test_half_of_a_character_is_refused_by_sentence(words):
+    with pytest.raises(UsageError, match=r"sentence 2: U\+D.* is half of a character"):
+        read(["fine", words])
+    if isinstance(words, list):
+        with pytest.raises(UsageError, match="half of a character"):
+            read_labelled([(words, ["NOUN"] * len(words))], UPOS_TASK)
+
+
+@pytest.mark.parametrize("word", ["a\tb", "a\nb", "a\r"])
+def test_a_word_that_would_break_its_line_is_refused(word):
+    with pytest.raises(UsageError, match="has a tab or a line end"):
+        read([["fine", word]])
+
+
+@pytest.mark.parametrize("path", ["\ud800.txt", "a\0b", "x.conllu\0"])
+def test_a_name_that_no_file_can_have_is_refused(path):
+    with pytest.raises((UsageError, TreebankError), match="cannot be read"):
+        read(path)
+
+
+@pytest.mark.parametrize("sign", ["_", "____", "*", "XXXX"])
+def test_a_text_that_is_withheld_is_refused(sign):
+    row = "{}\t{}\t_\tNOUN\t_\t_\t_\t_\t_\t_\n"
+    rows = [row.format(1, sign), row.format(2, sign), row.format(3, "x")]
+    with pytest.raises(TreebankError, match="its text is withheld: 2 of 3 forms"):
+        of_bytes("".join(rows).encode(), "stdin")
+    rows[0] = row.format(1, "a")
+    assert of_bytes("".join(rows).encode(), "stdin").corpus.words == 3

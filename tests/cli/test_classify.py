@@ -79,6 +79,34 @@ def test_json_tells_the_agreement_with_gold_labels(folders):
     assert sum(len(sentence["words"]) for sentence in found["sentences"]) == found["agreement"]["words"]
 
 
+def test_conllu_on_stdin_is_read_as_conllu(folders, tmp_path):
+    path = mini_aligner.treebank("de", "dev")
+    found = run(folders / "upos", "-", stdin=path.read_text("utf-8"))
+    assert found.stdout == run(folders / "upos", path).stdout
+    assert "words had labels: accuracy" in found.stderr
+
+
+def test_output_is_the_input_but_for_the_cells_asked_for_and_reads_back(folders, tmp_path):
+    text = "\ufeff# sent_id = 1\r\n1\tDer\t_\tDET\t_\t_\t2\tdet\t_\ta\rb||c\r\n"
+    text += "2\tHund\tx\ry\tN\t_\t_\t0\tROOT\t_\t_"
+    path, out = tmp_path / "odd.txt", tmp_path / "out.conllu"
+    path.write_bytes(text.encode())
+    result = run(folders / "upos", path, "--out", out)
+    first, second = re.findall(r"Prob=\d\.\d\d", out.read_text("utf-8"))
+    words = conllu.read(out, language="de", split="test", strict=())
+    labels = [UPOS[code] for code in words.upos]
+    expected = text.replace("a\rb||c", f"a\rb||c|{first}").replace(
+        "_\t_\t0\tROOT\t_\t_", f"_\t_\t0\tROOT\t_\t{second}"
+    )
+    expected = expected.replace("\tDET\t", f"\t{labels[0]}\t").replace("\tN\t", f"\t{labels[1]}\t")
+    assert out.read_bytes() == expected.encode()
+    assert "UPOS: 1 words have labels that are not of Universal Dependencies" in result.stderr
+    assert "DEPREL: 1 words have labels that are not of Universal Dependencies" in result.stderr
+    packed = tmp_path / "out.conllu.gz"
+    run(folders / "upos", path, "--out", packed)
+    assert list(conllu.read(packed, language="de", split="test", strict=()).forms) == ["Der", "Hund"]
+
+
 def test_a_packed_file_is_filled_as_a_plain_one(folders, tmp_path):
     import gzip
 

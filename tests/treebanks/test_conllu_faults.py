@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from concept_align.errors import TreebankError
+from concept_align.treebanks.concepts import UPOS
 from concept_align.treebanks.conllu import read, stream
+from concept_align.treebanks.corpus import Corpus
 from concept_align.treebanks.reader import reading as reader
 
 GOOD = (
@@ -180,3 +182,50 @@ def test_damaged_compression_is_named(
     assert "damaged" in str(error.value)
     with pytest.raises(TreebankError, match="cannot be read to its end"):
         list(stream(path))
+
+
+PLUS = "# global.columns = ID FORM UPOS HEAD DEPREL PARSEME:MWE\n"
+PLUS += "1\tDogs\tNOUN\t2\tnsubj\t*\n2\tbark\tVERB\t0\troot\t1\n\n"
+
+
+@pytest.mark.parametrize("block", [1 << 20, 30])
+def test_conllu_plus_is_read_where_its_columns_are_there(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BLOCK_BYTES", block)
+    corpus = read(write(tmp_path, PLUS + PLUS.split("\n", 1)[1]))
+    assert corpus.forms == ["Dogs", "bark"] * 2
+    assert corpus.heads.tolist() == [2, 0, 2, 0]
+    assert Corpus.from_conllu(corpus.to_conllu()).forms == corpus.forms
+    with pytest.raises(TreebankError, match=r"5 columns where `# global\.columns` names 6") as error:
+        read(write(tmp_path, PLUS + "1\ta\tX\t0\troot\n\n"))
+    assert error.value.where == f"{tmp_path / 'en_toy-ud-dev.conllu'}:5"
+    with pytest.raises(TreebankError, match="without the columns ID and FORM"):
+        read(write(tmp_path, PLUS.replace("FORM", "WORD")))
+
+
+def test_lines_that_end_in_a_carriage_return_alone_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.format(n=1).replace("\n", "\r"))
+    for lenient in (False, True):
+        with pytest.raises(TreebankError, match="lines end in a carriage return alone"):
+            read(path, lenient=lenient)
+
+
+@pytest.mark.parametrize("block", [1 << 20, 30])
+def test_labels_of_other_schemes_count_as_none_where_nobody_asks_for_them(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BLOCK_BYTES", block)
+    path = write(tmp_path, around(row(deprel="ROOT") + row("2", "two", "Noun", "1", "comp:obj")))
+    with pytest.raises(TreebankError, match="unknown UPOS 'Noun'"):
+        read(path, strict=("UPOS",))
+    with pytest.raises(TreebankError, match="'ROOT'"):
+        read(path, strict=("DEPREL",))
+    corpus = read(path, strict=())
+    assert corpus.foreign == {"UPOS": {"Noun": 1}, "DEPREL": {"ROOT": 1, "comp:obj": 1}}
+    assert corpus.upos[4:6].tolist() == [UPOS.index("X"), -1]
+    assert corpus.relations[4:6].tolist() == corpus.relations[4:6].tolist() == [-1, -1]
+    assert corpus.subtypes[5] == 0
+    assert "2 words have labels that are not of Universal Dependencies" in corpus.strange()[1]
+    with pytest.raises(TreebankError, match="unknown UPOS ''"):  # damage, in any scheme
+        read(write(tmp_path, around(row(upos="") + TWO)), strict=())

@@ -1,6 +1,8 @@
 """The CoNLL-U reader, sealed behind :func:`read` and :func:`stream`: files into columns of codes."""
 
 from .columns import Strings
-from .reading import Chunk, open_bytes, read, sha256, stream
+from .reading import LABELS, Chunk, open_bytes, plus_columns, read, sha256, stream, unpacked
 
-__all__ = ["Chunk", "Strings", "open_bytes", "read", "sha256", "stream"]
+__all__ = [
+    "LABELS", "Chunk", "Strings", "open_bytes", "plus_columns", "read", "sha256", "stream", "unpacked",
+]  # fmt: skip

@@ -13,15 +13,16 @@ import re
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
 
 from ...errors import TreebankError, place
 from ...progress import Progress, Silent
+from ..concepts import FIELDS
 from .columns import Columns, join, parse
-from .scan import BrokenError
+from .scan import HASH, BrokenError, Fault
 from .spans import PAD
 from .tokens import Codes
 
@@ -31,6 +32,11 @@ NEWLINE = ord("\n")
 COMPRESSED = (".gz", ".xz")
 ROOM = len(PAD) + 1  # kept free behind what is read, for a line end and PAD
 BOM = b"\xef\xbb\xbf"
+LABELS = ("UPOS", "DEPREL")  # the columns whose labels are those of Universal Dependencies
+_PACKED = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress}
+_DAMAGED = (EOFError, zlib.error, lzma.LZMAError, OSError)
+# CoNLL-U Plus: which columns a file has, in a comment before its first sentence.
+_GLOBAL = re.compile(rb"(?:#[^\n]*\n)*?#\s*global\.columns\s*=([^\n]*)\n")
 _SENT_ID = re.compile(rb"#\s*sent_id\s*=\s*(.*?)\s*$")
 
 
@@ -56,29 +62,44 @@ class Block:
 def open_bytes(path: Path) -> IO[bytes]:
     """The decompressed bytes of ``path``. Raises TreebankError where it cannot be opened."""
     try:
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             return cast(IO[bytes], gzip.open(path, "rb"))
-        if path.suffix == ".xz":
+        if path.suffix.lower() == ".xz":
             return lzma.open(path, "rb")
         return path.open("rb", buffering=0)
-    except OSError as error:
-        what = f"cannot be opened: {error.strerror or error}"
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        what = f"cannot be opened: {getattr(error, 'strerror', None) or error}"
         remedy = "check the path and its rights; `concept-align treebanks fetch` gets treebanks"
         raise TreebankError(what, where=str(path), remedy=remedy) from error
 
 
 def size_of(path: Path) -> int | None:
     """The bytes to come, None where they are packed or there is no file."""
-    return path.stat().st_size if path.suffix not in COMPRESSED and path.is_file() else None
+    return path.stat().st_size if path.suffix.lower() not in COMPRESSED and path.is_file() else None
+
+
+def unpacked(data: bytes, name: str) -> bytes:
+    """``data``, decompressed where its first bytes are those of gzip or xz. Raises TreebankError."""
+    for opening, decompress in _PACKED.items():
+        if data.startswith(opening):
+            try:
+                return decompress(data)
+            except _DAMAGED as error:
+                raise _cut_short(error, name) from error
+    return data
+
+
+def _cut_short(error: Exception, name: str) -> TreebankError:
+    remedy = "the file is truncated or damaged: get it again"
+    return TreebankError(f"cannot be read to its end: {error}", where=name, remedy=remedy)
 
 
 def _fill(file: IO[bytes], room: memoryview, path: Path) -> int:
     """Bytes read into ``room``, 0 at the end of the file."""
     try:
         return file.readinto(room)  # type: ignore[attr-defined]
-    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        remedy = "the file is truncated or damaged: get it again"
-        raise TreebankError(f"cannot be read to its end: {error}", where=str(path), remedy=remedy) from error
+    except _DAMAGED as error:
+        raise _cut_short(error, str(path)) from error
 
 
 def blocks(path: Path, *, size: int = BLOCK_BYTES, content: bytes | None = None) -> Iterator[Block]:
@@ -156,6 +177,7 @@ class Chunk:
     feats_names: tuple[str, ...]
     sha256: str  # of the whole file's (decompressed) content
     skipped: int  # sentences left out as broken
+    foreign: dict[str, dict[str, int]]  # column -> label that is not of UD, taken for none -> words so far
 
 
 def read(
@@ -163,6 +185,7 @@ def read(
     *,
     lenient: bool,
     trees: bool,
+    strict: Collection[str] = LABELS,
     progress: Progress | None = None,
     content: bytes | None = None,
 ) -> Chunk:
@@ -170,7 +193,7 @@ def read(
 
     Raises TreebankError for files that are absent, damaged, empty or broken.
     """
-    reader = _Reader(path, lenient=lenient, trees=trees, progress=progress, content=content)
+    reader = _Reader(path, lenient=lenient, trees=trees, strict=strict, progress=progress, content=content)
     digest = hashlib.sha256()
     parts = list(reader.parts(digest))
     return reader.chunk(parts, digest.hexdigest(), reader.skipped)
@@ -217,11 +240,13 @@ class _Reader:
         lenient: bool,
         trees: bool,
         progress: Progress | None,
+        strict: Collection[str] = LABELS,
         content: bytes | None = None,
     ) -> None:
         self.path, self.lenient, self.trees, self.content = path, lenient, trees, content
         self.progress = progress or Silent()
-        self.codes = Codes()
+        self.codes = Codes(strict)
+        self._plus: tuple[int | None, ...] | None = None  # of CoNLL-U Plus: where the ten columns stand
         self.skipped = 0
         self._line = 1  # of the block to come
         self._sentences = 0  # of the file so far, those left out included
@@ -251,7 +276,10 @@ class _Reader:
     def chunk(self, parts: list[Columns], checksum: str, skipped: int) -> Chunk:
         """``parts`` end to end, with the names that are known by now."""
         whole = parts[0] if len(parts) == 1 else join(parts)
-        return Chunk(whole, tuple(self.codes.subtype_names), self.codes.feats_names, checksum, skipped)
+        codes = self.codes
+        return Chunk(
+            whole, tuple(codes.subtype_names), codes.feats_names, checksum, skipped, codes.foreign_labels()
+        )
 
     def _part(self, block: Block) -> Columns:
         data, removed = self._decodable(block)
@@ -261,10 +289,14 @@ class _Reader:
             return self._sentences + sentence + 1 + bisect_left(sorted(removed), line)
 
         if b"\r" in data:
+            self._refuse_lone_returns(block)
             data = data.replace(b"\r\n", b"\n")
+        if self._line == 1 and data[0] == HASH and b"global.columns" in data:
+            self._plus = self._columns_of(data)
         while True:
             try:
-                part = parse(data, self.codes, ordinal, trees=self.trees)
+                ten = data if self._plus is None else _ten_columns(data, self._plus)
+                part = parse(ten, self.codes, ordinal, trees=self.trees)
                 break
             except BrokenError as broken:
                 if not self.lenient:
@@ -294,6 +326,27 @@ class _Reader:
             ) from None
         return data, []
 
+    def _refuse_lone_returns(self, block: Block) -> None:
+        """TreebankError where the file's lines end in a carriage return alone, so that it is one line."""
+        content = bytes(block.raw).strip()
+        if self._line == 1 and b"\r" in content and b"\n" not in content:
+            raise TreebankError(
+                "its lines end in a carriage return alone (CR), as old Macs wrote them",
+                where=str(self.path),
+                remedy="end them in a line feed: tr '\\r' '\\n' < FILE > NEW",
+            )
+
+    def _columns_of(self, data: bytearray) -> tuple[int | None, ...] | None:
+        """Of CoNLL-U Plus, where each of the ten columns stands; None where they stand as in CoNLL-U."""
+        places = plus_columns(bytes(data))
+        if places is not None and None in places[:2]:
+            raise TreebankError(
+                "CoNLL-U Plus without the columns ID and FORM",
+                where=place(self.path, self._line),
+                remedy="name them in `# global.columns = ID FORM ...`, as they stand in the lines",
+            )
+        return places
+
     def _error(self, data: bytearray, line: int, message: str, remedy: str) -> TreebankError:
         where = place(self.path, self._line + line, _sent_id_at(data, line))
         return TreebankError(message, where=where, remedy=remedy)
@@ -305,6 +358,38 @@ def _is_utf8(line: bytearray) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def plus_columns(data: bytes) -> tuple[int | None, ...] | None:
+    """Where the ten columns stand in a CoNLL-U Plus file, by its ``# global.columns``; None in CoNLL-U.
+
+    A column that the file does not have stands nowhere (None). ``data`` is the beginning of the file.
+    """
+    match = _GLOBAL.match(data)
+    names = match[1].decode(errors="replace").upper().split() if match else [*FIELDS]
+    if names == [*FIELDS]:
+        return None
+    return (*(names.index(field) if field in names else None for field in FIELDS), len(names))
+
+
+def _ten_columns(data: bytearray, plus: tuple[int | None, ...]) -> bytearray:
+    """The lines of a block of CoNLL-U Plus with the ten columns of CoNLL-U. Raises BrokenError."""
+    *places, width = plus
+    lines, faults = bytes(data[: -len(PAD)]).split(b"\n"), []
+    for number, line in enumerate(lines):
+        if b"global.columns" in line and line.startswith(b"#"):
+            lines[number] = b"# global.columns = " + " ".join(FIELDS).encode()
+        if line.startswith(b"#") or not line.decode().strip():
+            continue
+        cells = line.split(b"\t")
+        if len(cells) != width:
+            what = f"{len(cells)} columns where `# global.columns` names {width}"
+            faults.append(Fault(number, what, "separate the columns by single tabs"))
+        else:
+            lines[number] = b"\t".join(b"_" if at is None else cells[at] for at in places)
+    if faults:
+        raise BrokenError(faults)
+    return bytearray(b"\n".join(lines) + PAD)
 
 
 # The slow path for broken sentences: name them, or take them out of their block.

@@ -4,7 +4,8 @@ Words count 1, 2, 3, ...; a range ``1-2`` stands before the words it holds, an e
 word it is numbered after.
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -155,9 +156,15 @@ def _starting_with(names: tuple[str, ...]) -> Dictionary:
 
 
 class Codes:
-    """The dictionaries of a file: codes stay the same from block to block."""
+    """The dictionaries of a file: codes stay the same from block to block.
 
-    def __init__(self) -> None:
+    ``strict`` names the columns (UPOS, DEPREL) in which a label that is not of UD is a fault; in the others
+    it is counted, and its word is taken as not labelled.
+    """
+
+    def __init__(self, strict: Collection[str] = ("UPOS", "DEPREL")) -> None:
+        self.strict = strict
+        self._foreign: dict[str, Counter[int]] = {"UPOS": Counter(), "DEPREL": Counter()}
         self.upos = _starting_with((*UPOS, "_")).copy()
         self.relations = _starting_with((*RELATIONS, "_")).copy()
         self.feats = _starting_with(("_",)).copy()
@@ -180,6 +187,24 @@ class Codes:
             subtype.append(self.subtype_names.index(rest))
         self.relation = np.append(self.relation, np.array(relation, dtype=np.int8))
         self.subtype = np.append(self.subtype, np.array(subtype, dtype=np.int16))
+
+    def is_fault(self, column: str, unknown: Mask, codes: NDArray[np.int32]) -> Mask:
+        """Which of the words with an ``unknown`` label are at fault: all, or those with an empty one."""
+        if column in self.strict or not unknown.any():
+            return unknown
+        names = self.upos.names if column == "UPOS" else self.relations.names
+        empty = [code for code in np.unique(codes[unknown]).tolist() if not names[code].strip()]
+        return unknown & np.isin(codes, empty)
+
+    def count_foreign(self, column: str, codes: NDArray[np.int32]) -> None:
+        """Take note of the labels ``codes`` of words, which are none of UD."""
+        self._foreign[column].update(codes.tolist())
+
+    def foreign_labels(self) -> dict[str, dict[str, int]]:
+        """Labels that are none of UD, by column, with the number of their words; the most frequent first."""
+        names = {"UPOS": self.upos.names, "DEPREL": self.relations.names}
+        counts = {column: found.most_common() for column, found in self._foreign.items() if found}
+        return {column: {names[column][code]: n for code, n in found} for column, found in counts.items()}
 
     @property
     def feats_names(self) -> tuple[str, ...]:
@@ -213,14 +238,17 @@ def read_labels(lines: Lines, tokens: Tokens, codes: Codes, *, trees: bool) -> L
     report(where(start == end), 1, "an empty form", "give the word a form")
     start, end = tokens.column(3)
     upos = codes.upos.encode(bytes_, start, end - start)
-    report(where(upos > len(UPOS)), 3, "unknown UPOS {value!r}", _CLOSED)
-    upos[upos == len(UPOS)] = -1
+    strange = upos > len(UPOS)
+    report(where(codes.is_fault("UPOS", strange, upos)), 3, "unknown UPOS {value!r}", _CLOSED)
 
     start, end = tokens.column(7)
     deprel = codes.relations.encode(bytes_, start, end - start)
     codes.split_relations()
     relations = codes.relation[deprel]
-    report(where(relations == _UNKNOWN), 7, "unknown universal relation {value!r}", _CLOSED)
+    foreign = relations == _UNKNOWN
+    report(
+        where(codes.is_fault("DEPREL", foreign, deprel)), 7, "unknown universal relation {value!r}", _CLOSED
+    )
 
     start, end = tokens.column(5)
     feats = codes.feats.encode(bytes_, start, end - start)
@@ -229,7 +257,14 @@ def read_labels(lines: Lines, tokens: Tokens, codes: Codes, *, trees: bool) -> L
         faults += _tree_faults(lines, tokens, heads)
     if faults:
         raise BrokenError(faults)
-    return Labels(upos.astype(np.int8), relations, codes.subtype[deprel], heads, feats)
+    subtypes = codes.subtype[deprel]
+    if strange.any():
+        codes.count_foreign("UPOS", upos[strange])
+    if foreign.any():
+        codes.count_foreign("DEPREL", deprel[foreign])
+        relations[foreign], subtypes[foreign] = -1, 0
+    upos[upos >= len(UPOS)] = -1
+    return Labels(upos.astype(np.int8), relations, subtypes, heads, feats)
 
 
 def _heads(lines: Lines, tokens: Tokens, report: Report) -> NDArray[np.int32]:
