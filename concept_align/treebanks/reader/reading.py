@@ -35,6 +35,7 @@ BOM = b"\xef\xbb\xbf"
 LABELS = ("UPOS", "DEPREL")  # the columns whose labels are those of Universal Dependencies
 _PACKED = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, OSError)
+_LONE_RETURN = re.compile(rb"\r(?:\r|#|\d[^\r]*\t)")  # another line behind it
 # CoNLL-U Plus: which columns a file has, in a comment before its first sentence.
 _GLOBAL = re.compile(rb"(?:#[^\n]*\n)*?#\s*global\.columns\s*=([^\n]*)\n")
 _SENT_ID = re.compile(rb"#\s*sent_id\s*=\s*(.*?)\s*$")
@@ -328,8 +329,8 @@ class _Reader:
 
     def _refuse_lone_returns(self, block: Block) -> None:
         """TreebankError where the file's lines end in a carriage return alone, so that it is one line."""
-        content = bytes(block.raw).strip()
-        if self._line == 1 and b"\r" in content and b"\n" not in content:
+        content = bytes(block.raw).strip() if self._line == 1 else b"\n"
+        if b"\n" not in content and _LONE_RETURN.search(content):
             raise TreebankError(
                 "its lines end in a carriage return alone (CR), as old Macs wrote them",
                 where=str(self.path),
