@@ -40,7 +40,7 @@ Floats = NDArray[np.float64]
 Method = Literal["spearman", "pearson"]
 
 LEAST = 4  # languages: with three a permutation test cannot go below p = 1/6
-LEAST_CORRELATED = 5  # languages that a correlation is told of
+LEAST_BOUNDED = 5  # languages that an interval is made from, and that a correlation is told of
 EXACT_UP_TO = 18  # languages whose sign flips are all counted
 
 
@@ -98,23 +98,35 @@ def mean_and_sd(null: Floats) -> tuple[float, float]:
 
 
 def jackknife(
-    value: float, without: Floats, *, confidence: float = 0.95, fisher: bool = False
+    value: float,
+    without: Floats,
+    *,
+    confidence: float = 0.95,
+    fisher: bool = False,
+    within: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[float, float]:
     """The interval of ``value`` from ``without`` [n], the statistic without each language.
 
-    With ``fisher`` it is made on the scale of Fisher's z = artanh(r), so that it stays within -1 and 1.
-    NaN where the statistic has no value without some language.
+    With ``fisher`` it is made on the scale of Fisher's z = artanh(r), so that it stays within -1 and 1. No
+    interval reaches beyond ``within``, the values that the statistic can have. NaN for fewer than five
+    languages, and where the statistic has no value without some language.
     """
     from scipy.stats import t
 
     n = len(without)
-    if n < LEAST or np.isnan(value) or np.isnan(without).any():
+    if n < LEAST_BOUNDED or np.isnan(value) or np.isnan(without).any():
         return float("nan"), float("nan")
     at, each = (fisher_z(np.array(value)), fisher_z(without)) if fisher else (np.array(value), without)
     error = np.sqrt((n - 1) / n * ((each - each.mean()) ** 2).sum())
     reach = float(t.ppf((1 + confidence) / 2, n - 1)) * error
     low, high = (np.tanh(end) if fisher else end for end in (at - reach, at + reach))
-    return float(low), float(high)
+    return max(float(low), within[0]), min(float(high), within[1])
+
+
+def differences_of(scores: Floats) -> tuple[float, float]:
+    """What differences of means of ``scores`` can be: -2 to 2 of correlations and shares."""
+    known = np.abs(scores[~np.isnan(scores)])
+    return (-2.0, 2.0) if (known <= 1).all() else (-np.inf, np.inf)
 
 
 def fisher_z(r: Floats) -> Floats:
@@ -276,7 +288,7 @@ def correlate(
     nan = float("nan")
     nothing = Correlation(nan, nan, nan, nan, n)
     held = np.empty((0, n)) if controls is None else controls
-    if n < LEAST_CORRELATED + len(held):
+    if n < LEAST_BOUNDED + len(held):
         return nothing
     data = ranked(np.vstack([x, y, held]), method)
     (rest_x, rest_y), basis = residuals(data)

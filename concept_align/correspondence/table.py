@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from html import escape
 from pathlib import Path
@@ -243,7 +244,8 @@ def means(table: pd.DataFrame, *, confidence: float = 0.95) -> pd.DataFrame:
 
     ``pairs`` is ``different`` languages or, across spaces, the ``same`` language in both. ``significant`` is
     the share of pairs with q < 0.05. Pairs that share a language are not independent: the interval is that of
-    the jackknife over languages, and NaN with fewer than four.
+    the jackknife over languages, and NaN with fewer than five; it stays within what the measure can
+    score.
     """
     rows: list[dict[str, Any]] = []
     for key, group in table.groupby(list(GROUP), sort=False):
@@ -273,7 +275,19 @@ def _interval(scored: pd.DataFrame, confidence: float) -> tuple[float, float]:
     sizes = left.sum(1)
     if not sizes.all():
         return float("nan"), float("nan")
-    return jackknife(float(value.mean()), (left @ value) / sizes, confidence=confidence)
+    within = _possible(str(scored["measure"].iloc[0]), value)
+    return jackknife(float(value.mean()), (left @ value) / sizes, confidence=confidence, within=within)
+
+
+def _possible(measure: str, values: Floats) -> tuple[float, float]:
+    """The scores that a measure can give; of one that is not known here, what its scale would be."""
+    from .measures import find_measure
+
+    if np.abs(values).max() > 1:
+        return -np.inf, np.inf
+    with suppress(UsageError):
+        return (0.0, 1.0) if find_measure(measure).scale == "share" else (-1.0, 1.0)
+    return -1.0, 1.0
 
 
 def framed(columns: Mapping[str, Any]) -> pd.DataFrame:

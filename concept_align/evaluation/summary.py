@@ -100,5 +100,5 @@ def summarise(of: ByLanguage, low: tuple[str, ...], protocol: Protocol) -> Itera
         which, _ = _drawn(languages, len(worst), protocol.seed)
         bounds = percentile_interval(values[which].std(1, ddof=1), protocol.confidence)
         yield Summary("sd", float(values.std(ddof=1)), *bounds, len(languages))
-        bounds = percentile_interval(best - worst, protocol.confidence)
+        bounds = percentile_interval((best - worst).clip(min=0), protocol.confidence)
         yield Summary("max-min", float(np.ptp(values)), *bounds, len(languages))

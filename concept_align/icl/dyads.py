@@ -12,7 +12,7 @@ The null renames languages in the table of x, rows and columns together, as Mant
 (:mod:`concept_align.correspondence.analyses.mantel`; Dekker, Krackhardt and Snijders 2007): languages of
 demonstrations among each other, and other targets among each other, for which languages have demonstrations
 is no accident. Intervals are jackknives over languages on Fisher's scale, as there; of two kinds of languages
-the errors add up (two-sample U-statistics: Arvesen 1969). A kind of fewer than 4 languages is taken as given,
+the errors add up (two-sample U-statistics: Arvesen 1969). A kind of fewer than 5 languages is taken as given,
 and the interval says nothing of others like them.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ..seeding import stream
 from ..statistics import (
-    LEAST,
+    LEAST_BOUNDED,
     Floats,
     Method,
     fisher_z,
@@ -184,7 +184,7 @@ def _interval(r: float, found: DirectedPairs, kind: Kind, method: Method) -> tup
     squares, over = 0.0, []
     for name in ("demonstrations", "targets"):
         who = np.flatnonzero(kinds == name)
-        if len(who) < LEAST or np.isnan(r):
+        if len(who) < LEAST_BOUNDED or np.isnan(r):
             continue
         without = [
             float(_statistic(x, found, kind, method, (found.demonstration != i) & (found.target != i))[0])

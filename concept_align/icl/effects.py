@@ -273,7 +273,7 @@ def _differences(
 def over_languages(table: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """Means over targets of a table of :class:`Effects`, in rows like its own with language "mean".
 
-    The interval is the jackknife over languages (at least four), ``p`` the sign-flip test's, ``n`` counts
+    The interval is the jackknife over languages (at least five), ``p`` the sign-flip test's, ``n`` counts
     languages. Sentences add to it what they add to the scatter of languages.
     """
     of = ("demonstrations", "layer", "read", "by", "metric", "to", "measure")

@@ -120,9 +120,12 @@ def test_means_are_over_pairs_and_count_what_is_significant():
     assert math.isnan(first["low"])  # three languages are too few for an interval
 
 
-def test_a_mean_over_four_languages_has_an_interval():
+def test_a_mean_over_five_languages_has_an_interval_and_one_over_four_has_none():
     pairs = [("en", "de", 0.8), ("en", "fr", 0.6), ("en", "fi", 0.5), ("de", "fr", 0.7), ("de", "fi", 0.4)]
-    first = table(*(row(*pair) for pair in [*pairs, ("fr", "fi", 0.6)])).means().iloc[0]
+    pairs.append(("fr", "fi", 0.6))
+    assert math.isnan(table(*(row(*pair) for pair in pairs)).means().iloc[0]["low"])
+    pairs += [(one, "tr", 0.6) for one in ("en", "de", "fr", "fi")]
+    first = table(*(row(*pair) for pair in pairs)).means().iloc[0]
     assert first["low"] < 0.6 < first["high"]
 
 

@@ -131,16 +131,18 @@ def test_labels_without_a_relation_to_states_are_read_at_chance(by):
 
 
 def test_means_over_targets_have_a_row_per_layer_and_question_whatever_their_order():
-    codes = ("tr", "eu", "ko", "ta")
+    codes = ("tr", "eu", "ko", "ta", "fi")
     given = [conditions(code, moved=0.6, layers=("3", "5"), seed=n) for n, code in enumerate(codes)]
     accuracy = [row for one in given for row in accuracy_effects(one, resamples=100, folds=2)]
     alignability = [row for one in given for row in alignability_effects(one, draws=10, permutations=9)]
-    assert len(accuracy) == 4 * 2 * 3 * 2
-    assert len(alignability) == 4 * 2 * 2 * 2
+    assert len(accuracy) == 5 * 2 * 3 * 2
+    assert len(alignability) == 5 * 2 * 2 * 2
     means = over_languages(pd.DataFrame(alignability))
-    assert len(means) == 2 * 2 * 2 and set(means["language"]) == {"mean"} and (means["n"] == 4).all()
+    assert len(means) == 2 * 2 * 2 and set(means["language"]) == {"mean"} and (means["n"] == 5).all()
     moved = means[(means["to"] == "en") & (means["measure"] == "cka")]
-    assert (moved["low"] > 0).all() and (moved["p"] == 0.125).all()
+    assert (moved["low"] > 0).all() and (moved["p"] == 0.0625).all()
+    four = over_languages(pd.DataFrame(alignability[: 4 * 2 * 2 * 2]))
+    assert (four["n"] == 4).all() and four["low"].isna().all()  # too few for an interval
     table = pd.DataFrame(accuracy)
     means = over_languages(table)
     assert means["value"].mean() == pytest.approx(table["value"].mean())

@@ -67,7 +67,7 @@ def concept_scores(
 def _summary(values: Floats, mean: float, without: Floats, null: Floats) -> dict[str, float]:
     """Of one concept: values [L, L], their mean, that without each language [L], and the null [draws]."""
     has = ~np.isnan(values).all(axis=1)
-    low, high = jackknife(mean, without[has])
+    low, high = jackknife(mean, without[has], within=(-1, 1))
     null_mean, null_sd = mean_and_sd(null[:0] if np.isnan(mean) else null)
     return {
         "value": mean, "low": low, "high": high, "null_mean": null_mean, "null_sd": null_sd,

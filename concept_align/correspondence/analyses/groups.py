@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ...seeding import stream
-from ...statistics import LEAST, Floats, jackknife, mean_and_sd, p_values, random_orders
+from ...statistics import LEAST, Floats, differences_of, jackknife, mean_and_sd, p_values, random_orders
 from .mantel import complete
 
 CHUNK = 512  # permutations at once
@@ -63,8 +63,9 @@ def contrast(
     null = null if not np.isnan(difference) else np.empty(0)
     kept = [np.ix_(k, k) for k in (np.delete(np.arange(n), i) for i in range(n))]
     without = np.array([_mean(filled[k], same[k]) - _mean(filled[k], other[k]) for k in kept])
+    bounds = jackknife(difference, without, within=differences_of(values))
     return GroupContrast(
-        difference, *jackknife(difference, without), p_values(difference, null)[1], *mean_and_sd(null),
+        difference, *bounds, p_values(difference, null)[1], *mean_and_sd(null),
         within, between, n, int(same.sum()) // 2, int(other.sum()) // 2, left_out, permutations,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ...errors import UsageError
-from ...statistics import LEAST, Floats, adjusted, jackknife, mean_over_pairs
+from ...statistics import LEAST, Floats, adjusted, differences_of, jackknife, mean_over_pairs
 from ..table import Alignability
 from .mantel import complete, mantel
 
@@ -56,7 +56,7 @@ def paired(first: Sequence[pd.DataFrame], second: Sequence[pd.DataFrame]) -> tup
     chosen = int(means[:split].argmax()), int(means[split:].argmax())
     ours, theirs = float(means[:split].max()), float(means[split:].max())
     each: Floats = without[:split].max(axis=0) - without[split:].max(axis=0)
-    low, high = jackknife(ours - theirs, each)
+    low, high = jackknife(ours - theirs, each, within=differences_of(values))
     error = float(np.sqrt((n - 1) / n * ((each - each.mean()) ** 2).sum()))
     p = float(2 * t.sf(abs(ours - theirs) / error, n - 1)) if error > 0 else float("nan")
     found = ModelDifference(ours - theirs, low, high, p, ours, theirs, n, n * (n - 1) // 2, left_out)

@@ -4,6 +4,7 @@ A *learner* is a configuration that can ``fit``; what it learned is an *aligner*
 be saved; an aligner ``adapt``s to a language, given a support set or none, into a *classifier*.
 """
 
+import math
 import os
 import shutil
 from abc import ABC, abstractmethod
@@ -166,7 +167,14 @@ class Aligner(hub.HubUpload):
         known = self._known(support)
         allowed = known if valid is None else known & valid.to(known.device)
         labelled = None if support is None else _of_concepts(support, allowed)
-        return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
+        try:
+            return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
+        except torch.linalg.LinAlgError as error:
+            raise LearningError(
+                f"its equations have no solution: {error}",
+                where=f"adapt {self.learner}",
+                remedy="check that the words' states are finite and not all alike, or run meta-train again",
+            ) from error
 
     @abstractmethod
     def _adapt(
@@ -247,9 +255,9 @@ class Aligner(hub.HubUpload):
             learner, checked(dict, settings.get("config", {}), "config", where=where), where=where
         )
         try:
-            for value in tensors.values():
-                if bool(value.isnan().any()):
-                    raise ValueError("a learned number is none (NaN)")
+            if any(bool(value.isnan().any()) for value in tensors.values()):
+                raise ValueError("a learned number is none (NaN)")
+            _check_numbers(config)
             found = learner.aligner.from_parts(config, settings, tensors)
             found.folder, found.concepts = folder, _concepts(folder, saved)
             found.check()
@@ -459,6 +467,17 @@ def _concepts(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None
         return tuple(features.get("concepts") or parse_task(features["task"]).concepts)
     except (LearningError, UsageError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _check_numbers(config: LearnerConfig) -> None:
+    """ValueError for numbers in a saved configuration that no run can have had."""
+    for name, value in config.config().items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, float) and not math.isfinite(one):
+                raise ValueError(f"{name} is {one}")
+            repeats = name.endswith(("epochs", "steps", "rounds", "members"))
+            if isinstance(one, int) and repeats and not 0 <= one <= MOST_STEPS:
+                raise ValueError(f"{name} is {str(one)[:20]}")
 
 
 def _check_size(config: Any, dim: int, saved: int) -> None:

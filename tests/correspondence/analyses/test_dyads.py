@@ -1,10 +1,21 @@
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from concept_align.correspondence.analyses.mantel import complete
+from concept_align.correspondence.table import GROUP, means
 from concept_align.errors import UsageError
-from concept_align.statistics import adjusted, jackknife, mean_over_pairs, p_values, random_orders
+from concept_align.statistics import (
+    adjusted,
+    differences_of,
+    jackknife,
+    mean_over_languages,
+    mean_over_pairs,
+    p_values,
+    random_orders,
+)
 
 
 def test_languages_that_lack_most_pairs_are_left_out(between, random):
@@ -87,3 +98,22 @@ def test_p_counts_the_value_itself_and_ties():
 def test_missing_p_stay_missing_when_adjusted():
     assert np.allclose(adjusted([0.01, np.nan, 0.04]), [0.02, np.nan, 0.04], equal_nan=True)
     assert np.isnan(adjusted([np.nan])).all()
+
+
+@pytest.mark.parametrize("n", range(2, 12))
+def test_no_interval_is_of_fewer_than_five_languages_or_beyond_what_can_be(random, n):
+    for scale, name in ((1.0, "cka"), (1.0, "retrieval-p1"), (0.3, "of-my-own")):
+        codes = [f"l{place}" for place in range(n)]
+        rows = [
+            {**dict.fromkeys(GROUP, ""), "measure": name, "source": a, "target": b, "q": np.nan}
+            for a, b in combinations(codes, 2)
+        ]
+        frame = pd.DataFrame(rows).assign(null_mean=0.0, ceiling=1.0)
+        frame["value"] = 1 - scale * random.uniform(0, 1, size=len(frame)) ** 4
+        found = means(frame).iloc[0]
+        assert np.isnan([found.low, found.high]).all() == (n < 5)
+        if n >= 5:
+            assert (0 if name == "retrieval-p1" else -1) <= found.low <= found.value <= found.high <= 1
+    values = random.choice([-1.0, 1.0], size=n)
+    assert np.isnan(mean_over_languages(values)["low"]) == (n < 5)
+    assert differences_of(values) == (-2, 2) and differences_of(values * 3) == (-np.inf, np.inf)
