@@ -169,7 +169,7 @@ class Aligner(hub.HubUpload):
         labelled = None if support is None else _of_concepts(support, allowed)
         try:
             return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
-        except torch.linalg.LinAlgError as error:
+        except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise LearningError(
                 f"its equations have no solution: {error}",
                 where=f"adapt {self.learner}",
