@@ -154,6 +154,8 @@ def _say_fetched(report: dict[str, Any]) -> None:
     if report["archive"]:
         state = "verified" if report["verified"] else "NOT verified"
         say(f"archive {report['archive']} ({state}), SHA-256 {report['sha256']}")
+    if report["foreign"]:
+        say(f"left as they are, not put there by a fetch: {' '.join(report['foreign'])}")
     if report["missing"]:
         say(f"not part of UD {report['release']}: {' '.join(report['missing'])}")
 

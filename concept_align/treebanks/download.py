@@ -7,6 +7,7 @@ http where https was asked for.
 """
 
 import http.client
+import io
 import re
 import shutil
 import ssl
@@ -25,10 +26,11 @@ from ..hashing import sha256_file
 from ..progress import Progress, Silent
 from ..reading import read_json_object
 
-TIMEOUT = 60.0  # seconds without a byte
+TIMEOUT = 60.0  # seconds without a byte, or with fewer than LEAST
+LEAST = 1 << 14  # bytes
 LONGEST_WAIT = 60.0  # seconds between attempts
 MOST = 16 << 30  # bytes; the releases of 2022-2025 are about half a GiB
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _ELSEWHERE = "give another address of the archive as url"
 
@@ -63,7 +65,8 @@ class _Part:
         except StoreError:
             return None
         found = said.get("validator") if said.get("url") == self.url else None
-        return found if isinstance(found, str) else None
+        # What a header may carry, and nothing else.
+        return found if isinstance(found, str) and found.isascii() and found.isprintable() else None
 
     def remember(self, headers: http.client.HTTPMessage) -> None:
         tag = headers.get("ETag", "")
@@ -73,6 +76,12 @@ class _Part:
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)
         self.notes.unlink(missing_ok=True)
+        atomic.remove_partial(self.notes)
+
+
+def forget_part(target: Path) -> None:
+    """Remove what an unfinished or killed download of ``target`` left."""
+    _Part(target.with_name(target.name + ".part"), "").forget()
 
 
 def download(
@@ -86,23 +95,27 @@ def download(
 ) -> str:
     """Get ``url`` into ``target`` and return its SHA-256.
 
-    ``sha256=None`` takes what comes. Tries again up to ``retries`` times in a row without a new byte,
-    waiting 1, 2, 4, ... seconds or as long as the server asks. Raises FetchError; a part from which the
-    download can resume is kept.
+    ``sha256=None`` takes what comes. Tries again up to ``retries`` times in a row that bring almost nothing
+    (a server that sends fewer than ``LEAST`` bytes in ``TIMEOUT`` seconds is not waited for), waiting
+    1, 2, 4, ... seconds or as long as the server asks. Raises FetchError; a part from which the download can
+    resume is kept.
     """
     target = Path(target)
     _check_scheme(url)
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target.with_name(target.name + ".part"), url)
-    resumed = part.size > 0
-    for _ in range(1 + resumed):  # where it resumes, the first half may be of another file: once more
-        _attempts(part, retries, sleep, progress or Silent())
-        found = sha256_file(part.path)
-        if sha256 is None or found == sha256.casefold():
-            part.path.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        resumed = part.size > 0
+        for _ in range(1 + resumed):  # where it resumes, the first half may be of another file: once more
+            _attempts(part, retries, sleep, progress or Silent())
+            found = sha256_file(part.path)
+            if sha256 is None or found == sha256.casefold():
+                part.path.replace(target)
+                part.forget()
+                return found
             part.forget()
-            return found
-        part.forget()
+    except OSError as error:
+        raise _unwritten(error, target) from error
     what = f"the file is not the one expected: SHA-256 is {found}, not {sha256}"
     raise FetchError(what, where=url, remedy="it was removed; try again, or give the correct url or sha256")
 
@@ -115,7 +128,7 @@ def _attempts(part: _Part, retries: int, sleep: Callable[[float], None], progres
             _attempt(part, progress)
             return
         except _PassingError as error:
-            failed = 1 if part.size > before else failed + 1
+            failed = 1 if part.size - before >= LEAST else failed + 1
             if failed > retries:
                 what = f"gave up after {failed} attempts: {error}"
                 remedy = f"fetch again: {part.size:,} bytes are kept, and the download resumes there"
@@ -131,22 +144,32 @@ def _attempt(part: _Part, progress: Progress) -> None:
     headers = {"Accept-Encoding": "identity", "User-Agent": "concept-align"}
     if validator:
         headers |= {"Range": f"bytes={part.size}-", "If-Range": validator}
-    request = urllib.request.Request(part.url, headers=headers)
     try:
-        with urllib.request.build_opener(_Redirects).open(request, timeout=TIMEOUT) as response:
+        request = urllib.request.Request(part.url, headers=headers)
+        opener = urllib.request.build_opener(_Redirects, _Http, _Https)
+        with opener.open(request, timeout=TIMEOUT) as response:
             _receive(response, part, progress)
     except urllib.error.HTTPError as error:
-        with error:
+        try:
             _answer(error, part)
+        finally:
+            error.close()
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             why = f"the server's certificate is not valid: {error.reason}"
             raise FetchError(why, where=part.url) from error
         raise _PassingError(f"no connection ({error.reason})") from error
+    except (http.client.InvalidURL, ValueError) as error:  # where the server sends us, or a proxy's address
+        raise _no_address(part.url, str(error), "a redirect or a proxy of it") from error
     except (TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException) as error:
         raise _PassingError(f"the connection broke ({error or type(error).__name__})") from error
     except OSError as error:
-        raise FetchError(f"cannot write: {error.strerror}", where=str(part.path)) from error
+        raise _unwritten(error, part.path) from error
+
+
+def _unwritten(error: OSError, path: Path) -> FetchError:
+    told = atomic.explain(error, path)
+    return FetchError(told.message, where=told.where, remedy=told.remedy)
 
 
 def _answer(error: urllib.error.HTTPError, part: _Part) -> None:
@@ -158,18 +181,23 @@ def _answer(error: urllib.error.HTTPError, part: _Part) -> None:
         part.forget()
         raise _PassingError("the server has another file by now")
     if error.code in _PASSING:
-        asked = error.headers.get("Retry-After", "")
-        raise _PassingError(f"the server answers {error.code}", float(asked) if asked.isdigit() else 0.0)
+        raise _PassingError(
+            f"the server answers {error.code}", _number(error.headers.get("Retry-After")) or 0
+        )
     why = " ".join(f"the server answers {error.code} ({error.reason})".split())
     raise FetchError(why, where=part.url, remedy=_ELSEWHERE) from error
 
 
+def _number(text: str | None) -> int | None:
+    """What a header says in digits; None for anything else."""
+    return int(text[:18]) if text and text.isascii() and text.isdigit() else None
+
+
 def _receive(response: Any, part: _Part, progress: Progress) -> None:
-    length = response.headers.get("Content-Length", "")
-    start = 0
+    start, length = 0, _number(response.headers.get("Content-Length"))
     if response.status == 206:
         match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-        start = int(match[1]) if match else -1
+        start = -1 if match is None else _number(match[1]) or 0
         if start != part.size:
             part.forget()
             raise _PassingError("the server sent another range than was asked for")
@@ -177,11 +205,11 @@ def _receive(response: Any, part: _Part, progress: Progress) -> None:
         # In this order: what is remembered must never describe other bytes.
         part.forget()
         part.remember(response.headers)
-    whole = start + int(length) if length.isdigit() else None
+    whole = None if length is None else start + length
     _check_room(part, whole or 0)
     bar = progress.bar(f"download {part.path.stem}", whole, done=start, unit="bytes")
     with part.path.open("ab" if start else "wb") as file:
-        while chunk := response.read(_CHUNK):
+        while (whole is None or file.tell() < whole) and (chunk := response.read1(_CHUNK)):
             file.write(chunk)
             bar.advance(len(chunk))
             if file.tell() > MOST:
@@ -200,15 +228,72 @@ def _check_room(part: _Part, whole: int) -> None:
         raise FetchError(what, where=str(part.path.parent), remedy=remedy)
 
 
+def _no_address(url: str, why: str, what: str = "") -> FetchError:
+    return FetchError(f"{what or repr(url)} is no address ({why})", where=url, remedy=_ELSEWHERE)
+
+
 def _check_scheme(url: str, asked: str | None = None) -> None:
     """Refuse an address that is not http(s), and a way from https to http."""
-    scheme = urlsplit(url).scheme.casefold()
+    try:
+        scheme = urlsplit(url).scheme.casefold()
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise _no_address(
+            asked or url, str(error), f"{url!r}, where the server sends us," * bool(asked)
+        ) from error
     if scheme not in ("http", "https"):
         sent = ", and the server sends us there" if asked else ""
         raise FetchError(f"{url!r} is not an http or https address{sent}", where=asked, remedy=_ELSEWHERE)
     if asked and urlsplit(asked).scheme.casefold() == "https" and scheme == "http":
         why = f"the server sends us from https to {url!r}, which anyone on the way can change"
         raise FetchError(why, where=asked, remedy=_ELSEWHERE)
+
+
+class _Pace(io.RawIOBase):
+    """What a server sends; TimeoutError where that is fewer than LEAST bytes in TIMEOUT seconds.
+
+    A socket's own timeout begins anew with every byte.
+    """
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._begin, self._came = raw, time.monotonic(), 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        came = self._raw.readinto(room) or 0  # type: ignore[attr-defined]
+        self._came += came
+        if came and time.monotonic() - self._begin > TIMEOUT:
+            if self._came < LEAST:
+                raise TimeoutError(f"{self._came:,} bytes in {TIMEOUT:.0f} seconds")
+            self._begin, self._came = time.monotonic(), 0
+        return came
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Paced(http.client.HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Pace(sock.makefile("rb", buffering=0)))
+
+
+class _Opening(urllib.request.AbstractHTTPHandler):
+    def do_open(self, http_class: Any, *args: Any, **options: Any) -> Any:
+        paced = type("Paced", (http_class,), {"response_class": _Paced})
+        return super().do_open(paced, *args, **options)
+
+
+class _Http(_Opening, urllib.request.HTTPHandler):
+    pass
+
+
+class _Https(_Opening, urllib.request.HTTPSHandler):
+    pass
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -221,4 +306,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         _check_scheme(newurl, asked=req.full_url)
+        if fp is not None:
+            fp.close()  # what comes with a redirect would be read to its end
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,9 +1,10 @@
 """A UD release archive becomes treebank folders: all of a treebank or nothing, and nothing else.
 
 The archive is not trusted. Written are only regular files and folders under a ``UD_*`` folder of the
-archive, with mode bits of our own; a name that leaves the folder, a link, a device, a name twice, or more
-content than a release can have, and the archive is refused as a whole. Files go to a temporary folder;
-treebanks are renamed into place one by one after the archive has been read to its end.
+archive, with mode bits of our own; a name that leaves the folder, is no text or lies too deep, a link, a
+device, a name twice, or more content than a release can have, and the archive is refused as a whole. Files
+go to a temporary folder; treebanks are renamed into place one by one after the archive has been read to its
+end.
 
 ``tarfile``'s own filter for data (Python 3.11.4 on) is a second door behind these refusals: by itself it
 lets links within the folder and names that come twice pass, and renames what this refuses.
@@ -14,8 +15,10 @@ import os
 import shutil
 import tarfile
 import tempfile
+import unicodedata
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -24,7 +27,11 @@ from ..progress import Bar, Progress, Silent
 
 TEMPORARY = ".unpacking-"
 _CHUNK = 1 << 20
-_DAMAGE = (tarfile.TarError, OSError, EOFError, RecursionError, zlib.error, lzma.LZMAError)
+# What ``tarfile`` and the packers raise over bytes that are none of theirs.
+_DAMAGE = (
+    tarfile.TarError, OSError, EOFError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError,
+    RecursionError, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,9 @@ class Limits:
     """What no UD release comes near: 2.10 has some 2,000 files and is packed about eight to one."""
 
     members: int = 100_000
+    folders: int = 10_000
+    depth: int = 16  # folders, one in the other
+    name: int = 255  # bytes of one part of a path: what file systems take
     total: int = 64 << 30  # bytes unpacked
     ratio: int = 100  # bytes unpacked for a byte of the archive
     allowance: int = 64 << 20  # bytes unpacked before the ratio counts
@@ -53,13 +63,16 @@ def unpack(
     *,
     wanted: Callable[[str], bool] | None = None,
     force: bool = False,
+    ready: Callable[[Path, Sequence[str]], Sequence[str]] | None = None,
     limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> UnpackReport:
     """Put the treebanks of ``archive`` (tar, packed or not) for which ``wanted`` holds under ``into``.
 
-    A treebank that is there already is left alone, or replaced with ``force``. Raises FetchError for an
-    archive that is damaged, hostile or no tar archive; then no treebank was written or changed.
+    A treebank that is there already is left alone, or replaced with ``force``. ``ready`` is called when the
+    archive has been read to its end, with the temporary folder and the names of the treebanks in it; it says
+    which of them are put into place. Raises FetchError for an archive that is damaged, hostile or no tar
+    archive; then no treebank was written or changed.
     """
     if not hasattr(tarfile, "data_filter"):
         raise FetchError(
@@ -72,7 +85,7 @@ def unpack(
     bar = (progress or Silent()).bar(f"unpack {archive.name}", archive.stat().st_size, unit="bytes")
 
     def asked(name: str) -> bool:
-        return (wanted is None or wanted(name)) and (force or not (into / name).exists())
+        return (wanted is None or wanted(name)) and (force or not os.path.lexists(into / name))
 
     with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=into, ignore_cleanup_errors=True) as folder:
         temporary = Path(folder)
@@ -81,10 +94,16 @@ def unpack(
         except _DAMAGE as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise FetchError(f"cannot unpack: {error.strerror}", where=str(into)) from error
-            raise refuse(archive, f"the archive is damaged ({error})") from error
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise refuse(archive, f"the archive is damaged ({why})") from error
         written = tuple(name for name in seen if (temporary / name).is_dir())
-        for name in written:
-            _put(temporary / name, into / name, temporary)
+        if ready is not None:
+            written = tuple(ready(temporary, written))
+        try:
+            for name in written:
+                _put(temporary / name, into / name, temporary)
+        except OSError as error:
+            raise FetchError(f"cannot unpack: {error.strerror or error}", where=str(into / name)) from error
     left = [name for name in seen if name not in written and (wanted is None or wanted(name))]
     return UnpackReport(written, tuple(name for name in left if (into / name).exists()), seen)
 
@@ -92,7 +111,8 @@ def unpack(
 def remove_leftovers(into: Path) -> None:
     """Remove what killed runs left; only for a caller who knows that no other is at work in ``into``."""
     for folder in into.glob(f"{TEMPORARY}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(RecursionError):  # thousands of folders, one in the other
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def refuse(archive: Path, why: str) -> FetchError:
@@ -103,7 +123,7 @@ def refuse(archive: Path, why: str) -> FetchError:
 
 def _put(source: Path, target: Path, aside: Path) -> None:
     """Rename ``source`` to ``target``; what was at ``target`` goes to ``aside`` to be removed."""
-    if target.exists():
+    if os.path.lexists(target):
         target.rename(aside / f"{target.name}.replaced")
     source.rename(target)
 
@@ -114,7 +134,7 @@ def _read(
     seen: dict[str, bool] = {}
     names: dict[str, bool] = {}  # folded path → is a folder
     most = min(limits.total, limits.allowance + limits.ratio * archive.stat().st_size)
-    last, headers, shown = b"", 0, 0
+    last, headers, folders, shown = b"", 0, 0, 0
 
     def count(size: int) -> None:
         """Refuse more than ``size`` unpacked bytes may be; say how far the packed ones are read."""
@@ -135,27 +155,34 @@ def _read(
             if header.type in b"xgLKX":
                 headers += header.size
                 count(headers)
-                if header.size > limits.header:
+                if not 0 <= header.size <= limits.header:
                     raise refuse(archive, "an extended header is too large")
             return header
 
     with archive.open("rb") as raw:
-        if raw.read(6).lstrip()[:1] == b"<":
+        begin = raw.read(6)
+        if begin.lstrip()[:1] == b"<":
             raise refuse(archive, "this is a web page, not an archive")
+        if begin.startswith(b"PK"):
+            raise refuse(archive, "this is a zip archive; a UD release is a tar archive (.tgz)")
         raw.seek(0)
         with tarfile.open(fileobj=raw, mode="r:*", tarinfo=Header) as tar:
             for number, member in enumerate(tar, 1):
                 count(tar.offset)  # behind the member, of which nothing has been read
                 if number > limits.members:
                     raise refuse(archive, f"more than {limits.members:,} members")
-                parts = _parts(archive, member)
+                parts = _parts(archive, member, limits)
                 place = next((i for i, part in enumerate(parts[:2]) if part.startswith("UD_")), None)
                 if place is None or (place == len(parts) - 1 and not member.isdir()):
                     continue
                 inner = parts[place:]
                 if inner[0] not in seen:
                     seen[inner[0]] = asked(inner[0])
+                known = len(names)
                 _once(archive, names, inner, member)
+                folders += len(names) - known
+                if folders - number > limits.folders:
+                    raise refuse(archive, f"more than {limits.folders:,} folders")
                 if seen[inner[0]]:
                     _write(tar, member.replace(name="/".join(inner), deep=False), into)
             # ``tarfile`` takes a broken header, or none, for the end of an archive: the end is a block of
@@ -178,9 +205,11 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path) -> None:
             os.fsync(file.fileno())  # a treebank takes its name when its files are on the disk
 
 
-def _parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
+def _parts(archive: Path, member: tarfile.TarInfo, limits: Limits) -> tuple[str, ...]:
     """The parts of a member's path, or a refusal of the archive because of it."""
     name, shown = member.name, ascii(member.name[:200])
+    if member.size < 0:
+        raise refuse(archive, f"{shown} has a negative size")
     if not (member.isreg() or member.isdir()) or member.issparse():
         raise refuse(archive, f"{shown} is neither a file nor a folder")
     path = PurePosixPath(name)
@@ -188,6 +217,10 @@ def _parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
         raise refuse(archive, f"{shown} is not a relative path")
     if ".." in path.parts:
         raise refuse(archive, f"{shown} leaves the folder")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):
+        raise refuse(archive, f"{shown} is not a name in UTF-8, or has control characters")
+    if len(path.parts) > limits.depth or any(len(part.encode()) > limits.name for part in path.parts):
+        raise refuse(archive, f"{shown} lies too deep, or its name is too long")
     return path.parts
 
 

@@ -107,7 +107,7 @@ def die_at(step: int | None) -> list[int]:
 
         return wrapped
 
-    for name in ("replace", "unlink", "mkdir"):
+    for name in ("replace", "rename", "unlink", "mkdir"):
         setattr(Path, name, counted(getattr(Path, name)))
     os.fsync = counted(os.fsync)
     return taken
