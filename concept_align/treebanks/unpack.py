@@ -180,8 +180,8 @@ def _read(
                     seen[inner[0]] = asked(inner[0])
                 known = len(names)
                 _once(archive, names, inner, member)
-                folders += len(names) - known
-                if folders - number > limits.folders:
+                folders += len(names) - known - (not member.isdir())
+                if folders > limits.folders:
                     raise refuse(archive, f"more than {limits.folders:,} folders")
                 if seen[inner[0]]:
                     _write(tar, member.replace(name="/".join(inner), deep=False), into)

@@ -2,6 +2,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -34,6 +35,19 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    def drip(self, fault):
+        """Ten bytes a second for as long as somebody listens: of a header or of the file."""
+        if fault == "drip body":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
+            self.end_headers()
+        try:
+            for _ in range(100):
+                self.wfile.write(b"x")
+                time.sleep(0.1)
+        except OSError:
+            pass
+
     def do_GET(self):
         server = self.server
         server.asked.append(dict(self.headers))
@@ -46,6 +60,16 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         fault = server.faults.pop(0) if server.faults else ""
+        if fault.startswith("drip"):
+            self.drip(fault)
+            return
+        if ":" in fault:  # another value of a header
+            name, _, value = fault.partition(": ")
+            self.send_response(503 if name == "Retry-After" else 302 if name == "Location" else 200)
+            self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(server.body if name == "Content-Length" else b"")
+            return
         if fault.isdigit():
             self.send_response(int(fault))
             self.send_header("Retry-After", "7")
@@ -272,3 +296,82 @@ def test_no_room_on_the_disk_is_said_before_the_transfer(server, get, monkeypatc
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10, 10, 1000))
     with pytest.raises(FetchError, match="1,000 are free"):
         get()
+
+
+NO_NUMBERS = ["²", "-1", "1e3", "١", "", " ", "soon", "Wed, 21 Oct 2015 07:28:00 GMT", "9" * 5000, "0x10"]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_a_wait_that_is_no_number_is_no_wait(server, get, value):
+    server.faults = [f"Retry-After: {value}".encode().decode("latin-1")]
+    get()
+    assert get.waits in ([1], [60]) and get.target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
+def test_a_length_that_is_no_number_is_not_known(server, get, value):
+    server.faults = [f"Content-Length: {value}".encode().decode("latin-1")]
+    if value.startswith("9"):
+        with pytest.raises(FetchError, match="no UD release"):
+            get()
+    else:
+        get()
+        assert get.target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "http://[::1",
+        "http://[",
+        "http://here:port/",
+        "http://:-1/",
+        "http://a..b/",
+        "http://" + "a" * 70 + "/",
+    ],
+)
+def test_a_place_that_is_no_address_is_refused(server, get, place):
+    server.faults = [f"Location: {place}"]
+    with pytest.raises(FetchError, match=r"no address|not an http|no connection|gave up"):
+        get(retries=0)
+    with pytest.raises(FetchError, match=r"no address|not an http|no connection|gave up"):
+        download(place, get.target, sha256=None, retries=0, sleep=lambda seconds: None)
+    assert not get.target.exists()
+
+
+@pytest.mark.parametrize("fault", ["drip body", "drip head"])
+def test_a_server_that_drips_is_not_waited_for(server, get, fault, monkeypatch):
+    monkeypatch.setattr("concept_align.treebanks.download.TIMEOUT", 0.4)
+    server.faults = [fault] * 3
+    began = time.monotonic()
+    with pytest.raises(FetchError, match=r"gave up after 2 attempts: .*bytes in"):
+        get(retries=1)
+    assert time.monotonic() - began < 4
+    get()
+    assert get.target.read_bytes() == BODY
+
+
+def test_what_comes_with_a_redirect_is_not_read(server, get, monkeypatch):
+    handler = Handler.do_GET
+
+    def endless(self):
+        if self.path != "/endless":
+            return handler(self)
+        self.send_response(302)
+        self.send_header("Location", "/file")
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(bytes(1 << 16))
+        except OSError:
+            return None
+
+    monkeypatch.setattr(Handler, "do_GET", endless)
+    assert get("/endless") == GOOD
+
+
+def test_a_folder_where_the_file_goes_is_said(get):
+    get.target.mkdir()
+    with pytest.raises(FetchError, match="cannot write"):
+        get()
+    assert get.target.is_dir()

@@ -44,6 +44,8 @@ def server(monkeypatch):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             asked.append(self.path)
+            if self.path.endswith("nowhere"):
+                return self.send_error(404)
             self.send_response(200)
             self.send_header("Content-Length", str(len(BODY)))
             self.end_headers()
@@ -173,3 +175,92 @@ def test_what_a_killed_run_left_is_removed(server, tmp_path):
 def test_the_manifest_is_json_that_others_can_read(server, tmp_path):
     fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA)
     assert json.loads((tmp_path / "MANIFEST.json").read_text())["release"] == "UD v9.9"
+
+
+def settings(server, **more):
+    return {"release": "9.9", "url": server.url, "sha256": SHA, **more}
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("what", ["folder", "file", "link"])
+def test_what_a_fetch_has_not_put_there_is_neither_replaced_nor_removed(server, tmp_path, force, what):
+    mine, out = tmp_path / "mine.txt", tmp_path / "ud"
+    (out / PUD).parent.mkdir()
+    mine.write_text("mine")
+    if what == "folder":
+        (out / PUD).mkdir()
+        (out / PUD / "en_pud-ud-test.conllu").write_text("mine")
+    elif what == "file":
+        (out / PUD).write_text("mine")
+    else:
+        (out / PUD).symlink_to(mine)
+    for download_needed in (True, False):
+        if force or what != "folder":
+            with pytest.raises(FetchError, match=PUD):
+                fetch(out, None, force=force, **settings(server))
+            assert [path.name for path in out.iterdir() if path.suffix != ".tgz"] == [PUD]
+        else:
+            result = fetch(out, None, force=force, **settings(server))
+            assert (result.foreign, set(result.present) >= {PUD}) == ((PUD,), True), download_needed
+            assert set(read_manifest(out)["treebanks"]) == {EN, ZZ}
+    assert mine.read_text() == "mine"
+    kept = out / PUD / "en_pud-ud-test.conllu" if what == "folder" else out / PUD
+    assert kept.read_text() == "mine"
+
+
+def test_force_replaces_what_a_fetch_put_there_and_keeps_files_of_others(server, tmp_path):
+    fetch(tmp_path, None, **settings(server))
+    (tmp_path / EN / "en_ewt-ud-test.conllu").write_text("changed")
+    assert EN in fetch(tmp_path, None, force=True, **settings(server)).written
+    assert (tmp_path / EN / "en_ewt-ud-test.conllu").read_bytes() == b"1"
+    (tmp_path / EN / "LICENSE.txt").unlink()
+    (tmp_path / EN / "mine.txt").write_text("mine")
+    (tmp_path / PUD / "en_pud-ud-test.conllu").write_text("changed")
+    with pytest.raises(FetchError, match=r"mine\.txt"):
+        fetch(tmp_path, None, force=True, **settings(server))
+    assert (tmp_path / EN / "mine.txt").read_text() == "mine"
+    assert (tmp_path / PUD / "en_pud-ud-test.conllu").read_text() == "changed"
+
+
+def test_files_of_the_release_before_are_replaced_with_their_treebank(server, tmp_path, monkeypatch):
+    fetch(tmp_path, None, **settings(server))
+    (tmp_path / "ud-treebanks-v9.9.tgz").unlink()
+    newer = release({f"{EN}/en_ewt-ud-train.conllu": b"9", f"{EN}/README.md": b"new"})
+    monkeypatch.setitem(globals(), "BODY", newer)
+    sha = hashlib.sha256(newer).hexdigest()
+    fetch(tmp_path, "en", force=True, **settings(server, sha256=sha))
+    assert sorted(path.name for path in (tmp_path / EN).iterdir()) == ["README.md", "en_ewt-ud-train.conllu"]
+
+
+def test_a_treebank_that_has_the_bytes_of_the_archive_is_listed_from_then_on(server, tmp_path):
+    fetch(tmp_path, None, **settings(server))
+    whole = (tmp_path / "MANIFEST.json").read_bytes()
+    (tmp_path / "MANIFEST.json").unlink()
+    (tmp_path / ".unpacking-old").mkdir()
+    result = fetch(tmp_path, "en,en_pud,UD_Zz-Zz", **settings(server))
+    assert (result.present, result.written, result.foreign) == ((EN, PUD, ZZ), (), ())
+    assert (tmp_path / "MANIFEST.json").read_bytes() == whole
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_killed_runs_left_goes_though_nothing_else_is_to_be_done(server, tmp_path):
+    fetch(tmp_path, "en", **settings(server))
+    (tmp_path / ".unpacking-old" / EN).mkdir(parents=True)
+    (tmp_path / ".lock").write_text("")
+    assert fetch(tmp_path, "en", **settings(server)).archive is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["MANIFEST.json", EN, "ud-treebanks-v9.9.tgz"]
+
+
+def test_a_manifest_that_cannot_be_read_is_told_before_anything_is_done(server, tmp_path):
+    (tmp_path / "MANIFEST.json").write_text('{"treebanks": {"UD_X-Y": {"files": {"a": 1}}}}')
+    with pytest.raises(FetchError, match="not a manifest"):
+        fetch(tmp_path, None, **settings(server))
+    assert server.asked == [] and [path.name for path in tmp_path.iterdir()] == ["MANIFEST.json"]
+
+
+def test_an_archive_that_is_not_the_expected_one_stays_until_the_right_one_is_there(server, tmp_path):
+    archive = tmp_path / "ud-treebanks-v9.9.tgz"
+    archive.write_bytes(b"mine")
+    with pytest.raises(FetchError, match="404"):
+        fetch(tmp_path, None, **settings(server, url=f"{server.url}/nowhere"))
+    assert archive.read_bytes() == b"mine"

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +122,13 @@ HOSTILE = {
     "file in place of a folder": [file(f"{TOP}/UD_A-X/not-to-release")],
     "sparse file": [special(SECOND, tarfile.GNUTYPE_SPARSE)],
     "huge extended header": [file(f"{TOP}/UD_A-X/" + "long/" * 300_000)],
+    "folders, one in the other": [file(f"{TOP}/UD_A-X/" + "d/" * 20 + "evil")],
+    "thousands of folders, one in the other": [file(f"{TOP}/UD_A-X/" + "d/" * 1900 + "evil")],
+    "name too long for a disk": [file(f"{TOP}/UD_A-X/" + "é" * 200)],
+    "treebank not in UTF-8": [file(f"{TOP}/UD_\udcff\udcfe-X/evil")],
+    "file not in UTF-8": [file(f"{TOP}/UD_A-X/\udcff")],
+    "escape codes": [file(f"{TOP}/UD_A\x1b[2J-X/evil")],
+    "line end": [file(f"{TOP}/UD_A-X/a\nb")],
 }
 
 
@@ -138,6 +146,8 @@ def test_a_hostile_archive_is_refused_and_leaves_nothing(archive, tmp_path, what
     "limits",
     [
         Limits(members=5),
+        Limits(folders=3),
+        Limits(depth=4),
         Limits(total=60_000),
         Limits(ratio=2, allowance=0),
     ],
@@ -146,6 +156,25 @@ def test_a_bomb_is_refused_by_each_limit(archive, tmp_path, limits):
     with pytest.raises(FetchError):
         unpack(archive(*GOOD), tmp_path / "ud", limits=limits)
     assert list((tmp_path / "ud").iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [-1, -512, -(1 << 62), 1 << 62])
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_sizes_that_no_file_has_are_refused(tmp_path, size, kind):
+    odd, _ = special(f"{TOP}/UD_A-X/odd", kind)
+    odd.size = size
+    path = tmp_path / "archive"
+    path.write_bytes(gzip.compress(tar(*GOOD)[:-1024] + odd.tobuf(tarfile.GNU_FORMAT) + bytes(2048)))
+    with pytest.raises(FetchError, match="archive"):
+        unpack(path, tmp_path / "ud")
+    assert list((tmp_path / "ud").iterdir()) == []
+
+
+def test_a_zip_archive_is_named_for_what_it_is(tmp_path):
+    with zipfile.ZipFile(tmp_path / "archive", "w") as out:
+        out.writestr(f"{TOP}/UD_A-X/a_x-ud-test.conllu", "")
+    with pytest.raises(FetchError, match="zip"):
+        unpack(tmp_path / "archive", tmp_path / "ud")
 
 
 def test_a_bomb_is_refused_in_what_is_not_even_wanted(archive, tmp_path):
@@ -231,3 +260,11 @@ def test_killed_between_two_treebanks_the_first_is_whole(archive, tmp_path, monk
     assert tree(tmp_path / "ud") == ["UD_A-X/a_x-ud-test.conllu", "UD_A-X/not-to-release/sub/notes.txt"]
     monkeypatch.undo()
     assert unpack(archive(*GOOD), tmp_path / "ud").written == ("UD_B-Y",)
+
+
+def test_what_a_killed_run_left_is_removed_however_deep_it_is(tmp_path):
+    deep = tmp_path / ".unpacking-x" / "UD_A-X"
+    deep.mkdir(parents=True)
+    (deep / "half").write_text("")
+    remove_leftovers(tmp_path)
+    assert list(tmp_path.iterdir()) == []
