@@ -284,7 +284,7 @@ class _Paced(http.client.HTTPResponse):
 
 class _Opening(urllib.request.AbstractHTTPHandler):
     def do_open(self, http_class: Any, *args: Any, **options: Any) -> Any:
-        paced = type("Paced", (http_class,), {"response_class": _Paced})
+        paced: Any = type("Paced", (http_class,), {"response_class": _Paced})
         return super().do_open(paced, *args, **options)
 
 

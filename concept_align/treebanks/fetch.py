@@ -110,7 +110,7 @@ def plan(
         names = registry.select(langs)
         wanted = frozenset(registry.language(x).treebank if x in registry.CODES else x for x in names)
     known = _listed(out)
-    unsure = (wanted or set()) - {name for name, one in known.items() if _UNPACKING not in one}
+    unsure = (wanted or frozenset()) - {name for name, one in known.items() if _UNPACKING not in one}
     # A folder that is not listed can be compared with the archive, where that is there.
     compare = bool(unsure) and ((out / name).is_file() or not unsure.isdisjoint(known))
     there = wanted is not None and all((out / treebank).is_dir() for treebank in wanted)
