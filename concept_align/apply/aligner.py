@@ -20,6 +20,7 @@ from ..errors import LearningError, ModelError, TreebankError, UsageError
 from ..evaluation.aligners import SavedAligner, read_aligner
 from ..extraction.config import BATCH_TOKENS
 from ..extraction.plan import facts_of
+from ..extraction.prepare import BLOCK, cut
 from ..extraction.states import InMemoryStates, extract_in_memory
 from ..meta.hub import HubUpload
 from ..meta.learners.base import Aligner, Classifier
@@ -129,8 +130,11 @@ class TextAligner(HubUpload):
                     f"unknown concepts {', '.join(odd)}", remedy=f"use {' '.join(self.concepts)}"
                 )
             known = torch.tensor([concept in set(valid) for concept in self.concepts])
-        held = None if support is None else self.states(read_labelled(support, self.task), "support")
-        more = None if unlabelled is None else self.states(read(unlabelled), "unlabelled text")
+        held = more = None
+        if support is not None:
+            held = self.states(readable(self.model, read_labelled(support, self.task))[0], "support")
+        if unlabelled is not None:
+            more = self.states(readable(self.model, read(unlabelled))[0], "unlabelled text")
         return TextClassifier(self, held, more, known, seed)
 
     def states(self, corpus: Corpus, name: str = "states") -> InMemoryStates:
@@ -215,16 +219,19 @@ class TextClassifier:
         corpus = given.corpus
         if task.relational:
             require_heads(corpus)
-        held = self.aligner.states(corpus, "text")
+        read, words = readable(self.aligner.model, corpus)
+        held = self.aligner.states(read, "text")
         classifier, standardiser, notes = self._kept or self._adapted(held)
         annotations, how = asked(held.annotations, task), self.aligner.trained.features
-        rows = _places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)
+        rows = words[_places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)]
         codes = np.full(corpus.words, -1, np.int64)
         scores = torch.full((corpus.words, len(task.concepts)), torch.nan)
         found = classifier.scores(self.aligner.features(held, annotations, standardiser).x)
         codes[rows], scores[torch.from_numpy(rows)] = found.argmax(1).numpy(), found
         written, said = writable(given, task)
-        return Classification(corpus, task, codes, scores, (*notes, *_said(held, corpus), *said), written)
+        lost = np.setdiff1d(np.arange(corpus.words), words)
+        notes = [*notes, *_said(held, corpus, lost), *said]
+        return Classification(corpus, task, codes, scores, tuple(notes), written)
 
     def predict(self, text: Text) -> list[list[str | None]]:
         """The label of every word, sentence by sentence; None where there can be none. Notes are warnings."""
@@ -341,8 +348,35 @@ def writable(given: Document, task: Task) -> tuple[bytes | None, list[str]]:
     return None, [f"{what} is written as CoNLL-U: of its columns only the ten are there"]
 
 
-def _said(held: InMemoryStates, corpus: Corpus) -> list[str]:
-    notes = [
+def readable(model: LanguageModel, corpus: Corpus) -> tuple[Corpus, NDArray[np.int64]]:
+    """``corpus`` without the words that get no token of the model's, and the places of those that are left.
+
+    A sentence of such words alone stays, to be left out whole.
+    """
+    kept = np.ones(corpus.words, np.bool_)
+    for first in range(0, corpus.sents, BLOCK):
+        places = np.arange(first, min(first + BLOCK, corpus.sents))
+        for place, pieces in zip(places.tolist(), cut(model, corpus, places), strict=True):
+            if not isinstance(pieces, ModelError):
+                continue
+            words = corpus.words_of(place)
+            alone = [span[None] for span in corpus.spans[words]]
+            found = model.pieces_many([corpus.texts[place]] * len(alone), alone)
+            covered = [not isinstance(one, ModelError) for one in found]
+            kept[words] = covered if any(covered) else True
+    if kept.all():
+        return corpus, np.arange(corpus.words)
+    return corpus.of_words(kept), np.flatnonzero(kept)
+
+
+def _said(held: InMemoryStates, corpus: Corpus, lost: NDArray[np.int64]) -> list[str]:
+    notes = []
+    if len(lost):
+        first = corpus.forms[int(lost[0])]
+        points = " ".join(f"U+{ord(sign):04X}" for sign in first[:8])
+        what = "words without labels, of which the model has no token"
+        notes = [f"{what}: {len(lost)} (the first is {first!r}, {points})"]
+    notes += [
         f"sentences without labels, {reason}: {number} (the first is {held.examples[reason]})"
         for reason, number in held.left_out.items()
     ]

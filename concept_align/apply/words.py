@@ -2,7 +2,8 @@
 
 The rule: a word is the longest run of letters, marks and digits, in which an apostrophe, hyphen, point, comma
 or colon may stand between two of them (``don't``, ``3.14``); every other sign that is not white space is a
-word by itself, equal signs in a row are one (``...``). Treebanks of some languages divide otherwise
+word by itself, with the marks, joiners and selectors that make one sign of several (emoji, flags: a grapheme
+cluster); equal signs in a row are one (``...``). Treebanks of some languages divide otherwise
 (``do n't``), and scripts without spaces cannot be divided so: give such text in words (``--pretokenised``).
 """
 
@@ -19,7 +20,10 @@ _JOINERS = frozenset("\u200c\u200d\u00ad\u2060")  # invisible, inside of words
 _CLOSES = frozenset(".,;:!?%…、。，；：！？।॥؟،؛۔։")
 # Scripts that put no space between words.
 _UNSPACED = ("CJK ", "HIRAGANA", "KATAKANA", "THAI", "LAO ", "KHMER", "MYANMAR", "TIBETAN")
-_WORD = re.compile("w(?:i?w)*|[io]")  # of kinds of signs
+_WORD = re.compile("w(?:(?:ie*)?w)*|[io]e*")  # of kinds of signs
+_ZWJ = "\u200d"
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]")  # two regional indicators are one
+_EXTENDS = re.compile("[\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f\u200c\u200d]")  # as marks do
 
 
 @lru_cache(maxsize=1 << 16)
@@ -42,12 +46,34 @@ def unspaced(sign: str) -> bool:
 def split(text: str) -> Spans:
     """The words of ``text`` as characters ``begin:end``, by the rule above."""
     found: Spans = []
-    for match in _WORD.finditer("".join(map(_kind, text))):
+    before = ""  # the sign that the last word ends with, where it is of signs
+    for match in _WORD.finditer(_kinds(text)):
         begin, end = match.span()
-        if match[0][0] != "w" and found and found[-1][1] == begin and text[begin] == text[begin - 1]:
+        sign = "" if match[0][0] == "w" else text[begin:end]
+        if sign and sign == before and found[-1][1] == begin:
             begin = found.pop()[0]
         found.append((begin, end))
+        before = sign
     return found
+
+
+def _kinds(text: str) -> str:
+    """The kind of each sign; ``e`` where it goes with the sign before it, which is no part of a word."""
+    kinds = list(map(_kind, text))
+    if "o" not in kinds and "i" not in kinds:
+        return "".join(kinds)
+    flag = False  # whether the sign before is a flag's first half
+    for place in range(1, len(text)):
+        if kinds[place - 1] not in "oie":
+            flag = False
+            continue
+        sign, last = text[place], text[place - 1]
+        half = _FLAG.match(sign) is not None
+        flag = half and not flag and _FLAG.match(last) is not None
+        joined = last == _ZWJ and kinds[place] in "oi"
+        if flag or joined or unicodedata.category(sign)[0] == "M" or _EXTENDS.match(sign):
+            kinds[place] = "e"
+    return "".join(kinds)
 
 
 def join(words: Sequence[str]) -> tuple[str, Spans]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from jaxtyping import Int8, Int16, Int32, Int64
+from numpy.typing import NDArray
 
 from .. import atomic
 from ..errors import TreebankError, UsageError, encoded, place
@@ -226,6 +227,22 @@ class Corpus(Annotations):
     def where(self, sentence: int) -> str:
         """``file:line, sentence ID``, as errors name a sentence."""
         return place(self.source.path, int(self.lines[sentence]), self.sent_ids[sentence])
+
+    def of_words(self, kept: NDArray[np.bool_]) -> "Corpus":
+        """The words where ``kept`` [words] is true, with the whole texts; none has been written.
+
+        A head that is not kept is not annotated.
+        """
+        after = np.concatenate([[0], np.cumsum(kept)])  # [words + 1] words kept before each
+        first = np.repeat(self.offsets[:-1], np.diff(self.offsets))  # [words] of the word's sentence
+        at = first + np.maximum(self.heads, 1) - 1
+        moved = np.where(kept[at], after[at] - after[first] + 1, UNLABELLED)
+        heads = np.where(self.heads > 0, moved, self.heads).astype(self.heads.dtype)
+        codes = {name: getattr(self, name)[kept] for name in (*reader.OF_WORDS[:-2], "spans")}
+        columns = {name: TextColumn(of.codes[kept], of.names) for name, of in self.columns.items()}
+        forms = [self.forms[word] for word in np.flatnonzero(kept).tolist()]
+        codes |= {"offsets": after[self.offsets], "heads": heads[kept]}
+        return replace(self, **codes, columns=columns, forms=forms, raw=())
 
     def strange(self) -> list[str]:
         """What is to be said of labels that are none of UD, column by column."""

@@ -117,6 +117,48 @@ def test_a_sentence_that_the_model_cannot_read_has_no_labels(mini, upos):
     assert torch.isnan(found.scores[2:602]).all()
 
 
+@pytest.mark.parametrize("lost", [(1,), (0, 1), (2, 3)])
+def test_a_word_without_tokens_has_no_label_and_its_sentence_has(mini, upos, lost, monkeypatch):
+    plain = type(mini.model).pieces_many
+
+    def pieces_many(self, texts, spans):
+        """A tokenizer that drops variation selectors, as normalisers do."""
+        found = plain(self, texts, spans)
+        dropped = [any(text[a:b] == "\ufe0f" for a, b in own) for text, own in zip(texts, spans, strict=True)]
+        return [ModelError("no token") if no else one for no, one in zip(dropped, found, strict=True)]
+
+    monkeypatch.setattr(type(mini.model), "pieces_many", pieces_many)
+    words = ["Der", "Hund", "schläft", "."]
+    odd = ["\ufe0f" if place in lost else word for place, word in enumerate(words)]
+    found = upos.adapt(unlabelled=mini.treebank("de", "train")).classify([words, odd, ["\ufe0f"]])
+    labels = found.labels()
+    assert [place for place, label in enumerate(labels[1]) if label is None] == list(lost)
+    assert labels[2] == [None]
+    assert None not in labels[0]
+    assert f"of which the model has no token: {len(lost)} (the first is '\ufe0f', U+FE0F)" in found.notes[0]
+    support = [(odd, ["DET", "NOUN", "VERB", "PUNCT"])]
+    assert upos.adapt(support, mini.treebank("de", "train")).classify([words]).names() is not None
+
+
+def test_relations_to_a_word_without_tokens_are_not_told(mini):
+    corpus = module.read(mini.treebank("tr", "test"))
+    kept = np.ones(corpus.words, bool)
+    kept[[1, 5]] = False
+    left = corpus.of_words(kept)
+    for place in range(corpus.sents):
+        own, new = corpus.words_of(place), left.words_of(place)
+        names = [corpus.forms[w] for w in range(own.start, own.stop) if kept[w]]
+        assert list(left.forms[new]) == names
+        for old, head in zip(np.flatnonzero(kept[own]) + own.start, left.heads[new], strict=True):
+            before = corpus.heads[old]
+            if before <= 0:
+                assert head == before
+            elif not kept[own.start + before - 1]:
+                assert head == -1
+            else:
+                assert left.forms[new.start + head - 1] == corpus.forms[own.start + before - 1]
+
+
 def test_another_model_is_refused_with_what_differs(mini):
     with pytest.raises(ModelError, match=r"not the model that the aligner learned from: .*dim is 8, not 256"):
         TextAligner.from_pretrained(mini.upos, FakeModel())
