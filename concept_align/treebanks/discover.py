@@ -184,7 +184,7 @@ def _lone(path: Path, langs: str | Sequence[str] | None) -> TreebankFile:
     if "_" in stem and prefix in registry.CODES:
         return TreebankFile(stem, prefix, _split(stem.casefold()), path)
     code = langs if isinstance(langs, str) else langs[0] if langs and len(langs) == 1 else ""
-    if re.fullmatch(r"[a-z]{2,3}", code):
+    if re.fullmatch(r"[a-z]{2,3}", code) and not registry.is_set(code):
         return TreebankFile(stem, code, _split(stem.casefold()), path)
     raise UsageError(
         "the name does not say which language this is",

@@ -116,6 +116,11 @@ CODES: tuple[str, ...] = tuple(sorted(_DEFAULTS))
 _TREEBANK_NAME = re.compile(r"UD_(?P<language>[A-Z][A-Za-z_]*)-(?P<short>[A-Za-z0-9]+)")
 
 
+def is_set(name: str) -> bool:
+    """Whether ``name`` stands for several languages (``all``, ``pud``, ``targets``), as no code does."""
+    return name == "all" or name in _SETS
+
+
 def find(treebank: str) -> Entry | None:
     """The entry called ``treebank``, by folder (``UD_English-EWT``) or prefix (``en_ewt``) or None."""
     return _NAMED.get(treebank.casefold())

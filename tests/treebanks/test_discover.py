@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 
 from concept_align.errors import UsageError
+from concept_align.treebanks.conllu import read
 from concept_align.treebanks.discover import find_treebanks
+
+DOGS = b"1\tDogs\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -114,8 +117,17 @@ def test_one_file_with_another_name_gets_language_and_split_from_what_there_is(
 
 def test_one_file_without_a_language_asks_for_it(tmp_path):
     touch(tmp_path, "mine.conllu")
-    with pytest.raises(UsageError, match="langs"):
-        find_treebanks(tmp_path / "mine.conllu")
+    for langs in (None, "all", ("all",), "pud", ["targets"], ["de", "en"], "family:slavic"):
+        with pytest.raises(UsageError, match="langs: the name does not say which language") as error:
+            find_treebanks(tmp_path / "mine.conllu", langs)
+        assert "by its code" in error.value.remedy
+
+
+@pytest.mark.parametrize("name", ["en_x-ud-test.CONLLU", "en_x-ud-test.Conllu.GZ"])
+def test_a_suffix_in_capitals_is_one(tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(DOGS) if name.endswith("GZ") else DOGS)
+    (file,) = find_treebanks(tmp_path)
+    assert list(read(file.path, language="en", split="test").forms) == ["Dogs"]
 
 
 def test_what_is_no_treebank_is_refused_with_what_was_found(tmp_path, release):
