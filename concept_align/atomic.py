@@ -23,6 +23,7 @@ TEMPORARY = ".partial"
 _POSIX = os.name == "posix"
 # .results.csv.0123abcd.partial; without the eight digits, of version 0.2 and before.
 _PARTIAL = re.compile(r"\.(?P<name>.+?)(?:\.[0-9a-f]{8})?\.partial", re.DOTALL)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # the beginning of what a spreadsheet computes
 
 # Asked before a file takes the place of another one, and before one is removed: see outputs.py.
 guards: list[Callable[[Path], None]] = []
@@ -153,9 +154,24 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def save_csv(frame: Any, path: str | Path) -> None:
-    """Write a data frame whole or not at all; equal tables give equal bytes."""
+    """Write a data frame whole or not at all; equal tables give equal bytes.
+
+    A text that a spreadsheet would take for a formula gets a ``'`` before it: see :func:`guarded`.
+    """
+    texts = [name for name in frame.columns if frame[name].dtype.kind == "O"]
+    frame = frame.assign(**{name: frame[name].astype(object).map(guarded) for name in texts})
     with replacing(path) as file:
-        frame.to_csv(file, index=False, lineterminator="\n")
+        frame.rename(columns=guarded).to_csv(file, index=False, lineterminator="\n")
+
+
+def guarded(cell: Any) -> Any:
+    """A name or label for a CSV file, never a formula; :func:`unguarded` gives it back."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: Any) -> Any:
+    """What was given to :func:`guarded`."""
+    return cell[1:] if isinstance(cell, str) and cell[:1] == "'" and _FORMULA.match(cell) else cell
 
 
 def save_table(frame: Any, folder: str | Path, name: str) -> None:

@@ -1,11 +1,30 @@
 """What goes wrong, said once: what was wrong, where, and what to do about it.
 
 Every error a user can cause is a :class:`ConceptAlignError`; the command line prints it without a
-traceback. Anything else that escapes is a bug of ours and keeps its traceback.
+traceback. Anything else that escapes is a bug of ours and keeps its traceback. What comes from files, servers
+and libraries may hold anything: it is cleaned and cut here, where it is told.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+
+LONGEST = 300  # characters of a part of an error
+# What a terminal takes for an order rather than text: control characters, marks that turn the direction of
+# writing, line separators; and halves of characters, which no stream can write.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """``text`` in one line that a terminal shows as it is: white space as a space, other signs by code."""
+    text = re.sub(r"[\t\n\r]+", " ", text)
+    return _UNPRINTABLE.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """``text`` without its middle where it is longer than ``most`` characters."""
+    end = (most - 5) // 2
+    return text if len(text) <= most else f"{text[: most - 5 - end]} ... {text[-end:]}"
 
 
 class ConceptAlignError(Exception):
@@ -37,8 +56,9 @@ class ConceptAlignError(Exception):
         In a file (``where``), an argument is a key and keeps its name.
         """
         option = name(self.option) if self.option and not self.where else self.option
-        text = ": ".join(part for part in (self.where, option, self.message) if part)
-        return f"{text}\n  → {self.remedy}" if self.remedy else text
+        parts = (self.where, option, self.message)
+        text = ": ".join(shortened(clean(part)) for part in parts if part)
+        return f"{text}\n  → {shortened(clean(self.remedy), 3 * LONGEST)}" if self.remedy else text
 
 
 class UsageError(ConceptAlignError):

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from .errors import clean
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -54,7 +56,7 @@ class _Work:
     def __init__(
         self, name: str, total: float | None, done: float, unit: str, now: float, show: "_Show"
     ) -> None:
-        self.name, self.total, self.unit, self.text = name, total, unit, ""
+        self.name, self.total, self.unit, self.text = clean(name), total, unit, ""
         self.done = self.there = done  # there: done before
         self.began, self._show = now, show
 
@@ -63,7 +65,7 @@ class _Work:
         self._show(self, amount)
 
     def note(self, text: str) -> None:
-        self.text = text
+        self.text = clean(text)
         self._show(self, 0)
 
     def share(self, amount: float) -> float:
@@ -190,11 +192,11 @@ def terminal(enabled: bool | None = None, *, weights: Sequence[float] = ()) -> I
                     if work.share(work.done) == 1:
                         rich.remove_task(tasks.pop(work))
                 work = run.begin(name, total, done, unit, show)
-                tasks[work] = rich.add_task(name, total=total, completed=int(done), unit=unit, note="")
+                tasks[work] = rich.add_task(work.name, total=total, completed=int(done), unit=unit, note="")
                 return work
 
             def say(self, text: str) -> None:
-                rich.console.print(text, markup=False, highlight=False)
+                rich.console.print(clean(text), markup=False, highlight=False)
 
         yield _Rich()
         if whole is not None:

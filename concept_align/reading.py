@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .atomic import unguarded
 from .errors import ConceptAlignError, StoreError
 
 if TYPE_CHECKING:
@@ -72,4 +73,6 @@ def read_results(path: str | Path) -> "pd.DataFrame":
         return pd.read_parquet(path)
     # Codes such as "nan" are names, never missing values; numbers may be.
     missing = {name: [""] for name in ("value", "low", "high", "n")}
-    return pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), keep_default_na=False, na_values=missing)
+    frame = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str), keep_default_na=False, na_values=missing)
+    texts = [name for name in frame.columns if frame[name].dtype.kind == "O"]
+    return frame.assign(**{name: frame[name].map(unguarded) for name in texts})

@@ -7,6 +7,7 @@ from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
+from ..errors import clean
 from ..progress import collapsed
 
 if TYPE_CHECKING:
@@ -52,13 +53,14 @@ def emit_table(
     from rich.table import Table
     from rich.text import Text
 
+    rows = [[clean(cell) for cell in row] for row in rows]
     console = Console(width=line_width())
     last, on_right = len(columns) - 1, right or set()
     widths = _widths(columns, rows)
     if last not in on_right:
         widths[last] = min(widths[last], FOLDED)
     # Not the table's own title, which is folded to the table's width.
-    console.print(Text(title, style="italic"), soft_wrap=True)
+    console.print(Text(clean(title), style="italic"), soft_wrap=True)
     for number, block in enumerate(_blocks(widths, console.width)):
         table = Table(show_edge=False, pad_edge=False)
         for place in block:
@@ -145,8 +147,8 @@ def say_title(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """A line for people on stderr."""
-    sys.stderr.write(text + "\n")
+    """A line for people on stderr, or several."""
+    sys.stderr.write("\n".join(map(clean, text.split("\n"))) + "\n")
 
 
 def say_notices(notices: Sequence[str]) -> None:

@@ -6,12 +6,15 @@ equal cards. A README.md or LICENSE that somebody else wrote is left alone.
 
 import json
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from .. import atomic
+from ..errors import clean
 from ..spaces.spec import FeatureSpec
 from ..treebanks import registry
 
@@ -42,6 +45,13 @@ def is_ours(path: Path) -> bool:
     return text.startswith(FIRST) or text == LICENCE_TEXT
 
 
+def _harmless(value: Any) -> Any:
+    """A name as text of Markdown: no HTML, no cells of its own, no line of its own."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return escape(clean(value), quote=False).replace("|", "\\|").replace("`", "'")
+
+
 def card(
     facts: Mapping[str, Any], summary: Mapping[str, Any], *, options: Mapping[str, Any], seed: int
 ) -> str:
@@ -55,6 +65,7 @@ def card(
         trim_blocks=True,
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_harmless,
     )
     return environment.get_template("card.md.j2").render(
         **{key: facts[key] for key in ("store", "train", "learner", "source")},
@@ -64,7 +75,7 @@ def card(
         languages=languages,
         sentence='"sentences.conllu"' if spec.relational else '[["Der", "alte", "Hund", "schläft", "."]]',
         text="sentences.conllu" if spec.relational else "sentences.txt",
-        options=json.dumps(dict(options), indent=2, sort_keys=True),
+        options=Markup(json.dumps(dict(options), indent=2, sort_keys=True)),
         seed=seed,
         treebanks=treebanks,
         licences={

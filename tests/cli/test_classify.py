@@ -166,12 +166,28 @@ def test_the_card_tells_how_and_of_what_it_was_made(folders, tmp_path):
     assert size < 100_000
 
 
+def test_names_in_a_card_are_text_and_no_html(folders):
+    from concept_align.meta.card import card
+
+    facts = json.loads((folders / "upos" / "provenance.json").read_text())
+    summary = json.loads((folders / "upos" / "summary.json").read_text())
+    made = {"options": {"hidden": 0, "note": "<b>"}, "seed": 0}
+    before = card(facts, summary, **made)
+    facts["store"]["model"] = odd = "<script>alert(1)<script> | `x`\n# y"
+    facts["treebanks"]["de"] = "UD_<img src=x onerror=y>|-Z"
+    text = card(facts, summary, **made)
+    assert "<script" not in text and "<img" not in text and "\n# y" not in text
+    assert "| UD_&lt;img src=x onerror=y&gt;\\|-Z |" in text
+    assert text.count("\n") == before.count("\n")
+    assert "&lt;script&gt;" in text and odd not in text
+
+
 def test_a_readme_of_somebody_else_is_left_alone(folders, tmp_path):
     (tmp_path / "README.md").write_text("mine")
-    mini_aligner.train(folders / "store", tmp_path)
-    assert (tmp_path / "README.md").read_text() == "mine"
-    assert (tmp_path / "LICENSE").exists()
-    from concept_align.meta.run import clear
-
-    clear(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    with pytest.raises(UsageError, match=r"did not write this folder \(it holds README\.md\)"):
+        mini_aligner.train(folders / "store", tmp_path)
+    made = mini_aligner.train(folders / "store", tmp_path / "made")
+    (made / "README.md").write_text("mine")
+    mini_aligner.train(folders / "store", made, force=True)
+    assert (made / "README.md").read_text() == "mine"
+    assert (made / "LICENSE").exists()
