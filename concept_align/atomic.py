@@ -118,14 +118,21 @@ def remove_partial(path: Path) -> list[Path]:
     return sweep(path.parent, {path.name})
 
 
+def left_over(folder: Path, names: "set[str] | None" = None) -> list[Path]:
+    """The temporary files in ``folder`` (of files called one of ``names``), some being written perhaps."""
+    return [
+        Path(entry.path)
+        for entry in list(os.scandir(folder))
+        if (found := _PARTIAL.fullmatch(entry.name))
+        and entry.is_file(follow_symlinks=False)
+        and (not names or found["name"] in names)
+    ]
+
+
 def sweep(folder: Path, names: "set[str] | None" = None) -> list[Path]:
     """Remove what killed writers left in ``folder`` (of files called one of ``names``); what was removed."""
     removed = []
-    for entry in list(os.scandir(folder)):
-        found = _PARTIAL.fullmatch(entry.name)
-        if not found or not entry.is_file(follow_symlinks=False) or (names and found["name"] not in names):
-            continue
-        path = Path(entry.path)
+    for path in left_over(folder, names):
         with suppress(OSError), path.open("ab") as file:
             if take(file, wait=False):
                 path.unlink(missing_ok=True)

@@ -4,7 +4,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from .errors import ConceptAlignError, StoreError
 from .hashing import sha256_file
 
 SUMS = "SHA256SUMS"  # as sha256sum writes and checks it
+_TICK = 10_000_000  # nanoseconds within which a second change may leave a file's times as they are
 _SUM = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\0]+)")
 
 
@@ -76,19 +78,34 @@ class Verified:
         self._memory = cache_folder() / "verified" / f"{name}.jsonl"
         self._known: dict[str, Any] | None = None
 
-    def holds(self, name: str, sha256: str) -> bool:
-        """Whether the file called ``name`` hashes to ``sha256``; OSError where it cannot be read."""
-        facts = self._facts(name, sha256)
-        if self._remembered().get(name) == facts:
+    def holds(
+        self, name: str, sha256: str, *, also: Callable[[], object] | None = None, again: bool = False
+    ) -> bool:
+        """Whether the file called ``name`` hashes to ``sha256``; OSError where it cannot be read.
+
+        ``also`` is what else is looked at where that is not remembered; it raises where it finds anything.
+        ``again``: whatever is remembered, every byte is read.
+        """
+        if not again and self._remembered().get(name) == self._facts(name, sha256):
             return True
+        facts = self._settled(name, sha256)
         if sha256_file(self.folder / name) != sha256:
             return False
+        if also is not None:
+            also()
         self._remember(name, facts)
         return True
 
     def written(self, name: str, sha256: str) -> None:
         """Remember a file whose hash was computed while it was written."""
-        self._remember(name, self._facts(name, sha256))
+        self._remember(name, self._settled(name, sha256))
+
+    def _settled(self, name: str, sha256: str) -> list[Any]:
+        """The facts, so long after the last change that another one will show in them."""
+        wait = self._facts(name, sha256)[3] + _TICK - time.time_ns()
+        if 0 < wait <= _TICK:
+            time.sleep(wait / 1e9)
+        return self._facts(name, sha256)
 
     def _facts(self, name: str, sha256: str) -> list[Any]:
         found = (self.folder / name).stat()
@@ -105,7 +122,8 @@ class Verified:
         return self._known
 
     def _remember(self, name: str, facts: list[Any]) -> None:
-        self._remembered()[name] = facts
+        if self._known is not None:
+            self._known[name] = facts
         with suppress(OSError):  # without a place to remember in, each process computes it
             self._memory.parent.mkdir(parents=True, exist_ok=True)
             with self._memory.open("ab") as file:

@@ -20,6 +20,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path not in slow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_traces(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is remembered of files stays in the tests' own folders."""
+    os.environ["CONCEPT_ALIGN_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def ud_release() -> Path:
     """A folder laid out as a UD release: $CONCEPT_ALIGN_UD, or shared/ud beside the repository."""

@@ -1,5 +1,6 @@
 """``concept-align store``: what a store holds, whether it is intact, and tidying it."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -72,13 +73,35 @@ def verify(folder: Folder, json: options.Json = False) -> None:
 
 
 @app.command("gc")
-def gc(folder: Folder, json: options.Json = False) -> None:
-    """Remove partial files, shards without a marker and stale ones."""
+def gc(
+    folder: Folder,
+    json: options.Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and why.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, at a terminal, before.")] = False,
+) -> None:
+    """Remove partial files, shards without a marker and those of another state of their treebank.
+
+    Shards that another recipe made, or that stand in the place of others, are named and stay.
+    """
     from ..store import Store
 
-    removed = Store.open(folder).gc()
+    store = Store.open(folder)
+    useless = store.useless()
+    kept = store.foreign()
+    if dry_run and json:
+        return emit_json({"removed": [], "would_remove": {str(path): why for path, why in useless.items()}})
+    if not json:
+        for path, why in kept.items():
+            say(f"kept {path}: {why}")
+    if dry_run or (not yes and not json and useless and sys.stdin.isatty()):
+        for path, why in useless.items():
+            say(f"would remove {path}: {why}")
+        if dry_run:
+            return say(f"{len(useless)} files would be removed")
+        typer.confirm(f"remove {len(useless)} files?", abort=True, err=True)
+    removed = store.gc()
     if json:
         return emit_json({"removed": [str(path) for path in removed]})
     for path in removed:
-        say(f"removed {path}")
+        say(f"removed {path}: {useless.get(path, 'of no use')}")
     say(f"{len(removed)} files removed")

@@ -146,17 +146,16 @@ def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: E
     """
     sha = file.corpus.source.sha256 if isinstance(file, CorpusSplit) else sha256(Path(file.path))
     statistics = request.sink == "statistics"
+    # Annotations that are lost are written again; states that do not fit them are not believed.
+    lost = store.whole(file.treebank, words_name(file.split)) is None
 
     def have(name: str) -> Marker | None:
-        marker = store.marker(file.treebank, name, alone=True)
+        marker = store.whole(file.treebank, name, alone=lost)
         whole = marker is not None and marker.source_sha256 == sha and reaches(marker, request.limit)
         return marker if whole else None
 
     def names(layer: int) -> list[str]:
-        if not statistics:
-            return [layer_name(file.split, layer)]
-        tasks = request.tasks
-        return [statistics_name(file.split, layer, task, request.root, request.mwt) for task in tasks]
+        return shard_names(file.split, layer, request)
 
     def held(layer: int) -> bool:
         moments = statistics and request.second_moments
@@ -184,10 +183,17 @@ def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: E
         left_out=prepared.left_out,
     )
     if not statistics and not request.force:  # states of other sentences are made again
-        markers = {n: store.marker(file.treebank, names(n)[0], alone=True) for n in request.layers}
+        markers = {n: store.whole(file.treebank, names(n)[0], alone=True) for n in request.layers}
         there = tuple(layer for layer, own in markers.items() if own is not None and own.made_like(marker))
     missing = tuple(layer for layer in request.layers if layer not in there)
     return FilePlan(file, missing, there, marker, prepared)
+
+
+def shard_names(split: Split, layer: int, request: ExtractionRequest) -> list[str]:
+    """The shards of a layer that are asked for."""
+    if request.sink == "states":
+        return [layer_name(split, layer)]
+    return [statistics_name(split, layer, task, request.root, request.mwt) for task in request.tasks]
 
 
 def lacking_columns(store: Store, file: TreebankFile, request: ExtractionRequest) -> bool:
@@ -197,7 +203,7 @@ def lacking_columns(store: Store, file: TreebankFile, request: ExtractionRequest
 
 def words_to_write(store: Store, work: FilePlan, request: ExtractionRequest) -> bool:
     """Whether the annotations have to be written: they are not there, are others, or lack a column."""
-    there = store.marker(work.file.treebank, words_name(work.file.split))
+    there = store.whole(work.file.treebank, words_name(work.file.split))
     same = there is not None and there.made_like(work.marker)
     return not same or request.force or lacking_columns(store, work.file, request)
 

@@ -38,6 +38,7 @@ from .plan import (
     check,
     make_recipe,
     plan_file,
+    shard_names,
     words_to_write,
 )
 from .prepare import PreparedCorpus
@@ -187,13 +188,9 @@ def _one(
             for part in run(model, prepared, work.layers, store.recipe.pooling, request.batch_tokens):
                 sink(part)
                 bar.advance(int(part.offsets[-1]))
-    written += sum(
-        shard.bytes
-        for shard in store.contents(file.treebank)
-        if (shard.split, shard.kind) == (marker.split, request.sink)
-        and shard.layer in work.layers
-        and (states or shard.task in request.tasks)
-    )
+    made = [shard for layer in work.layers for shard in shard_names(marker.split, layer, request)]
+    store.remember(file.treebank, [*([words_name(marker.split)] if written else []), *made])
+    written += sum((folder / shard).stat().st_size for shard in made)
     return work.report(written, time.perf_counter() - begun)
 
 

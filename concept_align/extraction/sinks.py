@@ -15,21 +15,12 @@ from ..spaces.represent import represent
 from ..store import manifest
 from ..store.keys import SAVE_DTYPES, Recipe, layer_name, statistics_name
 from ..store.manifest import Marker
-from ..store.shards import Shapes, ShardWriter, States, file_size, statistics_tensors
+from ..store.shards import ShardWriter, States, file_size, state_shapes, statistics_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.corpus import Annotations
 from .plan import ExtractionRequest
 
 Sink = Callable[[WordStates], None]  # takes those of the next kept sentences
-
-
-def state_shapes(recipe: Recipe, words: int, sents: int) -> Shapes:
-    """What a file of states holds."""
-    dtype = SAVE_DTYPES[recipe.save_dtype]
-    shapes: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {"words": (dtype, (words, recipe.dim))}
-    if recipe.has_start:
-        shapes["start"] = (dtype, (sents, recipe.dim))
-    return shapes
 
 
 def states_bytes(recipe: Recipe, words: int, sents: int) -> int:
@@ -64,7 +55,7 @@ def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Mar
         for layer in layers:
             path = folder / layer_name(marker.split, layer)
             # What is replaced is not whole from here on, whatever happens.
-            manifest.marker_path(path).unlink(missing_ok=True)
+            atomic.remove(manifest.marker_path(path))
             file = stack.enter_context(atomic.replacing(path))
             shapes = state_shapes(recipe, marker.words, marker.sents)
             writers[layer] = path, file.name, ShardWriter(file, shapes)

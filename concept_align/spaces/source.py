@@ -13,9 +13,10 @@ import torch
 from jaxtyping import Int64
 from numpy.typing import ArrayLike
 
-from ..errors import UsageError
+from ..errors import StoreError, UsageError
 from ..store.keys import Recipe
 from ..store.shards import States
+from ..store.store import Store
 from ..treebanks.concepts import Task, is_open_ended, parse_task, unseen
 from ..treebanks.corpus import Annotations
 from ..types import SPLITS, Split, Standardisation
@@ -59,6 +60,12 @@ class FeatureSource:
             split: frozenset.intersection(*(frozenset(store.languages(split, n)) for n in spec.layers))
             for split in SPLITS
         }
+        self._unusable: dict[Split, dict[str, str]] = {split: {} for split in SPLITS}
+        if isinstance(store, Store):
+            for split in SPLITS:
+                for layer in spec.layers:
+                    self._unusable[split] |= store.unusable(split, layer)
+                self.notes |= {name: f"left out: {why}" for name, why in self._unusable[split].items()}
         self._treebanks: dict[str, str] = {}
         self._annotations: dict[tuple[str, Split], Annotations] = {}
         self._standardisers: dict[str, Standardiser] = {}
@@ -223,6 +230,10 @@ class FeatureSource:
     def _fit_standardiser(self, language: str) -> Standardiser:
         of = self._reference if self.spec.standardise == "global" else (language,)
         split: Split = "train"
+        needed = [language] if self.spec.standardise == "language" else self.spec.reference
+        for name, why in self._unusable["train"].items():
+            if needed is None or name in needed:  # other words would give another mean and scale
+                raise StoreError(why, where=f"language {name}", remedy="run concept-align store verify")
         if self.spec.standardise == "language" and language not in self._present["train"]:
             split = "test"
             self.notes[language] = "standardised by its own unlabelled test words: it has no train split"

@@ -4,8 +4,12 @@ A recipe holds what changes the stored numbers and nothing that does not (batch 
 """
 
 import dataclasses
+import types
+import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Literal, Union, get_args, get_origin
 
 import torch
 
@@ -73,6 +77,31 @@ class Recipe:
             for key in mine
             if key != "model" and mine[key] != theirs[key]
         ]
+
+
+def misfits(cls: type, value: Mapping[str, Any]) -> list[str]:
+    """The names in ``value``, which JSON gave, that do not fit the fields of a dataclass: of another type,
+    or a number below 0."""
+    hints = _hints(cls)
+    return [name for name, one in value.items() if name in hints and not _fits(hints[name], one)]
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _fits(hint: Any, value: Any) -> bool:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(_fits(one, value) for one in arguments)
+    if origin is Literal:
+        return value in arguments
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(arguments[0], one) for one in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(_fits(arguments[1], one) for one in value.values())
+    return type(value) is hint and (hint is not int or value >= 0)
 
 
 def words_name(split: Split) -> str:

@@ -21,6 +21,8 @@ from .. import atomic, ragged
 from ..class_sums import Statistics
 from ..errors import StoreError
 from ..treebanks.annotations import Annotations, TextColumn
+from ..treebanks.concepts import RELATIONS, UPOS
+from .keys import SAVE_DTYPES, Recipe
 
 _NAMES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
@@ -29,6 +31,9 @@ _NAMES = {
 _DTYPES = {name: dtype for dtype, name in _NAMES.items()}
 _ALIGNMENT = 64  # of the data's beginning, so that a mapped tensor is aligned for every dtype
 _BLOCK = 1 << 22
+_ROWS = 8192  # rows looked at at once
+_INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8)
+_NONE = torch.empty(0)
 
 Shapes = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]  # what a file will hold, in the file's order
 
@@ -77,6 +82,15 @@ def _layout(shapes: Shapes, metadata: Mapping[str, str] | None) -> tuple[bytes, 
     begin = 8 + len(text)
     moved = {name: (begin + low, begin + high) for name, (low, high) in places.items()}
     return len(text).to_bytes(8, "little") + text, moved
+
+
+def state_shapes(recipe: Recipe, words: int, sents: int) -> Shapes:
+    """What a file of states holds."""
+    dtype = SAVE_DTYPES[recipe.save_dtype]
+    shapes: dict[str, tuple[torch.dtype, tuple[int, ...]]] = {"words": (dtype, (words, recipe.dim))}
+    if recipe.has_start:
+        shapes["start"] = (dtype, (sents, recipe.dim))
+    return shapes
 
 
 def file_size(shapes: Shapes, metadata: Mapping[str, str] | None = None) -> int:
@@ -173,11 +187,43 @@ def map_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
                 raise ValueError(f"tensor {name} is cut off")
             data = whole[begin + low : begin + high].view(_DTYPES[entry["dtype"]])
             tensors[name] = data.view(entry["shape"])
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        what = f"cannot be read as safetensors: {error}"
-        remedy = "it is damaged: `concept-align store verify` names every damaged file"
-        raise StoreError(what, where=str(path), remedy=remedy) from error
+        if not all(isinstance(text, str) for text in metadata.values()):
+            raise ValueError("its metadata are not text")
+    except OSError as error:
+        raise damaged(path, f"cannot read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:  # too deep, too
+        raise damaged(path, f"cannot be read as safetensors: {error}") from error
     return tensors, metadata
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """The error of a shard whose content is not what it should be."""
+    remedy = "it is damaged: `concept-align store verify` names every damaged file"
+    return StoreError(what, where=str(path), remedy=remedy)
+
+
+Wanted = tuple[tuple[torch.dtype, ...], tuple[int, ...]]  # the dtypes it may have, and its shape
+
+
+def expect(path: Path, tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, Wanted]) -> None:
+    """StoreError unless the tensors of a file are what is ``wanted`` of them."""
+    for name, (dtypes, shape) in wanted.items():
+        if name not in tensors:
+            raise damaged(path, f"there is no tensor {name} in it")
+        found = tensors[name]
+        if found.dtype not in dtypes or tuple(found.shape) != shape:
+            what = f"its tensor {name} is {_NAMES.get(found.dtype)} {list(found.shape)}"
+            raise damaged(path, f"{what}, where {list(shape)} is described")
+
+
+def check_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """StoreError for a number that is NaN or infinite."""
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            continue
+        for rows in tensor.split(_ROWS):
+            if not bool(torch.isfinite(rows).all()):
+                raise damaged(path, f"its tensor {name} holds numbers that are not finite (NaN or infinite)")
 
 
 # --- what shards hold besides states: annotations of the kept sentences, and class statistics ---
@@ -206,23 +252,50 @@ def words_tensors(annotations: Annotations, kept: NDArray[np.int64], sent_ids: l
     return tensors, {name: json.dumps(of, ensure_ascii=False) for name, of in names.items()}
 
 
-def read_words(path: Path) -> Annotations:
+def read_words(path: Path, words: int, sents: int) -> Annotations:
+    """The annotations of so many words and sentences. StoreError where the file does not hold them."""
     tensors, metadata = map_tensors(path)
-    found: dict[str, Any] = {name: tuple(json.loads(text)) for name, text in metadata.items()}
-    found |= {name: tensors[name].numpy() for name in _COLUMNS}
     further = [name for name in tensors if name.startswith(_FURTHER)]
+    expect(path, tensors, {name: (_INTEGERS, (words,)) for name in (*_COLUMNS[1:], *further)})
+    offsets = _offsets(path, tensors, words, sents)
+    listed = ("subtype_names", "feats_names", *further)
+    names: dict[str, Any] = {name: _texts(path, metadata, name) for name in listed}
+    last = {"upos": len(UPOS), "relations": len(RELATIONS), "heads": words + 1, "ranges": words + 1}
+    last |= {"subtypes": len(names["subtype_names"]), "feats": len(names["feats_names"])}
+    for name, end in (last | {name: len(names[name]) for name in further}).items():
+        _within(path, name, tensors[name], -1, end)
+    found: dict[str, Any] = {name: tensors[name].numpy() for name in _COLUMNS[1:]}
     columns = {
-        name.removeprefix(_FURTHER): TextColumn(tensors[name].numpy(), found.pop(name)) for name in further
+        name.removeprefix(_FURTHER): TextColumn(tensors[name].numpy(), names.pop(name)) for name in further
     }
-    return Annotations(**found, columns=columns)
+    return Annotations(offsets=offsets, **found, **names, columns=columns)
 
 
-def read_sentences(path: Path) -> tuple[NDArray[np.int64], list[str]]:
-    """[sents] places of the kept sentences in the treebank's file, and their ids."""
+def read_offsets(path: Path, words: int, sents: int) -> NDArray[np.int64]:
+    """[sents + 1] where the sentences of a file of annotations begin. StoreError as in :func:`read_words`."""
+    return _offsets(path, map_tensors(path)[0], words, sents)
+
+
+def read_sentences(path: Path, sents: int, digest: str) -> tuple[NDArray[np.int64], list[str]]:
+    """[sents] places of the kept sentences in the treebank's file, whose hash is known, and their ids."""
     tensors, _ = map_tensors(path)
-    text = tensors["sent_ids"].numpy().tobytes().decode()
+    expect(path, tensors, {"kept": ((torch.int64,), (sents,))})
+    expect(path, tensors, {"sent_ids": ((torch.uint8,), tuple(tensors.get("sent_ids", _NONE).shape[:1]))})
     kept = tensors["kept"].numpy()
-    return kept, text.split("\n") if len(kept) else []
+    try:
+        ids = tensors["sent_ids"].numpy().tobytes().decode().split("\n") if sents else []
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"the ids of its sentences are not text: {error}") from error
+    if len(ids) != sents or kept_digest(kept) != digest:
+        raise damaged(path, "it is of other sentences, or they have no id each")
+    return kept, ids
+
+
+def read_states(path: Path, wanted: Shapes, offsets: NDArray[np.int64], layer: int) -> States:
+    """The states of a layer. StoreError where the file does not hold what is ``wanted``."""
+    tensors, _ = map_tensors(path)
+    expect(path, tensors, {name: ((dtype,), shape) for name, (dtype, shape) in wanted.items()})
+    return States(tensors["words"], tensors["start"] if "start" in wanted else None, offsets, layer)
 
 
 def statistics_tensors(statistics: Statistics) -> Tensors:
@@ -233,8 +306,43 @@ def statistics_tensors(statistics: Statistics) -> Tensors:
     return tensors, {"concepts": json.dumps(statistics.concepts, ensure_ascii=False)}
 
 
-def read_statistics(path: Path) -> Statistics:
-    tensors, names = map_tensors(path)
-    return Statistics(
-        tuple(json.loads(names["concepts"])), tensors["counts"], tensors["sums"], tensors.get("second")
-    )
+def read_statistics(path: Path, dim: int, words: int, *, second: bool) -> Statistics:
+    """Class statistics of so many words at most, with second moments or without. StoreError where the file
+    does not hold them."""
+    tensors, metadata = map_tensors(path)
+    concepts = _texts(path, metadata, "concepts")
+    wanted: dict[str, Wanted] = {"counts": ((torch.int64,), (len(concepts),))}
+    wanted |= {"sums": ((torch.float64,), (len(concepts), dim))}
+    wanted |= {"second": ((torch.float64,), (dim, dim))} if second else {}
+    expect(path, tensors, wanted)
+    _within(path, "counts", tensors["counts"].cumsum(0), 0, words + 1)
+    _within(path, "counts", tensors["counts"], 0, words + 1)
+    check_finite(path, {name: tensors[name] for name in wanted})
+    if len(set(concepts)) < len(concepts) or ("second" in tensors) != second:
+        raise damaged(path, "it names a concept twice, or has other moments than are described")
+    return Statistics(concepts, tensors["counts"], tensors["sums"], tensors["second"] if second else None)
+
+
+def _offsets(path: Path, tensors: Mapping[str, torch.Tensor], words: int, sents: int) -> NDArray[np.int64]:
+    expect(path, tensors, {"offsets": ((torch.int64,), (sents + 1,))})
+    offsets = tensors["offsets"].numpy()
+    if offsets[0] != 0 or offsets[-1] != words or (np.diff(offsets) < 0).any():
+        raise damaged(path, f"its sentences do not divide its {words} words")
+    return offsets
+
+
+def _within(path: Path, name: str, codes: torch.Tensor, first: int, end: int) -> None:
+    if len(codes) and not first <= int(codes.min()) <= int(codes.max()) < end:
+        what = f"codes {int(codes.min())} to {int(codes.max())} of {name}, of which there are {end}"
+        raise damaged(path, what)
+
+
+def _texts(path: Path, metadata: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """The names that codes index."""
+    try:
+        found = json.loads(metadata[name])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise damaged(path, f"its list of {name} cannot be read: {error}") from error
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise damaged(path, f"its {name} are not a list of names")
+    return tuple(found)

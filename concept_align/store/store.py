@@ -1,16 +1,25 @@
 """A folder of hidden states made by one recipe, and the only way to read it.
 
-Nothing is believed for being there: every read asks the shard's completion marker.
+Nothing is believed for being there: every read asks the shard's completion marker, whether it belongs in this
+place, whether the file still has the bytes that were written (a hash that is computed once and remembered:
+``integrity.py``), and whether what it holds can be.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from .. import atomic, provenance
 from ..class_sums import Statistics
 from ..errors import StoreError, UsageError
-from ..hashing import sha256_file
+from ..hashing import digest
+from ..integrity import Verified
 from ..layers import name_layers
 from ..lock import writing
 from ..progress import Progress, Silent
@@ -20,10 +29,37 @@ from ..treebanks.registry import select
 from ..types import SPLITS, MwtPolicy, RootPolicy, Split
 from . import manifest
 from .keys import Recipe, layer_name, statistics_name, words_name
-from .manifest import NAME, Kind, Marker, fault, layers_with_file, marked, marker_or_none, shards, sweep
-from .shards import States, map_tensors, read_sentences, read_statistics, read_words
+from .manifest import (
+    NAME,
+    Kind,
+    Marker,
+    fault,
+    language_of,
+    layers_with_file,
+    marked,
+    marker_or_none,
+    marker_path,
+    shards,
+    sweep,
+)
+from .shards import (
+    States,
+    check_finite,
+    damaged,
+    expect,
+    map_tensors,
+    read_offsets,
+    read_sentences,
+    read_states,
+    read_statistics,
+    read_words,
+    state_shapes,
+)
 
 RECIPE = "store.json"
+DIGEST = "digest"  # of the recipe, in store.json
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,9 +94,10 @@ class Store:
     def __init__(self, folder: Path, recipe: Recipe) -> None:
         self.folder, self.recipe = folder, recipe
         self.fingerprint = recipe.fingerprint()
+        self._verified = Verified(folder)
 
     def __repr__(self) -> str:
-        of, languages = self.recipe, len(self.languages())
+        of, languages = self.recipe, len({one.language for one in self.contents() if one.complete})
         return (
             f"<Store {self.folder}: {of.model}, {languages} languages, {of.pooling} pooling, {of.save_dtype}>"
         )
@@ -69,14 +106,18 @@ class Store:
     def open(cls, folder: str | Path) -> "Store":
         """The store in ``folder``; StoreError where there is none."""
         path, remedy = Path(folder) / RECIPE, "extract into another folder"
-        if not path.is_file():
+        if not os.path.lexists(path):
             make = _extract_command("MODEL", Path(folder), "--layers LAYERS")
             raise StoreError("no store here", where=str(folder), remedy=f"make one: {make}")
         value = read_json_object(path, remedy=remedy)
         try:
-            return cls(Path(folder), Recipe.from_json(value["recipe"], where=str(path)))
+            recipe = Recipe.from_json(value["recipe"], where=str(path))
         except (KeyError, TypeError) as error:
             raise StoreError(f"not a store's recipe: {error}", where=str(path), remedy=remedy) from error
+        if value.get(DIGEST) not in (None, digest(recipe.to_json())):  # none: an earlier release wrote it
+            what = "the recipe was changed after it was written"
+            raise StoreError(what, where=str(path), remedy="undo the change, or extract into another folder")
+        return cls(Path(folder), recipe)
 
     @classmethod
     def create(cls, folder: str | Path, recipe: Recipe, *, write: bool = True) -> "Store":
@@ -88,16 +129,32 @@ class Store:
         if (folder / RECIPE).exists():
             there = cls.open(folder)
             if there.fingerprint == recipe.fingerprint():
+                there.check_recipe()
                 return there
-            markers = (marker_or_none(path) for path in shards(folder))
-            if any(marker is not None and marker.kind != "words" for marker in markers):
+            # A marker that cannot be read may be that of anything.
+            if any(marker_path(path).exists() and ".words" not in path.stem for path in shards(folder)):
                 what = "made by another recipe: " + "; ".join(there.recipe.differences(recipe))
                 remedy = "choose another out folder, or the options that made this one"
                 raise StoreError(what, where=str(folder), remedy=remedy)
         if write:
-            facts = provenance.collect()
-            atomic.write_json(folder / RECIPE, {"recipe": recipe.to_json(), "provenance": facts})
+            about = {"recipe": recipe.to_json(), "provenance": provenance.collect()}
+            atomic.write_json(folder / RECIPE, about | {DIGEST: digest(recipe.to_json())})
         return cls(folder, recipe)
+
+    def check_recipe(self) -> None:
+        """StoreError where there are shards, and none of them was made by this store's recipe."""
+        others = 0
+        for path in shards(self.folder):
+            if (marker := marker_or_none(path)) is not None:
+                if marker.recipe == self.fingerprint:
+                    return
+                others += 1
+        if others:
+            raise StoreError(
+                f"none of its {others} shards was made by the recipe in {RECIPE}",
+                where=str(self.folder),
+                remedy=f"undo what was changed in {RECIPE}, or put back the one that was there",
+            )
 
     def contents(self, treebank: str = "*") -> list[ShardInfo]:
         """Every shard there is (of ``treebank``, if given), whole or not, in the order of their names."""
@@ -111,7 +168,7 @@ class Store:
         layer = match["layer"] or match["of"]
         return ShardInfo(
             treebank=path.parent.name,
-            language=marker.language if marker else _language_beside(path),
+            language=language_of(path, marker, believed=wrong is None),
             split=match["split"],  # type: ignore[arg-type]
             layer=int(layer) if layer else None,
             kind="words" if match["words"] else "states" if match["layer"] else "statistics",
@@ -127,7 +184,20 @@ class Store:
         """Languages that have whole shards (of ``split``, of states of ``layer``, if given), sorted."""
         stem = f"{split or '*'}." + ("*" if layer is None else f"layer-{layer:02d}")
         found = (self._info(path) for path in shards(self.folder, stem=stem))
-        return tuple(sorted({shard.language for shard in found if shard.complete}))
+        held = tuple(sorted({shard.language for shard in found if shard.complete}))
+        if not held:
+            self.check_recipe()
+        return held
+
+    def unusable(self, split: Split, layer: int) -> dict[str, str]:
+        """By language, why states that stand there cannot be used, where there are no others."""
+        found = [self._info(path) for path in shards(self.folder, stem=f"{split}.layer-{layer:02d}")]
+        whole = {shard.language for shard in found if shard.complete}
+        return {
+            shard.language: f"layer {layer} of {shard.treebank} {split} cannot be used: {shard.fault}"
+            for shard in found
+            if not shard.complete and shard.language not in whole
+        }
 
     def layers(self, treebank: str, split: Split) -> tuple[int, ...]:
         """Layers whose states are whole."""
@@ -137,7 +207,7 @@ class Store:
     def treebanks(self, language: str) -> tuple[str, ...]:
         """The treebanks of ``language`` that have a whole shard, sorted."""
         held = []
-        for folder in sorted(path for path in self.folder.iterdir() if path.is_dir()):
+        for folder in manifest.folders(self.folder):
             found = (self._info(path) for path in marked(folder))
             # A treebank has one language: any whole shard tells it.
             first = next((shard for shard in found if shard.complete), None)
@@ -160,31 +230,43 @@ class Store:
 
     def annotations(self, treebank: str, split: Split) -> Annotations:
         """Labels of the kept sentences, in the order of the states."""
-        return read_words(self._usable(treebank, split, words_name(split), "annotations"))
+        return self._read(treebank, split, words_name(split), "annotations", self._annotations)
 
     def columns(self, treebank: str, split: Split) -> tuple[str, ...]:
         """The columns of CoNLL-U (``XPOS``) kept beside the labels; none where there are no annotations."""
-        whole = self.marker(treebank, words_name(split)) is not None
+        whole = self.whole(treebank, words_name(split)) is not None
         return tuple(self.annotations(treebank, split).columns) if whole else ()
 
     def sentences(self, treebank: str, split: Split) -> tuple[list[int], list[str]]:
         """The kept sentences' places in the treebank's file, and their ``sent_id``."""
-        kept, ids = read_sentences(self._usable(treebank, split, words_name(split), "annotations"))
+        kept, ids = self._read(
+            treebank,
+            split,
+            words_name(split),
+            "annotations",
+            lambda path, of: read_sentences(path, of.sents, of.kept),
+        )
         return kept.tolist(), ids
 
     def states(self, treebank: str, split: Split, layer: int) -> States:
         """The states of ``layer``, mapped from the disk. StoreError if missing, damaged or stale."""
-        path = self._usable(treebank, split, layer_name(split, layer), f"layer {layer}")
-        tensors, _ = map_tensors(path)
-        offsets = map_tensors(path.with_name(words_name(split)))[0]["offsets"].numpy()
-        return States(tensors["words"], tensors.get("start"), offsets, layer)
+
+        def bounds(path: Path, marker: Marker) -> NDArray[np.int64]:
+            return read_offsets(path, marker.words, marker.sents)
+
+        def read(path: Path, marker: Marker) -> States:
+            offsets = self._read(treebank, split, words_name(split), "annotations", bounds)
+            shapes = state_shapes(self.recipe, marker.words, marker.sents)
+            return read_states(path, shapes, offsets, layer)
+
+        return self._read(treebank, split, layer_name(split, layer), f"layer {layer}", read)
 
     def statistics(
         self, treebank: str, split: Split, layer: int, task: str, *, root: RootPolicy, mwt: MwtPolicy
     ) -> Statistics:
         """Class statistics of ``task``. StoreError where they were not extracted under these policies."""
         name = statistics_name(split, layer, task, root, mwt)
-        return read_statistics(self._usable(treebank, split, name, f"statistics of {task}, layer {layer}"))
+        return self._read(treebank, split, name, f"statistics of {task}, layer {layer}", self._statistics)
 
     def layers_with_states(self, layers: Sequence[int] | None = None) -> tuple[int, ...]:
         """``layers``, or all that there are whole states of. UsageError where there are none of one."""
@@ -203,42 +285,138 @@ class Store:
         marker = marker_or_none(path)
         return marker if fault(path, marker, self.fingerprint, alone=alone) is None else None
 
+    def whole(self, treebank: str, name: str, *, alone: bool = False) -> Marker | None:
+        """The same of a shard whose content, too, is what was written."""
+        marker = self.marker(treebank, name, alone=alone)
+        if marker is not None:
+            with suppress(StoreError):
+                self._check(self.folder / treebank / name, marker)
+                return marker
+        return None
+
     def verify(self, progress: Progress | None = None) -> list[Problem]:
         """Read every shard again and compare its hash; what is wrong, and how to mend it."""
-        problems = []
-        found = [(path, path.stat().st_size if path.exists() else 0) for path in shards(self.folder)]
+        problems, found = [], list[tuple[Path, int]]()
+        for entry in sorted(self.folder.iterdir()):
+            if not entry.is_dir():
+                # A file, or a link to nothing, in the place of a treebank.
+                if not entry.suffix and not entry.name.startswith("."):
+                    what = "no folder, where a treebank's would be"
+                    problems.append(Problem(str(entry), what, "move it away, or restore the folder"))
+                continue
+            try:
+                paths = shards(self.folder, entry.name)
+            except StoreError as error:
+                problems.append(Problem(str(entry), error.message, str(error.remedy)))
+                continue
+            found += [(path, path.stat().st_size if path.is_file() else 0) for path in paths]
         bar = (progress or Silent()).bar("verify", sum(size for _, size in found), unit="bytes")
         for path, size in found:
             marker = marker_or_none(path)
-            what = fault(path, marker, self.fingerprint)
-            if what is None and marker is not None and sha256_file(path) != marker.sha256:
-                what = "damaged: its content is not what was written"
-            if what is not None:
-                problems.append(Problem(str(path), what, self._mend(path, marker)))
+            wrong = fault(path, marker, self.fingerprint)
+            if wrong is None and marker is not None:
+                try:
+                    self._check(path, marker, again=True)
+                except StoreError as error:
+                    wrong = f"damaged: {error.message}"
+            if wrong is not None:
+                problems.append(Problem(str(path), wrong, self._mend(path, marker)))
             bar.advance(size)
         return problems
+
+    def useless(self) -> dict[Path, str]:
+        """The files that :meth:`gc` would remove, and why.
+
+        StoreError where the store's recipe made none of its shards.
+        """
+        self.check_recipe()
+        found: dict[Path, str] = {}
+        for folder in manifest.folders(self.folder):
+            found |= manifest.useless(folder, self.fingerprint)
+        return found
+
+    def foreign(self) -> dict[Path, str]:
+        """The shards that cannot be used, and that :meth:`gc` leaves where they are; and why."""
+        found = {}
+        for path in shards(self.folder):
+            if (why := manifest.foreign(path, marker_or_none(path), self.fingerprint)) is not None:
+                found[path] = why
+        return found
 
     def gc(self) -> list[Path]:
         """Remove partial files, shards without marker and stale ones; what was removed.
 
-        StoreError where a running extraction holds a folder.
+        Shards of another recipe, and those that were moved, stay: they may be good for something. StoreError
+        where the store's recipe made none of its shards, and where a running extraction holds a folder.
         """
         removed = []
-        for folder in sorted(path for path in self.folder.iterdir() if path.is_dir()):
+        self.check_recipe()
+        for folder in manifest.folders(self.folder):
             with writing(folder):
-                removed += sweep(folder, self.fingerprint)
-            if not any(folder.iterdir()):
+                swept = sweep(folder, self.fingerprint)
+            if swept and not any(folder.iterdir()):
                 folder.rmdir()
+            removed += swept
         return removed
 
-    def _usable(self, treebank: str, split: Split, name: str, what: str) -> Path:
-        """The path of a shard that can be read, else StoreError with the command that makes it."""
+    def remember(self, treebank: str, names: Sequence[str]) -> None:
+        """Note that these shards, which were just written, need not be hashed to be believed."""
+        for name in names:
+            marker = manifest.read(self.folder / treebank / name)
+            if marker is not None:
+                self._verified.written(f"{treebank}/{name}", marker.sha256)
+
+    def _annotations(self, path: Path, marker: Marker) -> Annotations:
+        return read_words(path, marker.words, marker.sents)
+
+    def _statistics(self, path: Path, marker: Marker) -> Statistics:
+        return read_statistics(path, self.recipe.dim, marker.words, second=marker.second_moments)
+
+    def _check(self, path: Path, marker: Marker, *, again: bool = False) -> None:
+        """StoreError unless the file has the bytes that were written, and they can be what they stand for.
+
+        A file that is known to have them is not read, unless ``again``.
+        """
+
+        def look() -> None:
+            if marker.kind == "words":
+                self._annotations(path, marker)
+                read_sentences(path, marker.sents, marker.kept)
+            elif marker.kind == "statistics":
+                self._statistics(path, marker)
+            else:
+                shapes = state_shapes(self.recipe, marker.words, marker.sents)
+                tensors, _ = map_tensors(path)
+                expect(path, tensors, {name: ((dtype,), shape) for name, (dtype, shape) in shapes.items()})
+                check_finite(path, tensors)
+
+        name = path.relative_to(self.folder).as_posix()
+        with manifest.told(path):
+            if not self._verified.holds(name, marker.sha256, also=look, again=again):
+                raise damaged(path, "its content is not what was written")
+
+    def _read(
+        self, treebank: str, split: Split, name: str, what: str, read: Callable[[Path, Marker], T]
+    ) -> T:
+        """What a shard holds, else StoreError with the command that makes it."""
+        path, marker = self._usable(treebank, split, name, what)
+        try:
+            self._check(path, marker)
+            return read(path, marker)
+        except StoreError as error:
+            if error.where != str(path):
+                raise
+            message = f"{what} of {treebank} {split}: {error.message}"
+            raise StoreError(message, where=str(path), remedy=self._mend(path, marker)) from error
+
+    def _usable(self, treebank: str, split: Split, name: str, what: str) -> tuple[Path, Marker]:
+        """The path and marker of a shard that can be read, else StoreError with the command that makes it."""
         path = self.folder / treebank / name
-        marker = manifest.read(path)
-        if marker is not None or path.exists():
+        marker = marker_or_none(path)
+        if marker is not None or any(os.path.lexists(one) for one in (path, marker_path(path))):
             wrong = fault(path, marker, self.fingerprint)
-            if wrong is None:
-                return path
+            if wrong is None and marker is not None:
+                return path, marker
             message = f"{what} of {treebank} {split}: {wrong}"
         else:
             held = sorted({shard.treebank for shard in self.contents()})
@@ -259,7 +437,7 @@ class Store:
             options += [f"--splits {match['split']}", f"--layers {int(layer) if layer else there or 'all'}"]
             if match["of"]:
                 options.append("--sink statistics" + (f" --tasks {marker.task}" if marker else ""))
-        if path.exists():
+        if os.path.lexists(path):
             options.append("--force")
         return _extract_command(self.recipe.model, self.folder, " ".join(options))
 
@@ -287,9 +465,3 @@ def select_split(
 
 def _extract_command(model: str, folder: Path, options: str) -> str:
     return f"concept-align extract --model {model} --treebanks DIR {options} --out {folder}"
-
-
-def _language_beside(path: Path) -> str:
-    """The language that another shard of the treebank names, for a shard without marker."""
-    found = (marker_or_none(other) for other in shards(path.parent.parent, path.parent.name))
-    return next((marker.language for marker in found if marker is not None), "?")

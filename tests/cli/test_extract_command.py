@@ -1,3 +1,4 @@
+import io
 import json
 import re
 import sys
@@ -149,6 +150,31 @@ def test_store_gc_removes_partial_files(run, release, tmp_path):
     assert json.loads(out)["removed"] == [str(partial)]
     assert run("store", "gc", tmp_path / "s")[0] == 0
     assert Store.open(tmp_path / "s").verify() == []
+
+
+def test_store_gc_says_what_it_would_remove_and_asks_at_a_terminal(run, release, tmp_path, monkeypatch):
+    run(*arguments(release, tmp_path / "s"))
+    partial = tmp_path / "s" / EN / ".dev.layer-00.safetensors.partial"
+    partial.touch()
+    told = f"would remove {partial}: left by a writer that was stopped"
+    code, _, err = run("store", "gc", tmp_path / "s", "--dry-run")
+    assert code == 0 and told in err and "1 files would be removed" in err
+    _, out, _ = run("store", "gc", tmp_path / "s", "--dry-run", "--json")
+    assert list(json.loads(out)["would_remove"]) == [str(partial)]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"n\n")))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    code, _, err = run("store", "gc", tmp_path / "s")
+    assert code == 1 and told in err and partial.exists()
+    assert run("store", "gc", tmp_path / "s", "--yes")[0] == 0 and not partial.exists()
+
+
+def test_store_gc_names_what_it_leaves(run, release, tmp_path):
+    run(*arguments(release, tmp_path / "s"))
+    marker = tmp_path / "s" / EN / "dev.layer-00.json"
+    marker.write_text(json.dumps(json.loads(marker.read_text()) | {"recipe": "x"}))
+    code, _, err = run("store", "gc", tmp_path / "s")
+    assert code == 0 and "dev.layer-00.safetensors: stale: made by another recipe" in err
+    assert "0 files removed" in err
 
 
 def test_a_folder_that_is_no_store_is_exit_code_1(run, tmp_path):

@@ -9,6 +9,7 @@ A module ``of_*.py`` in this folder names its campaigns in ``CAMPAIGNS``. The te
 cases of each, ``make faults`` runs ``full`` cases of all and writes the table of README.md.
 """
 
+import os
 import random
 import signal
 import tempfile
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 from concept_align.errors import ConceptAlignError
 
@@ -66,7 +68,10 @@ class Tally:
 def run(campaign: Campaign, cases: Iterable[int], *, seed: int = 0) -> Tally:
     """Try the cases of these numbers; the same number and seed is the same case."""
     tally, began = Tally(campaign), time.monotonic()
-    with tempfile.TemporaryDirectory() as top:
+    with (
+        tempfile.TemporaryDirectory() as top,
+        mock.patch.dict(os.environ, CONCEPT_ALIGN_CACHE=f"{top}/cache"),
+    ):
         prepared = campaign.prepare(Path(top) / "prepared")
         for number in cases:
             rng = random.Random(f"{campaign.name} {seed} {number}")

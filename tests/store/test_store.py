@@ -63,7 +63,8 @@ def test_languages_are_those_with_whole_states(store):
 def test_a_language_with_two_treebanks_must_be_named_by_treebank(store, tmp_path):
     (store.folder / "UD_EN-Other").mkdir()
     for file in (store.folder / EN).iterdir():
-        (store.folder / "UD_EN-Other" / file.name).write_bytes(file.read_bytes())
+        data = file.read_bytes().replace(b'"UD_EN-Fake"', b'"UD_EN-Other"')
+        (store.folder / "UD_EN-Other" / file.name).write_bytes(data)
     with pytest.raises(StoreError, match="UD_EN-Fake, UD_EN-Other"):
         store.treebank_of("en")
     with pytest.raises(StoreError, match="there are: de, en") as caught:

@@ -58,7 +58,7 @@ def test_what_is_written_is_read_back(tmp_path):
     fitted = ClassSums(CONCEPTS, 4, second=True).update(*words(9)).finish()
     path = tmp_path / "s.safetensors"
     write_tensors(path, *statistics_tensors(fitted))
-    read = read_statistics(path)
+    read = read_statistics(path, 4, 9, second=True)
     assert read.concepts == CONCEPTS
     assert torch.equal(read.counts, fitted.counts)
     assert torch.equal(read.sums, fitted.sums)
