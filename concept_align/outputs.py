@@ -23,6 +23,7 @@ from .lock import writing
 
 MARKER = ".concept-align"
 SCHEMA = 1
+_HEAD = 1 << 16  # bytes of a file that are looked at
 PAGE_FILES = ("index.html", "summary.md", "figures")  # of a report
 REMEDY = "choose another out folder, or move what is there away"
 
@@ -32,20 +33,29 @@ class Layout:
     """What a command writes into its folder, for folders that an earlier release left without a list.
 
     ``parts`` are names at the top of the folder (patterns of ``fnmatch``). A folder without a list is taken
-    for one of ours if each pattern of one of ``proofs`` finds something there.
+    for one of ours if a file that the pattern of one of ``proofs`` finds holds, near its beginning, the words
+    of that proof.
     """
 
     command: str
     parts: tuple[str, ...]
-    proofs: tuple[tuple[str, ...], ...]
+    proofs: tuple[tuple[str, str], ...]
 
     def earlier(self, folder: Path) -> list[str] | None:
         """The files of an earlier release in ``folder``; None where it is not one of ours."""
-        if not any(all(any(folder.glob(one)) for one in proof) for proof in self.proofs):
+        if not any(_begins(path, words) for proof, words in self.proofs for path in folder.glob(proof)):
             return None
         tops = [path for path in folder.iterdir() if any(fnmatch(path.name, part) for part in self.parts)]
         files = [file for top in tops for file in ([top] if top.is_file() else top.rglob("*"))]
         return sorted(file.relative_to(folder).as_posix() for file in files if file.is_file())
+
+
+def _begins(path: Path, words: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return words.encode() in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 @dataclass(eq=False)

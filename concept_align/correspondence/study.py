@@ -51,7 +51,8 @@ LAYOUT = Layout(
         *KEPT, "alignability.*", "across.*", "means.csv", "controls.csv", "concepts.csv", "families.csv",
         "predictors.csv", "transfer.csv", "models.csv", *PAGE_FILES,
     ),
-    (("alignability.csv", "alignability.json"), ("spaces/*/*/units", "scores/*/made_from.json")),
+    (("alignability.json", '"geometry"'), ("scores/*/made_from.json", '"geometry"'),
+     ("spaces/*/*/*.json", '"made_from"')),
 )  # fmt: skip
 
 Question = Literal["concepts", "families", "predictors", "transfer"]

@@ -23,7 +23,7 @@ from .stages import ModelFindings, ModelStages
 
 PARTS = ("stores", "probes", "alignability", "aligners", "evaluation")
 PAGE = "index.html"
-LAYOUT = Layout(COMMAND, (*PARTS, *PAGE_FILES), ((PAGE, "stores/*/store.json"),))
+LAYOUT = Layout(COMMAND, (*PARTS, *PAGE_FILES), (("stores/*/store.json", '"recipe"'),))
 
 
 def demo(

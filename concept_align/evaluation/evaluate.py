@@ -51,7 +51,7 @@ TABLES = (
 LAYOUT = Layout(
     "evaluate",
     (UNITS, "evaluation.json", *TABLES, *PAGE_FILES),
-    (("evaluation.json", "results.csv"), (f"{UNITS}/*-*-*/*/*.jsonl",)),
+    (("evaluation.json", '"protocol"'), (f"{UNITS}/*-*-*/*/*.jsonl", '"smoothing"')),
 )
 
 

@@ -38,7 +38,9 @@ from .summary import low_resource, summarise
 PROBE = "probe"
 TESTED = "tested"  # the file of a probe's predictions
 LAYOUT = Layout(
-    "probe", ("units", "probe-*", *PAGE_FILES), (("probe-*.csv", "probe-*.json"), ("units/*.layer-*/*",))
+    "probe",
+    ("units", "probe-*", *PAGE_FILES),
+    (("probe-*.json", '"provenance"'), ("units/*.layer-*/*.json", '"made_from"')),
 )
 
 

@@ -34,7 +34,7 @@ KEPT = (STUDY, "units", "aligners", "effects")
 LAYOUT = Layout(
     "icl",
     (*KEPT, *TABLES, "effects-*.csv", "usefulness*.csv", "icl.json", "run.toml", *PAGE_FILES),
-    ((STUDY, "units"),),
+    ((STUDY, '"queries"'),),
 )
 CALIBRATED = "-calibrated"
 FEWEST = 5  # items of a concept that spaces are compared by: queries are few

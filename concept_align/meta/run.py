@@ -40,7 +40,7 @@ CHECKPOINTS = "checkpoints"
 LAYOUT = Layout(
     "meta-train",
     (*FILES, CHECKPOINTS),
-    (("run.toml", "provenance.json", "summary.json"), ("run.toml", f"{CHECKPOINTS}/*")),
+    (("provenance.json", '"concept_align"'), (f"{CHECKPOINTS}/*.safetensors", '"training"')),
 )
 
 

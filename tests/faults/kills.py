@@ -27,14 +27,14 @@ class Killing:
 
         def counting() -> None:
             taken = die_at(None)
-            self.work(self.folder / "whole")
+            self.work(self.folder / "whole" / "out")
             (self.folder / "steps").write_text(str(taken[0]))
 
         began = time.perf_counter()
         self._child(counting)
         self.seconds = time.perf_counter() - began
         self.steps = int((self.folder / "steps").read_text())
-        self.whole = contents(self.folder / "whole")
+        self.whole = contents(self.folder / "whole" / "out")
 
     def killed(self, out: Path, *, after: float | None = None, step: int | None = None) -> bool:
         """Kill a run into ``out`` after so many seconds or before its step; resume; compare.
@@ -48,7 +48,7 @@ class Killing:
             self.work(out)
 
         died = self._child(dying, after=after, may_die=True)
-        self._child(lambda: self.work(out))
+        self.again(out)
         found = contents(out)
         odd = sorted(str(path) for path in found.keys() ^ self.whole.keys())
         assert not odd, f"more or fewer files than of an uninterrupted run: {odd}"
@@ -64,6 +64,10 @@ class Killing:
             died = self.killed(folder / "out", step=rng.randrange(self.steps))
         shutil.rmtree(folder / "out", ignore_errors=True)
         return "recovered" if died else "unchanged"
+
+    def again(self, out: Path) -> None:
+        """Run to the end, in a child."""
+        self._child(lambda: self.work(out))
 
     def _child(self, do: Callable[[], object], *, after: float | None = None, may_die: bool = False) -> bool:
         """Run in a child; whether it was killed."""

@@ -11,8 +11,8 @@ from concept_align.cache import Kept
 from concept_align.errors import ConceptAlignError, UsageError
 from concept_align.outputs import MARKER, Layout, output_folder, part_of
 
-EVALUATE = Layout("evaluate", ("results.*", "units", "figures"), (("results.csv", "results.parquet"),))
-PROBE = Layout("probe", ("probes.csv",), (("probes.csv",),))
+EVALUATE = Layout("evaluate", ("results.*", "units", "figures"), (("results.csv", "model,"),))
+PROBE = Layout("probe", ("probes.csv",), (("probes.csv", "model,"),))
 
 
 def write(folder, *names, text="ours"):
@@ -189,7 +189,7 @@ def test_what_a_started_process_writes_is_listed(tmp_path):
 def test_what_an_earlier_release_wrote_is_taken_over(tmp_path):
     for name in ("results.csv", "results.parquet", "units/a.jsonl", "notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("old")
+        (tmp_path / name).write_text("model,revision\n")
     with output_folder(tmp_path, EVALUATE) as held:
         assert held.listed == {"results.csv", "results.parquet", "units/a.jsonl"}
         write(tmp_path, "results.csv")
