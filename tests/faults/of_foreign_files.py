@@ -67,7 +67,7 @@ def campaign(name: str, prepare: Callable, default: int) -> Campaign:
 
 # The store has marks of its own, the demo takes long.
 CAMPAIGNS = [
-    campaign(name, partial(Prepared, name), 0 if name == "demo" else 2 if name == "meta-train" else 5)
+    campaign(name, partial(Prepared, name), {"demo": 0, "meta-train": 2}.get(name, 5))
     for name in WORKS
-    if name != "extract"
+    if name not in ("extract", "fetch")
 ]

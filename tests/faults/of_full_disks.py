@@ -18,7 +18,7 @@ from works import WORKS
 
 from concept_align.errors import ConceptAlignError
 
-FULL = ("no space left", "File too large", "are free")
+FULL = ("no space left", "file too large", "are free")
 TOLD = 3  # exit code of a run that ends with an error that says what was full
 PAGE = 4096
 
@@ -66,7 +66,7 @@ class Disks:
                 self.killing.work(out)
                 code = 0
             except ConceptAlignError as error:
-                full = any(words in str(error) for words in FULL)
+                full = any(words in str(error).lower() for words in FULL)
                 code = TOLD if full else 1
                 os.write(2, b"" if full else f"{error}\n".encode())
             except BaseException as error:
