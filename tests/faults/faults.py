@@ -23,21 +23,28 @@ def main() -> int:
     parser.add_argument("--only", help="part of a campaign's name")
     parser.add_argument("--share", type=float, default=1.0, help="of the full number of cases")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="the table; printed alone without")
+    parser.add_argument("--out", type=Path, help="the table; rows of other campaigns stay")
     options = parser.parse_args()
-    rows, failures = [], []
+    rows, failures = _rows(options.out), []
     for campaign in of.campaigns():
         if options.only and options.only not in campaign.name:
             continue
         cases = range(max(1, round(campaign.full * options.share)))
         tally = of.run(campaign, cases, seed=options.seed)
-        rows.append(f"| {campaign.what} | " + " | ".join(tally.row()) + " |")
-        print(rows[-1], f"{tally.seconds:.0f} s", flush=True)
+        rows[campaign.what] = f"| {campaign.what} | " + " | ".join(tally.row()) + " |"
+        print(rows[campaign.what], f"{tally.seconds:.0f} s", flush=True)
         failures += [f"{campaign.name}: {one}" for one in tally.failures]
+        if options.out:
+            known = [rows[one.what] for one in of.campaigns() if one.what in rows]
+            options.out.write_text(HEAD + "\n".join(known) + "\n", encoding="utf-8")
     print("\n".join(failures), file=sys.stderr)
-    if options.out:
-        options.out.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
     return 1 if failures else 0
+
+
+def _rows(path: Path | None) -> dict[str, str]:
+    """The rows of an earlier table: campaigns that are not run again keep theirs."""
+    lines = path.read_text("utf-8").splitlines() if path and path.is_file() else []
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines if line.startswith("| ")}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ CAMPAIGNS = [
         partial(prepare, name),
         lambda killing, folder, rng: killing.case(folder, rng),
         default=default,
-        full=30 if name == "demo" else 80,
+        full=60 if name == "demo" else 80,
     )
     for name, default in DEFAULT.items()
 ]
