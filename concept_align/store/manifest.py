@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Literal, get_args
@@ -89,9 +90,21 @@ def write_shard(
 def read(shard: Path) -> Marker | None:
     """The marker of ``shard``, None where it has none; StoreError where the marker itself is unreadable."""
     path = marker_path(shard)
+    try:
+        seen = path.stat()
+    except OSError:
+        return _parsed(path) if os.path.lexists(path) else None
+    return _unchanged(path, (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns))
+
+
+@lru_cache(maxsize=1 << 14)
+def _unchanged(path: Path, seen: tuple[int, ...]) -> Marker:
+    """The marker, parsed once for as long as its file stays as it was ``seen``: every reading asks for it."""
+    return _parsed(path)
+
+
+def _parsed(path: Path) -> Marker:
     remedy = "extract again what it stands for, with force"
-    if not os.path.lexists(path):
-        return None
     found = read_json_object(path, remedy=remedy)
     try:
         marker = Marker(**found)
