@@ -60,7 +60,8 @@ def run() -> None:
     show = warnings.showwarning
 
     def showing(message: Any, category: type[Warning], *rest: Any) -> None:
-        say(f"note: {message}") if " is now called " in str(message) else show(message, category, *rest)
+        told = category is UserWarning or " is now called " in str(message)
+        say(f"note: {message}") if told else show(message, category, *rest)
 
     try:
         with warnings.catch_warnings():

@@ -35,7 +35,7 @@ def meta_train(config: "MetaTrainConfig", run: Run) -> None:
     shots = outcome.summary["validation"]
     languages = list(next(iter(shots.values()))["languages"])
     emit_table(
-        f"{planned.learner.name}: accuracy on the validation languages, %",
+        f"{planned.learner.name}: accuracy on the {outcome.summary.get('scored', 'validation languages')}, %",
         ["shots", "mean", *languages],
         [
             [shot, percent(found["mean"]), *(percent(found["languages"][language]) for language in languages)]

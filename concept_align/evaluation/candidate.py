@@ -1,7 +1,7 @@
 """Learners under test, what each is shown of a target language, and what it predicts of the test words."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,10 @@ from ..errors import LearningError
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
-from .config import Protocol
+from ..types import Split
+from .config import SUPPORTS, Protocol
 from .predictions import LEVELS, PredictionLog, Predictions, digest_features
-from .protocol import Load, support_sentences, usable, valid_concepts
+from .protocol import Load, divided, support_sentences, usable, valid_concepts
 from .results import ALL_SHOTS
 
 
@@ -57,16 +58,19 @@ class MajorityClass:
 class Target:
     """One target language made ready: what all its tests share."""
 
-    train: Features | None
+    train: Features | None  # labelled sentences: of its train split, or of ``labelled``
     test: Features
     valid: torch.Tensor | None  # bool [concepts]: what may be predicted; None leaves it to the aligner
     shots: tuple[int, ...]  # those its training split allows
     made_from: Mapping[str, Any] = field(default_factory=dict)  # hashes of the features
+    labelled: Split = "train"  # the split that its labelled sentences are of
 
     @cached_property
     def unlabelled(self) -> torch.Tensor:
         """[words, dim]: what may be seen of it without labels; the test words for want of others."""
-        return self.train.x if self.train is not None and self.train.words else self.test_x
+        if self.train is None or not self.train.words:
+            return self.test_x
+        return torch.cat([self.train.x, self.test_x]) if self.labelled == "test" else self.train.x
 
     @cached_property
     def test_x(self) -> torch.Tensor:
@@ -92,7 +96,7 @@ class TargetViews:
     language: str
     source: Features
     protocol: Protocol
-    untrained: bool  # the language has no train split
+    splits: Collection[Split]  # that the language has
     hashed: bool  # note what its units are made from
     notices: list[str] = field(default_factory=list)  # what to tell the reader
     _targets: dict[Load, Target | None] = field(default_factory=dict)
@@ -110,8 +114,18 @@ class TargetViews:
 
     def _prepared(self, load: Load) -> tuple[Target | None, list[str]]:
         language, protocol = self.language, self.protocol
-        test = load(language, "test")
-        train = None if self.untrained else load(language, "train")
+        test, said = load(language, "test"), []
+        asked = SUPPORTS.index(protocol.support_from) if max(protocol.shots) > 0 else 0
+        order: tuple[Split, ...] = SUPPORTS[: asked + 1]
+        labelled: Split = next((split for split in order if split in self.splits), "train")
+        train = load(language, labelled) if labelled in self.splits else None
+        if labelled == "test":
+            sents = test.sents
+            train, test = divided(test, protocol)
+            said = [f"{language}: without a training or dev split; labelled sentences are {train.sents:,} of "
+                    f"the {sents:,} of its test split, and the other {test.sents:,} are tested"]  # fmt: skip
+        elif labelled == "dev":
+            said = [f"{language}: without a training split; labelled sentences are those of its dev split"]
         for features in (test, train):
             if features is not None and features.concepts != self.source.concepts:
                 message = f"its concepts are not those of {self.source.language}"
@@ -128,9 +142,10 @@ class TargetViews:
         shots = tuple(shots for shots in protocol.shots if kept or shots not in short)
         parts = {"test": test, "train": train} if self.hashed else {}
         made_from = {split: digest_features(part) if part else None for split, part in parts.items()}
-        target = Target(train, test, valid_concepts(protocol, self.source, train), shots, made_from)
-        return target, [
-            f"{language}: {have} training sentences for {number} shots; {fate}" for number in short
+        target = Target(train, test, valid_concepts(protocol, self.source, train), shots, made_from, labelled)
+        kind = "training" if labelled == "train" else "labelled"
+        return target, said + [
+            f"{language}: {have} {kind} sentences for {number} shots; {fate}" for number in short
         ]
 
     def of(self, one: "Candidate") -> Target:
@@ -173,7 +188,9 @@ class Candidate:
         """The numbers of shots it is tested at in ``target``."""
         if not self.everything:
             return target.shots
-        return (ALL_SHOTS,) if target.train is not None and target.train.words else ()
+        # A part of a test split is not all that could be known of a language.
+        whole = target.train is not None and target.train.words and target.labelled != "test"
+        return (ALL_SHOTS,) if whole else ()
 
     def tests(self, protocol: Protocol) -> int:
         """How many tests it takes in a language that allows all shots."""
@@ -258,7 +275,8 @@ class DataUseNotes:
 
     def add(self, one: Candidate, target: Target) -> None:
         """Note what ``one`` is shown of ``target``."""
-        language, trained = target.test.language, target.train is not None and target.train.words > 0
+        language = target.test.language
+        trained = target.train is not None and target.train.words > 0 and target.labelled != "test"
         if one.everything:
             self.everything.add(one.name)
             if not trained:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 Valid = Literal["train", "source", "pair", "all"]
 Short = Literal["omit", "all"]
+SupportFrom = Literal["train", "dev", "test"]
 VALIDS: tuple[Valid, ...] = get_args(Valid)
 SHORTS: tuple[Short, ...] = get_args(Short)
+SUPPORTS: tuple[SupportFrom, ...] = get_args(SupportFrom)
 SHOTS: tuple[int, ...] = (0, 1, 5, 10, 20, 50, 100)
 
 
@@ -44,6 +46,9 @@ class Protocol:
     short: Short = "omit"
     """With fewer usable training sentences than shots: omit the rows, or take all there are. Either way it is
     reported."""
+    support_from: SupportFrom = "train"
+    """Labelled sentences of targets: train (their training split alone), dev (the dev split of those without
+    one), test (of those with neither, sentences drawn from the test split; the others are tested)."""
     bootstrap: int = 1000
     """Resamples behind the intervals."""
     confidence: float = 0.95
@@ -61,7 +66,7 @@ class Protocol:
                 raise UsageError(
                     f"{getattr(self, name)} is too few", option=name, remedy=f"ask for {least} or more"
                 )
-        for name, known in (("short", SHORTS), ("valid", VALIDS)):
+        for name, known in (("short", SHORTS), ("valid", VALIDS), ("support_from", SUPPORTS)):
             if getattr(self, name) not in known:
                 raise UsageError(
                     f"unknown value {getattr(self, name)!r}", option=name, remedy=f"use {', '.join(known)}"
@@ -84,7 +89,7 @@ class EvaluateConfig(Protocol):
     langs: tuple[str, ...] | None = None
     """Target languages: codes, or names of sets. Default: those set aside in training."""
     family_disjoint: bool = False
-    """Leave out targets of a family that an aligner has seen."""
+    """Leave out targets of a family that an aligner has seen, and those whose family is not known."""
     across: bool = False
     """Compare aligners with different features (layers, standardisation) of the same words, each under its
     own name. Default: those with the same features are compared."""

@@ -2,9 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..store import Store
-from ..treebanks.registry import CODES, language, select
+from ..treebanks.registry import family, select
+from ..types import SPLITS
 from .aligners import (
     AlignerGroup,
     AnyAligner,
@@ -40,7 +41,7 @@ from .evidence import Evidence, evidence
 from .protocol import Load
 from .resampling import sentence_weights
 from .results import MAJORITY
-from .summary import low_resource
+from .summary import low_resource, ties
 from .tidy import Condition, Evaluation, tabulate
 
 CACHE_BYTES = 2 << 30
@@ -121,7 +122,7 @@ class EvaluationPlan:
     targets: tuple[str, ...]
     config: EvaluateConfig
     absent: tuple[str, ...] = ()  # the aligners' own targets that the store lacks
-    related: tuple[str, ...] = ()  # left out: an aligner has seen their family
+    related: Mapping[str, str] = field(default_factory=dict)  # left out: for what is known of their family
 
     def tests(self, group: AlignerGroup) -> int:
         """How many tests a group of aligners takes, with the majority baseline."""
@@ -162,20 +163,30 @@ def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: Eval
         raise UsageError(message, option="langs", remedy=remedy)
     for aligner in aligners:
         check(aligner, store, targets)
-    related = _related(aligners, targets) if config.family_disjoint else ()
+    related = _related(aligners, targets) if config.family_disjoint else {}
     targets = tuple(code for code in targets if code not in related)
     if not targets:
-        message = f"an aligner has seen the family of every target: {', '.join(related)}"
+        message = f"an aligner has seen, or may have seen, the family of every target: {', '.join(related)}"
         remedy = "train on fewer families (meta-train with family_disjoint), or choose other langs"
         raise UsageError(message, option="family_disjoint", remedy=remedy)
     return EvaluationPlan(store, groups(aligners, across=config.across), targets, config, absent, related)
 
 
-def _related(aligners: Sequence[SavedAligner], targets: Sequence[str]) -> tuple[str, ...]:
-    """The ``targets`` with a relative among the languages that any aligner was trained on or chosen by."""
-    family = {code: language(code).family for code in CODES}
-    seen = {family.get(code) for one in aligners for code in (*one.train, *one.validation)} - {None}
-    return tuple(code for code in targets if family.get(code) in seen)
+def _related(aligners: Sequence[SavedAligner], targets: Sequence[str]) -> dict[str, str]:
+    """Why some ``targets`` are left out: what is known of relatives among the languages that an aligner has
+    seen."""
+    seen = {code: family(code) for one in aligners for code in (*one.train, *one.validation)}
+    if unknown := sorted(code for code, of in seen.items() if of is None):
+        message = f"the family of {', '.join(unknown)} is not known, which an aligner has seen"
+        remedy = "name targets that are no relatives of it, without family_disjoint"
+        raise UsageError(message, option="family_disjoint", remedy=remedy)
+    found = {}
+    for code in targets:
+        if (own := family(code)) is None:
+            found[code] = "its family is not known, so an aligner may have seen relatives"
+        elif own in seen.values():
+            found[code] = "of a family that an aligner has seen"
+    return found
 
 
 def run_evaluation(
@@ -185,7 +196,7 @@ def run_evaluation(
     parts = [_evaluate_group(plan, group, units, progress) for group in plan.groups]
     notices = [f"{code}: set aside in training, but the store has no test split of it; left out"
                for code in plan.absent]  # fmt: skip
-    notices += [f"{code}: of a family that an aligner has seen; left out" for code in plan.related]
+    notices += [f"{code}: {why}; left out" for code, why in plan.related.items()]
     first = replace(parts[0], notices=(*parts[0].notices, *notices))
     return Evaluation.join([first, *parts[1:]], **plan.facts())
 
@@ -231,10 +242,11 @@ def _measure(
     **kept: Any,
 ) -> Evaluation:
     """As :func:`measure`; ``kept``: units and progress."""
-    untrained = set(targets) - set(features.languages("train"))
+    untrained, undeveloped = (set(targets) - set(features.languages(split)) for split in ("train", "dev"))
     chosen: dict[str, Any] = {"protocol": config.protocol, "against": config.against, **kept}
+    chosen |= {"untrained": untrained, "undeveloped": undeveloped}
     with fast_matmul():
-        return measure(candidates, features.load, targets, condition=condition, untrained=untrained, **chosen)
+        return measure(candidates, features.load, targets, condition=condition, **chosen)
 
 
 def _evaluate_loaded(
@@ -279,6 +291,7 @@ def measure(
     condition: Condition,
     protocol: Protocol | None = None,
     untrained: Collection[str] = (),
+    undeveloped: Collection[str] | None = None,
     against: Sequence[str] = (),
     units: Path | None = None,
     progress: Progress | None = None,
@@ -288,9 +301,10 @@ def measure(
     A learner is a name and its aligner, or a :class:`Candidate` where it has an aligner for each training
     seed. ``load`` gives features of the source's train split and of each target's train and test split, for
     learners without a ``load`` of their own; ``untrained`` names targets that have no train split,
-    ``against`` the learners that the others are compared with (default: all pairs of few, else the baselines
-    among them). With ``units``, finished units are kept in that folder and taken from there next time.
-    Neither the order of aligners nor that of targets changes a row.
+    ``undeveloped`` those that have no dev split (None: no target has), ``against`` the learners that the
+    others are compared with (default: all pairs of few, else the baselines among them). With ``units``,
+    finished units are kept in that folder and taken from there next time. Neither the order of aligners nor
+    that of targets changes a row.
 
     Raises LearningError for predictions that are not concepts of the task, UsageError for no or equal names.
     """
@@ -315,13 +329,16 @@ def measure(
         f"{condition.task}, layer {condition.layer}", len(targets) * each, unit="tests"
     )
     for code in targets:
-        views = TargetViews(load, code, source, protocol, code in untrained, hashed=units is not None)
+        lacks = {"train": code in untrained, "dev": undeveloped is None or code in undeveloped, "test": False}
+        splits = [split for split in SPLITS if not lacks[split]]
+        views = TargetViews(load, code, source, protocol, splits, hashed=units is not None)
         target = views.target(load)
         notices += views.notices
         if target is None:
             bar.advance(each)
             continue
-        training_words[code] = target.train.words if target.train is not None else 0
+        trained = target.train is not None and target.labelled == "train"
+        training_words[code] = target.train.words if target.train is not None and trained else 0
         weights = sentence_weights(target.test.sents, protocol.bootstrap, protocol.seed, code)
         done = 0
         for one in learners:
@@ -335,6 +352,7 @@ def measure(
                     draws, target.test, weights, protocol, learner=one.name, seeds=len(one.aligners)
                 )
         bar.advance(each - done)
+    notices += ties(training_words)
     seeds = {one.name: len(one.aligners) for one in learners if one.name != MAJORITY}
     chosen = references(seeds, against)
     condition = replace(condition, low_resource=low_resource(training_words), seeds=seeds, references=chosen)

@@ -6,6 +6,10 @@ sentences, seeded by (seed, "support", language, i), and N shots are its first N
 contains the one-shot support, a learning curve compares like with like, and the order depends neither on
 the task nor on the layer: learners, layers and tasks are compared on the same sentences.
 
+Targets without a train split have no support, unless ``support_from`` says otherwise: then the dev split
+stands in for it, or one part of the test split (twice as many sentences as the most shots, at most half of
+them), drawn once; the other part is the test for every number of shots, zero too.
+
 *Smoothing* is an option of the published work (Xu et al. 2023): for every concept that the training split
 has and the support lacks, one random sentence that has it is added. It uses labels beyond the N sentences,
 so it is off unless the published protocol is asked for.
@@ -17,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..errors import LearningError, UsageError
 from ..seeding import stream
 from ..spaces.features import Features
 from ..types import Split
@@ -39,6 +43,21 @@ def support_sentences(
     order = stream(seed, "support", train.language, draw).permutation(train.sents)
     chosen = order[np.diff(train.offsets)[order] > 0][:shots].astype(np.int64)
     return _smoothed(train, chosen, draw, seed) if smoothing else chosen
+
+
+def divided(test: Features, protocol: Protocol) -> tuple[Features, Features]:
+    """Sentences of a test split that may be support, and the others, in the order that they stand in.
+
+    They depend neither on the task nor on the layer. LearningError where the two have a sentence in common.
+    """
+    order = stream(protocol.seed, "support from test", test.language).permutation(test.sents)
+    number = min(2 * max(protocol.shots), test.sents // 2)
+    parts = np.sort(order[:number]), np.sort(order[number:])
+    if len(np.intersect1d(*parts)) or sum(map(len, parts)) != test.sents:
+        what = "sentences of the support are among those under test"
+        raise LearningError(what, where=f"language {test.language}", remedy="report this as a fault")
+    support, rest = map(test.of_sentences, parts)
+    return support, rest
 
 
 def _smoothed(train: Features, chosen: NDArray[np.int64], draw: int, seed: int) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ worst (resampling languages is inconsistent for extremes: the worst one is left 
 Single concepts and calibration are bounded in one stage, by resampling languages and seeds: what a language's
 words and draws add is in how the languages differ.
 
-*Low-resource* targets are the third (rounded up) with the fewest labelled training words; all targets of a
-run are ranked, whatever is left out at some number of shots.
+*Low-resource* targets are the third (rounded up) with the fewest labelled training words, and all that have
+as few as the last of them; all targets of a run are ranked, whatever is left out at some number of shots.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,9 +31,21 @@ ByLanguage = Mapping[str, MetricResamples]
 
 
 def low_resource(words: Mapping[str, int]) -> tuple[str, ...]:
-    """The third of the languages with the fewest training ``words``, ties by code."""
-    ranked = sorted(words, key=lambda language: (words[language], language))
-    return tuple(sorted(ranked[: -(-len(ranked) // 3)]))
+    """The third of the languages with the fewest training ``words``, and all that tie with them."""
+    third = sorted(words.values())[: -(-len(words) // 3)]
+    return tuple(sorted(language for language, number in words.items() if third and number <= third[-1]))
+
+
+def ties(words: Mapping[str, int]) -> list[str]:
+    """What is to be said of :func:`low_resource`: that they are more than a third."""
+    low = low_resource(words)
+    if len(low) <= -(-len(words) // 3):
+        return []
+    most, which = max(words[language] for language in low), ", ".join(low)
+    if len(low) == len(words):
+        which = "all targets"
+    said = f"low-resource are those with the fewest labelled training words: {which} ({most} at most)"
+    return [f"{said}; how much text there is in a language is not known"]
 
 
 @dataclass(frozen=True)

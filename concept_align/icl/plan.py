@@ -160,10 +160,7 @@ def _found(folder: str | Path, split: str) -> list[TreebankFile]:
 
 
 def _select(names: Sequence[str], here: Mapping[str, TreebankFile], option: str) -> tuple[str, ...]:
-    try:
-        return select(",".join(names), tuple(here))
-    except UsageError as error:
-        raise UsageError(error.message, option=option, remedy=error.remedy) from error
+    return select(",".join(names), tuple(here), option=option)
 
 
 def _aligned(

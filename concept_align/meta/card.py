@@ -83,5 +83,6 @@ def card(
             for code, entry in known.items()
         },
         scores=scores,
+        of=summary.get("scored", "validation languages"),
         scored=list(next(iter(scores.values()))["languages"]),
     )

@@ -25,12 +25,12 @@ def check_disjoint(
     validation: Collection[str],
     test: Collection[str],
     *,
-    family: Mapping[str, str] | None = None,
+    family: Callable[[str], str | None] | None = None,
 ) -> None:
     """Refuse languages that are in two of the three sets: one that chooses the model and tests it is a leak.
 
-    With ``family`` (language -> family) no family may be in both the training or validation languages and
-    the test languages either: the stricter question of languages unlike any seen.
+    With ``family`` (of a language) no family may be in both the training or validation languages and
+    the test languages either: the stricter question of languages unlike any seen. Every family must be known.
 
     Raises LearningError naming the languages (or families) and the sets they are in.
     """
@@ -44,9 +44,15 @@ def check_disjoint(
             )
     if family is None:
         return
-    seen = {family[language] for language in named["training"] | named["validation"] if language in family}
-    tested = {family[language] for language in named["target"] if language in family}
-    if shared := sorted(seen & tested):
+    of = {language: family(language) for languages in named.values() for language in languages}
+    if unknown := sorted(language for language, found in of.items() if found is None):
+        raise LearningError(
+            f"the family of {', '.join(unknown)} is not known",
+            where="languages",
+            remedy="leave them out, or do not ask for disjoint families",
+        )
+    seen = {str(of[language]) for language in named["training"] | named["validation"]}
+    if shared := sorted(seen & {str(of[language]) for language in named["target"]}):
         raise LearningError(
             f"families {', '.join(shared)} among both the training and the target languages",
             where="languages",

@@ -9,6 +9,7 @@ the same, byte for byte, however often a run was interrupted.
 """
 
 import time
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,7 @@ from .reference import reference, write_reference
 from .train import HISTORY
 
 VALIDATION_SHOTS = (0, 10)
+TRAINED = "training languages"  # that scores are of where there are no validation languages
 NONE = ("none",)  # written for no language at all
 CHECKPOINTS = "checkpoints"
 LAYOUT = Layout(
@@ -69,9 +71,9 @@ class MetaTrainPlan:
             store.layers_with_states(spec.layers)
             features = FeatureSource(store, spec)
         here = features.languages("train")
-        train = treebanks.select(config.train_langs, here)
-        validation = _select(config.validation_langs, here)
-        targets = _select(config.target_langs, {*treebanks.CODES, *features.languages()})
+        train = treebanks.select(config.train_langs, here, option="train_langs")
+        validation = _select(config.validation_langs, here, "validation_langs", learned=train)
+        targets = _select(config.target_langs, {*treebanks.CODES, *features.languages()}, "target_langs")
         if config.source not in here:
             raise UsageError(
                 f"no training split of {config.source} in the store",
@@ -80,8 +82,11 @@ class MetaTrainPlan:
             )
         if config.source not in train:
             train = (config.source, *train)
-        families = {code: treebanks.language(code).family for code in treebanks.CODES}
-        check_disjoint(train, validation, targets, family=families if config.family_disjoint else None)
+            said = "the source, from whose labels every learner starts: it is a training language too"
+            warnings.warn(f"{config.source} is {said}", UserWarning, stacklevel=2)
+        check_disjoint(
+            train, validation, targets, family=treebanks.family if config.family_disjoint else None
+        )
         concepts, branches = features.concepts, branches_of(train)
         data = TrainingData(config.source, train, validation, concepts, features.load, branches)
         return cls(config, features, data, targets, learner)
@@ -125,8 +130,22 @@ class MetaTrainResult:
     seconds: float  # 0 where the run had been finished before
 
 
-def _select(langs: tuple[str, ...], available: Collection[str]) -> tuple[str, ...]:
-    return () if langs in ((), NONE) else treebanks.select(langs, available)
+def _select(
+    langs: tuple[str, ...], available: Collection[str], option: str, learned: Collection[str] = ()
+) -> tuple[str, ...]:
+    if langs in ((), NONE):
+        return ()
+    try:
+        return treebanks.select(langs, available, option=option)
+    except UsageError as error:
+        others = [code for code in available if code not in learned]
+        here = (
+            f"choose from what is there and not learned from ({' '.join(others)}), or say"
+            if others
+            else "say"
+        )
+        chosen = ": the training languages then choose the epoch" if option == "validation_langs" else ""
+        raise UsageError(error.message, option=option, remedy=f"{here} none{chosen}") from error
 
 
 def meta_train(
@@ -210,6 +229,8 @@ def _trained(planned: MetaTrainPlan, out: Path | None, progress: Progress | None
     with fast_matmul():
         aligner = planned.learner.fit(planned.data, seed=config.seed, folder=checkpoints, progress=progress)
         summary = {"validation": _validation(planned, aligner), "learner": config.learner}
+        if not planned.data.validation:
+            summary["scored"] = TRAINED
     if out is not None:
         _keep(planned, out, aligner, summary)
     return MetaTrainResult(aligner, out, summary, time.monotonic() - began)

@@ -166,6 +166,8 @@ def select(
     langs: str | Sequence[str],
     available: Collection[str] | None = None,
     aliases: Mapping[str, str] | None = None,
+    *,
+    option: str = "langs",
 ) -> tuple[str, ...]:
     """What ``langs`` asks for: language codes, and folder names for treebanks that were named.
 
@@ -177,14 +179,21 @@ def select(
     ``available`` (codes and treebank folders) limits ``all``, sets, families and scripts to what is
     there, and makes any other name an error; without it ``all`` is the 43 core languages. ``aliases``
     are further names of available treebanks. A family or script asked for is followed by a UserWarning that
-    names the available languages of which it is not known. Raises UsageError, with near matches, for what is
-    unknown and for a selection that is empty.
+    names the available languages of which it is not known. Raises UsageError, for the argument ``option``,
+    with near matches, for what is unknown and for a selection that is empty.
 
     Example:
         >>> select(["family:celtic", "de"])
         ('br', 'cy', 'ga', 'de')
     """
-    universe = _Universe(available, aliases or {})
+    try:
+        return _selected(langs, _Universe(available, aliases or {}))
+    except UsageError as error:
+        error.option = option
+        raise
+
+
+def _selected(langs: str | Sequence[str], universe: "_Universe") -> tuple[str, ...]:
     parts = [langs] if isinstance(langs, str) else langs
     items = [item.strip() for part in parts for item in part.split(",") if item.strip()]
     if not items:

@@ -10,6 +10,7 @@ from concept_align.errors import LearningError
 from concept_align.evaluation.candidate import Candidate
 from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.evaluate import measure
+from concept_align.evaluation.protocol import divided
 
 PROTOCOL = Protocol(shots=(0, 2), support_draws=3, bootstrap=200)
 
@@ -187,3 +188,71 @@ def test_concepts_have_their_f1_and_macro_f1_is_its_mean(toy):
     mean = rows(evaluation, "one", shots=2, metric="f1:noun", language="mean")
     alone = rows(evaluation, "one", shots=2, metric="f1:noun")
     assert mean["value"].item() == pytest.approx(alone[alone.language != "mean"]["value"].mean())
+
+
+def divided_run(toy, aligner, support_from, splits, **options):
+    """Of t1, which has the ``splits`` alone; what was loaded of it."""
+    load, loaded = toy.load, set()
+
+    def only(language, split):
+        if language == "t1":
+            assert split in splits, f"there is no {split} split"
+            loaded.add(split)
+        return load(language, split)
+
+    toy.load = only
+    lacks = {
+        "untrained": ["t1"] if "train" not in splits else [],
+        "undeveloped": ["t1"] if "dev" not in splits else [],
+    }
+    protocol = Protocol(shots=(0, 2, 10), support_draws=3, bootstrap=200, support_from=support_from)
+    return run(toy, [("one", aligner)], ["t0", "t1"], **lacks, protocol=protocol, **options), loaded
+
+
+@pytest.mark.parametrize(
+    ("support_from", "splits", "chosen"),
+    [
+        ("train", ("train", "dev", "test"), "train"),
+        ("test", ("train", "dev", "test"), "train"),
+        ("dev", ("dev", "test"), "dev"),
+        ("test", ("dev", "test"), "dev"),
+        ("test", ("test",), "test"),
+    ],
+)
+def test_labelled_sentences_come_from_the_first_split_that_may_be_taken(toy, support_from, splits, chosen):
+    aligner = Recorder(toy.centres)
+    evaluation, loaded = divided_run(toy, aligner, support_from, splits)
+    assert loaded == {chosen, "test"}
+    frame = rows(evaluation, "one", language="t1", metric="accuracy")
+    assert set(frame.shots) == {0, 2, 10}
+    told = [notice for notice in evaluation.notices if notice.startswith("t1: without")]
+    assert len(told) == (chosen != "train") and all(f"{chosen} split" in notice for notice in told)
+
+
+@pytest.mark.parametrize(("support_from", "splits"), [("train", ("dev", "test")), ("dev", ("test",))])
+def test_no_labelled_sentence_comes_from_a_split_that_was_not_asked_for(toy, support_from, splits):
+    evaluation, loaded = divided_run(toy, Recorder(toy.centres), support_from, splits)
+    assert loaded == {"test"} and set(rows(evaluation, "one", language="t1").shots) == {0}
+
+
+def test_support_from_the_test_split_is_never_under_test(toy):
+    test = toy.load("t1", "test")
+    aligner = Recorder(toy.centres, transductive=True)
+    evaluation, _ = divided_run(toy, aligner, "test", ("test",))
+    frame = rows(evaluation, "one", language="t1", metric="accuracy")
+    support, rest = divided(test, Protocol(shots=(0, 2, 10)))
+    assert (support.sents, rest.sents) == (20, 40)
+    assert (frame.n == rest.words).all()  # zero-shot, too: every number of shots is tested on the same words
+    alike = (support.x[:, None] == rest.x[None]).all(2)
+    assert not bool(alike.any()) and support.words + rest.words == test.words
+    given = [one for one, unlabelled, _ in aligner.given if one is not None and one.language == "t1"]
+    assert given and all(bool((one.x[:, None] == support.x[None]).all(2).any(1).all()) for one in given)
+    assert "the test words themselves, for want of a train split: t1" in " ".join(evaluation.notices)
+
+
+def test_a_small_test_split_is_halved_and_more_shots_are_left_out(toy):
+    small = toy.load("t1", "test").of_sentences(np.arange(9))
+    support, rest = divided(small, Protocol(shots=(0, 100)))
+    assert (support.sents, rest.sents) == (4, 5)
+    again, _ = divided(small, Protocol(shots=(0, 1000), bootstrap=500))
+    assert torch.equal(support.x, again.x)

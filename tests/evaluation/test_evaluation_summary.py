@@ -1,10 +1,12 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 
 from concept_align.evaluation.comparisons import compare
 from concept_align.evaluation.config import Protocol
 from concept_align.evaluation.resampling import MetricResamples, seed_weights
-from concept_align.evaluation.summary import low_resource, summarise
+from concept_align.evaluation.summary import low_resource, summarise, ties
 
 PROTOCOL = Protocol(shots=(0, 5), bootstrap=1000)
 
@@ -19,7 +21,18 @@ def cell(value, rng=None, spread=0.0):
 def test_low_resource_is_the_third_with_fewest_words():
     words = {"aa": 50, "bb": 10, "cc": 30, "dd": 10, "ee": 90, "ff": 80, "gg": 70}
     assert low_resource(words) == ("bb", "cc", "dd")
-    assert low_resource({"aa": 5, "bb": 5, "cc": 5}) == ("aa",)
+    assert low_resource({"aa": 5, "bb": 5, "cc": 6}) == ("aa", "bb")
+    assert low_resource({}) == ()
+
+
+def test_no_language_is_low_resource_for_its_name():
+    words = {"en": 0, "af": 0, "zu": 0, "ga": 0, "de": 500, "fi": 800}
+    for names in permutations(words):
+        renamed = dict(zip(names, words.values(), strict=True))
+        assert {renamed[name] for name in low_resource(renamed)} == {0} and len(low_resource(renamed)) == 4
+    assert "af, en, ga, zu (0 at most)" in ties(words)[0]
+    assert ties({"aa": 1, "bb": 2, "cc": 3}) == ties({}) == []
+    assert "all targets (0 at most)" in ties(dict.fromkeys(words, 0))[0]
 
 
 def test_summaries_are_what_their_names_say():

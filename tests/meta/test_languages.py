@@ -26,8 +26,16 @@ def test_a_shared_family_is_refused_only_when_asked():
     family = {"en": "indo-european", "el": "indo-european", "tr": "turkic"}
     check_disjoint(("en",), (), ("el",))
     with pytest.raises(LearningError, match="indo-european"):
-        check_disjoint(("en",), (), ("el",), family=family)
-    check_disjoint(("en",), (), ("tr",), family=family)
+        check_disjoint(("en",), (), ("el",), family=family.get)
+    check_disjoint(("en",), (), ("tr",), family=family.get)
+
+
+def test_families_must_be_known_to_be_disjoint():
+    with pytest.raises(LearningError, match="indo-european"):  # Croatian is in no treebank of the registry
+        check_disjoint(("ru",), (), ("hr", "tr"), family=registry.family)
+    for train, test in ((("ru", "xyz"), ("tr",)), (("ru",), ("tr", "xyz"))):
+        with pytest.raises(LearningError, match="the family of xyz is not known"):
+            check_disjoint(train, (), test, family=registry.family)
 
 
 def test_the_default_sets_are_disjoint():

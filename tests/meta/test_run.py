@@ -12,6 +12,8 @@ from concept_align.class_sums import mean_by_class
 from concept_align.config import read_toml
 from concept_align.errors import LearningError, UsageError
 from concept_align.evaluation.aligners import read_aligner
+from concept_align.evaluation.config import EvaluateConfig
+from concept_align.evaluation.evaluate import plan_evaluation
 from concept_align.meta.config import MetaTrainConfig
 from concept_align.meta.hub import SUMMED
 from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
@@ -204,3 +206,43 @@ def test_a_run_that_ended_before_its_hashes_is_finished(folder, saved):
     (saved / "SHA256SUMS").unlink()
     meta_train(folder, out=saved, layers=1, **QUICK)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == whole
+
+
+def test_what_a_run_learns_from_and_is_scored_on_is_said(folder, tmp_path, recwarn):
+    options = {**QUICK, "layers": 1, "validation_langs": "none"}
+    made = run_meta_training(folder, tmp_path / "own", **options)
+    assert made.summary["scored"] == "training languages" and not list(recwarn)
+    assert "## Scores in the training languages" in (tmp_path / "own" / "README.md").read_text("utf-8")
+    with pytest.warns(UserWarning, match="en is the source"):
+        made = run_meta_training(folder, tmp_path / "more", **options | {"train_langs": "de,fr"})
+    assert read_aligner(tmp_path / "more").train == ("en", "de", "fr")
+    assert "scored" not in run_meta_training(folder, layers=1, **QUICK).summary
+
+
+def test_languages_that_are_not_here_are_named_with_the_argument_that_asked_for_them(tmp_path):
+    store = languages.write_store(tmp_path / "store", languages.Planted(sents=10), ("en", "de", "tr"))
+    options = {**QUICK, "layers": 1, "train_langs": "en,de"}
+    del options["validation_langs"]
+    with pytest.raises(UsageError, match="validation_langs: 'validation' matches nothing") as found:
+        run_meta_training(store, **options)
+    assert "not learned from (tr), or say none" in found.value.remedy
+    for option in ("train_langs", "validation_langs", "target_langs"):
+        with pytest.raises(UsageError) as found:
+            run_meta_training(store, **options | {"validation_langs": "tr", option: "xx"})
+        assert found.value.option == option
+
+
+def test_relatives_must_be_known_where_families_are_to_be_disjoint(tmp_path):
+    store = languages.write_store(tmp_path / "store", languages.Planted(sents=10), ("en", "hr", "qqq", "tr"))
+    options = {**QUICK, "layers": 1, "train_langs": "en", "validation_langs": "none", "family_disjoint": True}
+    assert run_meta_training(store, **options | {"target_langs": "tr"}).folder is None
+    for targets, named in (("hr", "indo-european"), ("qqq", "qqq is not known")):
+        with pytest.raises(LearningError, match=named):
+            run_meta_training(store, **options | {"target_langs": targets})
+    run_meta_training(store, tmp_path / "own", **options | {"target_langs": "tr"})
+    shots = {"shots": (0,), "bootstrap": 100, "family_disjoint": True}
+    plan = plan_evaluation(
+        [read_aligner(tmp_path / "own")], Store.open(store), EvaluateConfig(langs="hr,qqq,tr", **shots)
+    )
+    assert plan.targets == ("tr",)
+    assert "has seen" in plan.related["hr"] and "not known" in plan.related["qqq"]
