@@ -23,7 +23,7 @@ from ..extraction.plan import facts_of
 from ..extraction.prepare import BLOCK, cut
 from ..extraction.states import InMemoryStates, extract_in_memory
 from ..meta.hub import HubUpload
-from ..meta.learners.base import Aligner, Classifier
+from ..meta.learners.base import Aligner, Classifier, numbers
 from ..models.load import load_model
 from ..models.origin import WEIGHTS, weights_fingerprint
 from ..models.protocol import LanguageModel
@@ -226,7 +226,9 @@ class TextClassifier:
         rows = words[_places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)]
         codes = np.full(corpus.words, -1, np.int64)
         scores = torch.full((corpus.words, len(task.concepts)), torch.nan)
-        found = classifier.scores(self.aligner.features(held, annotations, standardiser).x)
+        found = numbers(
+            classifier.scores(self.aligner.features(held, annotations, standardiser).x), "classify"
+        )
         codes[rows], scores[torch.from_numpy(rows)] = found.argmax(1).numpy(), found
         written, said = writable(given, task)
         lost = np.setdiff1d(np.arange(corpus.words), words)

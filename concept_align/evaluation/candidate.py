@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import LearningError
+from ..meta.learners.base import numbers
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
@@ -241,7 +242,8 @@ class Candidate:
         with torch.no_grad():
             if not hasattr(classifier, "scores"):
                 return _checked(classifier.codes(target.test_x), None, target.test, self.name)
-            best, codes = classifier.scores(target.test_x).max(1)
+            where = f"learner {self.name}, language {target.test.language}"
+            best, codes = numbers(classifier.scores(target.test_x), where).max(1)
             return _checked(codes, best.exp(), target.test, self.name)
 
 

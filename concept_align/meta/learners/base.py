@@ -79,14 +79,7 @@ class Classifier:
     def scores(self, x: Float[torch.Tensor, "words dim"]) -> Float[torch.Tensor, "words concepts"]:
         """float32 log-probabilities; -inf where not valid."""
         parts = [masked(self.logits(part.float()), self.valid).log_softmax(1) for part in x.split(CHUNK)]
-        scores = torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
-        if bool(scores.isnan().any()):
-            raise LearningError(
-                "scores that are no numbers (NaN)",
-                where="predict",
-                remedy="check that the words' states are finite, or run meta-train again",
-            )
-        return scores
+        return torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
 
     def codes(self, x: Float[torch.Tensor, "words dim"]) -> Int[torch.Tensor, " words"]:
         """int64 places of the best concepts among all."""
@@ -100,7 +93,15 @@ class Classifier:
                 where="predict",
                 remedy="take codes(x), places in the inventory it was trained with; or train it again",
             )
-        return [self.concepts[code] for code in self.codes(x).tolist()]
+        return [self.concepts[code] for code in numbers(self.scores(x), "predict").argmax(1).tolist()]
+
+
+def numbers(scores: torch.Tensor, where: str) -> torch.Tensor:
+    """``scores``; LearningError where one is none (NaN): the best of them would be any."""
+    if bool(scores.isnan().any()):
+        remedy = "check that the words' states are finite, or run meta-train again"
+        raise LearningError("scores that are no numbers (NaN)", where=where, remedy=remedy)
+    return scores
 
 
 class Aligner(hub.HubUpload):
