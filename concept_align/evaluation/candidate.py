@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from ..errors import LearningError
-from ..meta.learners.base import numbers
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
@@ -242,8 +241,7 @@ class Candidate:
         with torch.no_grad():
             if not hasattr(classifier, "scores"):
                 return _checked(classifier.codes(target.test_x), None, target.test, self.name)
-            where = f"learner {self.name}, language {target.test.language}"
-            best, codes = numbers(classifier.scores(target.test_x), where).max(1)
+            best, codes = classifier.scores(target.test_x).max(1)
             return _checked(codes, best.exp(), target.test, self.name)
 
 
@@ -262,6 +260,8 @@ def _checked(codes: torch.Tensor, sure: torch.Tensor | None, test: Features, nam
     if not ((shares >= 0) & (shares <= 1 + 1e-4)).all():  # NaN is refused too
         message = "its scores are not log-probabilities: their exponentials lie outside 0 to 1"
         remedy = "let scores() return the logarithm of a softmax"
+        if np.isnan(shares).any():
+            remedy = "check that the words' states are finite; let scores() give no NaN"
         raise LearningError(message, where=f"learner {name}, language {test.language}", remedy=remedy)
     return Predictions(chosen, np.rint(np.minimum(shares, 1) * LEVELS).astype(np.uint8))
 
