@@ -10,7 +10,7 @@ TORCH ?= torch==2.13.0
 TEST_ENV := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 WORKERS ?= 2
 
-.PHONY: env demo test faults lint docs bench clean
+.PHONY: env demo test faults architectures lint docs bench clean
 
 env: $(VENV)/.ready
 
@@ -37,6 +37,10 @@ test: env
 # Thousands of damaged stores, aligners, treebanks, killed runs: hours. The tests run a part of each.
 faults: env
 	@$(TEST_ENV) PYTHONPATH=tests/tiny $(BIN)/python tests/faults/faults.py --out tests/faults/README.md
+
+# Tiny models of every architecture of text that transformers has: four minutes. The tests run a dozen.
+architectures: env
+	@$(TEST_ENV) PYTHONPATH=tests/tiny $(BIN)/python tests/models/architectures.py --out tests/models/ARCHITECTURES.md
 
 lint: env
 	@$(BIN)/ruff check .

@@ -43,13 +43,16 @@ class CausalModel(FrozenModel):
     """A frozen causal language model and its fast tokenizer.
 
     ``module`` is the model with its head, ``base`` the part without. Blocks and head are proven on a
-    probe: the head of the base model's states must give what the whole model gives.
+    probe: the head of the base model's states must give what the whole model gives, and no state may depend
+    on later tokens.
     """
 
     def __init__(
         self, module: nn.Module, tokenizer: Any, *, name: str, revision: str, fast: bool = True
     ) -> None:
         base: nn.Module = module.base_model  # type: ignore[assignment]
+        if base is module:  # not called by the name that the class says
+            base = getattr(module, "model", module)
         if base is module or module.get_output_embeddings() is None:  # type: ignore[operator]
             raise headless(name, f"{type(module).__name__} has none")
         super().__init__(module, tokenizer, base=base, name=name, revision=revision, fast=fast)
@@ -66,6 +69,10 @@ class CausalModel(FrozenModel):
         else:
             what = f"the head of {self.architecture} cannot be run apart from it"
             raise ModelError(what, where=self.name, remedy="use another causal language model")
+        before = first_tensor(self.base(input_ids=self.probe_ids[:, :-3], use_cache=False)[0])
+        if not close(before, final[:, :-3], self.tolerance):
+            remedy = "use a decoder, for instance mini-decoder"
+            raise ModelError("its tokens see those after them", where=self.name, remedy=remedy)
         self._refuse_overflow(whole)
 
     def _has_head_apart(self, final: torch.Tensor, whole: torch.Tensor) -> bool:
@@ -171,6 +178,7 @@ def load_causal(
         return module
 
     def probed(module: nn.Module, tokenizer: Any, origin: Origin) -> CausalModel:
+        module.config.use_cache = False  # type: ignore[union-attr]
         return CausalModel(module, tokenizer, name=name, revision=origin.revision)
 
     return opened(name, read, probed, revision, dtype, device, None, offline)

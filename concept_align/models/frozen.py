@@ -96,8 +96,11 @@ class FrozenModel:
         """Find out layers and width, on ``probe_ids`` [1, tokens]."""
         row = self.cutter.ids(_PROBE_TEXT)[: min(_PROBE_PIECES, self.max_pieces)]
         if len(row) < _SHORTEST:
-            what = f"its context length of {self.max_pieces} tokens is too short to read sentences"
-            raise ModelError(what, where=self.name, remedy="mend its configuration, or use another model")
+            what, remedy = f"its tokenizer makes {len(row)} tokens of a sentence", "fetch its tokenizer again"
+            if self.max_pieces < _SHORTEST:
+                what = f"its context length of {self.max_pieces} tokens is too short to read sentences"
+                remedy = "mend its configuration, or use another model"
+            raise ModelError(what, where=self.name, remedy=remedy)
         self._refuse_unknown_tokens(max(row))
         self.probe_ids = torch.tensor([row], device=self.device)
         ones = torch.ones_like(self.probe_ids)

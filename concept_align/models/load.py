@@ -222,7 +222,7 @@ def configured_kind(config: Any) -> ModelKind:
     text = config.get_text_config()  # of a multimodal one, the part about text
     causal = text.model_type in modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     masked = text.model_type in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    both_ways = getattr(text, "use_bidirectional_attention", False)
+    both_ways = getattr(text, "use_bidirectional_attention", False) in (True, "all")  # not of images alone
     if getattr(config, "is_encoder_decoder", False) or both_ways:
         return "encoder"
     return "decoder" if causal and not masked else "encoder"

@@ -73,8 +73,8 @@ def test_a_model_whose_attention_cannot_be_taken_over_is_run_one_query_at_a_time
         ("mamba", "whole prompt"),
         ("lfm2", "whole prompt"),
         ("bloom", "one at a time"),
-        ("qwen3-moe", ""),
-        ("gemma3-vision", ""),
+        ("qwen3_moe", ""),
+        ("gemma3", ""),
         ("opt-350m", ""),
     ],
 )
