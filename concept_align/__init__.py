@@ -22,11 +22,13 @@ touched; torch is loaded by the first name that needs it. The rooms are describe
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from .version import __version__
 
+TYPE_CHECKING = False  # not from typing: a command is to hear Ctrl-C as early as it can
 if TYPE_CHECKING:
+    from typing import Any
+
     from .apply.aligner import TextAligner
     from .correspondence.build import build_geometry
     from .correspondence.geometry import Geometry
@@ -87,7 +89,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
