@@ -11,7 +11,9 @@ def main() -> None:
     """Run the command line; a user's error is printed without a traceback and sets the exit code."""
     try:
         from ..errors import ConceptAlignError
-        from .streams import standard
+        from .streams import in_utf8, standard
+
+        in_utf8()
 
         try:
             with standard():

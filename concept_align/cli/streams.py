@@ -11,10 +11,21 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from ..errors import ConceptAlignError, UsageError
 
 _READ_ONLY, _WRITABLE = os.O_RDONLY, os.O_WRONLY
+
+
+def in_utf8() -> None:
+    """Begin anew in Python's UTF-8 mode where the locale has names of files in another encoding.
+
+    Names in a configuration, a treebank or a store are UTF-8, and could not be opened in a C locale.
+    """
+    own = Path(sys.argv[0]).name in ("concept-align", "__main__.py")
+    if own and not sys.flags.utf8_mode and sys.getfilesystemencoding().lower() not in ("utf-8", "utf8"):
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 class OutputError(ConceptAlignError):

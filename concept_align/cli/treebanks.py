@@ -223,10 +223,9 @@ def stats(
             bar.advance()
     say_notices(
         [
-            f"{one['treebank']} {one['split']}: {one['withheld_forms']:,} of {one['words']:,} forms are only "
-            "placeholders: the text is withheld"
+            f"{one['treebank']} {one['split']}: its text is withheld: most forms are only placeholders"
             for one in counted
-            if one["withheld_forms"]
+            if one["text_withheld"]
         ]
     )
     if json:
@@ -264,7 +263,7 @@ def _counts(corpus: "Corpus") -> dict[str, Any]:
         "multiword_tokens": int((corpus.ranges == 1).sum()),
         "empty_nodes": corpus.empty_nodes,
         "rebuilt_texts": corpus.rebuilt,
-        "withheld_forms": corpus.withheld,
+        "text_withheld": 2 * corpus.withheld > corpus.words,
         "skipped": corpus.skipped,
         "longest": int(np.diff(corpus.offsets).max(initial=0)),
         "upos": frequent(corpus.upos, UPOS),

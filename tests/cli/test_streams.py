@@ -74,3 +74,37 @@ def test_closed_stdin_is_refused(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(UsageError, match="stdin is closed"):
         streams.read_stdin()
+
+
+def test_names_that_the_locale_cannot_write_are_opened_all_the_same(tmp_path):
+    (tmp_path / "xé").mkdir()
+    row = "# sent_id = ä\n1\tschläft\t_\tVERB\t_\t_\t0\troot\t_\t_\n\n"
+    (tmp_path / "xé" / "de_x-ud-test.conllu").write_text(row, "utf-8")
+    config = f'out = "aüs"\nmodel = "nö"\ntreebanks = "{tmp_path}/xé"\nlayers = [3]\n'
+    (tmp_path / "c.toml").write_text(config, "utf-8")
+    found = shell(f"concept-align treebanks stats -t {tmp_path}/xé --json", **C_LOCALE)
+    assert (found.returncode, found.stderr) == (0, b"")
+    found = shell(f"concept-align extract --config {tmp_path}/c.toml --offline", **C_LOCALE)
+    assert found.returncode == 1
+    assert found.stderr.decode().startswith("error: nö: "), found.stderr.decode()
+
+
+def test_ctrl_c_is_one_line_from_the_first_millisecond(tmp_path):
+    script = tmp_path / "stopped.py"
+    script.write_text(
+        "import signal, sys\nimport concept_align\n"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        "after, sys.argv = float(sys.argv[1]), ['concept-align', 'doctor']\n"
+        "from concept_align.cli import main\n"
+        "signal.setitimer(signal.ITIMER_REAL, after)\nmain()\n"
+    )
+    moments = [0.001, 0.002, 0.004, 0.006, *(0.01 * 1.32**n for n in range(16))]
+    for some in (moments[::2], moments[1::2]):
+        running = [
+            subprocess.Popen([sys.executable, str(script), str(after)], stdout=-1, stderr=-1)
+            for after in some
+        ]
+        for after, process in zip(some, running, strict=True):
+            _, err = process.communicate(timeout=120)
+            assert b"Traceback" not in err, (after, err.decode())
+            assert process.returncode in (0, 130) and (process.returncode == 0 or b"stopped" in err), after
