@@ -5,7 +5,9 @@ tokens are attached to each place where a label is asked for, seen by nothing bu
 model's own choices fed back, one word of every query of a batch goes through at a time.
 """
 
+import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,8 +33,8 @@ class CausalScorer(PromptScorer):
 
     ``batch_pieces`` bounds rows times tokens of a batch, the beginnings of labels included. A model whose
     attention cannot be taken over (its positions are biases, as Bloom's, or transformers is too old) is run
-    one query at a time; one that cannot be continued by a cache that can be cut back (GPT-1 has none, Mamba's
-    forgets nothing) reads the whole prompt each time. What a model can do is proven; ``notes`` says it.
+    one query at a time; one that no cache continues (GPT-1) reads the whole prompt each time. What a model
+    can do is proven; ``notes`` says it.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class CausalScorer(PromptScorer):
         with model.running():
             if _agrees(model, _in_parts):
                 pass
-            elif _agrees(model, _continued):
-                self._slow = CachedLoop(model, template)
+            elif loop := next((kind for kind in LOOPS if _agrees(model, partial(_continued, kind))), None):
+                self._slow = loop(model, template)
                 self.notes += (f"{name}: prompts are read once, queries one at a time",)
             else:
                 self._slow = WholePrompt(model, template)
@@ -142,13 +144,18 @@ class CachedLoop(PromptScorer):
     def _begin(self, prompt: Prompt) -> Any:
         """What is before the query."""
         if self._held is None or self._held[0] != prompt.ids:
-            # Without a configuration nothing is forgotten, so the cache can be cut back.
-            cache = transformers.DynamicCache()
+            cache = self._empty()
             if prompt.ids:
                 self._last(prompt.ids, 1, (), cache=cache)
             self._held = (prompt.ids, cache)
-        cache = self._held[1]
-        if extra := cache.get_seq_length() - len(prompt.ids):
+        return self._again(self._held[1], len(prompt.ids))
+
+    def _empty(self) -> Any:
+        return transformers.DynamicCache()  # without a configuration nothing is forgotten: it can be cut back
+
+    def _again(self, cache: Any, tokens: int) -> Any:
+        """What is held of the prompt's ``tokens``, for the next query."""
+        if extra := cache.get_seq_length() - tokens:
             cache.crop(-extra)
         return cache
 
@@ -183,6 +190,22 @@ class CachedLoop(PromptScorer):
         zero = torch.zeros(1, dtype=torch.int64)
         final, states = self.model.states(layers, zero, zero + len(ids) - 1, input_ids=row, cache=cache)
         return final[0, len(ids) - count :], states
+
+
+class CopiedLoop(CachedLoop):
+    """The same with copies of the cache: states of recurrent layers (Mamba, hybrids) cannot be cut back."""
+
+    def _empty(self) -> Any:
+        return transformers.DynamicCache(config=self.model.module.config)
+
+    def _again(self, cache: Any, tokens: int) -> Any:
+        return copy.deepcopy(cache)
+
+    def _tried(self, before: Any, new: Sequence[int]) -> torch.Tensor:
+        return self._last(new, len(new), (), cache=copy.deepcopy(before))[0]
+
+
+LOOPS = (CachedLoop, CopiedLoop)
 
 
 class WholePrompt(CachedLoop):
@@ -311,9 +334,9 @@ def _in_parts(model: CausalModel, row: list[int]) -> torch.Tensor:
     return torch.cat(found)
 
 
-def _continued(model: CausalModel, row: list[int]) -> torch.Tensor:
-    """By a cache, which has been cut back after other tokens, in two parts."""
-    loop, half = CachedLoop(model), len(row) // 2
+def _continued(kind: type[CachedLoop], model: CausalModel, row: list[int]) -> torch.Tensor:
+    """By a cache, in two parts, with other tokens that are forgotten before each."""
+    loop, half = kind(model), len(row) // 2
     before = loop._begin(Prompt((), LabelSet("none", (), ()), tuple(row[:half]), 0))
     found = []
     for part in (row[half : half + 2], row[half + 2 :]):

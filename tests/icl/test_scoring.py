@@ -71,7 +71,7 @@ def test_a_model_whose_attention_cannot_be_taken_over_is_run_one_query_at_a_time
     [
         ("openai-gpt", "whole prompt"),
         ("mamba", "whole prompt"),
-        ("lfm2", "whole prompt"),
+        ("lfm2", "one at a time"),
         ("bloom", "one at a time"),
         ("qwen3_moe", ""),
         ("gemma3", ""),
