@@ -89,7 +89,8 @@ def explained(name: str) -> Iterator[None]:
     try:
         with explained_memory(name):
             yield
-    except ConceptAlignError:
+    except ConceptAlignError as error:
+        error.where = error.where or name
         raise
     except BaseException as error:
         if not _of_a_library(error):

@@ -106,8 +106,6 @@ class FrozenModel:
         ones = torch.ones_like(self.probe_ids)
         try:
             states = all_hidden_states(self.base, self.probe_ids, ones)
-        except ModelError as error:
-            raise ModelError(error.message, where=self.name, remedy=error.remedy) from error
         except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
             what = f"{self.architecture} does not run on text alone ({error})"[:300]
             raise ModelError(what, where=self.name, remedy="use a text encoder or decoder") from error

@@ -255,7 +255,11 @@ def complain_of(missing: Sequence[str], origin: Origin) -> None:
 def _text_part(module: nn.Module, config: Any) -> nn.Module:
     """The encoder of an encoder-decoder, the language model of a multimodal model, or the model itself."""
     if getattr(config, "is_encoder_decoder", False):
-        return module.get_encoder()  # type: ignore[operator]
+        encoder = module.get_encoder()  # type: ignore[operator]
+        if not isinstance(encoder, transformers.PreTrainedModel):
+            what = f"the encoder of {type(module).__name__} is no model of its own"
+            raise ModelError(what, remedy="use another model")
+        return encoder
     if config.get_text_config() is not config:
         return module.get_decoder()  # type: ignore[operator]
     return module

@@ -184,7 +184,8 @@ _RULES: dict[str, dict[str, Any]] = {
     "ctrl": {"dff": 48},
     "deepseek_v2": _MLA | {"num_experts_per_tok": 2, "topk_group": 1, "n_group": 1},
     "deepseek_v4": {"compress_rates": None},
-    "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "n_group": 1},
+    "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2}
+    | {"n_group": 1, "topk_group": 1},
     "dory": {"n_input_layers": 1, "n_output_layers": 1},
     "esmc": {"num_key_value_heads": 4},
     "falcon_h1": {"mamba_d_ssm": 64},
