@@ -249,16 +249,15 @@ def _read_and_prepare(
 ) -> PreparedCorpus:
     """Read the treebank's file, with the columns that tasks need, and decide which sentences are kept."""
     recipe, limit = store.recipe, sentences_to_read(store, file, sha, request)
+    columns = sorted({*store.columns(file.treebank, file.split), *task_columns(request.tasks)})
     if isinstance(file, CorpusSplit):
-        corpus = file.corpus
+        corpus = file.corpus.with_columns(columns)
     else:
         about: dict[str, Any] = {"language": file.language, "treebank": file.treebank, "split": file.split}
         # Of states nobody knows yet what will be asked: what is labelled otherwise is told, and kept.
         asked = request.sink == "statistics" or recipe.max_words_per_concept is not None
         strict = closed_columns(request.tasks if asked else ())
-        corpus = conllu.read(file.path, lenient=request.lenient, strict=strict, **about)
-    columns = {*store.columns(file.treebank, file.split), *task_columns(request.tasks)}
-    corpus = corpus.with_columns(sorted(columns))
+        corpus = conllu.read_compact(file.path, columns, lenient=request.lenient, strict=strict, **about)
     cap, concepts = recipe.max_words_per_concept, list[NDArray[np.int64]]()
     if cap is not None:
         concepts = [_concepts(corpus, task, request) for task in recipe.cap_tasks]

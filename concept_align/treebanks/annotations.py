@@ -1,6 +1,6 @@
 """The labels of words as codes: the numeric part of a corpus, and all that is needed beside states."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,13 @@ class TextColumn:
         index = {name: max(place - 1, 0) for place, name in enumerate(names)}
         codes = np.fromiter(map(index.__getitem__, values), np.int32, len(values))
         return cls(codes, ("", *list(names)[2:]))
+
+    @classmethod
+    def join(cls, parts: Sequence["TextColumn"]) -> "TextColumn":
+        """``parts`` end to end, as if they had been read at once."""
+        index = {name: place for place, name in enumerate(dict.fromkeys(n for p in parts for n in p.names))}
+        codes = [np.array([index[name] for name in part.names], np.int32)[part.codes] for part in parts]
+        return cls(np.concatenate(codes), tuple(index))
 
 
 @dataclass(frozen=True, eq=False)

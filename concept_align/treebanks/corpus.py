@@ -205,6 +205,35 @@ class Corpus(Annotations):
         text = exchange.lists_text(sentences, labels)
         return cls.from_conllu(text, language=language, treebank=treebank, split=split)
 
+    def compact(self, columns: Iterable[str] = ()) -> "Corpus":
+        """The corpus without its lines, over bytes of its own; of further columns, ``columns`` stay."""
+        texts: dict[str, Any] = {name: getattr(self, name).own() for name in ("sent_ids", "texts", "forms")}
+        return replace(self.with_columns(columns), raw=(), **texts)
+
+    @classmethod
+    def join(cls, parts: list["Corpus"]) -> "Corpus":
+        """Compact ``parts`` of one file end to end; the list is emptied, so nothing is held twice."""
+        last = parts[-1]
+        fields = [vars(part).copy() for part in parts]
+        parts.clear()
+
+        def take(name: str) -> list[Any]:
+            return [one.pop(name) for one in fields]
+
+        offsets = take("offsets")
+        before = np.cumsum([0, *(int(one[-1]) for one in offsets)])
+        joined: dict[str, Any] = {name: sum(take(name)) for name in ("empty_nodes", "skipped", "rebuilt")}
+        joined["offsets"] = np.concatenate(
+            [[0], *(one[1:] + base for one, base in zip(offsets, before[:-1], strict=True))]
+        )
+        for name in ("sent_ids", "texts", "forms"):
+            joined[name] = reader.concatenate(take(name))
+        for name in (*(name for name in reader.OF_WORDS if name != "forms"), "lines"):
+            joined[name] = np.concatenate(take(name))
+        columns = take("columns")
+        joined["columns"] = {name: TextColumn.join([one[name] for one in columns]) for name in last.columns}
+        return replace(last, **joined)
+
     def __repr__(self) -> str:
         source = f"{self.source.treebank}, {self.source.language} {self.source.split}"
         return f"<Corpus {source}: {self.sents:,} sentences, {self.words:,} words>"

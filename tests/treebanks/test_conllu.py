@@ -13,8 +13,9 @@ from toy_conllu import CATS, DOGS, word, write
 
 from concept_align.errors import UsageError
 from concept_align.treebanks.concepts import RELATIONS, UPOS
-from concept_align.treebanks.conllu import read, stream
+from concept_align.treebanks.conllu import read, read_compact, stream
 from concept_align.treebanks.corpus import Corpus
+from concept_align.treebanks.discover import find_treebanks, mini_treebanks
 from concept_align.treebanks.reader import reading as reader
 
 COLUMNS = (
@@ -234,3 +235,50 @@ def test_a_sentence_is_one_slice_of_all_columns(path: Path) -> None:
     assert (sentence.id, sentence.line, sentence.forms) == ("cats", 13, ("Ĉatoj", "猫"))
     assert [sentence.text[begin:end] for begin, end in sentence.spans] == list(sentence.forms)
     assert corpus.where(1).endswith("dev.conllu:13, sentence cats")
+
+
+@pytest.mark.parametrize("size", [1 << 20, 4000])
+@pytest.mark.parametrize("columns", [(), ("XPOS", "MISC:Gloss")])
+def test_what_is_read_compact_is_what_is_read(monkeypatch, size, columns):
+    monkeypatch.setattr("concept_align.treebanks.reader.reading.BLOCK_BYTES", size)
+    for file in find_treebanks(mini_treebanks(), ["de", "fr", "zh"], "train"):
+        whole, compact = read(file.path).with_columns(columns), read_compact(file.path, columns)
+        assert compact.raw == () and whole.sents == compact.sents
+        for name, value in vars(whole).items():
+            found = getattr(compact, name)
+            if isinstance(value, np.ndarray):
+                assert value.dtype == found.dtype and np.array_equal(value, found), name
+            elif name == "columns":
+                assert {key: (of.names, of.codes.tolist()) for key, of in value.items()} == {
+                    key: (of.names, of.codes.tolist()) for key, of in found.items()
+                }
+            elif name != "raw":
+                assert value == found, name
+
+
+def test_what_is_left_out_and_what_is_foreign_is_counted_once_when_read_compact(path, monkeypatch):
+    monkeypatch.setattr("concept_align.treebanks.reader.reading.BLOCK_BYTES", 64)
+    good, broken, odd = (
+        "1\ta\ta\tNOUN\t_\t_\t0\troot\t_\t_\n\n",
+        "1\ta\n\n",
+        "1\tb\tb\tN\t_\t_\t0\troot\t_\t_\n\n",
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(good + broken + odd + good + broken + odd * 2 + broken * 20, encoding="utf-8")
+    options = {"lenient": True, "strict": ()}
+    whole, compact = read(path, **options), read_compact(path, **options)
+    assert (compact.skipped, compact.sents) == (whole.skipped, whole.sents) == (22, 5)
+    assert compact.foreign == whole.foreign == {"UPOS": {"N": 3}}
+    assert list(compact.sent_ids) == list(whole.sent_ids)
+    assert compact.lines.tolist() == whole.lines.tolist()
+
+
+def test_read_compact_a_file_takes_half_the_memory(path):
+    write(path, many(1000) * 100)
+    peaks = []
+    for reading in (read, read_compact):
+        tracemalloc.start()
+        reading(path)
+        peaks.append(tracemalloc.get_traced_memory()[1] / path.stat().st_size)
+        tracemalloc.stop()
+    assert peaks[1] < 0.6 * peaks[0] and peaks[1] < 3, peaks

@@ -68,6 +68,13 @@ class Strings(Sequence[str]):
         encoded = [self.data[start : start + n] for start, n in zip(self.starts[rows], lengths, strict=True)]
         return Strings(b"".join(encoded), np.cumsum(lengths, dtype=np.int64) - lengths, lengths)
 
+    def own(self) -> "Strings":
+        """All strings, over bytes of their own: a megabyte's worth at a time."""
+        ends = np.cumsum(self.lengths, dtype=np.int64)
+        starts = ends - self.lengths
+        places = np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(self.starts - starts, self.lengths)
+        return Strings(np.frombuffer(self.data, np.uint8)[places].tobytes(), starts, self.lengths)
+
 
 def concatenate(parts: Sequence[Strings]) -> Strings:
     """One column of ``parts`` end to end; bytes that several parts share are kept once."""

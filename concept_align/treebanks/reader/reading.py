@@ -201,10 +201,16 @@ def read(
 
 
 def stream(
-    path: Path, size: int | None, *, lenient: bool, trees: bool, progress: Progress | None
+    path: Path,
+    size: int | None,
+    *,
+    lenient: bool,
+    trees: bool,
+    progress: Progress | None,
+    strict: Collection[str] = LABELS,
 ) -> Iterator[Chunk]:
     """The file in chunks of ``size`` sentences (None: a block each), in bounded memory."""
-    reader = _Reader(path, lenient=lenient, trees=trees, progress=progress)
+    reader = _Reader(path, lenient=lenient, trees=trees, strict=strict, progress=progress)
     checksum = sha256(path)
     waiting: list[Columns] = []
     told = 0
@@ -216,9 +222,9 @@ def stream(
 
     for part in reader.parts():
         if size is None:
-            waiting = [part]
-            yield chunk()
-            waiting = []
+            if waiting:
+                yield chunk()
+            waiting = [part]  # until the next one: what is left out at the end of the file belongs to it
             continue
         first, missing = 0, size - sum(piece.sents for piece in waiting)
         while part.sents - first >= missing:
