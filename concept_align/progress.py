@@ -7,9 +7,10 @@ sizes and notices as people read them.
 import math
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from .errors import clean
@@ -126,7 +127,8 @@ class LogLines:
         every: float = 30,
     ) -> None:
         self._run = _Run(weights, clock)
-        self._stream, self._every, self._told = stream or sys.stderr, every, clock()
+        self._stream, self._every, self.told = stream or sys.stderr, every, clock()
+        self._lock = threading.Lock()
 
     def bar(self, name: str, total: float | None, *, done: float = 0, unit: str = "") -> Bar:
         return self._run.begin(name, total, done, unit, self._tell)
@@ -136,9 +138,23 @@ class LogLines:
 
     def _tell(self, work: _Work, amount: float) -> None:
         """A line, if it is time for one."""
-        if not amount or self._run.clock() - self._told < self._every:
-            return
-        self._told = self._run.clock()
+        with self._lock:
+            if amount and self._run.clock() - self.told >= self._every:
+                self._write(work)
+
+    def still(self, stream: TextIO) -> None:
+        """A line to ``stream`` though nothing has been done since the last."""
+        with self._lock:
+            if not self._run.works:
+                self.told = self._run.clock()
+                stream.write(f"at work for {duration(self.told - self._run.began)}\n")
+                stream.flush()
+                return
+            began = self._run.works[-1].began
+            self._write(self._run.works[-1], f"at it for {duration(self._run.clock() - began)}", stream)
+
+    def _write(self, work: _Work, more: str = "", stream: TextIO | None = None) -> None:
+        self.told = self._run.clock()
         number = size if work.unit == "bytes" else "{:,.0f}".format
         words = [work.name, number(work.done)]
         if work.total:
@@ -148,12 +164,49 @@ class LogLines:
         if (whole := self._run.fraction()) is not None:
             words += [f"({100 * whole:.0f}% of all", *_remaining(self._run.left())]
             words[-1] += ")"
-        self._stream.write(" ".join([*words, work.text]).rstrip() + "\n")
-        self._stream.flush()
+        stream = stream or self._stream
+        stream.write(" ".join(word for word in (*words, work.text, more) if word) + "\n")
+        stream.flush()
 
 
 def _remaining(seconds: float | None) -> list[str]:
     return [] if seconds is None else [f"{duration(seconds)} left"]
+
+
+_LOGS: list[LogLines] = []  # those of this moment
+
+
+@contextmanager
+def never_silent(
+    stream: TextIO | None = None, *, clock: Callable[[], float] = time.monotonic, every: float = 30
+) -> Iterator[None]:
+    """Within the block a log gets a line every ``every`` seconds, also where nobody reports progress.
+
+    So it is while a model is loaded, a learner fits one large thing or figures are drawn.
+    """
+    log, over, began = stream or sys.stderr, threading.Event(), clock()
+
+    def watch() -> None:
+        told = began
+        while not over.wait(max(0.001, told + every - clock())):
+            told = max([told, *(lines.told for lines in _LOGS)])
+            if clock() - told < every:
+                continue
+            told = clock()
+            with suppress(ValueError, OSError):  # the stream has been closed
+                if _LOGS:
+                    _LOGS[-1].still(log)
+                else:
+                    log.write(f"at work for {duration(told - began)}\n")
+                    log.flush()
+
+    thread = threading.Thread(target=watch, name="never-silent", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextmanager
@@ -164,7 +217,12 @@ def terminal(enabled: bool | None = None, *, weights: Sequence[float] = ()) -> I
     takes. With them a bar of the whole run stands over the present one, and finished ones go.
     """
     if not (sys.stderr.isatty() if enabled is None else enabled):
-        yield LogLines(weights)
+        lines = LogLines(weights)
+        _LOGS.append(lines)
+        try:
+            yield lines
+        finally:
+            _LOGS.remove(lines)
         return
     from rich import progress as bars
     from rich.console import Console

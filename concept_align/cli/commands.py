@@ -3,12 +3,14 @@
 import sys
 import traceback
 import warnings
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
 from ..errors import ConceptAlignError
+from ..progress import never_silent
 from . import (
     alignability,
     classify,
@@ -64,7 +66,8 @@ def run() -> None:
         say(f"note: {message}") if told else show(message, category, *rest)
 
     try:
-        with warnings.catch_warnings():
+        quiet = nullcontext() if sys.stderr is None or sys.stderr.isatty() else never_silent()
+        with warnings.catch_warnings(), quiet:
             warnings.filterwarnings("once", ".* is now called ", DeprecationWarning)
             warnings.showwarning = showing  # type: ignore[assignment]
             app()

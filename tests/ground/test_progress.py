@@ -1,11 +1,14 @@
 """Progress with a clock that the test winds; times, sizes and notices in words."""
 
 import io
+import re
+import threading
+import time
 
 import pytest
 
 from concept_align import progress
-from concept_align.progress import LogLines, collapsed, duration, size
+from concept_align.progress import LogLines, collapsed, duration, never_silent, size
 
 
 class Clock:
@@ -52,6 +55,35 @@ def test_bytes_and_work_without_a_total_are_told_too():
     clock.now += 30
     search.advance(7)
     assert log.getvalue() == "download 1.00 GB/2.00 GB 50% 30 s left\nsearch 7\n"
+
+
+def test_a_log_is_never_silent_whatever_is_done(capsys):
+    with never_silent(every=0.05):
+        time.sleep(0.12)  # nobody has begun to report
+        with progress.terminal(False) as shown:
+            time.sleep(0.12)
+            bar = shown.bar("fit", 4)
+            bar.advance()
+            time.sleep(0.3)
+    time.sleep(0.1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("at work for 0.")
+    stuck = [line for line in lines if re.match(r"fit 1/4 25% .* left at it for 0\.\d s", line)]
+    assert 2 <= len(stuck) <= 6 and 4 <= len(lines) <= 11
+    assert threading.active_count() == 1 or "never-silent" not in {one.name for one in threading.enumerate()}
+
+
+def test_who_reports_in_time_is_not_interrupted():
+    log = io.StringIO()
+    with never_silent(log, every=0.2):
+        lines = LogLines(stream=log, every=0.1)
+        progress._LOGS.append(lines)
+        bar = lines.bar("fit", 100)
+        for _ in range(10):
+            time.sleep(0.05)
+            bar.advance()
+        progress._LOGS.remove(lines)
+    assert "at it" not in log.getvalue() and "fit" in log.getvalue()
 
 
 def test_bars_are_drawn_with_one_of_the_whole_run(capsys, monkeypatch):
