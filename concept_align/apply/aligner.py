@@ -35,6 +35,7 @@ from ..spaces.standardise import Standardiser, fit_layers, shrunk
 from ..treebanks.concepts import FIELDS, Task, field_of, parse_task
 from ..treebanks.corpus import Annotations, Corpus
 from .classification import Classification, columns_of
+from .doubts import of_labels, of_tokens
 from .text import Document, Labelled, Text, asked, document, read, read_labelled, require_heads, undivided
 
 AnyModel = str | Path | LanguageModel | tuple[Any, Any]
@@ -232,8 +233,11 @@ class TextClassifier:
         codes[rows], scores[torch.from_numpy(rows)] = found.argmax(1).numpy(), found
         written, said = writable(given, task)
         lost = np.setdiff1d(np.arange(corpus.words), words)
-        notes = [*notes, *_said(held, corpus, lost), *said]
-        return Classification(corpus, task, codes, scores, tuple(notes), written)
+        done = Classification(corpus, task, codes, scores, (), written)
+        doubted = of_tokens(self.aligner.model, corpus, self.aligner.trained.train)
+        if task.name == "upos" and self._valid is None:
+            doubted += of_labels(corpus.forms, done.names())
+        return replace(done, notes=(*notes, *_said(held, corpus, lost), *said, *doubted))
 
     def predict(self, text: Text) -> list[list[str | None]]:
         """The label of every word, sentence by sentence; None where there can be none. Notes are warnings."""

@@ -9,6 +9,7 @@ from fake_model import FakeModel
 
 from concept_align.apply import TextAligner
 from concept_align.apply import aligner as module
+from concept_align.apply.doubts import of_labels, of_tokens
 from concept_align.errors import LearningError, ModelError, UsageError
 from concept_align.evaluation.aligners import read_aligner
 from concept_align.meta.learners.base import Aligner
@@ -17,6 +18,7 @@ from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
 from concept_align.treebanks.concepts import UPOS
+from concept_align.treebanks.registry import TARGETS
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,56 @@ def test_relations_to_a_word_without_tokens_are_not_told(mini):
                 assert head == -1
             else:
                 assert left.forms[new.start + head - 1] == corpus.forms[own.start + before - 1]
+
+
+UNKNOWN = {
+    "Myanmar": "ကျွန်တော် ထမင်း စားတယ် ။ မင်း ဘယ် သွား မလဲ ။ သူ ကျောင်း ကို သွား တယ် ။",
+    "Ethiopic": "እኔ ምግብ በላሁ ። አንተ ወዴት ትሄዳለህ ?",
+    "Georgian": "მე ვჭამ პურს . სად მიდიხარ შენ ?",
+    "Cherokee": "ᎣᏏᏲ ᏙᎯᏧ . ᎠᏴ ᎠᎩᏲᏏᎭ ᎤᏂ .",
+    "Thai": "ฉัน กิน ข้าว . คุณ ไป ไหน ?",
+}
+
+
+@pytest.mark.parametrize("script", UNKNOWN)
+def test_a_script_that_the_model_hardly_knows_is_told_with_the_number(upos, script):
+    (note,) = [
+        note
+        for note in upos.adapt().classify([UNKNOWN[script].split()]).notes
+        if note.startswith("the model hardly knows this text: its words take ")
+    ]
+    number = float(note.removeprefix("the model hardly knows this text: its words take ").split()[0])
+    assert number > 2
+    assert f"none of the 3 languages it learned from is written in {script}" in note
+
+
+def test_targets_are_not_doubted(mini, upos):
+    for language in TARGETS:
+        notes = upos.adapt().classify(mini.treebank(language, "test")).notes
+        assert all("words only" in note or "undivided" in note for note in notes), (language, notes)
+
+
+def test_words_with_the_same_tokens_are_told(mini):
+    class Blind(FakeModel):
+        """All words are one unknown token."""
+
+        def pieces_many(self, texts, spans):
+            found = super().pieces_many(texts, spans)
+            return [dataclasses.replace(one, ids=np.zeros_like(one.ids)) for one in found]
+
+    corpus = module.read([["a", "b", "c", "d", "e", "f"]])
+    (note,) = of_tokens(Blind(), corpus, ("en",))
+    assert "83% of its different words have the same tokens as another" in note
+    assert of_tokens(FakeModel(), module.read(mini.treebank("de", "test")), ("en",)) == []
+
+
+def test_labels_such_as_no_text_has_are_told():
+    forms = ["word"] * 10 + [".", ",", "!", "?", "।"]
+    (one, marks) = of_labels(forms, ["NOUN"] * 14 + ["PUNCT"])
+    assert one.startswith("93% of 15 words are labelled NOUN")
+    assert marks.startswith("of 5 marks of punctuation 1 are labelled PUNCT")
+    assert of_labels(forms, ["NOUN", "VERB"] * 5 + ["PUNCT"] * 5) == []
+    assert of_labels(["word"] * 4, ["NOUN"] * 4) == of_labels(["x"], [None]) == []
 
 
 def test_another_model_is_refused_with_what_differs(mini):
