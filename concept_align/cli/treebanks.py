@@ -68,8 +68,10 @@ def list_(
 
 
 def _unregistered(treebank: str, code: str) -> dict[str, Any]:
-    unknown = dict.fromkeys(("family", "branch", "script"), "")
-    return {"treebank": treebank, "language": code, "name": "", "licence": None, "roles": (), **unknown}
+    from ..treebanks.registry import known
+
+    facts = {name: getattr(known(code), name, "") for name in ("name", "family", "branch", "script")}
+    return {"treebank": treebank, "language": code, "licence": None, "roles": (), **facts}
 
 
 def _lines(rows: list[dict[str, Any]], columns: list[str]) -> list[list[str]]:
@@ -102,7 +104,7 @@ def fetch(
         bool, Option("--unverified", help="Take the archive as it comes, and print its SHA-256.")
     ] = False,
     offline: Annotated[bool, Option("--offline", help="Use only the archive that lies in --out.")] = False,
-    force: Annotated[bool, Option("--force", help="Replace treebanks that are there already.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace treebanks that a fetch has put there.")] = False,
     dry_run: options.DryRun = False,
     json: options.Json = False,
 ) -> None:

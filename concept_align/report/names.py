@@ -1,7 +1,7 @@
 """Names that people read for the codes of the tables: languages, tasks, metrics, measures, models."""
 
 from ..evaluation.results import ALL_SHOTS
-from ..treebanks.registry import find, known
+from ..treebanks.registry import find, known, prefix
 
 SUMMARY_TITLES: dict[str, str] = {
     "mean": "Mean over target languages",
@@ -39,14 +39,16 @@ def language_name(code: str) -> str:
 
 def full_name(name: str) -> str:
     """``Welsh`` for ``cy``; ``English (PUD)`` for ``UD_English-PUD``."""
-    entry = find(name)
-    return language_name(name) if entry is None else f"{entry.name} ({entry.treebank.rpartition('-')[2]})"
+    entry, of = find(name), known(name)
+    treebank = name if entry is None else entry.treebank
+    return (
+        f"{of.name} ({treebank.rpartition('-')[2]})" if of and treebank[:3] == "UD_" else language_name(name)
+    )
 
 
 def short_name(name: str) -> str:
     """What an axis shows: a code; of a treebank that was named by its folder, the prefix of its files."""
-    entry = find(name)
-    return name if entry is None else entry.prefix
+    return prefix(name)
 
 
 def demonstrations_name(source: str) -> str:

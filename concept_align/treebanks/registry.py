@@ -156,6 +156,12 @@ def known(name: str) -> Language | None:
     return _LANGUAGES.get(code) if short.isalnum() else None
 
 
+def prefix(name: str) -> str:
+    """What the files of a treebank's folder begin with (``hr_set``); any other name as it is."""
+    found, match = known(name), _TREEBANK_NAME.fullmatch(name)
+    return f"{found.language}_{match['short'].lower()}" if found and match else name
+
+
 def family(name: str) -> str | None:
     """The family of a language or treebank; None where it is not known, or where it is of two."""
     found = known(name)
@@ -222,7 +228,7 @@ class _Universe:
         entries = [entry for name in folders if (entry := find(name))]
         codes = (set(available) - set(folders)) | {entry.language for entry in entries}
         self.codes = self.everything = tuple(sorted(codes))
-        self.treebanks = {_prefix(name): name for name in folders}
+        self.treebanks = {prefix(name).casefold(): name for name in folders}
         self.treebanks |= {name.casefold(): name for name in folders}
         self.treebanks |= {alias.casefold(): name for alias, name in aliases.items()}
 
@@ -286,12 +292,6 @@ class _Universe:
         prefixes = [key for key, folder in self.treebanks.items() if key != folder.casefold()]
         names = [*self.codes, *prefixes, *folders, *_SETS, *_CALLED]
         return _unknown("language or treebank", item, names)
-
-
-def _prefix(folder: str) -> str:
-    """What the files of a treebank's folder begin with; the folder itself where its language is not known."""
-    found, match = known(folder), _TREEBANK_NAME.fullmatch(folder)
-    return f"{found.language}_{match['short'].lower()}" if found and match else folder.casefold()
 
 
 def _folder(name: str) -> str:

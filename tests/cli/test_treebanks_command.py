@@ -56,7 +56,7 @@ def test_list_says_what_is_here_and_takes_in_what_the_registry_does_not_know(run
     assert rows["UD_English-EWT"]["here"] == ["train", "test"]
     assert rows["UD_English-EWT"]["licence"] == "CC-BY-SA-4.0"
     assert rows["UD_Basque-BDT"]["here"] == []
-    assert rows["UD_Klingon-Foo"]["language"] == "tlh"
+    assert rows["UD_Klingon-Foo"]["language"] == "tlh" and rows["UD_Klingon-Foo"]["family"] == ""
 
 
 def test_list_shows_only_the_languages_asked_for(run):

@@ -34,7 +34,8 @@ def test_every_language_has_a_colour_whatever_it_is_called():
 def test_treebanks_that_were_named_have_their_own_names():
     assert (short_name("cy"), full_name("cy")) == ("cy", "Welsh")
     assert (short_name("UD_English-PUD"), full_name("UD_English-PUD")) == ("en_pud", "English (PUD)")
-    assert full_name("tlh") == "tlh"
+    assert (short_name("UD_Croatian-SET"), full_name("UD_Croatian-SET")) == ("hr_set", "Croatian (SET)")
+    assert full_name("tlh") == short_name("tlh") == "tlh" and full_name("UD_Klingon-X") == "UD_Klingon-X"
 
 
 # Machado, Oliveira and Fernandes 2009 (IEEE Transactions on Visualization and Computer Graphics 15), table 1,
