@@ -6,14 +6,22 @@ sentences; all ways read the same ones and must give the same numbers. Pages are
 *np.memmap* and *torch map* gather the rows of one flat file, which they find from the sentences by NumPy, as
 the store does; *rows given* is the torch map told the rows, the floor. *HDF5 per sentence* is the layout of
 the released code of Xu et al. (2023), written anew: a group a sentence, the file opened again for each.
+
+Then the features of 43 languages are loaded, as ``meta-train`` loads them, with what a store checks of a
+shard before it believes it (its place, its bytes, its values) and without. The bytes are hashed at the first
+reading; after it, they are known by size, times and inode.
 """
 
 import importlib.util
+import os
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -21,17 +29,19 @@ from side_by_side import EWT_DECILES, arguments, interleaved, report
 
 from concept_align.extraction.sinks import states_sink
 from concept_align.models.protocol import WordStates
+from concept_align.spaces.source import FeatureSource
+from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Recipe, States, Store, manifest
 from concept_align.store.keys import words_name
 from concept_align.store.manifest import Marker
 from concept_align.store.shards import kept_digest, words_tensors, write_tensors
 from concept_align.treebanks.corpus import Annotations
 
-DIM, SENTENCES = 768, 30
+DIM, SENTENCES, LANGUAGES = 768, 30, 43
 
 
-def make_store(folder: Path, words: int) -> States:
-    """A store of one treebank and layer with about ``words`` random words; its states."""
+def make_store(folder: Path, words: int, language: str = "en") -> States:
+    """A store of one layer with a treebank of about ``words`` random words; its states."""
     rng = np.random.default_rng(0)
     quantiles = np.linspace(0, 1, len(EWT_DECILES))
     lengths = np.interp(rng.random(words // 15), quantiles, EWT_DECILES).round().astype(np.int64)
@@ -45,10 +55,9 @@ def make_store(folder: Path, words: int) -> States:
     small, middle, wide = zeros.astype(np.int8), zeros.astype(np.int16), zeros.astype(np.int32)
     annotations = Annotations(offsets, small, small, middle, wide, wide, middle, ("",), ("",))
     kept = np.arange(sents)
-    marker = Marker(
-        0, "", "words", store.fingerprint, "UD_Random", "en", "train", "", kept_digest(kept), total, sents
-    )
-    path = folder / "UD_Random" / words_name("train")
+    about = (store.fingerprint, f"UD_Random-{language}", language, "train")
+    marker = Marker(0, "", "words", *about, "", kept_digest(kept), total, sents)
+    path = folder / marker.treebank / words_name("train")
     size, digest = write_tensors(path, *words_tensors(annotations, kept, [str(number) for number in kept]))
     manifest.write(path, replace(marker, size=size, sha256=digest))
     generator = torch.Generator().manual_seed(0)
@@ -59,7 +68,32 @@ def make_store(folder: Path, words: int) -> States:
             rows = torch.randn(int(own[-1]), DIM, generator=generator)
             start = torch.randn(len(some), DIM, generator=generator)
             sink(WordStates(some, own, {0: rows}, {0: start}))
-    return store.states("UD_Random", "train", 0)
+    return store.states(marker.treebank, "train", 0)
+
+
+def loading(folder: Path, rounds: int, words: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Seconds that the features of 43 languages take, by way; and what the first reading costs."""
+    for number in range(LANGUAGES):
+        make_store(folder, words, f"l{number}")
+    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+
+    def load() -> None:
+        source = FeatureSource(Store.open(folder), FeatureSpec("upos", (0,)), cache_bytes=0)
+        for language in source.languages("train"):
+            source.load(language, "train")
+
+    def unchecked() -> None:
+        with mock.patch.object(Store, "_check"), mock.patch.object(manifest, "foreign", return_value=None):
+            load()
+
+    unchecked()
+    begun = time.perf_counter()
+    load()
+    first = time.perf_counter() - begun
+    times = interleaved({"features, checked": load, "features, unchecked": unchecked}, rounds)
+    times["features, checked for the first time"] = first
+    lost = first - times["features, checked"]
+    return times, {"checked_first_lost_s": lost, "checked_first_gb_per_s": size / lost / 1e9}
 
 
 def each(read: Callable[[Any], Any], episodes: list[Any]) -> None:
@@ -96,6 +130,7 @@ def main() -> None:
     words, episodes = (50_000, 30) if options.quick else (200_000, 50)
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["CONCEPT_ALIGN_CACHE"] = str(Path(folder) / "cache")
         states = make_store(Path(folder) / "store", words)
         plain = Path(folder) / "plain.bin"
         states.words.numpy().tofile(plain)
@@ -141,6 +176,12 @@ def main() -> None:
             figures["vs_hdf5_per_sentence"] = pair["HDF5 per sentence"] / pair["store"]
         else:
             figures["vs_hdf5_per_sentence"] = "h5py is not installed"
+        features, first = loading(Path(folder) / "languages", 5, words // 20)
+        figures["checked_vs_unchecked"] = features["features, checked"] / features["features, unchecked"]
+        figures |= first
+        if not options.json:
+            for name, seconds in features.items():
+                print(f"{LANGUAGES} languages, {name}: {seconds:.3f} s", file=sys.stderr)
     report(
         f"milliseconds for {SENTENCES} random sentences of {shape[0]:,} words x {DIM} float16",
         {name: f"{seconds / episodes * 1e3:8.3f}" for name, seconds in times.items()},

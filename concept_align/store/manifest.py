@@ -7,6 +7,7 @@ and what was left out and why.
 import dataclasses
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ NAME = re.compile(
 )
 
 Kind = Literal["words", "states", "statistics"]
+_TICK = 10_000_000  # nanoseconds
 LOST = "its annotations are missing or damaged"
 # What shards of the same sentences have in common.
 _SHARED = (
@@ -94,7 +96,10 @@ def read(shard: Path) -> Marker | None:
         seen = path.stat()
     except OSError:
         return _parsed(path) if os.path.lexists(path) else None
-    return _unchanged(path, (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns))
+    facts = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+    # What has just changed might change again within the clock's tick, and look the same.
+    settled = time.time_ns() - seen.st_ctime_ns > _TICK
+    return _unchanged(path, facts) if settled else _parsed(path)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -208,10 +208,10 @@ class Store:
         """The treebanks of ``language`` that have a whole shard, sorted."""
         held = []
         for folder in manifest.folders(self.folder):
-            found = (self._info(path) for path in marked(folder))
             # A treebank has one language: any whole shard tells it.
-            first = next((shard for shard in found if shard.complete), None)
-            if first is not None and first.language == language:
+            found = ((path, marker_or_none(path)) for path in marked(folder))
+            whole = (one.language for path, one in found if one and not fault(path, one, self.fingerprint))
+            if next(whole, None) == language:
                 held.append(folder.name)
         return tuple(held)
 
