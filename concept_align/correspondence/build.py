@@ -202,7 +202,9 @@ def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> 
         raise UsageError("only what is made from a store on disk can be kept", option="folder", remedy=remedy)
     treebank = source.treebank(language)
     states, annotations = {}, {}
-    for split in splits:
+    own, by = tuple(splits), source.standardised_by(language) if source.spec.standardise == "language" else ()
+    # A tiny train split is standardised by other words as well.
+    for split in dict.fromkeys(own if len(by) == 1 else (*own, *by)):
         found = [store.marker(treebank, layer_name(split, layer)) for layer in source.layers]
         there = [marker for marker in found if marker is not None]
         if len(there) == len(found):

@@ -15,6 +15,7 @@ from ..errors import LearningError
 from ..progress import Bar
 from ..seeding import derive
 from ..spaces.features import Features
+from ..spaces.source import is_tiny
 from ..types import Split
 from .config import SUPPORTS, Protocol
 from .predictions import LEVELS, PredictionLog, Predictions, digest_features
@@ -70,7 +71,14 @@ class Target:
         """[words, dim]: what may be seen of it without labels; the test words for want of others."""
         if self.train is None or not self.train.words:
             return self.test_x
-        return torch.cat([self.train.x, self.test_x]) if self.labelled == "test" else self.train.x
+        return torch.cat([self.train.x, self.test_x]) if self.sees_test else self.train.x
+
+    @property
+    def sees_test(self) -> bool:
+        """Are its test words among those that may be seen without labels?"""
+        if self.train is None or not self.train.words:
+            return True
+        return self.labelled == "test" or is_tiny(self.train.words, self.test.words)
 
     @cached_property
     def test_x(self) -> torch.Tensor:
@@ -285,7 +293,7 @@ class DataUseNotes:
                 self.without.setdefault(one.name, []).append(language)
         if one.transductive and (trained or not one.everything):
             self.words.setdefault(one.name, []).append(len(target.unlabelled))
-            if not trained:
+            if target.sees_test:
                 self.test.setdefault(one.name, []).append(language)
 
     def notices(self) -> list[str]:

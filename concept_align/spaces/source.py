@@ -27,7 +27,14 @@ from .spec import FeatureSpec
 from .standardise import Standardiser, fit_layers
 
 CACHE_BYTES = 8 << 30
+TINY, TINY_SHARE = 1000, 4  # words of a train split; how many times as many the test split has
 WIDE = 2048  # wider standardised representations are kept in 16 bits, which fill half the memory
+
+
+def is_tiny(train: int, test: int) -> bool:
+    """Whether a train split of so many words is too small to tell the mean and scale of a language, and its
+    test split, whose words may be looked at without labels, is much larger: that of many a small treebank."""
+    return train < TINY and train * TINY_SHARE < test
 
 
 class StateStore(Protocol):
@@ -48,9 +55,10 @@ class StateStore(Protocol):
 class FeatureSource:
     """Loads :class:`Features`; keeps what was loaded lately, within ``cache_bytes``.
 
-    Standardised by ``language``, states take mean and scale from all words of the language's train split
-    (without one, from its test words: ``notes`` says so); ``global``, from those of the reference languages
-    together; ``none`` leaves states as they are.
+    Standardised by ``language``, states take mean and scale from all words of the language's train split;
+    without one, from its test words, and from those of all its splits where the train split :func:`is_tiny`
+    (``notes`` says so). ``global``: from those of the reference languages together. ``none`` leaves states as
+    they are.
     """
 
     def __init__(self, store: StateStore, spec: FeatureSpec, *, cache_bytes: int = CACHE_BYTES) -> None:
@@ -184,6 +192,23 @@ class FeatureSource:
             self._standardisers[key] = self._fit_standardiser(language)
         return self._standardisers[key]
 
+    def standardised_by(self, language: str) -> tuple[Split, ...]:
+        """The splits whose words give the mean and scale of ``language``."""
+        if self.spec.standardise == "global":
+            return ("train",)
+        there = tuple(split for split in SPLITS if language in self._present[split])
+        if "train" not in there:
+            return ("test",)
+        if "test" not in there or not self._is_small(language):
+            return ("train",)
+        words = [self._annotated(language, split).words for split in ("train", "test")]
+        return there if is_tiny(*words) else ("train",)
+
+    def _is_small(self, language: str) -> bool:
+        """Whether other splits may have a part in the mean and scale of ``language``."""
+        own = self.spec.standardise == "language" and language in self._present["train"]
+        return own and self._annotated(language, "train").words < TINY
+
     def _task(self, name: str) -> Task:
         if not is_open_ended(name):
             return parse_task(name)
@@ -229,17 +254,22 @@ class FeatureSource:
 
     def _fit_standardiser(self, language: str) -> Standardiser:
         of = self._reference if self.spec.standardise == "global" else (language,)
-        split: Split = "train"
+        splits = self.standardised_by(language)
         needed = [language] if self.spec.standardise == "language" else self.spec.reference
-        for name, why in self._unusable["train"].items():
+        asked = ("train",) if splits == ("train",) and not self._is_small(language) else SPLITS
+        for name, why in ((name, why) for split in asked for name, why in self._unusable[split].items()):
             if needed is None or name in needed:  # other words would give another mean and scale
                 raise StoreError(why, where=f"language {name}", remedy="run concept-align store verify")
-        if self.spec.standardise == "language" and language not in self._present["train"]:
-            split = "test"
+        if splits == ("test",):
             self.notes[language] = "standardised by its own unlabelled test words: it has no train split"
-        about = {"kind": self.spec.standardise, "languages": list(of), "split": split}
+        elif splits != ("train",):
+            words = self._annotated(language, "train").words
+            self.notes[language] = (
+                f"standardised by the unlabelled words of all its splits: its train split has {words:,} alone"
+            )
+        about = {"kind": self.spec.standardise, "languages": list(of), "split": "+".join(splits)}
         states = [
-            [self.store.states(self.treebank(name), split, layer).words for name in of]
+            [self.store.states(self.treebank(name), split, layer).words for name in of for split in splits]
             for layer in self.layers
         ]
         return fit_layers(states, about | {"layers": list(self.layers)})

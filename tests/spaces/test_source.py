@@ -154,3 +154,18 @@ def test_impossible_choices_are_refused(store):
         FeatureSource(store, FeatureSpec("upos", (1,), standardise="both"))
     with pytest.raises(UsageError, match="layer"):
         FeatureSource(store, FeatureSpec("upos", ()))
+
+
+@pytest.mark.parametrize(("train", "test", "tiny"), [(30, 130, True), (40, 130, False), (1100, 5000, False)])
+def test_a_tiny_train_split_is_standardised_by_all_words_there_are(tools, train, test, tiny):
+    store = tools.MemoryStore(tools.MemoryRecipe(dim=3))
+    for number, (split, words) in enumerate([("train", train), ("dev", 20), ("test", test)]):
+        sentences = [[tools.Word("NOUN", "root", 0), *[tools.Word("VERB", "acl", 1)] * 9]] * (words // 10)
+        draws = torch.randn(words, 3, generator=torch.Generator().manual_seed(number)) + number
+        store.shards["xx", split] = tools.annotate(*sentences), {1: (draws, None)}
+    source = FeatureSource(store, FeatureSpec("upos", (1,)))
+    expected = [store.states("xx", split, 1).words for split in ("train", "dev", "test")][: 3 if tiny else 1]
+    mean = torch.cat(expected).double().mean(0).float()
+    torch.testing.assert_close(source.standardiser("xx").mean, mean)
+    assert source.standardised_by("xx") == (("train", "dev", "test") if tiny else ("train",))
+    assert ("all its splits" in source.notes.get("xx", "")) == tiny
