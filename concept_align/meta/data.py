@@ -20,6 +20,12 @@ from .learners.base import Aligner, Classifier, TrainingData
 from .maps import valid_concepts
 
 
+def _language(name: str) -> str:
+    """The code of a language, or of a treebank's."""
+    found = registry.known(name)
+    return found.language if found else name
+
+
 def check_disjoint(
     train: Collection[str],
     validation: Collection[str],
@@ -34,7 +40,9 @@ def check_disjoint(
 
     Raises LearningError naming the languages (or families) and the sets they are in.
     """
-    named = {"training": set(train), "validation": set(validation), "target": set(test)}
+    # Two treebanks of one language are that language.
+    sets = {"training": train, "validation": validation, "target": test}
+    named = {name: {_language(one) for one in languages} for name, languages in sets.items()}
     for first, second in combinations(named, 2):
         if shared := sorted(named[first] & named[second]):
             raise LearningError(

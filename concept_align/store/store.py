@@ -6,6 +6,7 @@ place, whether the file still has the bytes that were written (a hash that is co
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -95,6 +96,7 @@ class Store:
         self.folder, self.recipe = folder, recipe
         self.fingerprint = recipe.fingerprint()
         self._verified = Verified(folder)
+        self._proof: dict[str, Path] = {}  # of each treebank, a shard that was whole: the first to be asked
 
     def __repr__(self) -> str:
         of, languages = self.recipe, len({one.language for one in self.contents() if one.complete})
@@ -181,13 +183,17 @@ class Store:
         )
 
     def languages(self, split: Split | None = None, layer: int | None = None) -> tuple[str, ...]:
-        """Languages that have whole shards (of ``split``, of states of ``layer``, if given), sorted."""
+        """Languages that have whole shards (of ``split``, of states of ``layer``, if given), sorted.
+
+        Where there are several treebanks of one, these are named too: each can stand for a language.
+        """
         stem = f"{split or '*'}." + ("*" if layer is None else f"layer-{layer:02d}")
-        found = (self._info(path) for path in shards(self.folder, stem=stem))
-        held = tuple(sorted({shard.language for shard in found if shard.complete}))
-        if not held:
+        found = [self._info(path) for path in shards(self.folder, stem=stem)]
+        whole = {(shard.language, shard.treebank) for shard in found if shard.complete}
+        if not whole:
             self.check_recipe()
-        return held
+        of = Counter(language for language, _ in whole)
+        return tuple(sorted({*of} | {treebank for language, treebank in whole if of[language] > 1}))
 
     def unusable(self, split: Split, layer: int) -> dict[str, str]:
         """By language, why states that stand there cannot be used, where there are no others."""
@@ -206,25 +212,36 @@ class Store:
 
     def treebanks(self, language: str) -> tuple[str, ...]:
         """The treebanks of ``language`` that have a whole shard, sorted."""
-        held = []
+        return tuple(name for name, own in self._languages().items() if own == language)
+
+    def _languages(self) -> dict[str, str]:
+        """The language of every treebank that has a whole shard. A treebank has one: any of them tells it."""
+        found = {}
         for folder in manifest.folders(self.folder):
-            # A treebank has one language: any whole shard tells it.
-            found = ((path, marker_or_none(path)) for path in marked(folder))
-            whole = (one.language for path, one in found if one and not fault(path, one, self.fingerprint))
-            if next(whole, None) == language:
-                held.append(folder.name)
-        return tuple(held)
+            known = self._proof.get(folder.name)
+            for path in (*([known] if known else []), *marked(folder)):
+                marker = marker_or_none(path)
+                if marker is not None and fault(path, marker, self.fingerprint) is None:
+                    found[folder.name], self._proof[folder.name] = marker.language, path
+                    break
+        return found
 
     def treebank_of(self, language: str) -> str:
-        """The treebank of ``language``; StoreError where there is none, or more than one."""
-        held = self.treebanks(language)
+        """The treebank of ``language``, which may be a treebank; StoreError where there is none, or more than
+        one."""
+        there = self._languages()
+        if language in there:
+            return language
+        held = [name for name, own in there.items() if own == language]
         if len(held) == 1:
             return held[0]
         if held:
-            what, remedy = f"more than one treebank of {language!r}: {', '.join(held)}", "name the treebank"
+            what = f"more than one treebank of {language!r}: {', '.join(held)}"
+            remedy = f"name the treebank: {held[0]} (with all others: all,-{language},{held[0]})"
         else:
-            there, options = ", ".join(self.languages()) or "none", f"--langs {language} --layers LAYERS"
-            what = f"nothing of language {language!r} (there are: {there})"
+            known = ", ".join(sorted({*there.values()})) or "none"
+            what = f"nothing of language {language!r} (there are: {known})"
+            options = f"--langs {language} --layers LAYERS"
             remedy = _extract_command(self.recipe.model, self.folder, options)
         raise StoreError(what, where=str(self.folder), remedy=remedy)
 

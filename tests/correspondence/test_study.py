@@ -1,5 +1,8 @@
 """The front doors: build_geometry, alignability and the study, from Python's values."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,12 @@ from concept_align.correspondence.config import AlignabilityConfig
 from concept_align.correspondence.measures import MEASURES, register_measure
 from concept_align.correspondence.pairs import alignability
 from concept_align.correspondence.study import alignability_study
-from concept_align.errors import UsageError
+from concept_align.errors import LearningError, StoreError, UsageError
+from concept_align.evaluation.config import ProbeSweep
+from concept_align.evaluation.probing import run_sweep
 from concept_align.extraction.run import extract_files
+from concept_align.meta.data import check_disjoint
+from concept_align.outputs import MARKER
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
@@ -101,10 +108,13 @@ def test_a_study_takes_pythons_values_and_resumes(mini_store, tmp_path, own_meas
     assert found.scores["measure"].unique().tolist() == [own_measure] and len(found.scores) == 6
     assert [one.layer for one in found.findings] == ["4"]
     assert found.table("families")["labels"].tolist() == ["family", "branch", "script"]
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    # The list of what is there is written by every run.
+    kept = [path for path in tmp_path.rglob("*") if path.name != MARKER]
+    before = {path: path.stat().st_mtime_ns for path in kept}
     again = alignability_study(**asked, layers=[4], shuffled=False, out=tmp_path)
     assert again.scores.equals(found.scores)
-    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    assert before == {path: path.stat().st_mtime_ns for path in kept}
+    assert {*kept} == {path for path in tmp_path.rglob("*") if path.name != MARKER}
 
 
 def test_options_that_cannot_be_are_refused_by_name(mini_store):
@@ -163,3 +173,26 @@ def test_a_geometry_of_the_test_split_is_that_of_its_words(some_test_only, tmp_p
     assert train.languages == ("de", "en") and set(train.provenance["notes"]) == {"et", "tr"}
     with pytest.raises(UsageError, match="no train states in these layers of et"):
         build_geometry(store, layers=[1], langs="et")
+
+
+def test_a_treebank_stands_for_its_language_where_there_are_two(tmp_path):
+    files = find_treebanks(mini_treebanks(), "de,en,nl", ["train", "test"])
+    second = [replace(file, treebank="UD_German-Zwei") for file in files if file.language == "de"]
+    extract_files(FakeModel(), [*files, *second], tmp_path, layers=[1])
+    options = {"store": tmp_path, "layers": [1], "measures": ["cka"], **QUICK}
+    found = alignability_study(**options, langs="en,UD_German-Zwei")
+    assert {*found.frame()["source"], *found.frame()["target"]} == {"en", "UD_German-Zwei"}
+    for langs in ("de,en", "all"):
+        with pytest.raises(StoreError, match="more than one treebank of 'de'") as caught:
+            alignability_study(**options, langs=langs)
+    (told,) = re.findall(r"all,-de,[\w-]+", str(caught.value))
+    found = alignability_study(**options, langs=told)
+    assert {*found.frame()["source"], *found.frame()["target"]} == {"en", "nl", "UD_German-Mini"}
+    swept = run_sweep(Store.open(tmp_path), ProbeSweep(langs="UD_German-Zwei", epochs=1), None)
+    assert swept.languages == ("UD_German-Zwei",)
+
+
+def test_two_treebanks_of_one_language_are_one_language_to_learn_from_and_test():
+    with pytest.raises(LearningError, match="de among the training and the target languages"):
+        check_disjoint({"UD_German-Zwei"}, (), {"UD_German-Mini"})
+    check_disjoint({"UD_German-Zwei"}, (), {"UD_Dutch-Mini"})

@@ -67,6 +67,9 @@ def test_a_language_with_two_treebanks_must_be_named_by_treebank(store, tmp_path
         (store.folder / "UD_EN-Other" / file.name).write_bytes(data)
     with pytest.raises(StoreError, match="UD_EN-Fake, UD_EN-Other"):
         store.treebank_of("en")
+    assert store.treebank_of("UD_EN-Other") == "UD_EN-Other"
+    assert store.languages("train") == ("UD_EN-Fake", "UD_EN-Other", "de", "en")
+    assert store.languages("train", 2) == ("UD_EN-Fake", "UD_EN-Other", "de", "en")
     with pytest.raises(StoreError, match="there are: de, en") as caught:
         store.treebank_of("fr")
     assert "--langs fr" in str(caught.value)
