@@ -37,10 +37,13 @@ _KNOWN: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("does not appear to have", "no file named", "couldn't instantiate the backend tokenizer"),
      "a file of the model is missing",
      "the folder needs config.json, weights (*.safetensors or one *.gguf) and the tokenizer's files"),
+    (("ignore_mismatched_sizes",),
+     "its weights are of other sizes than config.json says",
+     "the files belong to another model or are not whole: fetch it again"),
     (("weights only load failed", "unpickling"),
      "its weights (*.bin) are damaged, or hold more than weights, which is never run",
      "save the model as safetensors where it is trusted, or fetch it again"),
-    (("gpu found", "gpu is needed", "requires a gpu"),
+    (("gpu found", "gpu is needed", "requires a gpu", "gpu is required", "only supported on gpu"),
      "its quantised weights need a GPU",
      "use the model's unquantised weights, or a machine with a GPU"),
 )  # fmt: skip
@@ -90,7 +93,8 @@ def explained(name: str) -> Iterator[None]:
         with explained_memory(name):
             yield
     except ConceptAlignError as error:
-        error.where = error.where or name
+        if error.option is None:
+            error.where = error.where or name
         raise
     except BaseException as error:
         if not _of_a_library(error):
@@ -126,11 +130,14 @@ def _told(error: BaseException, detail: str) -> tuple[str, str]:
         name = next(filter(None, found.groups()), "") if found else ""
         if any(extra in f"{name} {detail}".lower() for extra in _EXTRAS):
             return detail, "pip install 'concept-align[models,gguf]' and try again"
-        return detail, f"pip install {name.lower()} and try again" if name else "install it and try again"
+        if name:
+            return detail, f"pip install {name.lower()} and try again"
     text = _chain(error).lower()
     for signs, message, remedy in _KNOWN:
         if any(sign in text for sign in signs):
             return f"{message} ({detail[:200]})", remedy
+    if isinstance(error, ImportError):
+        return detail, "install it and try again"
     remedy = "check that its files are whole, and that transformers can load it"
     return f"the model cannot be loaded: {detail}", remedy
 

@@ -146,9 +146,10 @@ def own_code(origin: Origin, config: Any) -> list[str]:
     """
     ours = {key: value for key, value in loading_options(origin).items() if key != "trust_remote_code"}
     told = {} if origin.gguf else get_tokenizer_config(origin.path, **ours)
+    of_tokenizer = told.get("auto_map") if isinstance(told, dict) else None
     notes = []
     for where, named in (("config.json", getattr(config, "auto_map", None)),
-                         ("tokenizer_config.json", told.get("auto_map"))):  # fmt: skip
+                         ("tokenizer_config.json", of_tokenizer)):  # fmt: skip
         entries = named.items() if isinstance(named, dict) else [("AutoTokenizer", named)] if named else ()
         for kind, classes in entries:
             if kind.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):

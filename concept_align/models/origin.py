@@ -26,6 +26,7 @@ _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_m
           "*.model", "*.tiktoken")  # fmt: skip
 _WEIGHTS = (("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin*",))
 
+LONGEST = 255  # bytes of a name on most file systems
 ADAPTER = "adapter_config.json"
 WEIGHTS = "weights:"  # what the revision of a model that was loaded in memory begins with
 
@@ -45,6 +46,8 @@ def locate(name: str, revision: str | None, offline: bool) -> Origin:
     Raises ModelError, UsageError for a revision of a local folder.
     """
     path = shipped_model(name) if name in NAMES else Path(name).expanduser()
+    if len(path.name) > LONGEST:
+        raise ModelError("no file has so long a name", where=f"{name[:60]}…", remedy="check the model's path")
     if not path.exists():
         if name.startswith(("/", "./", "../", "~")) or name.endswith(".gguf") or "\\" in name:
             raise ModelError("there is no such file or folder", where=name, remedy="check the model's path")

@@ -35,6 +35,11 @@ def test_an_unknown_id_offline_is_refused_at_once():
     assert "not on this machine" in refusal("no-one/no-such-model", offline=True).message
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "x\0y", "\ud800", " ", "http://x/y", "a/b/c"])
+def test_what_names_no_model_is_refused(name):
+    assert refusal(name, offline=True).message.isprintable()
+
+
 @pytest.mark.parametrize("name", ["/nowhere/model", "./nowhere", "nowhere/model.gguf"])
 def test_a_path_that_is_not_there_is_not_looked_for_on_the_hub(name):
     assert "no such file or folder" in refusal(name).message
@@ -166,6 +171,7 @@ class GatedRepoError(OSError): ...
         (OSError("We couldn't connect to the hub to load the files"), "cannot be reached", "while online"),
         (ImportError("this tokenizer needs sentencepiece"), "sentencepiece", "pip install"),
         (RuntimeError("No GPU found. A GPU is needed for quantization."), "quantised", "unquantised"),
+        (ImportError("Using fbgemm fp8 quantization requires a GPU or XPU"), "quantised", "unquantised"),
         (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory", "bfloat16"),
         (OSError("x does not appear to have a file named model.safetensors"), "file .* missing", "tokenizer"),
         (ValueError("something never seen"), "something never seen", "transformers"),
@@ -224,7 +230,10 @@ def _pickled(folder: Path, content: bytes) -> None:
         lambda folder: _cut(folder / "tokenizer.json", 2000),
         lambda folder: (folder / "tokenizer.json").write_text("[" * 100_000),
         lambda folder: (folder / "tokenizer.json").write_text('{"model": {"type": "Newer"}}'),
+        lambda folder: (folder / "tokenizer_config.json").write_text("[]"),
         lambda folder: edit(folder, num_attention_heads=0),
+        lambda folder: edit(folder, num_hidden_layers=0),
+        lambda folder: edit(folder, vocab_size=10**13),
         lambda folder: edit(folder, hidden_size="wide"),
         lambda folder: edit(folder, num_hidden_layers=None),
         lambda folder: edit(folder, max_position_embeddings=1),
