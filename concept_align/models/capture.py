@@ -160,6 +160,12 @@ def find_capture(module: nn.Module, ids: torch.Tensor, mask: torch.Tensor, toler
         pairs = [(a[layer], b[layer]) for a, b in ((found, reference), (again, shorter)) for layer in proven]
         if all(close(a, b, tolerance) for a, b in pairs):
             return capture
+    same = zip(all_hidden_states(module, ids, mask), reference, strict=True)
+    if any(bool(torch.isfinite(b).all()) and not close(a, b, tolerance) for a, b in same):
+        raise ModelError(
+            f"{type(module).__name__} gives other states each time it reads the same text",
+            remedy="use a model without random choices (hashes, samples) in its attention",
+        )
     capture = Capture(module, None, layers)
     if not close(reference[-1], final, tolerance):
         capture.final_norm = "pre"

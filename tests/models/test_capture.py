@@ -153,3 +153,11 @@ def test_where_the_last_state_is_projected_the_one_before_is_taken():
     found = capture.run(IDS, ONES, [1, 3])
     assert torch.equal(found[1], all_hidden_states(model, IDS, ONES)[1])
     assert torch.equal(found[3][..., :3], all_hidden_states(model, IDS, ONES)[3])
+
+
+@torch.inference_mode()
+def test_a_model_that_draws_at_random_is_refused():
+    model = Model()
+    model.body.stack[1].register_forward_hook(lambda *call: call[-1] + torch.randn_like(call[-1]))
+    with pytest.raises(ModelError, match="other states each time"):
+        find_capture(model, IDS, ONES, 1e-4)
