@@ -280,6 +280,7 @@ class DataUseNotes:
 
     words: dict[str, list[int]] = field(default_factory=dict)  # learner -> unlabelled words of each target
     test: dict[str, list[str]] = field(default_factory=dict)  # learner -> targets whose test words were seen
+    tiny: dict[str, list[str]] = field(default_factory=dict)  # the same, beside a tiny train split
     without: dict[str, list[str]] = field(default_factory=dict)  # learner -> targets it was not tested in
     everything: set[str] = field(default_factory=set)
 
@@ -294,7 +295,7 @@ class DataUseNotes:
         if one.transductive and (trained or not one.everything):
             self.words.setdefault(one.name, []).append(len(target.unlabelled))
             if target.sees_test:
-                self.test.setdefault(one.name, []).append(language)
+                (self.tiny if trained else self.test).setdefault(one.name, []).append(language)
 
     def notices(self) -> list[str]:
         """A line for everything that a reader must know."""
@@ -304,6 +305,8 @@ class DataUseNotes:
             said = f"{name} looked at {many} unlabelled words of each target"
             if languages := self.test.get(name):
                 said += f"; the test words themselves, for want of a train split: {', '.join(languages)}"
+            if languages := self.tiny.get(name):
+                said += f"; the test words, too, where the train split is tiny: {', '.join(languages)}"
             found.append(said)
         for name in sorted(self.everything):
             said = f"{name} was given all labelled training words of each target: an upper bound"

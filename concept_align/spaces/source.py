@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int64
 from numpy.typing import ArrayLike
 
-from ..errors import StoreError, UsageError
+from ..errors import LearningError, StoreError, UsageError
 from ..store.keys import Recipe
 from ..store.shards import States
 from ..store.store import Store
@@ -272,4 +272,8 @@ class FeatureSource:
             [self.store.states(self.treebank(name), split, layer).words for name in of for split in splits]
             for layer in self.layers
         ]
-        return fit_layers(states, about | {"layers": list(self.layers)})
+        try:
+            return fit_layers(states, about | {"layers": list(self.layers)})
+        except LearningError as error:
+            where = f"{', '.join(of)}, {about['split']} split"
+            raise LearningError(error.message, where=where, remedy=error.remedy) from error

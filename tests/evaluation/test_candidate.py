@@ -53,6 +53,22 @@ def test_a_transductive_aligner_sees_the_training_words_and_no_label(toy):
     assert not any(notice.startswith("plain") for notice in evaluation.notices)
 
 
+def test_beside_a_tiny_train_split_the_test_words_are_seen_too_and_that_is_said(toy):
+    aligner = Recorder(toy.centres, transductive=True)
+    few = {"t1": toy.load("t1", "train").of_sentences(np.arange(3))}
+
+    def load(language, split):
+        return few.get(language, toy.load(language, split)) if split == "train" else toy.load(language, split)
+
+    options = {"condition": toy.condition, "protocol": PROTOCOL}
+    evaluation = measure([("looks", aligner)], load, ["t0", "t1"], **options)
+    seen = torch.cat([few["t1"].x, toy.load("t1", "test").x])
+    assert torch.equal(aligner.given[-1][1], seen)
+    assert any(
+        n.endswith("; the test words, too, where the train split is tiny: t1") for n in evaluation.notices
+    )
+
+
 def test_without_a_train_split_the_test_words_are_seen_and_that_is_said(toy):
     aligner = Recorder(toy.centres, transductive=True)
     evaluation = run(toy, [("looks", aligner)], ["t0", "t1"], untrained=["t1"])
