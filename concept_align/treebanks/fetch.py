@@ -28,7 +28,7 @@ from ..progress import Progress, Silent
 from ..reading import read_json
 from ..types import SPLITS
 from . import registry
-from .conllu import read
+from .conllu import stream
 from .discover import SUFFIXES, TreebankFile
 from .download import download, forget_part
 from .unpack import TEMPORARY, remove_leftovers, unpack
@@ -392,8 +392,9 @@ def _check(file: TreebankFile, listed: dict[str, Any] | None) -> FileCheck:
     problems = []
     sentences = words = None
     try:
-        corpus = read(file.path, language=file.language, treebank=file.treebank, split=file.split)
-        sentences, words = corpus.sents, corpus.words
+        chunks = stream(file.path, language=file.language, treebank=file.treebank, split=file.split)
+        counted = [(chunk.sents, chunk.words) for chunk in chunks]
+        sentences, words = (sum(numbers) for numbers in zip(*counted, strict=True))
     except TreebankError as error:
         problems.append(f"{error.where}: {error.message}" if error.where else error.message)
     if listed is not None:
