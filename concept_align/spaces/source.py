@@ -256,17 +256,16 @@ class FeatureSource:
         of = self._reference if self.spec.standardise == "global" else (language,)
         splits = self.standardised_by(language)
         needed = [language] if self.spec.standardise == "language" else self.spec.reference
-        asked = ("train",) if splits == ("train",) and not self._is_small(language) else SPLITS
-        for name, why in ((name, why) for split in asked for name, why in self._unusable[split].items()):
+        for name, why in self._unusable["train"].items():
             if needed is None or name in needed:  # other words would give another mean and scale
                 raise StoreError(why, where=f"language {name}", remedy="run concept-align store verify")
-        if splits == ("test",):
-            self.notes[language] = "standardised by its own unlabelled test words: it has no train split"
-        elif splits != ("train",):
-            words = self._annotated(language, "train").words
-            self.notes[language] = (
-                f"standardised by the unlabelled words of all its splits: its train split has {words:,} alone"
-            )
+        if splits != ("train",):
+            said = "standardised by its own unlabelled test words: it has no train split"
+            if "train" in splits:
+                words = f"{self._annotated(language, 'train').words:,}"
+                said = f"standardised by the unlabelled words of all its splits: its train split has {words}"
+            known = self.notes.get(language)
+            self.notes[language] = f"{known}; {said}" if known else said
         about = {"kind": self.spec.standardise, "languages": list(of), "split": "+".join(splits)}
         states = [
             [self.store.states(self.treebank(name), split, layer).words for name in of for split in splits]
