@@ -70,7 +70,7 @@ class CausalModel(FrozenModel):
             what = f"the head of {self.architecture} cannot be run apart from it"
             raise ModelError(what, where=self.name, remedy="use another causal language model")
         before = first_tensor(self.base(input_ids=self.probe_ids[:, :-3], use_cache=False)[0])
-        if not close(before, final[:, :-3], self.tolerance):
+        if not close(before, final[:, :-3], 2 * self.tolerance):
             remedy = "use a decoder, for instance mini-decoder"
             raise ModelError("its tokens see those after them", where=self.name, remedy=remedy)
         self._refuse_overflow(whole)

@@ -113,6 +113,24 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         decoder=_GROUPED | {"sliding_window": 8, "cross_attention_hidden_size": DIM},
         vocab_size=VOCABULARY,
     ),
+    "t5gemma2": lambda: transformers.T5Gemma2Config(
+        encoder={
+            "text_config": _GROUPED | {"sliding_window": 8},
+            "vision_config": _VISION | {"image_size": 28, "patch_size": 14},
+            "mm_tokens_per_image": 4,
+        },
+        decoder=_GROUPED | {"sliding_window": 8},
+        vocab_size=VOCABULARY,
+        image_token_index=5,
+        eoi_token_index=6,
+    ),
+    "llama4": lambda: transformers.Llama4Config(
+        text_config=sizes(transformers.Llama4TextConfig),
+        vision_config=_VISION
+        | {"image_size": 28, "patch_size": 14, "vision_output_dim": 16}
+        | {"projector_input_dim": 16, "projector_output_dim": 16},
+        image_token_index=5,
+    ),
     "reformer": lambda: transformers.ReformerConfig(
         vocab_size=VOCABULARY,
         hidden_size=DIM,
