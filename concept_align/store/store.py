@@ -125,7 +125,8 @@ class Store:
     def create(cls, folder: str | Path, recipe: Recipe, *, write: bool = True) -> "Store":
         """The store of ``recipe`` in ``folder``, new or as it stands; nothing is made unless ``write``.
 
-        StoreError, naming what differs, where another recipe made states there already.
+        StoreError, naming what differs, where another recipe made states there already, and for a folder
+        that holds something else.
         """
         folder = Path(folder)
         if (folder / RECIPE).exists():
@@ -138,6 +139,9 @@ class Store:
                 what = "made by another recipe: " + "; ".join(there.recipe.differences(recipe))
                 remedy = "choose another out folder, or the options that made this one"
                 raise StoreError(what, where=str(folder), remedy=remedy)
+        elif foreign := _foreign(folder):
+            what = f"no store, and not empty (it holds {foreign})"
+            raise StoreError(what, where=str(folder), remedy="choose another out folder")
         if write:
             about = {"recipe": recipe.to_json(), "provenance": provenance.collect()}
             atomic.write_json(folder / RECIPE, about | {DIGEST: digest(recipe.to_json())})
@@ -482,3 +486,11 @@ def select_split(
 
 def _extract_command(model: str, folder: Path, options: str) -> str:
     return f"concept-align extract --model {model} --treebanks DIR {options} --out {folder}"
+
+
+def _foreign(folder: Path) -> str | None:
+    """Something in a folder without a recipe that is no treebank's folder of shards."""
+    if folder.is_file():
+        return folder.name
+    there = sorted(path for path in folder.glob("[!.]*") if not path.is_dir() or any(path.glob("[!.]*")))
+    return next((path.name for path in there if not any(shards(folder, path.name))), None)

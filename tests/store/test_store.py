@@ -204,3 +204,12 @@ def test_a_changed_treebank_makes_its_layers_stale(tmp_path):
     with pytest.raises(StoreError, match="another state of the treebank"):
         opened.states(EN, "train", 0)
     assert len(opened.gc()) == 2
+
+
+def test_a_folder_that_holds_something_else_does_not_become_a_store(tmp_path, store):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match=r"not empty \(it holds notes\.txt\)"):
+        Store.create(other, store.recipe)
+    assert [path.name for path in other.iterdir()] == ["notes.txt"]
