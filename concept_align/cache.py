@@ -12,12 +12,13 @@ from typing import Any, Generic, TypeVar
 
 from . import atomic
 from .errors import ConceptAlignError
-from .hashing import as_json, canonical
+from .hashing import as_json, canonical, digest, sha256_file
 from .reading import read_json
 
 T = TypeVar("T")
 
 MADE_FROM = "made_from.json"
+CHECK = "check"  # of a kept line: the hash of all else in it
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Kept(Generic[T]):
             return None
         place = self.folder / name
         try:
-            return self.load(place) if read_json(place / MADE_FROM) == as_json(made_from) else None
+            return self.load(place) if _whole(place, read_json(place / MADE_FROM), made_from) else None
         except ConceptAlignError:
             return None
 
@@ -71,15 +72,32 @@ class Kept(Generic[T]):
         place = self.folder / name
         atomic.remove(place / MADE_FROM)
         self.save(place, value)
-        atomic.write_json(place / MADE_FROM, as_json(made_from))
+        there = sorted(place.iterdir()) if place.is_dir() else []
+        files = {path.name: sha256_file(path) for path in there if path.is_file()}
+        atomic.write_json(place / MADE_FROM, {"made_from": as_json(made_from), "sha256": files})
+
+
+def _whole(place: Path, told: Any, made_from: Any) -> bool:
+    """Whether what is in ``place`` was made from this, and still is what was written."""
+    wanted = as_json(made_from)
+    if told == wanted:  # kept by an earlier release, without hashes
+        return True
+    sums = told.get("sha256") if isinstance(told, dict) and told.get("made_from") == wanted else None
+    if not isinstance(sums, dict):
+        return False
+    try:
+        return all(sha256_file(place / name) == sha256 for name, sha256 in sums.items())
+    except (OSError, ValueError):
+        return False
 
 
 class KeptLines:
     """Finished units of a long run, appended to one file as JSON lines; in memory alone without a path.
 
     The first line says what the units were made from; units made from anything else are dropped. A line
-    that a killed writer left torn ends what is known. ``read(line)`` gives key and value of a unit, or
-    None for a line that is damaged.
+    that a killed writer left torn ends what is known, as one does that is not what was written: each has a
+    check of its own, but in files of earlier releases. ``read(line)`` gives key and value of a unit, or None
+    for a line that is damaged.
     """
 
     def __init__(
@@ -95,10 +113,14 @@ class KeptLines:
         header = _line(made_from)
         lines = self.path.read_bytes().splitlines(keepends=True) if self.path.is_file() else []
         kept = [header]
+        checks = False  # earlier releases wrote none
         for line in lines[1:] if lines and lines[0] == header else []:
             try:
-                unit = read(json.loads(line)) if line.endswith(b"\n") else None
-            except (ValueError, KeyError, TypeError, RecursionError):
+                value = json.loads(line) if line.endswith(b"\n") else {}
+                checks |= CHECK in value
+                check = value.pop(CHECK, None)
+                unit = read(value) if not checks or check == _check(value) else None
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 unit = None
             if unit is None:
                 break
@@ -115,9 +137,17 @@ class KeptLines:
         try:
             with self.path.open("ab") as file:
                 # Not synced to the disk: that may take longer than a unit; what a power cut tears is dropped.
-                file.write(_line(line))
+                file.write(_checked(line))
         except OSError as error:
             raise atomic.explain(error, self.path) from error
+
+
+def _check(value: Mapping[str, Any]) -> str:
+    return digest(value)[:16]
+
+
+def _checked(value: Mapping[str, Any]) -> bytes:
+    return _line({**value, CHECK: _check(value)})
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

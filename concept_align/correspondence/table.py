@@ -1,6 +1,5 @@
 """Scores of pairs of concept spaces: the tidy table, and views of it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -13,6 +12,7 @@ import pandas as pd
 
 from ..atomic import save_csv, save_table, write_json
 from ..errors import ConceptAlignError, UsageError
+from ..reading import read_json_object, read_table
 from ..showing import Showable, reporter
 from ..statistics import Floats, jackknife
 
@@ -198,12 +198,12 @@ class Alignability(Showable):
             raise ConceptAlignError(
                 "no alignability here", where=str(path), remedy="run concept-align alignability first"
             )
-        table = pd.read_parquet(path)
+        table = read_table(path)
         if tuple(table.columns) != COLUMNS:
             message = f"columns {', '.join(table.columns)} are not those of alignability"
             raise ConceptAlignError(message, where=str(path), remedy=f"they should be {', '.join(COLUMNS)}")
         about = path.with_suffix(".json")
-        return cls(table, json.loads(about.read_text()) if about.is_file() else {})
+        return cls(table, read_json_object(about, error=ConceptAlignError) if about.is_file() else {})
 
     def __repr__(self) -> str:
         if self.table.empty:

@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..atomic import save_csv, save_table, write_json
+from ..hashing import sha256_file
+from ..reading import ABOUT, RESULTS
 from ..showing import Showable, reporter
 from ..statistics import percentile_bounds, percentile_interval
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
@@ -171,11 +173,12 @@ class Evaluation(Showable):
         """``results.csv`` and ``.parquet``, a CSV file for every other table, and ``evaluation.json``; equal
         evaluations give equal bytes."""
         for name, frame in self.tables.items():
-            if name == "results":
+            if name == RESULTS:
                 save_table(frame, folder, name)
             else:
                 save_csv(frame, Path(folder) / f"{name}.csv")
-        write_json(Path(folder) / "evaluation.json", self.about())
+        hashes = {"sha256": sha256_file(Path(folder) / f"{RESULTS}.parquet")}
+        write_json(Path(folder) / ABOUT, self.about() | hashes)
 
 
 def tabulate(

@@ -1,3 +1,5 @@
+import hashlib
+import json
 import math
 
 import pandas as pd
@@ -47,3 +49,39 @@ def test_two_values_for_one_thing_are_refused():
     other = ROWS[:1].assign(value=0.9, low=0.8, high=1.0)
     with pytest.raises(ConceptAlignError, match="two values"):
         combine([ROWS, other])
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.parquet"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[: len(data) // 2],
+        lambda data: b"\xff\xfe" + data,
+        lambda data: data.replace(b"0.", b"x.").replace(b"PAR1", b"PAR2"),
+        lambda data: b"[" * 100_000,
+    ],
+)
+def test_a_table_that_is_none_is_one_error(tmp_path, name, damage):
+    save_table(ROWS, tmp_path, "results")
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ConceptAlignError, match=name):
+        read(path)
+    path.unlink()
+    path.symlink_to(name)
+    with pytest.raises(ConceptAlignError, match=name):
+        read(path)
+
+
+def test_numbers_of_a_folder_that_were_changed_are_refused(tmp_path):
+    save_table(ROWS, tmp_path, "results")
+    data = (tmp_path / "results.parquet").read_bytes()
+    about = {"sha256": hashlib.sha256(data).hexdigest()}
+    (tmp_path / "evaluation.json").write_text(json.dumps(about))
+    pd.testing.assert_frame_equal(read(tmp_path), ROWS, check_dtype=False)
+    save_table(ROWS.assign(value=0.5), tmp_path, "results")
+    with pytest.raises(ConceptAlignError, match=r"results\.parquet: its content is not what was written"):
+        read(tmp_path)
+    (tmp_path / "evaluation.json").write_text("{}")  # of an earlier release
+    assert (read(tmp_path)["value"] == 0.5).all()

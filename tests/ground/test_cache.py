@@ -77,3 +77,30 @@ def test_lines_made_from_something_else_are_dropped(tmp_path):
     KeptLines(path, {"seed": 0}, unit).add("a", 1, {"name": "a", "value": 1})
     assert KeptLines(path, {"seed": 1}, unit).done == {}
     assert path.read_bytes() == b'{"seed": 1}\n'
+
+
+def test_a_value_that_reads_as_another_is_made_again(tmp_path):
+    kept = Kept.json(tmp_path)
+    kept.put("one", {"from": 1}, {"a": 15})
+    path = tmp_path / "one" / "value.json"
+    path.write_text(path.read_text().replace("15", "16"))
+    assert kept.find("one", {"from": 1}) is None
+    (tmp_path / "one" / MADE_FROM).write_text('{"from": 1}')  # as earlier releases wrote it: without hashes
+    assert kept.find("one", {"from": 1}) == {"a": 16}
+
+
+def test_a_line_that_reads_as_another_is_dropped(tmp_path):
+    path = tmp_path / "units.jsonl"
+    for name, value in (("a", 15), ("b", 25)):
+        KeptLines(path, {}, unit).add(name, value, {"name": name, "value": value})
+    whole = path.read_bytes()
+    for old, new in ((b"15", b"16"), (b'"a"', b'"c"'), (b', "value": 15', b"")):
+        path.write_bytes(whole.replace(old, new, 1))
+        assert KeptLines(path, {}, unit).done == {}
+    path.write_bytes(whole.replace(b"25", b"26"))
+    assert KeptLines(path, {}, unit).done == {"a": 15}
+    path.write_bytes(b'{}\n{"name": "a", "value": 15}\n{"name": "b", "value": 25}\n')  # of an earlier release
+    old = path.read_bytes()
+    assert KeptLines(path, {}, unit).done == {"a": 15, "b": 25} and path.read_bytes() == old
+    KeptLines(path, {}, unit).add("c", 35, {"name": "c", "value": 35})
+    assert KeptLines(path, {}, unit).done == {"a": 15, "b": 25, "c": 35}
