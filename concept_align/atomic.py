@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import ConceptAlignError
+from .errors import ConceptAlignError, encoded
 from .lock import take
 
 TEMPORARY = ".partial"
@@ -157,7 +157,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    write_bytes(path, text.encode())
+    write_bytes(path, encoded(text, str(path)))
 
 
 def save_csv(frame: Any, path: str | Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import checked
-from ..errors import ConceptAlignError, LearningError, UsageError
+from ..errors import ConceptAlignError, LearningError, UsageError, encoded
 from ..hashing import sha256_file
 from ..meta import hub
 from ..meta.data import check_disjoint
@@ -51,9 +51,18 @@ class SavedAligner:
     files: dict[str, str]  # sha256 of what decides its predictions
     seed: int | None  # of its training, where its folder tells
     configuration: dict[str, Any]  # all that decided it but the seed
+    dim: int | None = None  # of its features, where its folder tells
 
     def load(self) -> Aligner:
-        return Aligner.from_pretrained(self.folder)
+        """LearningError where it is not of the features that its folder names."""
+        found = Aligner.from_pretrained(self.folder)
+        if None not in (self.dim, found.dim) and self.dim != found.dim:
+            raise LearningError(
+                f"an aligner of {found.dim} dimensions for features of {self.dim}",
+                where=str(self.folder),
+                remedy="copy or download it again, or run meta-train again",
+            )
+        return found
 
     def expected(self) -> Standardiser | None:
         """Mean and scale that its folder keeps, of states of its layers side by side."""
@@ -88,6 +97,7 @@ def read_aligner(
             checked(names, facts[key], key) for key in ("train", "validation", "targets")
         )
         concepts = checked(names, about["concepts"], "concepts") if "concepts" in about else None
+        dim = checked(int, about["dim"], "dim") if "dim" in about else None
         if odd := [layer for layer in features.layers if not 0 <= layer <= recipe.layers]:
             raise ValueError(f"there is no layer {odd[0]} of {recipe.layers}")
         told = checked(names, config.get("concepts", ()), "concepts")
@@ -118,20 +128,24 @@ def read_aligner(
     }
     return SavedAligner(
         name or learner, folder, learner, features, source, train, validation, targets,
-        concepts, recipe, files, seed, configuration,
+        concepts, recipe, files, seed, configuration, dim,
     )  # fmt: skip
 
 
 def named_aligners(aligners: AnyAligners) -> list[tuple[str | None, AnyAligner]]:
     """Every aligner with its name, where it has one: the key of a mapping, or of text ``NAME=DIR``."""
     if isinstance(aligners, Mapping):
+        for name in aligners:
+            encoded(name, "name of an aligner")
         return [(name, one) for name, given in aligners.items() for _, one in named_aligners(given)]
     if isinstance(aligners, Aligner | Path):
         return [(None, aligners)]
     if not isinstance(aligners, str):
         return [pair for one in aligners for pair in named_aligners(one)]
     name, equals, folder = aligners.partition("=")
-    named = bool(equals) and "/" not in name and not Path(aligners).is_dir()
+    # isdir() knows names that no file can have.
+    named = bool(equals) and "/" not in name and not os.path.isdir(aligners)  # noqa: PTH112
+    encoded(name if named else "", "name of an aligner")
     return [(name, folder) if named else (None, aligners)]
 
 

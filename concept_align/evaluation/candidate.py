@@ -217,6 +217,7 @@ class Candidate:
     def _folder(self, number: int, identity: Mapping[str, Any]) -> str:
         """A name that any learner's name may stand in, another one for every aligner."""
         safe = re.sub(r"[^\w.+-]", "_", self.name).lstrip(".")
+        safe = safe[:100]  # a file's name has a length of its own
         parts = [safe] if safe == self.name else [safe, f"{derive(0, self.name):016x}"]
         if identity:
             parts.append(f"{derive(0, repr(sorted(identity.items()))):016x}"[:12])

@@ -1,5 +1,6 @@
 """Saved aligners on the Hugging Face hub: what a folder holds, downloaded and uploaded."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,9 @@ def locate(aligner: str | Path, *, revision: str | None = None, offline: bool = 
     UsageError for a revision of a folder, LearningError for what is neither a folder nor on the hub.
     """
     folder = Path(aligner).expanduser()
-    if isinstance(aligner, Path) or folder.exists() or not fullmatch(f"{_NAME}/{_NAME}", aligner):
+    # exists() of os.path knows names that no file can have.
+    there = os.path.exists(folder)  # noqa: PTH110
+    if isinstance(aligner, Path) or there or not fullmatch(f"{_NAME}/{_NAME}", aligner):
         if revision is not None:
             raise UsageError("a folder has no revisions", option="revision", remedy="leave it out")
         return folder

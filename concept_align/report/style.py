@@ -26,6 +26,7 @@ WHITE_EDGE: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    "text.parse_math": False,  # a name may hold any sign
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "axes.spines.top": False,

@@ -262,7 +262,15 @@ class Aligner(hub.HubUpload):
             found = learner.aligner.from_parts(config, settings, tensors)
             found.folder, found.concepts = folder, _concepts(folder, saved)
             found.check()
-        except (KeyError, ValueError, RuntimeError, TypeError, AttributeError, OverflowError) as error:
+        except (
+            UsageError,
+            KeyError,
+            ValueError,
+            RuntimeError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+        ) as error:
             raise LearningError(
                 f"the aligner cannot be read: {error}", where=str(path), remedy=AGAIN
             ) from error
