@@ -49,6 +49,8 @@ class ExtractionSettings:
     """Tokens that are computed at once; changes speed, and results by rounding alone."""
     lenient: bool = False
     """Leave out broken sentences instead of stopping."""
+    labels: Path | None = None
+    """CSV file column,from,to (DEPREL,dobj,obj): what labels of another scheme are called in UD."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", tuple(dict.fromkeys(self.tasks)))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StoreError, UsageError
+from ..hashing import digest
 from ..layers import name_layers
 from ..models.protocol import LanguageModel
 from ..spaces.represent import select_items
@@ -145,6 +146,8 @@ def plan_file(model: LanguageModel, store: Store, file: TreebankFile, request: E
     raises, and StoreError where states that are there would not agree with those asked for.
     """
     sha = file.corpus.source.sha256 if isinstance(file, CorpusSplit) else sha256(Path(file.path))
+    if request.labels is not None:  # the same file with other labels is another one
+        sha = digest([sha, conllu.label_names(request.labels)])
     statistics = request.sink == "statistics"
     # Annotations that are lost are written again; states that do not fit them are not believed.
     lost = store.whole(file.treebank, words_name(file.split)) is None
@@ -257,6 +260,7 @@ def _read_and_prepare(
         # Of states nobody knows yet what will be asked: what is labelled otherwise is told, and kept.
         asked = request.sink == "statistics" or recipe.max_words_per_concept is not None
         strict = closed_columns(request.tasks if asked else ())
+        about["renamed"] = None if request.labels is None else conllu.label_names(request.labels)
         corpus = conllu.read_compact(file.path, columns, lenient=request.lenient, strict=strict, **about)
     cap, concepts = recipe.max_words_per_concept, list[NDArray[np.int64]]()
     if cap is not None:

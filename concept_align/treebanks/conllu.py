@@ -1,14 +1,17 @@
 """CoNLL-U files as corpora: whole (:func:`read`, :func:`read_conllu`) or chunk by chunk (:func:`stream`)."""
 
+import csv
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import UsageError
+from ..errors import UsageError, place
 from ..progress import Progress
+from ..reading import read_text
 from ..types import Split
 from . import reader
+from .concepts import RELATIONS, UPOS
 from .corpus import Corpus, Source
 
 _NAME = re.compile(r"(?P<stem>.*?)\.conllu(\.gz|\.xz)?$", re.IGNORECASE)
@@ -25,6 +28,7 @@ def read(
     lenient: bool = False,
     trees: bool = True,
     strict: Collection[str] = reader.LABELS,
+    renamed: reader.Renamed | None = None,
     progress: Progress | None = None,
     content: bytes | None = None,
 ) -> Corpus:
@@ -33,14 +37,46 @@ def read(
     ``language``, ``treebank`` and ``split`` default to what the file's name says. ``lenient`` leaves
     broken sentences out and counts them in ``skipped``; ``trees=False`` does not ask the heads to form a
     tree. In the columns ``strict`` (UPOS, DEPREL) a label that is not of UD is a fault; in the others its
-    word counts as not labelled, and the corpus tells in ``foreign``. ``content``, where it is given, is read
-    in the file's place. Raises TreebankError for files that are absent, damaged, empty or broken.
+    word counts as not labelled, and the corpus tells in ``foreign``; ``renamed`` says what labels of another
+    scheme are called in UD (:func:`label_names`). ``content``, where it is given, is read in the file's
+    place. Raises TreebankError for files that are absent, damaged, empty or broken.
     """
     source = _source(path, language, treebank, split)
     chunk = reader.read(
-        Path(path), lenient=lenient, trees=trees, strict=strict, progress=progress, content=content
+        Path(path),
+        lenient=lenient,
+        trees=trees,
+        strict=strict,
+        renamed=renamed,
+        progress=progress,
+        content=content,
     )
     return Corpus.of_chunk(chunk, source)
+
+
+def label_names(path: str | Path) -> reader.Renamed:
+    """What a CSV file ``column,from,to`` says labels of another scheme are called in UD, by column.
+
+    ``DEPREL,dobj,obj`` goes for ``dobj`` and for ``dobj:x`` (``obj:x``). Raises UsageError, with its place.
+    """
+    known: dict[str, tuple[str, ...]] = {"UPOS": UPOS, "DEPREL": RELATIONS}
+    found: dict[str, dict[str, str]] = {column: {} for column in known}
+    rows = csv.reader(read_text(path, error=UsageError, remedy="give a CSV file").splitlines())
+    for number, row in enumerate(rows, 1):
+        if number == 1 and row != ["column", "from", "to"]:
+            remedy = "begin it so, then DEPREL,dobj,obj and the like"
+            raise UsageError("its first line is not column,from,to", where=place(path, 1), remedy=remedy)
+        if number == 1 or not row:
+            continue
+        names = known.get(row[0], ())
+        relation = row[-1].partition(":")[0] if row[0] == "DEPREL" else row[-1]
+        if len(row) != 3 or relation not in names:
+            remedy = f"give UPOS or DEPREL, a label, and one of {', '.join(names or known)}"
+            raise UsageError(
+                f"{','.join(row)!r} names no label of UD", where=place(path, number), remedy=remedy
+            )
+        found[row[0]][row[1]] = row[2]
+    return found
 
 
 def stream(
@@ -53,6 +89,7 @@ def stream(
     lenient: bool = False,
     trees: bool = True,
     strict: Collection[str] = reader.LABELS,
+    renamed: reader.Renamed | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Corpus]:
     """The file as Corpus chunks of ``sentences_per_chunk`` sentences (default: about a megabyte each).
@@ -67,8 +104,8 @@ def stream(
             f"chunks of {sentences_per_chunk} sentences", remedy="ask for at least one sentence a chunk"
         )
     source = _source(path, language, treebank, split)
-    options: dict[str, Any] = {"lenient": lenient, "trees": trees, "strict": strict, "progress": progress}
-    chunks = reader.stream(Path(path), sentences_per_chunk, **options)
+    options: dict[str, Any] = {"lenient": lenient, "trees": trees, "strict": strict, "renamed": renamed}
+    chunks = reader.stream(Path(path), sentences_per_chunk, progress=progress, **options)
     return (Corpus.of_chunk(chunk, source) for chunk in chunks)
 
 

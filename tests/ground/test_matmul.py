@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from concept_align import matmul
-from concept_align.matmul import fast_matmul, fastest_exact_setting, product_error
+from concept_align.matmul import LITTLE, fast_matmul, fastest_exact_setting, few_threads, product_error
 
 
 @pytest.fixture
@@ -50,3 +50,17 @@ def test_where_no_setting_is_exact_the_old_one_stays(monkeypatch, measured_anew)
     before = torch.get_float32_matmul_precision()
     with fast_matmul():
         assert torch.get_float32_matmul_precision() == before
+
+
+def test_little_work_is_done_by_one_thread_and_the_rest_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with few_threads(LITTLE):
+            assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), few_threads(LITTLE - 1):
+            assert torch.get_num_threads() == 1
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

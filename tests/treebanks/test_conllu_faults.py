@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from concept_align.errors import TreebankError
-from concept_align.treebanks.concepts import UPOS
-from concept_align.treebanks.conllu import read, stream
+from concept_align.errors import TreebankError, UsageError
+from concept_align.treebanks.concepts import RELATIONS, UPOS
+from concept_align.treebanks.conllu import label_names, read, stream
 from concept_align.treebanks.corpus import Corpus
 from concept_align.treebanks.reader import reading as reader
 
@@ -229,3 +229,25 @@ def test_labels_of_other_schemes_count_as_none_where_nobody_asks_for_them(
     assert "2 words have labels that are not of Universal Dependencies" in corpus.strange()[1]
     with pytest.raises(TreebankError, match="unknown UPOS ''"):  # damage, in any scheme
         read(write(tmp_path, around(row(upos="") + TWO)), strict=())
+
+
+def test_a_file_says_what_labels_of_another_scheme_are_called(tmp_path: Path) -> None:
+    path = write(tmp_path, around(row(deprel="ROOT") + row("2", "two", "Noun", "1", "comp:obj")))
+    names = tmp_path / "names.csv"
+    names.write_text(
+        "column,from,to\nUPOS,Noun,NOUN\nDEPREL,ROOT,root\nDEPREL,comp:obj,obj\nDEPREL,dep,dep:x\n"
+    )
+    corpus = read(path, renamed=label_names(names))
+    assert corpus.upos[5] == UPOS.index("NOUN")
+    assert [RELATIONS[code] for code in corpus.relations[4:6]] == ["root", "obj"]
+    assert corpus.foreign == {}
+    names.write_text("column,from,to\nDEPREL,ROOT,root\nDEPREL,comp,obj\n")
+    corpus = read(path, renamed=label_names(names), strict=("DEPREL",))
+    assert RELATIONS[corpus.relations[5]] == "obj" and corpus.subtype_names[corpus.subtypes[5]] == "obj"
+    for wrong in ("DEPREL,x,y", "LEMMA,x,obj", "UPOS,x", "UPOS,x,NOUN:y"):
+        names.write_text(f"column,from,to\n{wrong}\n")
+        with pytest.raises(UsageError, match=r"names\.csv:2: .* names no label of UD"):
+            label_names(names)
+    names.write_text("a,b\n")
+    with pytest.raises(UsageError, match=r"names\.csv:1: its first line is not column,from,to"):
+        label_names(names)

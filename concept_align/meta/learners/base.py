@@ -22,6 +22,7 @@ from ... import atomic, ragged
 from ...config import checked, from_mapping
 from ...errors import LearningError, UsageError
 from ...integrity import SUMS, check_sums, write_sums
+from ...matmul import few_threads
 from ...progress import Progress
 from ...reading import read_json_object
 from ...registration import Registry
@@ -168,8 +169,12 @@ class Aligner(hub.HubUpload):
         known = self._known(support)
         allowed = known if valid is None else known & valid.to(known.device)
         labelled = None if support is None else _of_concepts(support, allowed)
+        numbers = (0 if labelled is None else labelled.x.numel()) + (
+            0 if unlabelled is None else unlabelled.numel()
+        )
         try:
-            return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
+            with few_threads(numbers):
+                return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise LearningError(
                 f"its equations have no solution: {error}",

@@ -13,7 +13,7 @@ import re
 import sys
 import zlib
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, cast
@@ -33,6 +33,7 @@ COMPRESSED = (".gz", ".xz")
 ROOM = len(PAD) + 1  # kept free behind what is read, for a line end and PAD
 BOM = b"\xef\xbb\xbf"
 LABELS = ("UPOS", "DEPREL")  # the columns whose labels are those of Universal Dependencies
+Renamed = Mapping[str, Mapping[str, str]]  # by column: a label of another scheme -> UD's
 _PACKED = {b"\x1f\x8b": gzip.decompress, b"\xfd7zXZ\x00": lzma.decompress}
 _DAMAGED = (EOFError, zlib.error, lzma.LZMAError, OSError)
 _LONE_RETURN = re.compile(rb"\r(?:\r|#|\d[^\r]*\t)")  # another line behind it
@@ -187,6 +188,7 @@ def read(
     lenient: bool,
     trees: bool,
     strict: Collection[str] = LABELS,
+    renamed: Renamed | None = None,
     progress: Progress | None = None,
     content: bytes | None = None,
 ) -> Chunk:
@@ -194,7 +196,9 @@ def read(
 
     Raises TreebankError for files that are absent, damaged, empty or broken.
     """
-    reader = _Reader(path, lenient=lenient, trees=trees, strict=strict, progress=progress, content=content)
+    reader = _Reader(
+        path, lenient=lenient, trees=trees, strict=strict, renamed=renamed, progress=progress, content=content
+    )
     digest = hashlib.sha256()
     parts = list(reader.parts(digest))
     return reader.chunk(parts, digest.hexdigest(), reader.skipped)
@@ -208,9 +212,10 @@ def stream(
     trees: bool,
     progress: Progress | None,
     strict: Collection[str] = LABELS,
+    renamed: Renamed | None = None,
 ) -> Iterator[Chunk]:
     """The file in chunks of ``size`` sentences (None: a block each), in bounded memory."""
-    reader = _Reader(path, lenient=lenient, trees=trees, strict=strict, progress=progress)
+    reader = _Reader(path, lenient=lenient, trees=trees, strict=strict, renamed=renamed, progress=progress)
     checksum = sha256(path)
     waiting: list[Columns] = []
     told = 0
@@ -248,11 +253,12 @@ class _Reader:
         trees: bool,
         progress: Progress | None,
         strict: Collection[str] = LABELS,
+        renamed: Renamed | None = None,
         content: bytes | None = None,
     ) -> None:
         self.path, self.lenient, self.trees, self.content = path, lenient, trees, content
         self.progress = progress or Silent()
-        self.codes = Codes(strict)
+        self.codes = Codes(strict, renamed)
         self._plus: tuple[int | None, ...] | None = None  # of CoNLL-U Plus: where the ten columns stand
         self.skipped = 0
         self._line = 1  # of the block to come

@@ -5,7 +5,7 @@ word it is numbered after.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -159,34 +159,52 @@ class Codes:
     """The dictionaries of a file: codes stay the same from block to block.
 
     ``strict`` names the columns (UPOS, DEPREL) in which a label that is not of UD is a fault; in the others
-    it is counted, and its word is taken as not labelled.
+    it is counted, and its word is taken as not labelled. ``renamed`` says, by column, what labels of another
+    scheme are called in UD.
     """
 
-    def __init__(self, strict: Collection[str] = ("UPOS", "DEPREL")) -> None:
+    def __init__(
+        self,
+        strict: Collection[str] = ("UPOS", "DEPREL"),
+        renamed: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.strict = strict
+        self._renamed: dict[str, Mapping[str, str]] = {"UPOS": {}, "DEPREL": {}, **(renamed or {})}
         self._foreign: dict[str, Counter[int]] = {"UPOS": Counter(), "DEPREL": Counter()}
         self.upos = _starting_with((*UPOS, "_")).copy()
         self.relations = _starting_with((*RELATIONS, "_")).copy()
         self.feats = _starting_with(("_",)).copy()
         self.subtype_names = [""]
         # [deprels] index in RELATIONS, and in subtype_names
-        self.relation = np.append(np.arange(len(RELATIONS), dtype=np.int8), np.int8(-1))
-        self.subtype = np.zeros(len(RELATIONS) + 1, dtype=np.int16)
+        self.relation, self.subtype = np.zeros(0, np.int8), np.zeros(0, np.int16)
+        self.split_relations()
 
     def split_relations(self) -> None:
         """Bring the tables up to the deprels seen so far."""
         fresh = self.relations.names[len(self.relation) :]
         if not fresh:
             return
-        relation, subtype = [], []
+        relation, subtype, renamed = [], [], self._renamed["DEPREL"]
         for name in fresh:
-            universal, _, rest = name.partition(":")
-            relation.append(_RELATION.get(universal, _UNKNOWN))
+            universal, colon, rest = name.partition(":")
+            called = renamed.get(name, renamed.get(universal, universal) + colon + rest)
+            universal, _, rest = called.partition(":")
+            relation.append(-1 if name == "_" else _RELATION.get(universal, _UNKNOWN))
             if rest not in self.subtype_names:
                 self.subtype_names.append(rest)
             subtype.append(self.subtype_names.index(rest))
         self.relation = np.append(self.relation, np.array(relation, dtype=np.int8))
         self.subtype = np.append(self.subtype, np.array(subtype, dtype=np.int16))
+
+    def rename_upos(self, codes: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The codes of what the labels are called in UD."""
+        renamed = self._renamed["UPOS"]
+        if not renamed:
+            return codes
+        called = [
+            UPOS.index(renamed[name]) if name in renamed else n for n, name in enumerate(self.upos.names)
+        ]
+        return np.array(called, dtype=np.int32)[codes]
 
     def is_fault(self, column: str, unknown: Mask, codes: NDArray[np.int32]) -> Mask:
         """Which of the words with an ``unknown`` label are at fault: all, or those with an empty one."""
@@ -237,7 +255,7 @@ def read_labels(lines: Lines, tokens: Tokens, codes: Codes, *, trees: bool) -> L
     start, end = tokens.column(1)
     report(where(start == end), 1, "an empty form", "give the word a form")
     start, end = tokens.column(3)
-    upos = codes.upos.encode(bytes_, start, end - start)
+    upos = codes.rename_upos(codes.upos.encode(bytes_, start, end - start))
     strange = upos > len(UPOS)
     report(where(codes.is_fault("UPOS", strange, upos)), 3, "unknown UPOS {value!r}", _CLOSED)
 
