@@ -29,7 +29,7 @@ REMEDY = "choose another out folder, or move what is there away"
 
 
 @dataclass(frozen=True)
-class Layout:
+class OutputLayout:
     """What a command writes into its folder, for folders that an earlier release left without a list.
 
     ``parts`` are names at the top of the folder (patterns of ``fnmatch``). A folder without a list is taken
@@ -147,7 +147,7 @@ def _absolute(path: str | Path) -> Path:
 
 @contextmanager
 def output_folder(
-    folder: str | Path, layout: Layout, *, force: bool = False, wait: float | None = None
+    folder: str | Path, layout: OutputLayout, *, force: bool = False, wait: float | None = None
 ) -> Iterator[OutputFolder]:
     """Hold ``folder`` for the command of ``layout``, made where there is none; ``force`` begins anew.
 
@@ -194,7 +194,7 @@ def part_of(folder: str | Path, command: str) -> Iterator[OutputFolder]:
         del _held[place]
 
 
-def inspect(folder: Path, layout: Layout) -> list[str]:
+def inspect(folder: Path, layout: OutputLayout) -> list[str]:
     """The files there that the command may replace; UsageError where it may not write at all."""
     if not os.path.lexists(folder):
         return []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from ..outputs import output_folder
 from ..progress import terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_json, emit_table, records, say, say_notices
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @configured(
     "correspondence.config:AlignabilityConfig", kept="finished spaces and scores are kept in {out}; {again}"
 )
-def alignability(config: "AlignabilityConfig", run: Run) -> None:
+def alignability(config: "AlignabilityConfig", run: RunOptions) -> None:
     """Compare the concept spaces of all pairs of languages.
 
     That is done layer by layer, with a null, intervals and a ceiling. OUT/index.html shows what was found;

@@ -10,7 +10,7 @@ import typer
 from .. import atomic
 from ..progress import terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_json, percent, say, say_notices
 from .streams import read_stdin
 
@@ -48,7 +48,7 @@ class ClassifyConfig:
 @configured("cli.classify:ClassifyConfig", kept="nothing is kept", without=("figures", "force", "dry_run"))
 def classify(
     config: ClassifyConfig,
-    run: Run,
+    run: RunOptions,
     *,
     aligner: Annotated[str, typer.Argument(help="Folder that meta-train wrote, or a hub id.")],
     text: Annotated[

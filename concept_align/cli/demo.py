@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..progress import terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_json, emit_table, fitting, records, say
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @configured("demo.settings:DemoConfig", kept="finished stages are kept in {out}; {again}")
-def demo(config: "DemoConfig", run: Run) -> None:
+def demo(config: "DemoConfig", run: RunOptions) -> None:
     """Do everything once, on what comes with the package.
 
     The whole line: extract, probe, learn to align, test in languages not seen, and a page about it. By itself

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..outputs import output_folder
 from ..progress import terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import cell, emit_json, emit_results, emit_table, emit_text_table, say, say_notices, say_title
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     needs=("aligners", "store"),
     without=(),
 )
-def evaluate(config: "EvaluateConfig", run: Run) -> None:
+def evaluate(config: "EvaluateConfig", run: RunOptions) -> None:
     """Test saved aligners in languages they have not seen.
 
     They are tested zero-shot and few-shot. Aligners of several layers and tasks may be given together. OUT

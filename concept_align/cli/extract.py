@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..layers import name_layers, resolve_layers
 from ..progress import duration, size, terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_json, emit_table, say, say_notices
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @configured("extraction.config:ExtractConfig", kept="files done are kept in {out}; {again}", needs=("out",))
-def extract(config: "ExtractConfig", run: Run) -> None:
+def extract(config: "ExtractConfig", run: RunOptions) -> None:
     """Run a model over treebanks and store the states of words.
 
     The model is frozen; states are stored layer by layer, or, with --sink statistics, sums by class only. A

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from .. import aliases
 from ..config import field_docs, fitted, from_mapping, members, parse_settings, read_mapping
 from ..errors import UsageError
-from .options import Run
+from .options import RunOptions
 
 SHORT = {
     "aligners": "-a", "langs": "-l", "model": "-m", "out": "-o", "store": "-s", "support": "-S",
@@ -132,7 +132,7 @@ def collect(
     given: Mapping[str, Any],
     file: Path | None,
     words: Sequence[str],
-) -> tuple[Any, Run]:
+) -> tuple[Any, RunOptions]:
     """The configuration of ``cls``, and what is said of the run.
 
     ``given``: values by option, None where it is not given; ``words``: those of ``--set``.
@@ -142,7 +142,7 @@ def collect(
 
     def taken(where: str | None = None) -> dict[str, Any]:
         own = {one.name: values.pop(one.name) for one in options if one.of_run and one.name in values}
-        return fitted(Run, own, where=where)
+        return fitted(RunOptions, own, where=where)
 
     found = taken(str(file))
     fitted(cls, values, where=str(file))
@@ -158,7 +158,7 @@ def collect(
             raise UsageError("is missing", option=option.name, remedy="give it, here or in a --config file")
         if option.of_run:
             found.setdefault(option.name, option.default)
-    return from_mapping(cls, values), Run(**found)
+    return from_mapping(cls, values), RunOptions(**found)
 
 
 def _put(values: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -207,7 +207,7 @@ def made(command: Any) -> Any:
 def configured(
     config: str, *, kept: str, needs: Collection[str] = (), without: Collection[str] = ("figures",)
 ) -> Callable[[Command], Command]:
-    """Make a function of a configuration and a :class:`Run` a command of its name, for ``app.command``.
+    """Make a function of a configuration and :class:`RunOptions` a command of its name, for ``app.command``.
 
     ``config`` is ``room.module:Class``. The function's further parameters, annotated for typer, are
     arguments. ``kept`` says what a run that is stopped leaves, with the options' names in braces. ``needs``
@@ -221,7 +221,7 @@ def configured(
             cls = getattr(import_module(f"..{module}", __package__), attribute)
             single, name = group(), run.__name__.replace("_", "-")
             options = {one.name: one for one in options_of(cls)}
-            for one in options_of(Run):
+            for one in options_of(RunOptions):
                 if one.name not in (*without, *options):
                     default = Path("runs") / name if one.name == "out" else one.default
                     options[one.name] = replace(one, of_run=True, default=default)

@@ -6,7 +6,7 @@ from .. import atomic
 from ..outputs import output_folder
 from ..progress import duration, terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_facts, emit_json, emit_results, emit_text_table, say, say_notices
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @configured("icl.config:ICLConfig", kept="finished tests are kept in {out}; {again}", without=())
-def icl(config: "ICLConfig", run: Run) -> None:
+def icl(config: "ICLConfig", run: RunOptions) -> None:
     """Learn concepts in context, across languages.
 
     A decoder is asked for the concepts of words after demonstrations in other languages. Demonstrations are

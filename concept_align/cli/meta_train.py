@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..progress import duration, terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_facts, emit_json, emit_table, percent, say
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @configured("meta.config:MetaTrainConfig", kept="epochs done are kept in {out}; {again}", needs=("out",))
-def meta_train(config: "MetaTrainConfig", run: Run) -> None:
+def meta_train(config: "MetaTrainConfig", run: RunOptions) -> None:
     """Learn to align concepts across training languages.
 
     OUT gets the aligner, its training history and a card. A learner has settings of its own: --set epochs=5,

@@ -10,7 +10,7 @@ from ..config import field_docs
 
 
 @dataclass(frozen=True)
-class Run:
+class RunOptions:
     """What is said of a run, beside what is to be done; a command may lack some."""
 
     out: Path = Path()
@@ -25,7 +25,7 @@ class Run:
     """Print the result as JSON on stdout, nothing else."""
 
 
-_TOLD = field_docs(Run)
+_TOLD = field_docs(RunOptions)
 Json = Annotated[bool, Option("--json", help=_TOLD["json"])]
 DryRun = Annotated[bool, Option("--dry-run", help=_TOLD["dry_run"])]
 Treebanks = Annotated[

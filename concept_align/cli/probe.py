@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..outputs import output_folder
 from ..progress import terminal
 from .from_config import configured
-from .options import Run
+from .options import RunOptions
 from .output import emit_json, emit_table, percent, records, say, say_notices
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @configured(
     "evaluation.config:ProbeSweep", kept="finished probes are kept in {out}; {again}", needs=("store",)
 )
-def probe(config: "ProbeSweep", run: Run) -> None:
+def probe(config: "ProbeSweep", run: RunOptions) -> None:
     """Train and test a linear probe for each language and layer.
 
     Prints accuracy and macro-F1 on the test split, their mean over languages, and the floor: the majority

@@ -18,7 +18,7 @@ import pandas as pd
 from ..cache import Kept
 from ..errors import UsageError
 from ..hashing import digest
-from ..outputs import PAGE_FILES, Layout, output_folder
+from ..outputs import PAGE_FILES, OutputLayout, output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable
 from ..store.store import Store
@@ -45,7 +45,7 @@ FACTS = ("family", "branch", "script")
 MAP = 8  # languages in the map of prototypes, unless some are named
 
 KEPT = ("spaces", "probes", "scores")
-LAYOUT = Layout(
+LAYOUT = OutputLayout(
     "alignability",
     (
         *KEPT, "alignability.*", "across.*", "means.csv", "controls.csv", "concepts.csv", "families.csv",

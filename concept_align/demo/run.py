@@ -11,7 +11,7 @@ import torch
 from ..atomic import save_csv
 from ..correspondence.study import SHUFFLED
 from ..evaluation.tidy import Evaluation
-from ..outputs import PAGE_FILES, Layout, output_folder
+from ..outputs import PAGE_FILES, OutputLayout, output_folder
 from ..progress import Progress
 from ..report.evaluation import write_evaluation
 from .contrasts import Contrast, contrasts
@@ -23,7 +23,7 @@ from .stages import ModelFindings, ModelStages
 
 PARTS = ("stores", "probes", "alignability", "aligners", "evaluation")
 PAGE = "index.html"
-LAYOUT = Layout(COMMAND, (*PARTS, *PAGE_FILES), (("stores/*/store.json", '"recipe"'),))
+LAYOUT = OutputLayout(COMMAND, (*PARTS, *PAGE_FILES), (("stores/*/store.json", '"recipe"'),))
 
 
 def demo(

@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..hashing import digest
 from ..matmul import fast_matmul
 from ..meta.learners.base import Aligner
-from ..outputs import PAGE_FILES, Layout, output_folder
+from ..outputs import PAGE_FILES, OutputLayout, output_folder
 from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
@@ -49,7 +49,7 @@ UNITS = "units"  # the folder of finished tests
 TABLES = (
     "results.csv", "results.parquet", "comparisons.csv", "gains.csv", "confusion.csv", "reliability.csv",
 )  # fmt: skip
-LAYOUT = Layout(
+LAYOUT = OutputLayout(
     "evaluate",
     (UNITS, "evaluation.json", *TABLES, *PAGE_FILES),
     (("evaluation.json", '"protocol"'), (f"{UNITS}/*-*-*/*/*.jsonl", '"smoothing"')),

@@ -21,7 +21,7 @@ from ..cache import Kept
 from ..correspondence.build import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
 from ..errors import UsageError
 from ..layers import resolve_layers
-from ..outputs import PAGE_FILES, Layout, output_folder
+from ..outputs import PAGE_FILES, OutputLayout, output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
 from ..spaces.metrics import sentence_counts
@@ -37,7 +37,7 @@ from .summary import low_resource, summarise
 
 PROBE = "probe"
 TESTED = "tested"  # the file of a probe's predictions
-LAYOUT = Layout(
+LAYOUT = OutputLayout(
     "probe",
     ("units", "probe-*", *PAGE_FILES),
     (("probe-*.json", '"provenance"'), ("units/*.layer-*/*.json", '"made_from"')),

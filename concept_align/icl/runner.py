@@ -18,7 +18,7 @@ from ..cache import Kept
 from ..errors import ConceptAlignError, UsageError
 from ..evaluation.evaluate import TABLES
 from ..evaluation.predictions import PredictionLog
-from ..outputs import PAGE_FILES, Layout
+from ..outputs import PAGE_FILES, OutputLayout
 from ..reading import read_json_object
 from ..spaces.features import Features
 from .base import LabelScores
@@ -31,7 +31,7 @@ from .state_learners import StateLearners
 
 STUDY = "study.json"
 KEPT = (STUDY, "units", "aligners", "effects")
-LAYOUT = Layout(
+LAYOUT = OutputLayout(
     "icl",
     (*KEPT, *TABLES, "effects-*.csv", "usefulness*.csv", "icl.json", "run.toml", *PAGE_FILES),
     ((STUDY, '"queries"'),),

@@ -19,7 +19,7 @@ from .. import atomic, provenance
 from ..config import from_mapping, read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
 from ..matmul import fast_matmul
-from ..outputs import Layout, output_folder
+from ..outputs import OutputLayout, output_folder
 from ..progress import Progress
 from ..reading import read_json_object
 from ..seeding import derive
@@ -39,7 +39,7 @@ VALIDATION_SHOTS = (0, 10)
 TRAINED = "training languages"  # that scores are of where there are no validation languages
 NONE = ("none",)  # written for no language at all
 CHECKPOINTS = "checkpoints"
-LAYOUT = Layout(
+LAYOUT = OutputLayout(
     "meta-train",
     (*FILES, CHECKPOINTS),
     (("provenance.json", '"concept_align"'), (f"{CHECKPOINTS}/*.safetensors", '"training"')),

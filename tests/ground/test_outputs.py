@@ -9,10 +9,10 @@ import pytest
 from concept_align import atomic
 from concept_align.cache import Kept
 from concept_align.errors import ConceptAlignError, UsageError
-from concept_align.outputs import MARKER, Layout, output_folder, part_of
+from concept_align.outputs import MARKER, OutputLayout, output_folder, part_of
 
-EVALUATE = Layout("evaluate", ("results.*", "units", "figures"), (("results.csv", "model,"),))
-PROBE = Layout("probe", ("probes.csv",), (("probes.csv", "model,"),))
+EVALUATE = OutputLayout("evaluate", ("results.*", "units", "figures"), (("results.csv", "model,"),))
+PROBE = OutputLayout("probe", ("probes.csv",), (("probes.csv", "model,"),))
 
 
 def write(folder, *names, text="ours"):
