@@ -283,7 +283,8 @@ class _Universe:
             name = f"treebank of {asked.name} ({asked.language})" if of_language else _folder(item)
             if self.open:
                 what = f"the registry has no {name}"
-                return UsageError(what, option="langs", remedy="name it by its folder, as UD_English-EWT")
+                remedy = f"name one by its folder: UD_{asked.name.replace(' ', '_')}-NAME"
+                return UsageError(what, option="langs", remedy=remedy)
             return UsageError(f"there is no {name} here", option="langs", remedy=self._here())
         if called := _CALLED.get(item.casefold()):
             what = f"languages are named by code, not {item!r}"

@@ -185,7 +185,7 @@ def test_a_language_whose_relatives_are_not_known_is_named_where_families_are_as
 @pytest.mark.parametrize(
     ("expression", "available", "says"),
     [
-        ("hr", None, "the registry has no treebank of Croatian"),
+        ("hr", None, "UD_Croatian-NAME"),
         ("hr", ["en"], "there is no treebank of Croatian"),
         ("croatian", ["en"], "say hr"),
         ("UD_Spanish-AnCora", ["es", "de"], "there is no treebank UD_Spanish-AnCora here"),
