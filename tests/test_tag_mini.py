@@ -114,7 +114,7 @@ def test_the_table_keeps_other_languages(tmp_path: Path) -> None:
 
 
 def test_another_model_is_refused(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tag_mini, "describe", lambda name, offline: FakeModel(revision="another"))
+    monkeypatch.setattr(tag_mini, "locate", lambda name, _, offline: FakeModel(revision="another"))
     with pytest.raises(ModelError, match="revision is another"):
         tag_mini.mini_states([], "model", store, SETTINGS, tmp_path)
 

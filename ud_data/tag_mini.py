@@ -27,7 +27,8 @@ from mini_tagger import Settings, Treebank, tagger
 
 from concept_align.errors import ConceptAlignError, ModelError, StoreError
 from concept_align.extraction.run import extract_files
-from concept_align.models.load import describe, load_model
+from concept_align.models.load import load_model
+from concept_align.models.origin import locate
 from concept_align.store import Store
 from concept_align.treebanks import conllu
 from concept_align.treebanks.concepts import Task, parse_task
@@ -70,7 +71,7 @@ class Agreement:
 def mini_states(files: list[TreebankFile], model: str, real: Store, settings: Settings, out: Path) -> Store:
     """The store of the mini treebanks' states, made as those of ``real`` were."""
     recipe = real.recipe
-    if (revision := describe(model, offline=True).revision) != recipe.revision:
+    if (revision := locate(model, None, offline=True).revision) != recipe.revision:
         raise ModelError(
             f"its revision is {revision}, the store's states were made by {recipe.revision} ({recipe.model})",
             where="--model",
