@@ -301,16 +301,20 @@ def _tidy(folder: Path) -> None:
 
 
 def _archive(asked: FetchPlan, offline: bool, progress: Progress | None) -> str:
-    """The archive at its place, verified; its SHA-256."""
-    what, remedy = "there is no archive here, and offline it cannot be got", f"put {asked.url} there yourself"
+    """The archive at its place, verified; its SHA-256. Another file there is somebody's own, and stays."""
     if asked.archive.is_file():
         found = sha256_file(asked.archive)
-        if asked.sha256 in (None, found):
-            forget_part(asked.archive)
-            return found
-        what = f"the archive is not the one expected: SHA-256 is {found}, not {asked.sha256}"
-        remedy = "give the correct sha256"
+        if asked.sha256 not in (None, found):
+            what = f"the archive is not the one expected: SHA-256 is {found}, not {asked.sha256}"
+            remedy = "move it away, and it is fetched again; or give the correct sha256"
+            raise FetchError(what, where=str(asked.archive), remedy=remedy)
+        forget_part(asked.archive)
+        return found
     if offline:
+        what, remedy = (
+            "there is no archive here, and offline it cannot be got",
+            f"put {asked.url} there yourself",
+        )
         raise FetchError(what, where=str(asked.archive), remedy=f"fetch again, not offline, or {remedy}")
     return download(asked.url, asked.archive, sha256=asked.sha256, progress=progress)
 

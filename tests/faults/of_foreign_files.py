@@ -69,5 +69,5 @@ def campaign(name: str, prepare: Callable, default: int) -> Campaign:
 CAMPAIGNS = [
     campaign(name, partial(Prepared, name), {"demo": 0, "meta-train": 2}.get(name, 5))
     for name in WORKS
-    if name not in ("extract", "fetch")
+    if name != "extract"
 ]

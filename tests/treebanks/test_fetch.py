@@ -102,12 +102,15 @@ def test_another_address_does_not_lift_the_known_hash(server, tmp_path):
     assert not list(tmp_path.glob("UD_*")) and not list(tmp_path.glob("*.tgz"))
 
 
-def test_an_archive_that_is_not_the_expected_one_is_fetched_again(server, tmp_path):
+@pytest.mark.parametrize("offline", [False, True])
+def test_an_archive_that_is_not_the_expected_one_is_somebody_s_and_stays(server, tmp_path, offline):
     archive = tmp_path / "ud-treebanks-v9.9.tgz"
     archive.write_bytes(BODY[:100])
-    with pytest.raises(FetchError, match="not the one expected"):
-        fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA, offline=True)
-    assert archive.exists() and server.asked == []
+    with pytest.raises(FetchError, match="not the one expected") as caught:
+        fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA, offline=offline)
+    assert "move it away" in str(caught.value)
+    assert archive.read_bytes() == BODY[:100] and server.asked == []
+    archive.unlink()
     assert fetch(tmp_path, None, release="9.9", url=server.url, sha256=SHA).written == (EN, PUD, ZZ)
 
 
@@ -256,11 +259,3 @@ def test_a_manifest_that_cannot_be_read_is_told_before_anything_is_done(server, 
     with pytest.raises(FetchError, match="not a manifest"):
         fetch(tmp_path, None, **settings(server))
     assert server.asked == [] and [path.name for path in tmp_path.iterdir()] == ["MANIFEST.json"]
-
-
-def test_an_archive_that_is_not_the_expected_one_stays_until_the_right_one_is_there(server, tmp_path):
-    archive = tmp_path / "ud-treebanks-v9.9.tgz"
-    archive.write_bytes(b"mine")
-    with pytest.raises(FetchError, match="404"):
-        fetch(tmp_path, None, **settings(server, url=f"{server.url}/nowhere"))
-    assert archive.read_bytes() == b"mine"
