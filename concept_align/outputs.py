@@ -123,7 +123,11 @@ class OutputFolder:
 
     def _write(self) -> None:
         lines = [{"command": self.command, "schema": SCHEMA}, *sorted(self.listed)]
-        atomic.write_bytes(self.marker, b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+        data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        with suppress(OSError):
+            if self.marker.read_bytes() == data:  # a run that changes nothing writes nothing
+                return
+        atomic.write_bytes(self.marker, data)
 
 
 _held: dict[Path, OutputFolder] = {}

@@ -18,7 +18,6 @@ from concept_align.evaluation.config import ProbeSweep
 from concept_align.evaluation.probing import run_sweep
 from concept_align.extraction.run import extract_files
 from concept_align.meta.data import check_disjoint
-from concept_align.outputs import MARKER
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
@@ -108,13 +107,12 @@ def test_a_study_takes_pythons_values_and_resumes(mini_store, tmp_path, own_meas
     assert found.scores["measure"].unique().tolist() == [own_measure] and len(found.scores) == 6
     assert [one.layer for one in found.findings] == ["4"]
     assert found.table("families")["labels"].tolist() == ["family", "branch", "script"]
-    # The list of what is there is written by every run.
-    kept = [path for path in tmp_path.rglob("*") if path.name != MARKER]
+    kept = list(tmp_path.rglob("*"))
     before = {path: path.stat().st_mtime_ns for path in kept}
     again = alignability_study(**asked, layers=[4], shuffled=False, out=tmp_path)
     assert again.scores.equals(found.scores)
     assert before == {path: path.stat().st_mtime_ns for path in kept}
-    assert {*kept} == {path for path in tmp_path.rglob("*") if path.name != MARKER}
+    assert {*kept} == {*tmp_path.rglob("*")}
 
 
 def test_options_that_cannot_be_are_refused_by_name(mini_store):
