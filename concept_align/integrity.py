@@ -16,7 +16,7 @@ from .hashing import sha256_file
 
 SUMS = "SHA256SUMS"  # as sha256sum writes and checks it
 _TICK = 10_000_000  # nanoseconds within which a second change may leave a file's times as they are
-_SUM = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\0]+)")
+_SUM = re.compile(r"([0-9a-f]{64}) [ *](?!\.\.?$)([^/\\\0]+)")
 
 
 def write_sums(folder: str | Path, names: Iterable[str]) -> None:

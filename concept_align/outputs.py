@@ -77,6 +77,8 @@ class OutputFolder:
     def allow(self, path: Path) -> None:
         """List ``path``, which is about to be written or removed; UsageError where it is not ours."""
         name = path.relative_to(self.path).as_posix()
+        if (link := _link(self.path, name)) is not None:
+            raise UsageError("it is a link out of the folder", where=str(link), remedy=REMEDY)
         self.written.add(name)
         if name in self.listed or name == MARKER:
             return
@@ -250,6 +252,12 @@ def _inside(name: str) -> bool:
     return not path.is_absolute() and ".." not in path.parts and name not in ("", ".")
 
 
+def _link(folder: Path, name: str) -> Path | None:
+    """A link among the folders that lead to a file in ``folder``: what is behind it is not ours."""
+    between = [folder / parent for parent in Path(name).parents if parent.parts]
+    return next((path for path in between if path.is_symlink()), None)
+
+
 def _below(name: str, tops: Iterable[str]) -> bool:
     return any(name == top or name.startswith(f"{top}/") for top in tops)
 
@@ -260,6 +268,8 @@ def _unlink(folder: Path, name: str) -> None:
     Where it is the list of a folder within this one, what that lists goes with it.
     """
     path = folder / name
+    if _link(folder, name) is not None:
+        return
     try:
         if path.name == MARKER and path.is_file():
             for one in _read(path)[1]:

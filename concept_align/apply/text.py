@@ -18,7 +18,6 @@ from ..registration import nearest
 from ..treebanks import conllu
 from ..treebanks.concepts import Task, closed_columns, labels, relabel
 from ..treebanks.corpus import Annotations, Corpus, Source
-from ..treebanks.discover import SUFFIXES
 from ..treebanks.reader import unpacked
 from ..types import UNLABELLED
 from .words import Spans, join, split, unspaced
@@ -44,6 +43,7 @@ BOM = b"\xef\xbb\xbf"
 _WORD = re.compile(rb"\d+(?:[-.]\d+)?\t[^\n]*\t")
 _TEN = re.compile(rb"^\d+(?:[-.]\d+)?(?:\t[^\t\n]*){9}\r?$", re.MULTILINE)
 _SEPARATOR = re.compile(r"[\t\n\r]")
+_NAMED = re.compile(r"\.conll\w*(?:\.gz|\.xz)?\Z", re.IGNORECASE)  # .conllu, .conll, .conllx
 _COMMENT = re.compile(rb"#\s*(?:sent_id|text|newdoc|newpar|global\.columns)\b")
 
 
@@ -86,6 +86,9 @@ def of_bytes(
     if "\0" in lines[0]:
         what, remedy = "its first line holds NUL bytes: it is no UTF-8 text", "convert it to UTF-8"
         raise UsageError(what, where=f"{name}:1", remedy=remedy)
+    if b"\n" not in data and b"\r" in data.rstrip():
+        what = "its lines end in a carriage return alone (CR), as old Macs wrote them"
+        raise UsageError(what, where=name, remedy="end them in a line feed: tr '\\r' '\\n' < FILE > NEW")
     return Document(plain(lines, name, pretokenised=pretokenised))
 
 
@@ -173,7 +176,7 @@ def _conllu(data: bytes, name: str, trees: bool, strict: Collection[str] = ()) -
 
 
 def _named_conllu(path: str | Path) -> bool:
-    return str(path).lower().endswith(SUFFIXES)
+    return _NAMED.search(str(path)) is not None
 
 
 def _bytes(path: str | Path) -> bytes:

@@ -138,6 +138,21 @@ def test_plain_text_is_what_has_no_columns(text):
     assert of_bytes(text.encode(), "stdin").conllu is None
 
 
+@pytest.mark.parametrize("name", ["a.conll", "A.CoNLL", "a.conllx.gz"])
+@pytest.mark.parametrize("text", ["-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\n", "Go\tVERB\n", "1 Go _ VERB\n"])
+def test_a_file_of_another_conll_is_no_plain_text(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(TreebankError, match=r"columns? where CoNLL-U has 10"):
+        document(tmp_path / name)
+
+
+def test_plain_text_whose_lines_end_in_carriage_returns_is_refused():
+    for text in ("A dog.\rTwo cats.\r", "A dog.\r\rTwo cats."):
+        with pytest.raises(UsageError, match="text: its lines end in a carriage return alone"):
+            of_bytes(text.encode(), "text")
+    assert list(of_bytes(b"A dog.\r", "text").corpus.sent_ids) == ["1"]
+
+
 def test_text_that_is_half_conllu_half_plain_is_refused_by_line():
     with pytest.raises(UsageError, match="stdin:2: a line of CoNLL-U in what begins as plain text"):
         of_bytes(("A dog.\n" + CONLLU).encode(), "stdin")

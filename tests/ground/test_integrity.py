@@ -37,7 +37,7 @@ def test_a_changed_or_missing_file_is_named(tmp_path):
         check_sums(tmp_path, error=LearningError, remedy="")
 
 
-@pytest.mark.parametrize("damage", [b"", b"\xff", b"abc  a\n", b"0" * 64 + b"  ../a\n"])
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"abc  a\n", b"0" * 64 + b"  ../a\n", b"0" * 64 + b"  .\n"])
 def test_a_damaged_list_of_hashes_is_refused(tmp_path, damage):
     (tmp_path / SUMS).write_bytes(damage)
     with pytest.raises(LearningError, match="not a list of hashes"):

@@ -88,9 +88,24 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         (out / "figures").symlink_to(away)
         (out / "results.csv").symlink_to(away / "b.csv")
         for name in ("figures/a.png", "results.csv"):
-            with pytest.raises(UsageError, match="did not write"):
+            with pytest.raises(UsageError, match=r"did not write|a link out"):
                 write(out, name)
     assert contents(away) == {"a.png": b"mine", "b.csv": b"mine"}
+
+
+def test_a_listed_file_behind_a_link_is_neither_replaced_nor_removed(tmp_path):
+    out, away = tmp_path / "out", tmp_path / "away"
+    with output_folder(out, EVALUATE):
+        write(out, "figures/sub/a.png")
+    (out / "figures").rename(away)
+    (away / "sub" / "a.png").write_text("mine")
+    (out / "figures").symlink_to(away)
+    for change in (atomic.remove, lambda path: atomic.write_text(path, "ours")):
+        with output_folder(out, EVALUATE), pytest.raises(UsageError, match="figures: it is a link out of"):
+            change(out / "figures" / "sub" / "a.png")
+    with output_folder(out, EVALUATE, force=True):
+        pass
+    assert contents(away) == {"sub/a.png": b"mine"}
 
 
 def test_a_list_that_leads_out_of_the_folder_is_not_believed(tmp_path):
