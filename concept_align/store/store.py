@@ -189,15 +189,16 @@ class Store:
     def languages(self, split: Split | None = None, layer: int | None = None) -> tuple[str, ...]:
         """Languages that have whole shards (of ``split``, of states of ``layer``, if given), sorted.
 
-        Where there are several treebanks of one, these are named too: each can stand for a language.
+        Where the store has several treebanks of one, these are named too: each can stand for a language.
         """
         stem = f"{split or '*'}." + ("*" if layer is None else f"layer-{layer:02d}")
         found = [self._info(path) for path in shards(self.folder, stem=stem)]
         whole = {(shard.language, shard.treebank) for shard in found if shard.complete}
         if not whole:
             self.check_recipe()
-        of = Counter(language for language, _ in whole)
-        return tuple(sorted({*of} | {treebank for language, treebank in whole if of[language] > 1}))
+        of = Counter(self._languages().values())  # of all splits: each is a treebank that must be named
+        codes = {language for language, _ in whole}
+        return tuple(sorted(codes | {treebank for language, treebank in whole if of[language] > 1}))
 
     def unusable(self, split: Split, layer: int) -> dict[str, str]:
         """By language, why states that stand there cannot be used, where there are no others."""

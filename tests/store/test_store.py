@@ -11,6 +11,7 @@ from concept_align.errors import StoreError
 from concept_align.extraction.run import extract_files
 from concept_align.lock import writing
 from concept_align.store import Store
+from concept_align.store.store import select_split
 from concept_align.treebanks import conllu
 
 EN = "UD_EN-Fake"
@@ -73,6 +74,17 @@ def test_a_language_with_two_treebanks_must_be_named_by_treebank(store, tmp_path
     with pytest.raises(StoreError, match="there are: de, en") as caught:
         store.treebank_of("fr")
     assert "--langs fr" in str(caught.value)
+
+
+def test_a_treebank_beside_another_one_is_named_in_every_split_that_it_has(store):
+    (store.folder / "UD_EN-Other").mkdir()
+    for file in (store.folder / EN).glob("dev.*"):
+        data = file.read_bytes().replace(b'"UD_EN-Fake"', b'"UD_EN-Other"')
+        (store.folder / "UD_EN-Other" / file.name).write_bytes(data)
+    assert store.languages("train") == ("UD_EN-Fake", "de", "en")
+    assert store.languages() == ("UD_EN-Fake", "UD_EN-Other", "de", "en")
+    assert store.languages("dev") == ("UD_EN-Fake", "UD_EN-Other", "en")
+    assert select_split("all,-en,UD_EN-Fake", "train", [store]) == (("de", "UD_EN-Fake"), ())
 
 
 def test_a_missing_layer_is_refused_with_those_there_and_the_command(store):
