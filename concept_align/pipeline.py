@@ -12,7 +12,7 @@ from .correspondence.table import Alignability
 from .errors import UsageError
 from .evaluation.evaluate import evaluate
 from .evaluation.tidy import Evaluation
-from .extraction.run import extract
+from .extraction.run import extract, files_of
 from .meta.learners.base import Aligner
 from .meta.run import meta_train
 from .models.load import load_model
@@ -92,10 +92,17 @@ def run(
     """
     folder, loaded = Path(out), load_model(model)
     layer = round(DEPTH * loaded.layers) if layer is None else layer
-    store = extract(loaded, treebanks, folder / "store", layers=layer, langs=langs, progress=progress)
+    files = files_of(treebanks, langs)
+    asked = [{file.language for file in files if file.split == split} for split in ("train", "test")]
+    _divided(*map(sorted, asked))  # refused before the work begins
+    store = extract(loaded, files, folder / "store", layers=layer, progress=progress)
     layer = layer % (loaded.layers + 1)
-    languages = _divided(store.languages("train", layer), store.languages("test", layer))
-    scores = alignability(store, task=task, layers=[layer], measures=["cka", "rsa"], progress=progress)
+    # The store may hold languages of an earlier call.
+    train = [code for code in store.languages("train", layer) if code in asked[0]]
+    languages = _divided(train, [code for code in store.languages("test", layer) if code in asked[1]])
+    scores = alignability(
+        store, task=task, layers=[layer], langs=train, measures=["cka", "rsa"], progress=progress
+    )
     aligner = meta_train(
         store,
         task=task,

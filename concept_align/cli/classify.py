@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import atomic
+from ..errors import UsageError
 from ..progress import terminal
 from .from_config import configured
 from .options import RunOptions
@@ -71,6 +72,7 @@ def classify(
     from ..evaluation.aligners import read_aligner
 
     # What is cheap to get wrong is looked at before the model is loaded.
+    _keep_inputs(config, text)
     trained = read_aligner(aligner, revision=config.revision, offline=config.offline)
     task = task_of(trained)
     given = _input(text, task, config.pretokenised)
@@ -88,6 +90,16 @@ def classify(
             f"{agreement.words:,} words had labels: accuracy {percent(agreement.accuracy)}%, "
             f"macro-F1 {percent(agreement.macro_f1)}%"
         )
+
+
+def _keep_inputs(config: ClassifyConfig, text: str) -> None:
+    """UsageError where the output would take the place of something that is read."""
+    out = config.out
+    if out is None or not out.exists():
+        return
+    read = [path for path in (Path(text), config.support, config.unlabelled) if path and path.exists()]
+    if any(path.samefile(out) for path in read):
+        raise UsageError(f"{out} is read, too", option="out", remedy="name another file")
 
 
 def _input(text: str, task: "Task", pretokenised: bool) -> "Document":

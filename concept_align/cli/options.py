@@ -30,5 +30,9 @@ Json = Annotated[bool, Option("--json", help=_TOLD["json"])]
 DryRun = Annotated[bool, Option("--dry-run", help=_TOLD["dry_run"])]
 Treebanks = Annotated[
     Path,
-    Option("--treebanks", "-t", help="UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."),
+    Option(
+        "--treebanks",
+        "-t",
+        help="UD release folder, one treebank's folder, a .conllu[.gz|.xz] file, or mini.",
+    ),
 ]

@@ -197,6 +197,9 @@ def run_evaluation(
     notices = [f"{code}: set aside in training, but the store has no test split of it; left out"
                for code in plan.absent]  # fmt: skip
     notices += [f"{code}: {why}; left out" for code, why in plan.related.items()]
+    if not any(len(part.frame()) for part in parts):
+        told = "; ".join(dict.fromkeys(notice for part in parts for notice in part.notices))
+        raise UsageError(f"nothing can be tested: {told}", option="shots", remedy="ask for fewer, or for 0")
     first = replace(parts[0], notices=(*parts[0].notices, *notices))
     return Evaluation.join([first, *parts[1:]], **plan.facts())
 

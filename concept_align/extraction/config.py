@@ -75,7 +75,8 @@ class ExtractConfig(ExtractionSettings):
     """mini-encoder or mini-decoder (shipped), a Hugging Face model id, or a folder that holds a model
     (safetensors or GGUF)."""
     treebanks: Path
-    """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
+    """UD release folder, one treebank's folder, a .conllu[.gz|.xz] file, or mini: what comes with the
+    package."""
     layers: tuple[int, ...] | Literal["all"]
     """Layers: 7, 0-12, 3,6,9, -1 (the last) or all; 0 is the embeddings."""
     langs: tuple[str, ...] = ("all",)

@@ -113,7 +113,7 @@ def extract(
         known = [field.name for field in dataclasses.fields(ExtractionRequest)]
         raise UsageError("is no setting of an extraction", option=odd[0], remedy=suggest(odd[0], known))
     ExtractionRequest(layers=(), **settings)  # what is wrong shows before the model is loaded
-    files = _files(treebanks, langs, splits)
+    files = files_of(treebanks, langs, splits)
     loaded = load_model(model, **loading)
     chosen = resolve_layers(layers, loaded.layers)
     report = extract_files(loaded, files, out, layers=chosen, progress=progress, **settings)
@@ -122,11 +122,12 @@ def extract(
     return Store.open(out)
 
 
-def _files(
+def files_of(
     treebanks: str | Path | Corpus | Sequence[Corpus | TreebankFile],
-    langs: str | Sequence[str],
-    splits: Sequence[Split],
+    langs: str | Sequence[str] = "all",
+    splits: Sequence[Split] = SPLITS,
 ) -> list[TreebankFile]:
+    """What :func:`extract` reads of ``treebanks``."""
     if isinstance(treebanks, str | Path):
         return find_treebanks(treebanks, None if langs == "all" else langs, splits)
     given = [treebanks] if isinstance(treebanks, Corpus) else list(treebanks)

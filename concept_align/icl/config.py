@@ -25,7 +25,8 @@ class ICLConfig:
     """A decoder with its head: mini-decoder (shipped), a Hugging Face model id, or a folder that holds a
     model (safetensors or GGUF)."""
     treebanks: Path
-    """UD release folder, one treebank's folder, or a .conllu[.gz|.xz] file."""
+    """UD release folder, one treebank's folder, a .conllu[.gz|.xz] file, or mini: what comes with the
+    package."""
     task: str = "upos"
     """upos or relation."""
     langs: tuple[str, ...] = ("targets",)

@@ -22,10 +22,11 @@ _UD_NAME = re.compile(
 )
 
 _PLACES = (
-    "a UD release (a folder of UD_* folders), a treebank's folder (with xx_name-ud-train.conllu) or one "
-    ".conllu file"
+    "a UD release (a folder of UD_* folders), a treebank's folder (with xx_name-ud-train.conllu), one "
+    ".conllu file, or mini (what comes with the package)"
 )
 _PACKAGE = Path(__file__).parents[1]
+MINI = "mini"  # names the mini treebanks wherever a path to treebanks is asked for
 # Inside the package where it was installed, beside it in a checkout: there is one copy of the data.
 _MINI = (_PACKAGE / "mini", _PACKAGE.parent / "ud_data" / "mini")
 
@@ -50,10 +51,10 @@ def find_treebanks(
     """The treebank files in a release, in a treebank's folder, or at a file's path; none is opened.
 
     Args:
-        path: a folder of ``UD_*`` folders, one such folder, or a ``.conllu`` file (``.gz``, ``.xz``). A
-            file without a UD name is a treebank called like it; its language is what stands before the
-            first ``_``, or else the one code in ``langs``; its split is the one its name speaks of, else
-            test.
+        path: a folder of ``UD_*`` folders, one such folder, or a ``.conllu`` file (``.gz``, ``.xz``); or
+            ``"mini"``, which stands for :func:`mini_treebanks`. A file without a UD name is a treebank
+            called like it; its language is what stands before the first ``_``, or else the one code in
+            ``langs``; its split is the one its name speaks of, else test.
         langs: languages (``["en", "de"]``), treebanks, or the name of a set (``"targets"``,
             ``"family:germanic"``): see :func:`registry.select`. None is everything in a file or a
             treebank's folder, and ``"all"`` in a release: one treebank for each language.
@@ -71,7 +72,7 @@ def find_treebanks(
         >>> [file.path.name for file in find_treebanks(mini_treebanks(), ["en", "de"], splits="test")]
         ['en_mini-ud-test.conllu', 'de_mini-ud-test.conllu']
     """
-    path = Path(path)
+    path = mini_treebanks() if str(path) == MINI and not Path(path).exists() else Path(path)
     langs = tuple(langs) if langs is not None and not isinstance(langs, str) else langs
     wanted = _checked((splits,) if isinstance(splits, str) else splits)
     if path.is_file():

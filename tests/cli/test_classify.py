@@ -191,3 +191,11 @@ def test_a_readme_of_somebody_else_is_left_alone(folders, tmp_path):
     mini_aligner.train(folders / "store", made, force=True)
     assert (made / "README.md").read_text() == "mine"
     assert (made / "LICENSE").exists()
+
+
+def test_what_is_read_is_not_written_over(folders, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("A dog sleeps.\n")
+    with pytest.raises(UsageError, match="is read, too"):
+        run(folders / "upos", text, "--out", text)
+    assert text.read_text() == "A dog sleeps.\n"
