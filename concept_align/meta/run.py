@@ -289,9 +289,12 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
     if not (out / "run.toml").exists():
         return None
     there = read_toml(out / "run.toml", MetaTrainConfig)
-    if to_mapping(replace(there, store=config.store)) != to_mapping(config):
+    before, now = to_mapping(replace(there, store=config.store)), to_mapping(config)
+    if before != now:
+        keys = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+        told = ", ".join(f"{key} is {before.get(key)!r}, not {now.get(key)!r}" for key in keys)
         raise LearningError(
-            "the folder holds a run with another configuration",
+            f"the folder holds a run with another configuration: {told}",
             where=str(out / "run.toml"),
             remedy="choose another out folder, or begin anew by force",
         )
