@@ -204,7 +204,9 @@ def tabulate(
         "reliability": _table(list(_reliabilities(found)), RELIABLE),
     }
     rows = _results(found, concepts, condition.low_resource, protocol)
-    tables = {"results": _table(list(rows), COLUMNS[len(CONDITION) :]), **tables}
+    results = _table(list(rows), COLUMNS[len(CONDITION) :])
+    # What has no interval has NaN there, not None: a column of numbers is one.
+    tables = {"results": results.astype(dict.fromkeys(("value", "low", "high"), float)), **tables}
     tables = {name: condition.into(frame) for name, frame in tables.items()}
     return Evaluation(tables, (condition,), tuple(notices), protocol)
 
