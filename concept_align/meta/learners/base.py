@@ -37,6 +37,8 @@ from ..train import under
 SCHEMA = 1
 CHUNK = 16384  # words scored at once: bounds memory, changes no score
 AGAIN = "copy or download it again, or run meta-train again"
+_COUNTS = ("batch", "members", "episodes_per_step")  # options that end so must be above 0
+_SHARES = ("dropout", "smoothing")  # below 1
 MOST_STEPS = 100_000  # of adapting: more are not to be waited for
 
 
@@ -375,6 +377,25 @@ class LearnerConfig(ABC):
 
     name: ClassVar[str]
     aligner: ClassVar[type[Aligner]]
+    positive: ClassVar[tuple[str, ...]] = ()  # further options that must be above 0
+
+    def impossible(self) -> tuple[str, str] | None:
+        """``name = value`` of an option whose number no run can have, and what it may be."""
+        for name, value in self.config().items():
+            listed = value if isinstance(value, list) else [value]
+            numbers = [one for one in listed if type(one) in (int, float)]
+            wanted = ""
+            if not all(map(math.isfinite, numbers)):
+                wanted = "a finite number"
+            elif min(numbers, default=0) < 0:
+                wanted = "none below 0"
+            elif name.endswith(_COUNTS) or name in self.positive:
+                wanted = "a number above 0" if min(numbers, default=1) <= 0 else ""
+            elif name in _SHARES:
+                wanted = "a number below 1" if max(numbers, default=0) >= 1 else ""
+            if wanted:
+                return f"{name} = {str(value)[:20]}", wanted
+        return None
 
     @classmethod
     def presets(cls, task: str) -> dict[str, dict[str, Any]]:
@@ -394,7 +415,12 @@ class LearnerConfig(ABC):
     def fit(
         self, data: TrainingData, *, seed: int, folder: Path | None = None, progress: Progress | None = None
     ) -> Aligner:
-        """Train. With ``folder``, checkpoints go there and an interrupted fit resumes exactly."""
+        """Train. With ``folder``, checkpoints go there and an interrupted fit resumes exactly.
+
+        UsageError for options whose numbers are impossible.
+        """
+        if (found := self.impossible()) is not None:
+            raise UsageError(found[0], where=f"options of {self.name}", remedy=f"give {found[1]}")
         aligner = self._fit(data, seed=seed, folder=folder, progress=progress)
         aligner.concepts = tuple(data.concepts)
         return aligner
@@ -485,10 +511,10 @@ def _concepts(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None
 
 def _check_numbers(config: LearnerConfig) -> None:
     """ValueError for numbers in a saved configuration that no run can have had."""
+    if (found := config.impossible()) is not None:
+        raise ValueError(found[0])
     for name, value in config.config().items():
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, float) and not math.isfinite(one):
-                raise ValueError(f"{name} is {one}")
             repeats = name.endswith(("epochs", "steps", "rounds", "members"))
             if isinstance(one, int) and repeats and not 0 <= one <= MOST_STEPS:
                 raise ValueError(f"{name} is {str(one)[:20]}")

@@ -233,6 +233,7 @@ class SelfTrain(StagedConfig):
 
     name = "self-train"
     aligner, fits = SelfTrainAligner, SelfTrainFit
+    positive = ("cap", "round_epochs", "sharpen", "round_words", "adapt_epochs", "adapt_steps")
     members: int = 2
     hidden: int = 256
     dropout: float = 0.33
