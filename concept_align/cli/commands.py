@@ -26,6 +26,7 @@ from . import (
 )
 from .from_config import Commands, InterruptExit, flag, group
 from .output import say
+from .streams import OutputError
 
 app = group(name="concept-align", cls=Commands, no_args_is_help=True)
 app.add_typer(treebanks.app, name="treebanks")
@@ -74,6 +75,8 @@ def run() -> None:
     except SystemExit as end:
         if end.code == 130 and not isinstance(end, InterruptExit):  # typer had Ctrl-C before a command did
             say("\nstopped before anything was done")
+        raise
+    except OutputError:  # said once, or not at all, where the streams end
         raise
     except ConceptAlignError as error:
         if "--debug" in sys.argv:
