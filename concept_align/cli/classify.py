@@ -46,7 +46,7 @@ class ClassifyConfig:
     """Never contact the Hugging Face hub."""
 
 
-@configured("cli.classify:ClassifyConfig", kept="nothing is kept", without=("figures", "force", "dry_run"))
+@configured("cli.classify:ClassifyConfig", kept="nothing is kept", without=("figures", "dry_run"))
 def classify(
     config: ClassifyConfig,
     run: RunOptions,
@@ -72,7 +72,7 @@ def classify(
     from ..evaluation.aligners import read_aligner
 
     # What is cheap to get wrong is looked at before the model is loaded.
-    _keep_inputs(config, text)
+    _keep_others(config, text, force=run.force)
     trained = read_aligner(aligner, revision=config.revision, offline=config.offline)
     task = task_of(trained)
     given = _input(text, task, config.pretokenised)
@@ -92,14 +92,17 @@ def classify(
         )
 
 
-def _keep_inputs(config: ClassifyConfig, text: str) -> None:
-    """UsageError where the output would take the place of something that is read."""
+def _keep_others(config: ClassifyConfig, text: str, *, force: bool) -> None:
+    """UsageError where the output would take the place of what is read, or, unless forced, of any file."""
     out = config.out
     if out is None or not out.exists():
         return
     read = [path for path in (Path(text), config.support, config.unlabelled) if path and path.exists()]
     if any(path.samefile(out) for path in read):
         raise UsageError(f"{out} is read, too", option="out", remedy="name another file")
+    if out.is_file() and not force:
+        remedy = "name another file, or write over it by force"
+        raise UsageError(f"{out} is there already", option="out", remedy=remedy)
 
 
 def _input(text: str, task: "Task", pretokenised: bool) -> "Document":

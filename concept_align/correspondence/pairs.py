@@ -234,7 +234,9 @@ def _pairs_of(
         sources, targets = ([one for one in side if wanted is None or one in wanted] for side in both)
         named = list(product(sources, targets))
     if not named:
-        raise UsageError("no pair of languages to compare", remedy="give two languages or more")
+        there = ", ".join(geometry.languages) or "none"
+        remedy = "give two languages or more, or another split of theirs"
+        raise UsageError(f"no pair of languages to compare; there are spaces of {there}", remedy=remedy)
     return named
 
 

@@ -152,8 +152,9 @@ class TargetViews:
         made_from = {split: digest_features(part) if part else None for split, part in parts.items()}
         target = Target(train, test, valid_concepts(protocol, self.source, train), shots, made_from, labelled)
         kind = "training" if labelled == "train" else "labelled"
+        other = "" if have else " (support_from takes labelled sentences of another split)"
         return target, said + [
-            f"{language}: {have} {kind} sentences for {number} shots; {fate}" for number in short
+            f"{language}: {have} {kind} sentences for {number} shots; {fate}{other}" for number in short
         ]
 
     def of(self, one: "Candidate") -> Target:

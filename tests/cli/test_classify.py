@@ -199,3 +199,14 @@ def test_what_is_read_is_not_written_over(folders, tmp_path):
     with pytest.raises(UsageError, match="is read, too"):
         run(folders / "upos", text, "--out", text)
     assert text.read_text() == "A dog sleeps.\n"
+
+
+def test_a_file_that_is_there_is_written_over_by_force_alone(folders, tmp_path):
+    text, out = tmp_path / "text.txt", tmp_path / "thesis.txt"
+    text.write_text("A dog sleeps.\n")
+    out.write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        run(folders / "upos", text, "--out", out)
+    assert out.read_text() == "mine"
+    run(folders / "upos", text, "--out", out, "--force")
+    assert out.read_text() != "mine"

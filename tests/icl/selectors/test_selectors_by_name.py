@@ -47,15 +47,15 @@ def registry():
 
 
 def test_a_selector_of_the_users_own_is_known_by_its_name(registry, candidates, query):
-    @register_selector("shortest")
+    @register_selector("fewest-words")
     class ShortestSelector:
-        name = "shortest"
+        name = "fewest-words"
         seeded = False
 
         def select(self, query, candidates, k, *, seed):
             return sorted(range(len(candidates)), key=lambda place: len(candidates[place].words))[:k]
 
-    assert "shortest" in SELECTORS.names()
-    assert create("shortest", INPUTS).select(query, candidates, 2, seed=0) == [0, 10]
+    assert "fewest-words" in SELECTORS.names()
+    assert create("fewest-words", INPUTS).select(query, candidates, 2, seed=0) == [0, 10]
     with pytest.raises(UsageError, match="exists already"):
         register_selector("random")(ShortestSelector)
