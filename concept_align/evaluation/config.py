@@ -176,4 +176,4 @@ class ProbeSweep:
 
     def languages_in(self, store: "Store") -> tuple[str, ...]:
         """The languages that are asked for, of those in the store: some may lack a split."""
-        return select(",".join(self.langs), store.languages())
+        return select(store.named(self.langs), store.languages())

@@ -156,7 +156,7 @@ def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: Eval
         targets = tuple(code for code in wanted if code in here)
         absent = tuple(code for code in wanted if code not in here)
     else:
-        targets = select(",".join(config.langs), here)
+        targets = select(store.named(config.langs), here)
     if not targets:
         message = "none of the languages set aside in training has a test split in the store"
         remedy = f"extract them, or choose from {', '.join(here) or 'none'}"

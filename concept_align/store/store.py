@@ -219,6 +219,20 @@ class Store:
         """The treebanks of ``language`` that have a whole shard, sorted."""
         return tuple(name for name, own in self._languages().items() if own == language)
 
+    def named(self, langs: str | Sequence[str]) -> list[str]:
+        """``langs``, where a treebank that is the only one of its language is called by the language."""
+        own = self._languages()
+        alone = {name for name, language in own.items() if Counter(own.values())[language] == 1}
+        codes = {name.casefold(): own[name] for name in alone}
+        items = [
+            item.strip()
+            for part in ([langs] if isinstance(langs, str) else langs)
+            for item in part.split(",")
+        ]
+        signs = ["-" if item.startswith("-") else "" for item in items]
+        names = [item.removeprefix("-") for item in items]
+        return [sign + codes.get(name.casefold(), name) for sign, name in zip(signs, names, strict=True)]
+
     def _languages(self) -> dict[str, str]:
         """The language of every treebank that has a whole shard. A treebank has one: any of them tells it."""
         found = {}
@@ -472,6 +486,8 @@ def select_split(
     UsageError where none has it, and for what is in no store.
     """
     held = [set(store.languages(split)) for store in stores]
+    for store in stores:
+        langs = store.named(langs)
     asked = select(langs, sorted({name for store in stores for name in store.languages()}))
     names = tuple(name for name in asked if all(name in one for one in held))
     if not (missing := [name for name in asked if name not in names]):

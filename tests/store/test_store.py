@@ -225,3 +225,9 @@ def test_a_folder_that_holds_something_else_does_not_become_a_store(tmp_path, st
     with pytest.raises(StoreError, match=r"not empty \(it holds notes\.txt\)"):
         Store.create(other, store.recipe)
     assert [path.name for path in other.iterdir()] == ["notes.txt"]
+
+
+def test_the_only_treebank_of_a_language_is_called_by_the_language(store):
+    (german,) = store.treebanks("de")
+    assert store.named(f"all,-{german.upper()}") == ["all", "-de"]
+    assert store.named(["en", german]) == ["en", "de"]
