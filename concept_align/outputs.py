@@ -71,9 +71,6 @@ class OutputFolder:
     def marker(self) -> Path:
         return self.path / MARKER
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.listed
-
     def allow(self, path: Path) -> None:
         """List ``path``, which is about to be written or removed; UsageError where it is not ours."""
         name = path.relative_to(self.path).as_posix()
@@ -228,7 +225,8 @@ def _read(marker: Path, command: str | None = None) -> tuple[str, set[str]]:
     try:
         lines = marker.read_bytes().splitlines(keepends=True)
     except OSError as error:
-        raise atomic.explain(error, marker) from error
+        what = f"cannot read: {error.strerror or error}"
+        raise ConceptAlignError(what, where=str(marker), remedy=REMEDY) from error
     # A killed writer may have torn the last line: its file was not written.
     whole = [line for line in lines if line.endswith(b"\n")]
     try:

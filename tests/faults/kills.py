@@ -49,11 +49,7 @@ class Killing:
 
         died = self._child(dying, after=after, may_die=True)
         self.again(out)
-        found = contents(out)
-        odd = sorted(str(path) for path in found.keys() ^ self.whole.keys())
-        assert not odd, f"more or fewer files than of an uninterrupted run: {odd}"
-        different = sorted(str(path) for path in found if found[path] != self.whole[path])
-        assert not different, f"other bytes than of an uninterrupted run: {different}"
+        self.check(out)
         return died
 
     def case(self, folder: Path, rng: random.Random) -> Outcome:
@@ -68,6 +64,14 @@ class Killing:
     def again(self, out: Path) -> None:
         """Run to the end, in a child."""
         self._child(lambda: self.work(out))
+
+    def check(self, out: Path) -> None:
+        """AssertionError unless ``out`` has the files and bytes of an uninterrupted run."""
+        found = contents(out)
+        odd = sorted(str(path) for path in found.keys() ^ self.whole.keys())
+        assert not odd, f"more or fewer files than of an uninterrupted run: {odd}"
+        different = sorted(str(path) for path in found if found[path] != self.whole[path])
+        assert not different, f"other bytes than of an uninterrupted run: {different}"
 
     def _child(self, do: Callable[[], object], *, after: float | None = None, may_die: bool = False) -> bool:
         """Run in a child; whether it was killed."""

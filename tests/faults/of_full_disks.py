@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from campaign import Campaign, Outcome
-from kills import Killing, contents
-from works import WORKS
+from kills import contents
+from works import WORKS, killing
 
 from concept_align.errors import ConceptAlignError
 
@@ -27,8 +27,7 @@ class Disks:
     """The disks of one command's cases: what it needs when nothing stops it is known."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        folder.mkdir()
-        self.killing = Killing(WORKS[name](folder), folder / "work")
+        self.killing = killing(name, folder)
         sizes = [len(data) for data in self.killing.whole.values()]
         self.pages = sum(size // PAGE + 2 for size in sizes)
         self.largest = max(sizes)
@@ -47,13 +46,10 @@ class Disks:
             if mounted:
                 subprocess.run(["mount", "-o", "remount,size=1g", out.parent], check=True)
             self.killing.again(out)
-            found = contents(out)
+            self.killing.check(out)
         finally:
             if mounted:
                 subprocess.run(["umount", out.parent], check=True)
-        odd = {str(path) for path in found.keys() ^ self.killing.whole.keys()}
-        odd |= {str(path) for path in found if found[path] != self.killing.whole.get(path)}
-        assert not odd, f"other files than of a run with room: {sorted(odd)}"
         return "recovered" if code else "unchanged"
 
     def _run(self, out: Path, limit: int | None) -> int:

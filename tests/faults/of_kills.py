@@ -1,11 +1,10 @@
 """Kills of the commands that write: the run resumes and leaves the bytes of an undisturbed one."""
 
 from functools import partial
-from pathlib import Path
 
 from campaign import Campaign
 from kills import Killing
-from works import WORKS
+from works import killing
 
 DEFAULT = {
     "extract": 6,
@@ -19,17 +18,12 @@ DEFAULT = {
 }
 
 
-def prepare(name: str, folder: Path) -> Killing:
-    folder.mkdir()
-    return Killing(WORKS[name](folder), folder / "work")
-
-
 CAMPAIGNS = [
     Campaign(
         f"kill-{name}",
         f"`{name}` killed at a random moment or before a step on the disk, and run again",
-        partial(prepare, name),
-        lambda killing, folder, rng: killing.case(folder, rng),
+        partial(killing, name),
+        Killing.case,
         default=default,
         full=60 if name == "demo" else 80,
     )

@@ -11,9 +11,9 @@ import time
 from functools import partial
 from pathlib import Path
 
+import works
 from campaign import Campaign, Outcome
-from kills import Killing, contents
-from works import WORKS
+from kills import Killing
 
 from concept_align.errors import ConceptAlignError
 
@@ -49,26 +49,18 @@ def case(killing: Killing, folder: Path, rng: random.Random) -> Outcome:
     codes = [os.waitstatus_to_exitcode(end) for end in ends]
     assert set(codes) <= {0, REFUSED, -signal.SIGKILL}, f"ended with {codes}"
     killing.again(out)
-    found = contents(out)
-    odd = {str(path) for path in found.keys() ^ killing.whole.keys()}
-    odd |= {str(path) for path in found if found[path] != killing.whole.get(path)}
-    assert not odd, f"other files than of a single run: {sorted(odd)}"
+    killing.check(out)
     return "refused" if REFUSED in codes else "recovered"
-
-
-def prepare(name: str, folder: Path) -> Killing:
-    folder.mkdir()
-    return Killing(WORKS[name](folder), folder / "work")
 
 
 CAMPAIGNS = [
     Campaign(
         f"writers-{name}",
         f"`{name}` by eight processes at once into one folder, half of the times one of them killed",
-        partial(prepare, name),
+        partial(works.killing, name),
         case,
         default={"extract": 2, "probe": 1, "evaluate": 1}.get(name, 0),
         full=5 if name == "demo" else 20,
     )
-    for name in WORKS
+    for name in works.WORKS
 ]

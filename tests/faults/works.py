@@ -20,6 +20,7 @@ import torch
 from fake_model import FakeModel
 from fake_scorer import make_plan, make_session
 from fake_treebank import write
+from kills import Killing
 from planted import Planted, write_store
 
 from concept_align.atomic import save_table
@@ -220,3 +221,9 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "demo": whole_demo,
     "fetch": fetch,
 }
+
+
+def killing(name: str, folder: Path) -> Killing:
+    """A command to be killed; what it needs is prepared in ``folder``."""
+    folder.mkdir()
+    return Killing(WORKS[name](folder), folder / "work")

@@ -198,7 +198,7 @@ def test_what_a_started_process_writes_is_listed(tmp_path):
             os._exit(0)
         os.waitpid(child, 0)
         write(tmp_path, "units/1", text="ours again")
-    assert "units/1" in held
+    assert "units/1" in held.listed
 
 
 def test_what_an_earlier_release_wrote_is_taken_over(tmp_path):

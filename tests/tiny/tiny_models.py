@@ -192,20 +192,20 @@ TOKENIZERS: dict[str, Callable[[], Any]] = {
     )
 }
 
-_SHAPE: dict[str, Any] = {
+SHAPE: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "hidden_size": DIM,
     "num_hidden_layers": BLOCKS,
     "num_attention_heads": 4,
     "intermediate_size": 48,
 }
-_GROUPED = _SHAPE | {"num_key_value_heads": 2, "head_dim": 8}
+GROUPED = SHAPE | {"num_key_value_heads": 2, "head_dim": 8}
 
 # name -> (configuration, tokenizer); names are those users know the architectures by
 TINY: dict[str, tuple[Callable[[], Any], str]] = {
-    "bert": (lambda: transformers.BertConfig(**_SHAPE), "wordpiece"),
+    "bert": (lambda: transformers.BertConfig(**SHAPE), "wordpiece"),
     "xlm-roberta": (
-        lambda: transformers.XLMRobertaConfig(**_SHAPE, pad_token_id=1, max_position_embeddings=130),
+        lambda: transformers.XLMRobertaConfig(**SHAPE, pad_token_id=1, max_position_embeddings=130),
         "unigram",
     ),
     "mt5": (
@@ -231,12 +231,12 @@ TINY: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: transformers.BloomConfig(vocab_size=VOCABULARY, hidden_size=DIM, n_layer=BLOCKS, n_head=4),
         "byte_level",
     ),
-    "llama": (lambda: transformers.LlamaConfig(**_GROUPED), "byte_fallback_prefixed"),
-    "qwen2": (lambda: transformers.Qwen2Config(**_SHAPE, num_key_value_heads=2), "byte_level_nfc"),
-    "qwen3": (lambda: transformers.Qwen3Config(**_GROUPED), "byte_level_nfc"),
-    "gemma": (lambda: transformers.GemmaConfig(**_GROUPED), "byte_fallback"),
-    "gemma2": (lambda: transformers.Gemma2Config(**_GROUPED, sliding_window=8), "byte_fallback"),
-    "gemma3": (lambda: transformers.Gemma3TextConfig(**_GROUPED, sliding_window=8), "byte_fallback"),
+    "llama": (lambda: transformers.LlamaConfig(**GROUPED), "byte_fallback_prefixed"),
+    "qwen2": (lambda: transformers.Qwen2Config(**SHAPE, num_key_value_heads=2), "byte_level_nfc"),
+    "qwen3": (lambda: transformers.Qwen3Config(**GROUPED), "byte_level_nfc"),
+    "gemma": (lambda: transformers.GemmaConfig(**GROUPED), "byte_fallback"),
+    "gemma2": (lambda: transformers.Gemma2Config(**GROUPED, sliding_window=8), "byte_fallback"),
+    "gemma3": (lambda: transformers.Gemma3TextConfig(**GROUPED, sliding_window=8), "byte_fallback"),
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import transformers
 from naive_scorer import NaiveScorer
-from tiny_models import BLOCKS, DIM, TOKENIZERS, VOCABULARY
+from tiny_models import BLOCKS, DIM, GROUPED, SHAPE, TOKENIZERS, VOCABULARY
 from tiny_prompts import demonstrations, long_labels, queries
 from torch import nn
 from transformers.models.auto import modeling_auto
@@ -24,14 +24,6 @@ from concept_align.models.load import load_model
 from concept_align.models.protocol import Pieces
 from concept_align.models.states import TransformersModel
 
-_SHAPE: dict[str, Any] = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": DIM,
-    "num_hidden_layers": BLOCKS,
-    "num_attention_heads": 4,
-    "intermediate_size": 48,
-}
-_GROUPED = _SHAPE | {"num_key_value_heads": 2, "head_dim": 8}
 _BOTH: dict[str, Any] = {
     "vocab_size": VOCABULARY,
     "d_model": DIM,
@@ -44,7 +36,7 @@ _BOTH: dict[str, Any] = {
     "pad_token_id": 1,
 }
 _VISION = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-_OPT = {key: value for key, value in _SHAPE.items() if key != "intermediate_size"} | {"ffn_dim": 48}
+_OPT = {key: value for key, value in SHAPE.items() if key != "intermediate_size"} | {"ffn_dim": 48}
 
 # Those that differ most: what they lack, pad, project, count or forget.
 CONFIGS: dict[str, Callable[[], Any]] = {
@@ -55,16 +47,16 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         vocab_size=VOCABULARY, hidden_size=DIM, num_hidden_layers=BLOCKS, state_size=8
     ),
     "lfm2": lambda: transformers.Lfm2Config(
-        **_SHAPE, num_key_value_heads=2, layer_types=["conv", "full_attention"] * 2
+        **SHAPE, num_key_value_heads=2, layer_types=["conv", "full_attention"] * 2
     ),
     "bloom": lambda: transformers.BloomConfig(
         vocab_size=VOCABULARY, hidden_size=DIM, n_layer=BLOCKS, n_head=4
     ),
     "qwen3_moe": lambda: transformers.Qwen3MoeConfig(
-        **_GROUPED, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16
+        **GROUPED, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16
     ),
     "gemma3": lambda: transformers.Gemma3Config(
-        text_config=_GROUPED | {"sliding_window": 8},
+        text_config=GROUPED | {"sliding_window": 8},
         vision_config=_VISION | {"image_size": 28, "patch_size": 14},
         mm_tokens_per_image=4,
     ),
@@ -73,7 +65,7 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         vocab_size=VOCABULARY, d_model=DIM, n_heads=4, n_layers=BLOCKS, max_seq_len=40
     ),
     "luke": lambda: transformers.LukeConfig(
-        **_SHAPE, pad_token_id=1, max_position_embeddings=42, entity_vocab_size=10, entity_emb_size=8
+        **SHAPE, pad_token_id=1, max_position_embeddings=42, entity_vocab_size=10, entity_emb_size=8
     ),
     "led": lambda: transformers.LEDConfig(**_BOTH, max_encoder_position_embeddings=40, attention_window=8),
     "bart": lambda: transformers.BartConfig(**_BOTH, max_position_embeddings=40),
@@ -81,10 +73,10 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         vocab_size=VOCABULARY, d_model=DIM, n_layer=BLOCKS, n_head=4, d_inner=48
     ),
     "deberta-v2": lambda: transformers.DebertaV2Config(
-        **_SHAPE, relative_attention=True, pos_att_type=["c2p", "p2c"], max_position_embeddings=40
+        **SHAPE, relative_attention=True, pos_att_type=["c2p", "p2c"], max_position_embeddings=40
     ),
     "esm": lambda: transformers.EsmConfig(
-        **_SHAPE,
+        **SHAPE,
         pad_token_id=1,
         mask_token_id=4,
         max_position_embeddings=400,
@@ -109,17 +101,17 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         ffn_config={"ffn_hidden_size": 48, "hidden_size": DIM, "moe_num_experts": 4, "moe_top_k": 2},
     ),
     "t5gemma": lambda: transformers.T5GemmaConfig(
-        encoder=_GROUPED | {"sliding_window": 8},
-        decoder=_GROUPED | {"sliding_window": 8, "cross_attention_hidden_size": DIM},
+        encoder=GROUPED | {"sliding_window": 8},
+        decoder=GROUPED | {"sliding_window": 8, "cross_attention_hidden_size": DIM},
         vocab_size=VOCABULARY,
     ),
     "t5gemma2": lambda: transformers.T5Gemma2Config(
         encoder={
-            "text_config": _GROUPED | {"sliding_window": 8},
+            "text_config": GROUPED | {"sliding_window": 8},
             "vision_config": _VISION | {"image_size": 28, "patch_size": 14},
             "mm_tokens_per_image": 4,
         },
-        decoder=_GROUPED | {"sliding_window": 8},
+        decoder=GROUPED | {"sliding_window": 8},
         vocab_size=VOCABULARY,
         image_token_index=5,
         eoi_token_index=6,
@@ -144,7 +136,7 @@ CONFIGS: dict[str, Callable[[], Any]] = {
         is_decoder=False,
     ),
     "gemma3n_text": lambda: transformers.Gemma3nTextConfig(
-        **_GROUPED | {"num_hidden_layers": 6},
+        **GROUPED | {"num_hidden_layers": 6},
         vocab_size_per_layer_input=VOCABULARY,
         hidden_size_per_layer_input=8,
         laurel_rank=4,
