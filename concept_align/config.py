@@ -13,7 +13,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -73,6 +73,12 @@ def fitted(cls: type, values: Mapping[str, Any], *, where: str | None = None) ->
     return {key: checked(hints[key], value, key, where=where) for key, value in values.items()}
 
 
+def changed(config: T, given: Mapping[str, Any]) -> T:
+    """``config`` with what is ``given`` in place of its own, as :func:`checked` takes it, but None."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return replace(typing.cast(Any, config), **fitted(type(config), chosen))
+
+
 def checked(hint: Any, value: Any, name: str, *, where: str | None = None) -> Any:
     """``value`` as the type ``hint`` wants it; UsageError, for the option ``name``, where it is not that.
 
@@ -91,6 +97,8 @@ _MISFIT = object()
 
 def _fitted(hint: Any, value: Any, name: str, where: str | None) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays, torch's tensors
+        value = value.tolist()
     if origin in (Union, types.UnionType):
         return _one_of(arguments, value, name, where)
     if is_dataclass(hint) and isinstance(value, Mapping):
@@ -132,7 +140,7 @@ def _tuple(arguments: tuple[Any, ...], value: Any, name: str, where: str | None)
         words = [part.strip() for part in value.split(",") if part.strip()]
         parts = [part for word in words for part in _numbers(word, members(arguments[0]))]
     else:
-        parts = list(value) if isinstance(value, (list, tuple)) else [value]
+        parts = list(value) if isinstance(value, (list, tuple, range)) else [value]
     hints = [arguments[0]] * len(parts) if arguments[-1] is Ellipsis else list(arguments)
     if len(hints) != len(parts):
         return _MISFIT

@@ -11,6 +11,7 @@ from typing import Any
 from safetensors.torch import save
 
 from .. import provenance
+from ..config import changed
 from ..errors import UsageError
 from ..hashing import digest
 from ..matmul import fast_matmul
@@ -61,7 +62,7 @@ def evaluate(
     store: Store | str | Path | FeatureSource,
     *,
     langs: str | Sequence[str] | None = None,
-    shots: Sequence[int] | None = None,
+    shots: int | Sequence[int] | None = None,
     support_draws: int | None = None,
     against: Sequence[str] | None = None,
     bootstrap: int | None = None,
@@ -92,10 +93,10 @@ def evaluate(
     """
     config = config or EvaluateConfig()
     given: dict[str, Any] = {
-        "langs": (langs,) if isinstance(langs, str) else langs, "shots": shots, "against": against,
+        "langs": langs, "shots": shots, "against": against,
         "support_draws": support_draws, "bootstrap": bootstrap, "seed": seed,
     }  # fmt: skip
-    config = replace(config, **{name: value for name, value in given.items() if value is not None})
+    config = changed(config, given)
     named = named_aligners(aligners)
     if isinstance(store, str | Path):
         store = Store.open(store)

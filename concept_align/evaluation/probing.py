@@ -6,7 +6,7 @@ is the majority class of the language's train split.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from jaxtyping import Int64
 from .. import provenance
 from ..atomic import save_table, write_json
 from ..cache import Kept
+from ..config import changed
 from ..correspondence.build import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
 from ..errors import UsageError
 from ..layers import resolve_layers
@@ -36,6 +37,7 @@ from .results import ALL_SHOTS, COLUMNS, MAJORITY, METRICS
 from .summary import low_resource, summarise
 
 PROBE = "probe"
+NEEDED: tuple[Split, ...] = ("train", "test")
 TESTED = "tested"  # the file of a probe's predictions
 LAYOUT = OutputLayout(
     "probe",
@@ -157,8 +159,7 @@ def probe(
         chosen: Any = "all" if layers == "all" else resolve_layers(layers, store.recipe.layers)
         asked = (langs,) if isinstance(langs, str) else tuple(langs)
         sweep = ProbeSweep(task=task, layers=chosen, langs=asked)
-    given: dict[str, Any] = {"max_sentences": max_sentences, "seed": seed}
-    sweep = replace(sweep, **{name: value for name, value in given.items() if value is not None})
+    sweep = changed(sweep, {"max_sentences": max_sentences, "seed": seed})
     if out is None:
         return run_sweep(store, sweep, None, progress)
     with output_folder(out, LAYOUT):
@@ -181,9 +182,16 @@ def run_sweep(
         message = f"none of {', '.join(asked)} has train and test states of these layers"
         remedy = f"extract them; there are: {', '.join(usable) or 'none'}"
         raise UsageError(message, where=str(store.folder), remedy=remedy)
+    source = FeatureSource(store, sweep.spec(layers[0]), cache_bytes=0)  # nothing is loaded twice
+    unlabelled = [code for code in languages if not all(len(source.gold(code, split)[0]) for split in NEEDED)]
+    task = source.task.name
+    notes |= {code: f"left out: it has no word labelled for {task} in train or test" for code in unlabelled}
+    languages = tuple(code for code in languages if code not in unlabelled)
+    if not languages:
+        message = f"no word of {', '.join(unlabelled)} is labelled for {task} in train and test"
+        raise UsageError(message, where=str(store.folder), remedy="choose another task or other languages")
     bar = (progress or Silent()).bar(PROBE, len(languages) * len(layers), unit="probes")
     rows: list[dict[str, Any]] = []
-    source = FeatureSource(store, sweep.spec(layers[0]), cache_bytes=0)  # nothing is loaded twice
     for layer in layers:
         source = source.with_layers((layer,))
         setting = {
@@ -206,8 +214,7 @@ def run_sweep(
 
 def usable_languages(store: Store, layers: tuple[int, ...]) -> tuple[str, ...]:
     """Languages with train and test states of every one of ``layers``, sorted."""
-    needed: tuple[Split, ...] = ("train", "test")
-    held = [set(store.languages(split, layer)) for split in needed for layer in layers]
+    held = [set(store.languages(split, layer)) for split in NEEDED for layer in layers]
     return tuple(sorted(set.intersection(*held))) if held else ()
 
 

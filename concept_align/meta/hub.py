@@ -39,8 +39,8 @@ def locate(aligner: str | Path, *, revision: str | None = None, offline: bool = 
     from huggingface_hub import snapshot_download
 
     remedy = "check the folder or hub id and its revision; log in (hf auth login) where it is private"
-    told, files = "not downloaded" if offline else "the hub says", list(FILES)
-    with _explained(f"no aligner here: not a folder, and {told}", aligner, remedy):
+    with _explained("no aligner here: not a folder, nor had from the hub", aligner, remedy):
+        files = list(FILES)
         return Path(
             snapshot_download(aligner, revision=revision, local_files_only=offline, allow_patterns=files)
         )
@@ -99,12 +99,15 @@ class HubUpload(ABC):
 @contextmanager
 def _explained(message: str, where: str, remedy: str) -> Iterator[None]:
     """Errors of the hub's library become LearningErrors that begin with ``message``."""
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     # Its first base is the error of the HTTP library, which differs between versions.
     faults: tuple[Any, ...] = (OSError, ValueError, HfHubHTTPError.__bases__[0])
     try:
         yield
+    except LocalEntryNotFoundError as error:  # what it says is of its own options
+        what = f"{message}: it was not downloaded before, and the hub is not asked or out of reach"
+        raise LearningError(what, where=where, remedy=remedy) from error
     except faults as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         detail = " ".join(lines[:2])[:300] or type(error).__name__

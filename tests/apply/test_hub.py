@@ -94,9 +94,9 @@ def test_an_aligner_without_a_folder_is_pushed_with_what_it_is(mini, hub):
 
 
 def test_what_is_neither_here_nor_on_the_hub_is_said(mini, hub, monkeypatch):
-    with pytest.raises(LearningError, match="no aligner here: not a folder, and the hub says"):
+    with pytest.raises(LearningError, match="no aligner here: not a folder, nor had from the hub"):
         Aligner.from_pretrained("me/nothing")
-    with pytest.raises(LearningError, match="not downloaded"):
+    with pytest.raises(LearningError, match="it was not downloaded before, and the hub is not asked"):
         Aligner.from_pretrained("me/nothing", offline=True)
     with pytest.raises(LearningError, match="no aligner here"):
         Aligner.from_pretrained("no-folder")

@@ -8,11 +8,13 @@ from concept_align.evaluation.aligners import read_aligner
 from concept_align.evaluation.config import EvaluateConfig, ProbeSweep
 from concept_align.evaluation.evaluate import evaluate
 from concept_align.evaluation.probing import probe
+from concept_align.extraction.run import extract
 from concept_align.meta.config import MetaTrainConfig
 from concept_align.meta.learners.base import Aligner
 from concept_align.meta.run import run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.store import Store
+from concept_align.treebanks.discover import mini_treebanks
 
 QUICK = {"shots": (0, 5), "support_draws": 2, "bootstrap": 100}
 
@@ -101,3 +103,20 @@ def test_probes_by_pythons_arguments(here):
     assert set(scores.frame()["learner"]) == {"probe", "majority"}
     with pytest.raises(UsageError, match="no layer 3"):
         probe(here / "store", layers=[3], langs="en")
+
+
+def test_a_language_without_a_word_of_the_task_is_left_out_of_a_probe(tmp_path):
+    store = extract("mini-encoder", mini_treebanks(), tmp_path / "store", langs=["en", "vi"], layers=[1])
+    quick = ProbeSweep(task="feature:Case", rank=4, epochs=1, bootstrap=100)
+    found = probe(store, sweep=quick)
+    assert found.languages == ("en",)
+    assert found.notes["vi"] == "left out: it has no word labelled for feature:Case in train or test"
+    with pytest.raises(UsageError, match="no word of vi is labelled for feature:Case"):
+        probe(store, task="feature:Case", langs="vi")
+
+
+def test_shots_may_be_one_number_and_must_be_whole(here):
+    found = evaluate(here / "pooled", here / "store", langs="cy", shots=0, bootstrap=100)
+    assert set(found.frame()["shots"]) == {0}
+    with pytest.raises(UsageError, match="is not whole numbers"):
+        evaluate(here / "pooled", here / "store", langs="cy", shots=[1.5])

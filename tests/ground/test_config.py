@@ -2,6 +2,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,3 +154,17 @@ def test_an_error_names_an_argument_as_its_reader_writes_it():
     assert error.told(lambda name: f"--{name}") == "--max_words: too few\n  → say 1"
     in_a_file = UsageError("too few", option="max_words", where="run.toml")
     assert in_a_file.told(lambda name: f"--{name}") == "run.toml: max_words: too few"
+
+
+def test_numbers_and_arrays_of_numpy_and_ranges_serve_as_pythons():
+    @dataclass(frozen=True)
+    class Numbers:
+        layers: tuple[int, ...] = ()
+        rate: float = 0.0
+
+    some = {"layers": np.arange(3), "rate": np.float32(0.5)}
+    assert config.changed(Numbers(), some) == Numbers((0, 1, 2), 0.5)
+    assert config.changed(Numbers((7,)), {"layers": range(2), "rate": None}) == Numbers((0, 1))
+    assert type(config.changed(Numbers(), {"layers": np.int64(3)}).layers[0]) is int
+    with pytest.raises(UsageError, match="rate"):
+        config.changed(Numbers(), {"rate": np.array([0.1, 0.2])})
