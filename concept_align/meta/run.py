@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from .. import atomic, provenance
+from ..checkpoint import same_run
 from ..config import from_mapping, read_toml, to_mapping, to_toml
 from ..errors import LearningError, UsageError
 from ..matmul import fast_matmul
@@ -289,15 +290,7 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
     if not (out / "run.toml").exists():
         return None
     there = read_toml(out / "run.toml", MetaTrainConfig)
-    before, now = to_mapping(replace(there, store=config.store)), to_mapping(config)
-    if before != now:
-        keys = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-        told = ", ".join(f"{key} is {before.get(key)!r}, not {now.get(key)!r}" for key in keys)
-        raise LearningError(
-            f"the folder holds a run with another configuration: {told}",
-            where=str(out / "run.toml"),
-            remedy="choose another out folder, or begin anew by force",
-        )
+    same_run(out / "run.toml", to_mapping(replace(there, store=config.store)), to_mapping(config))
     if not is_finished(out):
         return None
     summary = read_json_object(out / "summary.json", error=LearningError, remedy="begin anew by force")

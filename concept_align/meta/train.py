@@ -1,10 +1,8 @@
 """One loop for all that is trained: epochs of steps, cosine decay, the best epoch, exact resume.
 
 The loop knows nothing of learners: a stage gives it a module, a loss for (epoch, step) and a validation.
-
-Training as it stands after an epoch is one safetensors file: parameters, the best parameters so far, the
-optimiser's moments and, in its header, epoch and history as JSON. Random draws need no state: every epoch
-derives its own streams. A checkpoint of another configuration or other data is refused.
+A checkpoint after each epoch (``checkpoint.py``) holds parameters, the best parameters so far, the
+optimiser's moments, epoch and history.
 """
 
 import json
@@ -15,18 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import nn
 
 from .. import atomic
+from ..checkpoint import load_moments, read_checkpoint, under, write_checkpoint
 from ..errors import LearningError
 from ..progress import Progress, Silent
 from ..seeding import derive
-from ..tensors import read_safetensors
 from .maps import Dropout
 
 HISTORY = "training.jsonl"
-CHECKPOINT = 1  # version of the format
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ def train(
         if accuracy > state.best:
             state.best, best = accuracy, _copy(module)
         if path:
-            _write(path, identity, state, parameters=module.state_dict(), best=best, optimiser=optimiser)
+            _write(path, identity, state, module, best, optimiser)
         bar.note(f"loss {loss:.4f}, validation {accuracy:.4f}, best {state.best:.4f}")
     module.load_state_dict(best)
     module.eval()
@@ -169,48 +165,22 @@ def _write(
     path: Path,
     identity: str,
     state: TrainingState,
-    *,
-    parameters: dict[str, torch.Tensor],
+    module: nn.Module,
     best: dict[str, torch.Tensor],
     optimiser: torch.optim.Optimizer,
 ) -> None:
-    """Replace the checkpoint at ``path``, whole or not at all."""
-    tensors = {f"now.{name}": value.contiguous() for name, value in parameters.items()}
-    tensors |= {f"best.{name}": value.contiguous() for name, value in best.items()}
-    for place, moments in optimiser.state_dict()["state"].items():
-        for name, value in moments.items():
-            tensors[f"optimiser.{place}.{name}"] = torch.as_tensor(value)
-    header = {"schema": CHECKPOINT, "identity": identity, **asdict(state)}
-    atomic.write_bytes(path, save(tensors, {"training": json.dumps(header)}))
+    tensors = {f"now.{name}": value for name, value in module.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in best.items()}
+    write_checkpoint(path, identity, asdict(state), tensors, optimiser)
 
 
 def _read(
     path: Path, identity: str, module: torch.nn.Module, optimiser: torch.optim.Optimizer
 ) -> tuple[TrainingState, dict[str, torch.Tensor]] | None:
-    """Put the checkpoint's parameters and moments in place; its progress and best parameters, or None.
-
-    Raises LearningError if it belongs to another configuration or cannot be read.
-    """
-    if not path.exists():
+    """Put the checkpoint's parameters and moments in place; its progress and best parameters, or None."""
+    if (found := read_checkpoint(path, identity)) is None:
         return None
-    anew = "begin anew by force, or choose another out folder"
-    tensors, about = read_safetensors(path, error=LearningError, remedy=anew)
-    try:
-        header = json.loads(about["training"])
-        known = header["schema"], header["identity"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise LearningError("no checkpoint of ours", where=str(path), remedy=anew) from error
-    if known != (CHECKPOINT, identity):
-        raise LearningError("the checkpoint is of another run", where=str(path), remedy=anew)
+    header, tensors = found
     module.load_state_dict(under("now.", tensors))
-    moments: dict[int, dict[str, torch.Tensor]] = {}
-    for name, value in under("optimiser.", tensors).items():
-        place, what = name.split(".", 1)
-        moments.setdefault(int(place), {})[what] = value
-    optimiser.load_state_dict({"state": moments, "param_groups": optimiser.state_dict()["param_groups"]})
+    load_moments(optimiser, tensors)
     return TrainingState(header["epochs"], header["best"], header["history"]), under("best.", tensors)
-
-
-def under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors whose names begin with ``prefix``, named without it."""
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

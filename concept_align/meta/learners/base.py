@@ -19,6 +19,7 @@ from safetensors.torch import save
 from torch import nn
 
 from ... import atomic, ragged
+from ...checkpoint import under
 from ...config import checked, from_mapping
 from ...errors import LearningError, UsageError
 from ...integrity import SUMS, check_sums, write_sums
@@ -32,7 +33,6 @@ from ...treebanks.concepts import parse_task
 from ...types import Split
 from .. import hub
 from ..maps import masked
-from ..train import under
 
 SCHEMA = 1
 CHUNK = 16384  # words scored at once: bounds memory, changes no score
