@@ -31,6 +31,17 @@ from .base import PromptSentence
 READ = 256  # distributions over the vocabulary held at once
 
 
+def token_nats(
+    logits_of: Callable[[torch.Tensor], torch.Tensor],
+    states: Float[torch.Tensor, "n dim"],
+    wanted: Int64[torch.Tensor, " n"],
+) -> Float[torch.Tensor, " n"]:
+    """- log p of each ``wanted`` token after its own last state; a few hundred distributions at once."""
+    parts = zip(states.split(READ), wanted.to(states.device).split(READ), strict=True)
+    said = [nn.functional.cross_entropy(logits_of(some), own, reduction="none") for some, own in parts]
+    return torch.cat(said) if said else states.new_zeros(0)
+
+
 class _Output(BaseModelOutputWithPastAndCrossAttentions):
     """Last states alone; whatever else a head may ask for is not there."""
 
