@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml setup.py Makefile
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c "import sys; sys.exit('Python 3.11 or later is needed: make env PYTHON=python3.11') if sys.version_info < (3, 11) else 0"
 	@$(BIN)/python -c "import torch" 2>/dev/null || $(PIP) install "$(TORCH)+cpu" 2>/dev/null || $(PIP) install "$(TORCH)"
-	@$(PIP) install -e ".[gguf,models,dev,docs,bench]"
+	@$(PIP) install -e ".[gguf,models,tune,dev,docs,bench]"
 # The source archive of learn2learn carries C files too old to compile; build_ext makes them anew. Its own
 # dependencies are not needed for the algorithms used here.
 	@$(BIN)/python -c "import importlib.metadata as m; m.version('learn2learn')" 2>/dev/null \

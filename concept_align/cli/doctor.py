@@ -7,7 +7,7 @@ from .output import emit_facts, emit_json
 
 PACKAGES = (
     "torch", "transformers", "safetensors", "tokenizers", "conllu", "numpy", "scikit-learn",
-    "learn2learn", "matplotlib", "gguf", "accelerate",
+    "learn2learn", "matplotlib", "gguf", "accelerate", "peft",
 )  # fmt: skip
 
 

@@ -7,28 +7,25 @@ last layer what the model itself returns.
 import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import transformers
 from jaxtyping import Float, Float32, Int64
 from torch import nn
-from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions
 from transformers.models.auto import modeling_auto
 
 from .. import ragged
 from ..errors import ModelError
 from ..layers import resolve_layers
 from ..models.capture import close, first_tensor
-from ..models.faults import explained, overflow_remedy
-from ..models.frozen import FrozenModel
+from ..models.faults import explained
+from ..models.heads import READ, HeadedModel
 from ..models.load import complain_of, configured_kind, opened, pretrained
 from ..models.origin import Origin, weights_fingerprint
 from ..models.states import TransformersModel
 from .base import PromptSentence
-
-READ = 256  # distributions over the vocabulary held at once
 
 
 def token_nats(
@@ -42,21 +39,15 @@ def token_nats(
     return torch.cat(said) if said else states.new_zeros(0)
 
 
-class _Output(BaseModelOutputWithPastAndCrossAttentions):
-    """Last states alone; whatever else a head may ask for is not there."""
-
-    def __getattr__(self, name: str) -> None:
-        if name.startswith("__"):
-            raise AttributeError(name)
-
-
-class CausalModel(FrozenModel):
+class CausalModel(HeadedModel):
     """A frozen causal language model and its fast tokenizer.
 
     ``module`` is the model with its head, ``base`` the part without. Blocks and head are proven on a
     probe: the head of the base model's states must give what the whole model gives, and no state may depend
     on later tokens.
     """
+
+    calling: ClassVar[dict[str, Any]] = {"use_cache": False}
 
     def __init__(
         self, module: nn.Module, tokenizer: Any, *, name: str, revision: str, fast: bool = True
@@ -69,45 +60,12 @@ class CausalModel(FrozenModel):
         super().__init__(module, tokenizer, base=base, name=name, revision=revision, fast=fast)
 
     def _probed(self, states: tuple[torch.Tensor, ...]) -> None:
-        final = first_tensor(self.base(input_ids=self.probe_ids, use_cache=False)[0])
-        whole = self.module(input_ids=self.probe_ids, use_cache=False).logits
-        for part in (self.base, getattr(self.base, "decoder", None)):
-            if part is None:
-                continue
-            self._read_by_head: nn.Module = part
-            if self._has_head_apart(final[0], whole[0]):
-                break
-        else:
-            what = f"the head of {self.architecture} cannot be run apart from it"
-            raise ModelError(what, where=self.name, remedy="use another causal language model")
+        final, whole = self._find_head()
         before = first_tensor(self.base(input_ids=self.probe_ids[:, :-3], use_cache=False)[0])
         if not close(before, final[:, :-3], 2 * self.tolerance):
             remedy = "use a decoder, for instance mini-decoder"
             raise ModelError("its tokens see those after them", where=self.name, remedy=remedy)
         self._refuse_overflow(whole)
-
-    def _has_head_apart(self, final: torch.Tensor, whole: torch.Tensor) -> bool:
-        try:
-            return close(self.logits(final), whole, self.tolerance)
-        except (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError):
-            return False
-
-    def _refuse_overflow(self, found: torch.Tensor) -> None:
-        if not bool(torch.isfinite(found).all()):
-            remedy = overflow_remedy(self.dtype)
-            raise ModelError("its log-probabilities are not finite", where=self.name, remedy=remedy)
-
-    def logits(self, states: Float[torch.Tensor, "n dim"]) -> Float32[torch.Tensor, "n vocabulary"]:
-        """From last states: the whole model, its base model passed by.
-
-        So whatever the model does to its logits (scales, soft caps) is done to these.
-        """
-        output, part = _Output(last_hidden_state=states[None]), self._read_by_head
-        part.forward = lambda *args, **kwargs: output
-        try:
-            return self.module(inputs_embeds=states[None], use_cache=False).logits[0].float()
-        finally:
-            del part.forward  # the class's own again
 
     def log_probabilities(
         self, states: Float[torch.Tensor, "n dim"], wanted: Int64[torch.Tensor, " wanted"]

@@ -70,17 +70,8 @@ def load_model(
 
     def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
         nonlocal architecture
-        loaded = None
-        if (
-            getattr(config, "is_encoder_decoder", False)
-            and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
-        ):
-            with suppress(ValueError):  # T5Gemma's is for configurations of encoders alone
-                loaded = pretrained(transformers.AutoModelForTextEncoding, origin, config, kind, device_map)
-        module, missing = loaded or pretrained(transformers.AutoModel, origin, config, kind, device_map)
-        complain_of([key for key in missing if "pooler" not in key], origin)
-        architecture = type(module).__name__
-        return _text_part(module, config)
+        module, architecture = read_base(origin, config, kind, device_map)
+        return module
 
     def probed(module: nn.Module, tokenizer: Any, origin: Origin) -> TransformersModel:
         module.config.use_cache = False  # type: ignore[union-attr]
@@ -94,6 +85,22 @@ def load_model(
         )
 
     return opened(name, read, probed, revision, dtype, device, device_map, offline)
+
+
+def read_base(
+    origin: Origin, config: Any, kind: torch.dtype, device_map: str | None = None
+) -> tuple[nn.Module, str]:
+    """The part of a model that reads text, without its head, and what the whole of it is called."""
+    loaded = None
+    if (
+        getattr(config, "is_encoder_decoder", False)
+        and config.model_type in modeling_auto.MODEL_FOR_TEXT_ENCODING_MAPPING_NAMES
+    ):
+        with suppress(ValueError):  # T5Gemma's is for configurations of encoders alone
+            loaded = pretrained(transformers.AutoModelForTextEncoding, origin, config, kind, device_map)
+    module, missing = loaded or pretrained(transformers.AutoModel, origin, config, kind, device_map)
+    complain_of([key for key in missing if "pooler" not in key], origin)
+    return _text_part(module, config), type(module).__name__
 
 
 def _in_memory(module: Any, tokenizer: Any, *, fast: bool) -> TransformersModel:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from .. import ragged
@@ -21,6 +22,24 @@ WINDOW_BYTES = 256 * 2**20
 WINDOW_WORDS = 2048
 
 
+def changed(ids: torch.Tensor) -> torch.Tensor:
+    """``ids`` [1, tokens] with another last token."""
+    other = ids.clone()
+    other[0, -1] = ids[0, 1] if ids[0, -1] != ids[0, 1] else ids[0, 2]
+    return other
+
+
+def reads_padding(module: nn.Module, ids: torch.Tensor, pad: int, tolerance: float) -> bool:
+    """Whether the states of ``ids`` [1, tokens] change where padding and a longer text are beside them."""
+    padded = torch.cat([changed(ids), ids])
+    padded[1, -3:] = pad
+    mask = torch.ones_like(padded)
+    mask[1, -3:] = 0
+    together = all_hidden_states(module, padded, mask)[-1][1:, :-3]
+    alone = all_hidden_states(module, ids[:, :-3], torch.ones_like(ids)[:, :-3])[-1]
+    return not close(together, alone, tolerance)
+
+
 class TransformersModel(FrozenModel):
     """A frozen base model of transformers and its fast tokenizer, as a :class:`LanguageModel`.
 
@@ -33,19 +52,11 @@ class TransformersModel(FrozenModel):
         ids, ones = self.probe_ids, torch.ones_like(self.probe_ids)
         self.has_start = self.cutter.has_start
         self.largest = max(float(layer.abs().max()) for layer in states)
-        changed = ids.clone()
-        changed[0, -1] = ids[0, 1] if ids[0, -1] != ids[0, 1] else ids[0, 2]
-        seen = all_hidden_states(self.module, changed, ones)[-1]
-        causal = close(seen[:, :-1], states[-1][:, :-1], self.tolerance)
+        causal = close(
+            all_hidden_states(self.module, changed(ids), ones)[-1][:, :-1], states[-1][:, :-1], self.tolerance
+        )
         self.kind: ModelKind = "decoder" if causal else "encoder"
-
-        padded = torch.cat([changed, ids])
-        padded[1, -3:] = self.pad
-        mask = torch.ones_like(padded)
-        mask[1, -3:] = 0
-        together = all_hidden_states(self.module, padded, mask)[-1][1:, :-3]
-        alone = all_hidden_states(self.module, ids[:, :-3], ones[:, :-3])[-1]
-        self._reads_padding = not close(together, alone, self.tolerance)
+        self._reads_padding = reads_padding(self.module, ids, self.pad, self.tolerance)
         if self._capture.blocks is None:
             self.notes += (f"{self.architecture}: blocks not found, every layer is computed each time",)
         if self._reads_padding:

@@ -1,0 +1,182 @@
+"""A language model whose weights may learn: states with gradients, the head on chosen places.
+
+A :class:`FrozenModel` finds its blocks, its head and what it reads; here the same model is run so that
+gradients flow. Sentences are sorted by length and read in batches of little padding, no block runs after the
+last layer that is asked for, and logits are computed at chosen places alone.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+import transformers
+from jaxtyping import Float, Int
+from torch import nn
+from transformers.models.auto import modeling_auto
+
+from ..errors import ModelError
+from ..icl.causal import CausalModel
+from ..layers import resolve_layers
+from ..matmul import fast_matmul
+from ..models.batches import batches
+from ..models.capture import first_tensor
+from ..models.faults import explained
+from ..models.frozen import FrozenModel
+from ..models.heads import HeadedModel, MaskedModel
+from ..models.load import complain_of, configured_kind, opened, pretrained, read_base
+from ..models.origin import Origin, weights_fingerprint
+from ..models.states import TransformersModel, reads_padding
+from ..types import ModelKind
+
+BATCH_TOKENS = 512  # rows times longest row of what is read at once on a CPU: more is no faster
+
+
+class TunableModel:
+    """A model and its tokenizer, to be trained: see :func:`open_tunable`.
+
+    ``module`` is the whole model of transformers, with its head where it has one; ``blocks`` are its blocks
+    in order, None where they are not to be found. Layers are numbered as everywhere: 0 is what enters the
+    first block. The model stays in evaluation mode, so its own dropout is off.
+    """
+
+    def __init__(self, frozen: FrozenModel) -> None:
+        self._frozen, self._capture = frozen, frozen._capture
+        self.module, self.tokenizer = frozen.module, frozen.tokenizer
+        self.name, self.revision, self.architecture = frozen.name, frozen.revision, frozen.architecture
+        self.kind: ModelKind = "decoder" if isinstance(frozen, CausalModel) else "encoder"
+        if isinstance(frozen, TransformersModel):
+            self.kind = frozen.kind
+        self.layers, self.dim, self.blocks = frozen.layers, frozen.dim, frozen._capture.blocks
+        self.tokens, self.pad, self.max_tokens = frozen.cutter, frozen.pad, frozen.max_pieces
+        self.device, self.dtype, self.notes = frozen.device, frozen.dtype, frozen.notes
+        self.probe_ids = frozen.probe_ids  # [1, tokens] of a short text
+        self.has_head = isinstance(frozen, HeadedModel)
+        with frozen.running():
+            self._equal = reads_padding(frozen.base, frozen.probe_ids, frozen.pad, frozen.tolerance)
+        for part in self.module.modules():  # what the probe left in inference mode has no place in a gradient
+            for name, buffer in part.named_buffers(recurse=False):
+                if buffer.is_inference():
+                    setattr(part, name, buffer.clone())
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The fastest exact matrix products; a training step, its backward pass too, belongs inside."""
+        with fast_matmul() if self._frozen.fast else nullcontext():
+            yield
+
+    def hidden(
+        self,
+        ids: Int[torch.Tensor, "rows length"],
+        mask: Int[torch.Tensor, "rows length"],
+        layers: Sequence[int],
+    ) -> dict[int, torch.Tensor]:
+        """States [rows, length, dim] of each of ``layers``, with gradients; 0 where there is padding.
+
+        Rows are padded on the right. Negative layers count from the last.
+        """
+        numbers = {layer: resolve_layers(layer, self.layers)[0] for layer in layers}
+        wanted = tuple(numbers.values())
+        found = self._read(ids, mask, lambda some, seen: self._capture.run(some, seen, wanted))
+        return {layer: found[number] for layer, number in numbers.items()}
+
+    def last(
+        self, ids: Int[torch.Tensor, "rows length"], mask: Int[torch.Tensor, "rows length"]
+    ) -> Float[torch.Tensor, "rows length width"]:
+        """The states that the head reads, with gradients."""
+
+        def run(some: torch.Tensor, seen: torch.Tensor) -> dict[int, torch.Tensor]:
+            return {0: first_tensor(self._frozen.base(input_ids=some, attention_mask=seen)[0])}
+
+        return self._read(ids, mask, run)[0]
+
+    def logits(self, states: Float[torch.Tensor, "n width"]) -> Float[torch.Tensor, "n vocabulary"]:
+        """Of last states; float32, or float64 where the model is. ModelError for a model without a head."""
+        if not isinstance(self._frozen, HeadedModel):
+            raise ModelError(
+                "it has no language-model head",
+                where=self.name,
+                remedy="let weights be 1,0,0 (contrast alone), or use a model saved with its head",
+            )
+        return self._frozen.logits(states)
+
+    def _read(self, ids: torch.Tensor, mask: torch.Tensor, run: Any) -> dict[int, torch.Tensor]:
+        """``run`` on batches of like lengths; its states of all rows, in their order."""
+        if not bool(mask[:, 0].all()):
+            raise ModelError("texts are padded on the left, or empty", remedy="pad them on the right")
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        lengths = mask.sum(1).cpu().numpy()
+        budget = BATCH_TOKENS if self.device.type == "cpu" else max(1, ids.numel())
+        groups = batches(lengths, budget, equal_lengths=self._equal)
+        parts: dict[int, list[torch.Tensor]] = {}
+        for rows in groups:
+            own = torch.from_numpy(rows).to(self.device)
+            most = int(lengths[rows[0]])  # longest first
+            for layer, states in run(ids[own, :most], mask[own, :most]).items():
+                kept = states.masked_fill(mask[own, :most, None] == 0, 0)
+                wider = (0, 0, 0, ids.shape[1] - most)
+                parts.setdefault(layer, []).append(nn.functional.pad(kept, wider))
+        order = torch.cat([torch.from_numpy(rows) for rows in groups]).argsort().to(self.device)
+        return {layer: torch.cat(some)[order] for layer, some in parts.items()}
+
+
+def open_tunable(
+    name: str,
+    *,
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    offline: bool = False,
+) -> TunableModel:
+    """The model called ``name``, with its language-model head where that is stored, to be trained.
+
+    Options are those of :func:`concept_align.load_model`; ModelError for what cannot be loaded.
+
+    Example:
+        >>> from concept_align.tuning.model import open_tunable
+        >>> model = open_tunable("mini-decoder", device="cpu")
+        >>> model.kind, model.layers, model.dim
+        ('decoder', 4, 256)
+    """
+
+    def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
+        known: Any = modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
+        loader: Any = transformers.AutoModelForMaskedLM
+        if configured_kind(config) == "decoder":
+            known, loader = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, transformers.AutoModelForCausalLM
+        if config.model_type not in known or getattr(config, "is_encoder_decoder", False):
+            return read_base(origin, config, kind)[0]
+        module, missing = pretrained(loader, origin, config, kind, None)
+        missing = [key for key in missing if "pooler" not in key]
+        base: nn.Module = module.base_model  # type: ignore[assignment]
+        begins = f"{module.base_model_prefix}."
+        complain_of([key for key in missing if base is module or key.startswith(begins)], origin)
+        return base if missing else module
+
+    def probed(module: nn.Module, tokenizer: Any, origin: Origin) -> FrozenModel:
+        module.config.use_cache = False  # type: ignore[union-attr]
+        return _frozen(module, tokenizer, name, origin.revision)
+
+    with explained(name):
+        return TunableModel(opened(name, read, probed, revision, dtype, device, None, offline))
+
+
+def tunable(module: nn.Module, tokenizer: Any, *, name: str | None = None) -> TunableModel:
+    """A loaded model of transformers and its fast tokenizer, to be trained; its revision hashes weights."""
+    known = name or str(getattr(module.config, "_name_or_path", "") or type(module).__name__)
+    with explained(known):
+        return TunableModel(_frozen(module, tokenizer, known, weights_fingerprint(module)))
+
+
+def _frozen(module: nn.Module, tokenizer: Any, name: str, revision: str) -> FrozenModel:
+    """The model as what it is: with a causal head, with a head for masks, or without any."""
+    base: Any = getattr(module, "base_model", module)
+    known: dict[str, Any] = {"name": name, "revision": revision}
+    if base is module or module.get_output_embeddings() is None:  # type: ignore[operator]
+        return TransformersModel(module, tokenizer, **known)
+    if configured_kind(module.config) == "decoder":
+        return CausalModel(module, tokenizer, **known)
+    try:
+        return MaskedModel(module, tokenizer, base=base, **known)
+    except (ModelError, TypeError, AttributeError):  # its head cannot be run apart: it is left
+        return TransformersModel(base, tokenizer, **known)
