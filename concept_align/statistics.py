@@ -168,6 +168,17 @@ def percentile_interval(resampled: Floats, confidence: float) -> tuple[float, fl
     return float(low[0]), float(high[0])
 
 
+def bounds_over_languages(resampled: Floats, languages: int, confidence: float) -> tuple[Floats, Floats]:
+    """Percentile intervals of every column of [resamples, columns], a statistic of resampled ``languages``.
+
+    NaN for fewer than five of them: of so few, a percentile interval is far too narrow.
+    """
+    if languages < LEAST_BOUNDED:
+        nothing = np.full(resampled.shape[1], np.nan)
+        return nothing, nothing
+    return percentile_bounds(resampled, confidence)
+
+
 @lru_cache(maxsize=2)
 def _signs(n: int) -> Floats:
     """[2^(n - 1), n] of +1 and -1: every pattern that leaves the last sign +1.

@@ -12,7 +12,7 @@ import pandas as pd
 from ..evaluation.results import MAJORITY
 from ..report.evaluation_tables import per_language
 from ..seeding import stream
-from ..statistics import holm, sign_flip
+from ..statistics import bounds_over_languages, holm, sign_flip
 from .settings import SHOTS
 
 RESAMPLES = 2000
@@ -93,10 +93,11 @@ def _contrast(
 ) -> Contrast:
     languages = sorted(set(a.index) & set(b.index))
     values = np.asarray(a[languages] - b[languages], dtype=np.float64)
-    low = high = float("nan")
-    if len(values) > 1:  # percentiles of the mean over resampled languages
+    resampled = np.empty((RESAMPLES, 1))
+    if len(values):  # the mean over resampled languages
         drawn = stream(seed, "contrast").integers(0, len(values), size=(RESAMPLES, len(values)))
-        low, high = map(float, np.quantile(values[drawn].mean(1), [0.025, 0.975]))
+        resampled = values[drawn].mean(1, keepdims=True)
+    low, high = (float(end[0]) for end in bounds_over_languages(resampled, len(values), 0.95))
     p = sign_flip(values, seed=seed)
     better = int((values > 0).sum())
     mean = float(values.mean()) if len(values) else float("nan")

@@ -139,7 +139,10 @@ def _zero_shot(result: DemoResult) -> Section:
 
 def _few_shot(result: DemoResult) -> Section:
     # One upper end for all curves of means, in per cent, so that figures side by side can be compared.
-    top = 5 * math.ceil(20 * float(means_of(result.frame, "accuracy", "mean")["high"].max()) + 0.2)
+    means = means_of(result.frame, "accuracy", "mean")[
+        ["value", "high"]
+    ]  # without high where languages are few
+    top = 5 * math.ceil(20 * float(means.max(axis=None)) + 0.2)
     pictures: list[Block] = []
     tables: list[Block] = []
     for place, title, rows in _settings(result):

@@ -3,7 +3,8 @@
 Learners see the same resamples of sentences and the same draws, so differences are paired. They are compared
 all with all, or each with named references; the fewer the tests, the less is lost to their correction. A
 concept's gain is the mean over the languages that have it, bounded by resampling languages (and training
-seeds); other intervals are those of :mod:`.summary`.
+seeds); other intervals are those of :mod:`.summary`. Of fewer than five
+languages there is none.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,9 +18,9 @@ import pandas as pd
 from ..statistics import (
     Floats,
     benjamini_hochberg,
+    bounds_over_languages,
     holm,
     percentile_bounds,
-    percentile_interval,
     sign_flip,
     wilcoxon,
 )
@@ -97,9 +98,9 @@ def compare(cells: Mapping[Key, ByLanguage], protocol: Protocol, against: Sequen
             return None
         values = values_of(first, languages) - values_of(second, languages)
         apart = resampled(keys[0], languages) - resampled(keys[1], languages)
-        low, high = percentile_interval(apart, protocol.confidence)
+        low, high = bounds_over_languages(apart[:, None], len(languages), protocol.confidence)
         row = {"metric": metric, "shots": shots, "a": a, "b": b, "n": len(languages)}
-        row |= {"difference": float(values.mean()), "low": low, "high": high}
+        row |= {"difference": float(values.mean()), "low": float(low[0]), "high": float(high[0])}
         row |= {"better_in": int((values > 0).sum()), "worse_in": int((values < 0).sum())}
         p = sign_flip(values, seed=protocol.seed)
         return row | {"p_sign_flip": p, "p_wilcoxon": wilcoxon(values)}
@@ -132,7 +133,7 @@ def gains(
         gained: dict[int, dict[str, Any]] = {}
         for languages, places in concept_groups(a, sorted(a.keys() & b.keys()), len(concepts)).items():
             (one, first), (two, second) = (means(key, languages, tuple(places)) for key in keys)
-            ends = percentile_bounds(first - second, protocol.confidence)
+            ends = bounds_over_languages(first - second, len(languages), protocol.confidence)
             for place, value, low, high in zip(places, (one - two).tolist(), *map(list, ends), strict=True):
                 gained[place] = {"value": value, "low": float(low), "high": float(high), "n": len(languages)}
         for place in sorted(gained):

@@ -7,6 +7,8 @@ others are bounded without adding noise: the standard deviation by resampling la
 language, and the distance from best to worst, by the sentences and draws of the languages that were best and
 worst (resampling languages is inconsistent for extremes: the worst one is left out of 37% of the resamples).
 
+Summaries of fewer than five languages have no interval.
+
 Single concepts and calibration are bounded in one stage, by resampling languages and seeds: what a language's
 words and draws add is in how the languages differ.
 
@@ -23,7 +25,7 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from ..seeding import stream
-from ..statistics import Floats, percentile_interval
+from ..statistics import Floats, bounds_over_languages
 from .config import Protocol
 from .resampling import MetricResamples, of_seeds
 
@@ -98,19 +100,21 @@ def point_means(
 
 def summarise(of: ByLanguage, low: tuple[str, ...], protocol: Protocol) -> Iterator[Summary]:
     """Every summary that the languages allow; ``low`` are low-resource ones; a spread takes two languages."""
+
+    def bounded(name: str, value: float, resampled: Floats, n: int) -> Summary:
+        low, high = bounds_over_languages(resampled[:, None], n, protocol.confidence)
+        return Summary(name, value, float(low[0]), float(high[0]), n)
+
     languages = tuple(sorted(of))
     poor = tuple(language for language in languages if language in low)
     for name, chosen in (("mean", languages), ("low-resource mean", poor)):
         if chosen:
-            bounds = percentile_interval(resampled_means(of, chosen, protocol), protocol.confidence)
-            yield Summary(name, float(values_of(of, chosen).mean()), *bounds, len(chosen))
+            mean = float(values_of(of, chosen).mean())
+            yield bounded(name, mean, resampled_means(of, chosen, protocol), len(chosen))
     values = values_of(of, languages)
     worst, best = (of[languages[place]].mean for place in (values.argmin(), values.argmax()))
-    bounds = percentile_interval(worst, protocol.confidence)
-    yield Summary("worst", float(values.min()), *bounds, len(languages))
+    yield bounded("worst", float(values.min()), worst, len(languages))
     if len(languages) > 1:
         which, _ = _drawn(languages, len(worst), protocol.seed)
-        bounds = percentile_interval(values[which].std(1, ddof=1), protocol.confidence)
-        yield Summary("sd", float(values.std(ddof=1)), *bounds, len(languages))
-        bounds = percentile_interval((best - worst).clip(min=0), protocol.confidence)
-        yield Summary("max-min", float(np.ptp(values)), *bounds, len(languages))
+        yield bounded("sd", float(values.std(ddof=1)), values[which].std(1, ddof=1), len(languages))
+        yield bounded("max-min", float(np.ptp(values)), (best - worst).clip(min=0), len(languages))

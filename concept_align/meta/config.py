@@ -32,7 +32,8 @@ class MetaTrainConfig:
     source: str = "en"
     """Source language."""
     train_langs: tuple[str, ...] = ("train",)
-    """Training languages: en,de,... or the name of a set: all, train, family:germanic."""
+    """Training languages: en,de,... or the name of a set: all, train, family:germanic. A treebank's name
+    (UD_English-PUD) stands for its language in these options; it must where the store has several of one."""
     validation_langs: tuple[str, ...] = ("validation",)
     """Languages that choose the epoch; none: it is chosen on the training languages."""
     target_langs: tuple[str, ...] = ("targets",)

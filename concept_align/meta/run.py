@@ -71,25 +71,21 @@ class MetaTrainPlan:
             spec = config.spec(store.recipe.layers)
             store.layers_with_states(spec.layers)
             features = FeatureSource(store, spec)
-        here = features.languages("train")
-        train = treebanks.select(config.train_langs, here, option="train_langs")
-        validation = _select(config.validation_langs, here, "validation_langs", learned=train)
-        targets = _select(config.target_langs, {*treebanks.CODES, *features.languages()}, "target_langs")
-        if config.source not in here:
-            raise UsageError(
-                f"no training split of {config.source} in the store",
-                option="source",
-                remedy=f"there are {', '.join(here) or 'none'}; extract it, or choose another",
-            )
-        if config.source not in train:
-            train = (config.source, *train)
+        here, called = features.languages("train"), features.store.named
+        train = treebanks.select(called(config.train_langs), here, option="train_langs")
+        validation = _select(called(config.validation_langs), here, "validation_langs", learned=train)
+        known = {*treebanks.CODES, *features.languages()}
+        targets = _select(called(config.target_langs), known, "target_langs")
+        source = _source(called(config.source)[0], here)
+        if source not in train:
+            train = (source, *train)
             said = "the source, from whose labels every learner starts: it is a training language too"
-            warnings.warn(f"{config.source} is {said}", UserWarning, stacklevel=2)
+            warnings.warn(f"{source} is {said}", UserWarning, stacklevel=2)
         check_disjoint(
             train, validation, targets, family=treebanks.family if config.family_disjoint else None
         )
         concepts, branches = features.concepts, branches_of(train)
-        data = TrainingData(config.source, train, validation, concepts, features.load, branches)
+        data = TrainingData(source, train, validation, concepts, features.load, branches)
         return cls(config, features, data, targets, learner)
 
     @property
@@ -131,10 +127,22 @@ class MetaTrainResult:
     seconds: float  # 0 where the run had been finished before
 
 
+def _source(name: str, here: Collection[str]) -> str:
+    """The source as those ``here`` are called."""
+    found = next((one for one in here if one.casefold() == name.casefold()), None)
+    if found is None:
+        raise UsageError(
+            f"no training split of {name} in the store",
+            option="source",
+            remedy=f"there are {', '.join(here) or 'none'}; extract it, or choose another",
+        )
+    return found
+
+
 def _select(
-    langs: tuple[str, ...], available: Collection[str], option: str, learned: Collection[str] = ()
+    langs: Sequence[str], available: Collection[str], option: str, learned: Collection[str] = ()
 ) -> tuple[str, ...]:
-    if langs in ((), NONE):
+    if tuple(langs) in ((), NONE):
         return ()
     try:
         return treebanks.select(langs, available, option=option)

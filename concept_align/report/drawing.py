@@ -59,7 +59,8 @@ def band(axis: Any, rows: pd.DataFrame, x: str, style: dict[str, Any], *, alpha:
     if rows.empty:
         return None
     at, (value, low, high) = rows[x].to_numpy(), percents(rows)
-    axis.fill_between(at, low, high, color=style["color"], alpha=alpha, linewidth=0)
+    if np.isfinite(low).any():  # there are no intervals where languages are few
+        axis.fill_between(at, low, high, color=style["color"], alpha=alpha, linewidth=0)
     (handle,) = axis.plot(at, value, **style, markeredgecolor="white", markeredgewidth=0.6)
     return handle
 

@@ -46,7 +46,8 @@ def _curves(axis: Any, part: pd.DataFrame, looks: dict[str, Any], *, zero: bool 
             axis.text(0.98, 0.02, f"{FLOOR}: {' to '.join(ends)}, below", **about)
     for row in whole[whole["learner"] != MAJORITY].to_dict("records"):
         # What labels of every training sentence would give: no function of shots, so a line across.
-        axis.axhspan(100 * row["low"], 100 * row["high"], color=INK, alpha=0.06, linewidth=0)
+        if row["low"] <= row["high"]:  # none where languages are few
+            axis.axhspan(100 * row["low"], 100 * row["high"], color=INK, alpha=0.06, linewidth=0)
         line = axis.axhline(100 * row["value"], color=INK, linestyle="--", linewidth=1.2)
         handles[f"{row['learner']}, all training sentences"] = line
     count_axis(axis, curve["shots"].unique(), "labelled sentences of the target language")
@@ -58,7 +59,8 @@ def _far_below(floor: Any, curve: pd.DataFrame) -> bool:
     known = curve[curve["learner"] != MAJORITY]
     if known.empty:
         return False
-    low, high = 100 * known["low"].min(), 100 * known["high"].max()
+    ends = 100 * known[["low", "value", "high"]]
+    low, high = ends.min(axis=None), ends.max(axis=None)
     return bool(floor.max() < low - (high - low) / 2)
 
 

@@ -103,6 +103,10 @@ class ArrayStore:
         """What stands for a treebank's name."""
         return language
 
+    def named(self, langs: str | Sequence[str]) -> list[str]:
+        """``langs``, one by one: there are no treebanks' names to stand for them."""
+        return [langs] if isinstance(langs, str) else list(langs)
+
     def annotations(self, treebank: str, split: Split) -> Annotations:
         return self._there(treebank, split)[0]
 

@@ -26,7 +26,7 @@ from ..lock import writing
 from ..progress import Progress, Silent
 from ..reading import read_json_object
 from ..treebanks.corpus import Annotations
-from ..treebanks.registry import select
+from ..treebanks.registry import prefix, select
 from ..types import SPLITS, MwtPolicy, RootPolicy, Split
 from . import manifest
 from .keys import Recipe, layer_name, statistics_name, words_name
@@ -223,7 +223,7 @@ class Store:
         """``langs``, where a treebank that is the only one of its language is called by the language."""
         own = self._languages()
         alone = {name for name, language in own.items() if Counter(own.values())[language] == 1}
-        codes = {name.casefold(): own[name] for name in alone}
+        codes = {called.casefold(): own[name] for name in alone for called in (name, prefix(name))}
         items = [
             item.strip()
             for part in ([langs] if isinstance(langs, str) else langs)

@@ -51,10 +51,31 @@ def test_one_language_has_no_spread_and_no_low_resource_language_no_mean():
     assert [s.language for s in summarise({"aa": cell(0.5)}, (), PROTOCOL)] == ["mean", "worst"]
 
 
+@pytest.mark.parametrize("languages", [1, 2, 4, 5, 9])
+def test_no_number_over_fewer_than_five_languages_has_an_interval(languages):
+    rng = np.random.default_rng(4)
+    cells = {f"l{i}": cell(rng.random(), rng, 0.02) for i in range(languages)}
+    found = list(summarise(cells, tuple(cells)[:4], PROTOCOL))
+    of = {(name, 0, "accuracy"): cells for name in ("one", "two")}
+    found += list(compare(of, PROTOCOL).itertuples())
+    assert len(found) == (4 if languages == 1 else 6)
+    for one in found:
+        assert np.isnan([one.low, one.high]).tolist() == [one.n < 5] * 2
+
+
+def test_no_interval_of_a_share_leaves_the_shares():
+    over_seeds = seed_weights(2, 1000, 0, "one")
+    by_seed = np.array([0.9, 1.0])
+    near = MetricResamples(100, by_seed, by_seed, by_seed, np.repeat(by_seed[:, None], 1000, 1), over_seeds)
+    assert (near.resampled.T * over_seeds).sum(1).max() > 1
+    for summary in summarise(dict.fromkeys(["aa", "bb", "cc", "dd", "ee"], near), (), PROTOCOL):
+        assert 0 <= summary.low <= summary.high <= 1
+
+
 def test_every_interval_holds_its_value():
     rng = np.random.default_rng(0)
     cells = {f"l{i}": cell(0.6 + 0.01 * i, rng, 0.03) for i in range(9)}
-    for summary in summarise(cells, tuple(cells)[:3], PROTOCOL):
+    for summary in summarise(cells, tuple(cells)[:5], PROTOCOL):
         assert summary.low <= summary.value <= summary.high
 
 
@@ -92,7 +113,7 @@ def test_the_order_of_languages_changes_nothing():
     rng = np.random.default_rng(2)
     cells = {f"l{i}": cell(rng.random(), rng, 0.03) for i in range(8)}
     turned = dict(reversed(cells.items()))
-    assert list(summarise(cells, ("l1",), PROTOCOL)) == list(summarise(turned, ("l1",), PROTOCOL))
+    assert list(summarise(cells, tuple(cells), PROTOCOL)) == list(summarise(turned, tuple(cells), PROTOCOL))
 
 
 def only(frame):
@@ -110,7 +131,8 @@ def learners(**values):
 
 
 def test_equal_learners_do_not_differ():
-    pair = only(compare(learners(one=[0.5, 0.7, 0.6], two=[0.5, 0.7, 0.6]), PROTOCOL))
+    alike = [0.5, 0.7, 0.6, 0.4, 0.8]
+    pair = only(compare(learners(one=alike, two=alike), PROTOCOL))
     assert (pair.difference, pair.low, pair.high, pair.better_in, pair.worse_in) == (0, 0, 0, 0, 0)
     assert pair.p_sign_flip == pair.p_holm == pair.p_wilcoxon == 1
 

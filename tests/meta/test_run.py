@@ -1,7 +1,7 @@
 """Runs from Python: what may stand for a store, old files, and a learner of the user's own."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mini_aligner
 import planted as languages
@@ -19,7 +19,7 @@ from concept_align.meta.hub import SUMMED
 from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
 from concept_align.meta.learners.registry import create, register_learner
 from concept_align.meta.maps import distance_logits
-from concept_align.meta.run import meta_train, run_meta_training
+from concept_align.meta.run import MetaTrainPlan, meta_train, run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
@@ -246,3 +246,35 @@ def test_relatives_must_be_known_where_families_are_to_be_disjoint(tmp_path):
     )
     assert plan.targets == ("tr",)
     assert "has seen" in plan.related["hr"] and "not known" in plan.related["qqq"]
+
+
+def test_a_treebank_is_named_wherever_a_language_can_be(folder):
+    config = MetaTrainConfig.of(store=folder, layers=1, learner="pooled", source="en", **LANGS)
+    treebanks = {
+        "source": "ud_planted-en",
+        "train_langs": ["UD_Planted-EN", "de,UD_Planted-FR"],
+        "validation_langs": "UD_Planted-ET",
+        "target_langs": "UD_Planted-TR",
+    }
+    named = MetaTrainConfig.of(store=folder, layers=1, learner="pooled", **treebanks)
+    assert MetaTrainPlan.of(named).about() == MetaTrainPlan.of(config).about()
+    with pytest.raises(LearningError, match="et among the training and the validation languages"):
+        MetaTrainPlan.of(replace(named, train_langs=("all", "-UD_Planted-TR")))
+    with pytest.raises(UsageError, match="no training split of UD_Planted-XX"):
+        MetaTrainPlan.of(replace(named, source="UD_Planted-XX"))
+
+
+def test_of_two_treebanks_of_a_language_the_one_named_is_the_source(tmp_path):
+    place = languages.write_store(tmp_path / "store", languages.Planted(sents=40), ("en", "de", "et"))
+    languages.write_store(place, languages.Planted(sents=20, seed=1), ("en",), name="Other")
+    config = MetaTrainConfig.of(
+        store=place,
+        layers=1,
+        source="UD_other-en",
+        train_langs=["de"],
+        validation_langs="et",
+        target_langs="tr",
+    )
+    with pytest.warns(UserWarning, match="UD_Other-EN is the source"):
+        data = MetaTrainPlan.of(config).data
+    assert data.train == ("UD_Other-EN", "de") and data.load(data.source, "train").sents == 20

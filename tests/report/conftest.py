@@ -16,7 +16,7 @@ from concept_align.evaluation.summary import low_resource, summarise
 from concept_align.evaluation.tidy import CONFUSED, RELIABLE, Condition, Evaluation
 from concept_align.report.style import rendered
 
-TARGETS = ("cy", "eu", "ta", "xx")
+TARGETS = ("cy", "eu", "mr", "ta", "xx")
 LEARNERS = {"shrink": 0.7, "proto": 0.65, "majority": 0.2}
 
 
@@ -31,7 +31,7 @@ def make(task="upos", layer="7", shots=(0, 5), learners=LEARNERS):
                 cell = MetricResamples(1234, alone, alone, alone, np.linspace(-0.01, 0.01, 100)[None] + value)
                 for metric in ("accuracy", "macro_f1"):
                     cells.setdefault((learner, n, metric), {})[code] = cell
-    poor = low_resource(dict(zip(TARGETS, (10, 20, 30, 40), strict=True)))
+    poor = low_resource(dict(zip(TARGETS, (10, 20, 25, 30, 40), strict=True)))
     for (learner, n, metric), by_language in cells.items():
         about = {"learner": learner, "shots": n, "metric": metric, "draw": -1}
         rows += [about | vars(one) for one in summarise(by_language, poor, protocol)]

@@ -64,7 +64,7 @@ class Planted:
         return TrainingData("en", train, ("et", "he"), CONCEPTS, load, branches_of(train))
 
 
-def write_store(folder: Path, planted: Planted, languages: Sequence[str]) -> Path:
+def write_store(folder: Path, planted: Planted, languages: Sequence[str], *, name: str = "Planted") -> Path:
     """A store of one layer (layer 1) with the words of ``planted``; its concepts stand for word classes."""
     recipe = Recipe(
         model="planted",
@@ -82,7 +82,7 @@ def write_store(folder: Path, planted: Planted, languages: Sequence[str]) -> Pat
     )
     store = Store.create(folder, recipe)
     for language in languages:
-        treebank = f"UD_Planted-{language.upper()}"
+        treebank = f"UD_{name}-{language.upper()}"
         for split in ("train", "dev", "test"):
             features = planted(language, split)
             zeros = np.zeros(features.words)
