@@ -84,7 +84,7 @@ def test_one_evaluation_alone_has_a_report_with_what_was_found_first(made):
     assert "zero-shot shrink 64.0 [" in said and said.endswith("; majority class 14.0.")
     assert report.facts == [
         ("2", "learners"),
-        ("4", "target languages"),
+        ("5", "target languages"),
         ("2", "draws of labelled sentences"),
     ]
     page = report.to_html()
