@@ -36,9 +36,15 @@ def _read(path: str | Path, read: Callable[[Path], T], kind: str, error: Refusal
         raise error(f"not {kind}: {fault}", where=str(path), remedy=remedy) from fault
 
 
-def read_text(path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY) -> str:
-    """The text of a UTF-8 file. Raises ``error`` for anything else."""
-    return _read(path, lambda file: file.read_text(encoding="utf-8"), "UTF-8 text", error, remedy)
+def read_text(
+    path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY, as_it_is: bool = False
+) -> str:
+    """The text of a UTF-8 file, line ends as line feeds unless ``as_it_is``. Raises ``error`` for others."""
+
+    def read(file: Path) -> str:
+        return file.read_bytes().decode() if as_it_is else file.read_text(encoding="utf-8")
+
+    return _read(path, read, "UTF-8 text", error, remedy)
 
 
 def read_json(path: str | Path, *, error: Refusal = StoreError, remedy: str = REMEDY) -> Any:

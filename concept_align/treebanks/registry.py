@@ -84,6 +84,21 @@ UDAPTER_LOW_RESOURCE: tuple[str, ...] = tuple(
 )
 
 
+# Codes of three letters are ISO 639-3 already. UD's code of Norwegian covers both norms.
+ISO_639_3: dict[str, tuple[str, ...]] = {
+    "af": ("afr",), "am": ("amh",), "ar": ("arb", "ara"), "be": ("bel",), "bg": ("bul",), "bm": ("bam",),
+    "br": ("bre",), "ca": ("cat",), "cs": ("ces",), "cy": ("cym",), "de": ("deu",), "el": ("ell",),
+    "en": ("eng",), "es": ("spa",), "et": ("ekk", "est"), "eu": ("eus",), "fa": ("pes", "fas"),
+    "fi": ("fin",), "fo": ("fao",), "fr": ("fra",), "ga": ("gle",), "gl": ("glg",), "he": ("heb",),
+    "hi": ("hin",), "hu": ("hun",), "hy": ("hye",), "id": ("ind",), "is": ("isl",), "it": ("ita",),
+    "ja": ("jpn",), "kk": ("kaz",), "ko": ("kor",), "lt": ("lit",), "lv": ("lvs", "lav"), "mr": ("mar",),
+    "nl": ("nld",), "no": ("nno", "nob", "nor"), "pl": ("pol",), "pt": ("por",), "ro": ("ron",),
+    "ru": ("rus",), "sa": ("san",), "sk": ("slk",), "sr": ("srp",), "sv": ("swe",), "ta": ("tam",),
+    "te": ("tel",), "th": ("tha",), "tl": ("tgl",), "tr": ("tur",), "uk": ("ukr",), "ur": ("urd",),
+    "vi": ("vie",), "yo": ("yor",), "zh": ("cmn", "zho"),
+}  # fmt: skip
+_OF_ISO = {name: code for code, names in ISO_639_3.items() for name in names}
+
 _ROLES: dict[str, tuple[str, ...]] = {
     "meta-train": META_TRAIN,
     "validation": VALIDATION,
@@ -154,6 +169,16 @@ def known(name: str) -> Language | None:
         return _CALLED.get(folder["language"].replace("_", " ").casefold())
     code, _, short = key.partition("_")
     return _LANGUAGES.get(code) if short.isalnum() else None
+
+
+def of_iso(name: str) -> str:
+    """The code of the language that ISO 639-3 calls ``name``; any other name as it is.
+
+    Example:
+        >>> of_iso("deu"), of_iso("cmn"), of_iso("de")
+        ('de', 'zh', 'de')
+    """
+    return _OF_ISO.get(name.casefold(), name)
 
 
 def prefix(name: str) -> str:

@@ -27,26 +27,12 @@ import pandas as pd
 
 from ...errors import UsageError, place
 from ...reading import read_text
+from ...treebanks.registry import ISO_639_3
 from .languages import code as registry_code
 
 MISSING = frozenset({"", "?", "--", "NA", "N/A", "NaN", "nan"})
 LEAST_FEATURES = 10
 LONG = ("Language_ID", "Parameter_ID", "Value")
-
-# Codes of three letters are ISO 639-3 already. UD's code of Norwegian covers both norms.
-ISO_639_3: dict[str, tuple[str, ...]] = {
-    "af": ("afr",), "am": ("amh",), "ar": ("arb", "ara"), "be": ("bel",), "bg": ("bul",), "bm": ("bam",),
-    "br": ("bre",), "ca": ("cat",), "cs": ("ces",), "cy": ("cym",), "de": ("deu",), "el": ("ell",),
-    "en": ("eng",), "es": ("spa",), "et": ("ekk", "est"), "eu": ("eus",), "fa": ("pes", "fas"),
-    "fi": ("fin",), "fo": ("fao",), "fr": ("fra",), "ga": ("gle",), "gl": ("glg",), "he": ("heb",),
-    "hi": ("hin",), "hu": ("hun",), "hy": ("hye",), "id": ("ind",), "is": ("isl",), "it": ("ita",),
-    "ja": ("jpn",), "kk": ("kaz",), "ko": ("kor",), "lt": ("lit",), "lv": ("lvs", "lav"), "mr": ("mar",),
-    "nl": ("nld",), "no": ("nno", "nob", "nor"), "pl": ("pol",), "pt": ("por",), "ro": ("ron",),
-    "ru": ("rus",), "sa": ("san",), "sk": ("slk",), "sr": ("srp",), "sv": ("swe",), "ta": ("tam",),
-    "te": ("tel",), "th": ("tha",), "tl": ("tgl",), "tr": ("tur",), "uk": ("ukr",), "ur": ("urd",),
-    "vi": ("vie",), "yo": ("yor",), "zh": ("cmn", "zho"),
-}  # fmt: skip
-
 
 Lines = list[tuple[int, list[str]]]  # line of the file, cells
 

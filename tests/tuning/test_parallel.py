@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from concept_align.errors import ConceptAlignError, UsageError
+from concept_align.tuning.parallel import LEAST, Parallel, length_agreement
+
+
+def three() -> Parallel:
+    texts = {
+        "en": {"1": "Dogs bark.", "2": "It rains.", "3": " "},
+        "de": {"2": "Es regnet.", "1": "Hunde bellen."},
+        "fi": {"3": "Kissa nukkuu.", "2": "Sataa."},
+    }
+    return Parallel.of(texts, documents={"1": "a", "2": "a"})
+
+
+def test_a_missing_translation_is_absent_and_never_empty():
+    found = three()
+    assert "3" not in found.texts["en"]
+    assert all(text for own in found.texts.values() for text in own.values())
+    assert found.pairs("en", "fi") == ("2",)
+    assert found.pairs("de", "fi") == found.pairs("fi", "de") == ("2",)
+
+
+def test_texts_are_in_normal_form_c_without_white_space_around_them():
+    found = Parallel.of({"fr": {"1": " e\u0301te\u0301\u3000"}, "en": {"1": "\u00a0summer\n"}})
+    assert (found.texts["fr"]["1"], found.texts["en"]["1"]) == ("été", "summer")
+
+
+def test_what_cannot_be_seen_is_no_text():
+    found = Parallel.of({"fr": {"1": "été", "2": "\u200b\ufeff"}, "en": {"1": "summer", "2": "x"}})
+    assert found.pairs("fr", "en") == ("1",)
+
+
+def test_the_digest_knows_texts_and_documents_and_not_the_order_of_reading():
+    a = Parallel.of({"en": {"1": "a", "2": "b"}, "de": {"1": "c", "2": "d"}})
+    b = Parallel.of({"de": {"2": "d", "1": "c"}, "en": {"2": "b", "1": "a"}}, source="elsewhere")
+    assert a.digest == b.digest
+    other_text = Parallel.of({"en": {"1": "a", "2": "b"}, "de": {"1": "c", "2": "e"}})
+    other_document = Parallel.of(
+        {"en": {"1": "a", "2": "b"}, "de": {"1": "c", "2": "d"}}, documents={"1": "x", "2": "x"}
+    )
+    assert len({a.digest, other_text.digest, other_document.digest}) == 3
+
+
+def test_languages_can_be_chosen():
+    found = three().only(["fi", "en"])
+    assert found.languages == ("fi", "en")
+    assert found.ids == ("1", "2", "3")
+    assert three().only(["de"]).ids == ("1", "2")
+    assert found.documents == {"1": "a", "2": "a", "3": "3"}
+    with pytest.raises(UsageError, match="no texts in 'sv'"):
+        found.only(["sv"])
+
+
+def test_texts_that_share_no_id_and_halves_of_characters_are_refused():
+    with pytest.raises(UsageError, match="in two languages"):
+        Parallel.of({"en": {"1": "a"}, "de": {"2": "b"}})
+    with pytest.raises(UsageError, match="half of a character"):
+        Parallel.of({"en": {"1": "a\ud800"}, "de": {"1": "b"}})
+
+
+def test_lengths_of_translations_go_together_and_those_of_shifted_lines_do_not():
+    rng = np.random.default_rng(0)
+    length = rng.integers(3, 200, size=300)
+    a = {str(n): "x" * size for n, size in enumerate(length)}
+    b = {str(n): "y" * int(size * rng.uniform(0.7, 1.4)) for n, size in enumerate(length)}
+    shifted = {str(n): b[str((n + 1) % 300)] for n in range(300)}
+    assert length_agreement(a, b) > 0.8
+    assert abs(length_agreement(a, shifted)) < 0.2
+    assert length_agreement(a, dict.fromkeys(a, "z")) is None  # all equally long
+    few = {one: b[one] for one in list(b)[: LEAST - 1]}
+    assert length_agreement(a, few) is None
+
+
+def test_errors_name_the_place():
+    with pytest.raises(ConceptAlignError, match=r"table\.tsv"):
+        Parallel.of({"en": {"1": "a"}}, source="table.tsv")
