@@ -86,6 +86,23 @@ def replacing(path: str | Path) -> Iterator[IO[bytes]]:
         raise
 
 
+def adopt(source: Path, path: Path) -> None:
+    """Let the finished file ``source``, of the same file system, take the place of ``path``, whole.
+
+    For what a library writes by itself. Raises ConceptAlignError for a path that cannot be written.
+    """
+    try:
+        for guard in guards:
+            guard(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with source.open("rb+") as file:
+            os.fsync(file.fileno())
+        source.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise explain(error, path) from error
+
+
 def _temporary(path: Path) -> tuple[Path, IO[bytes]]:
     """A file of its own next to ``path``, locked for as long as it is open: what is not is left over."""
     while True:

@@ -70,3 +70,14 @@ def test_a_path_that_cannot_be_is_one_clear_error(tmp_path, name):
     (tmp_path / "file").touch()
     with pytest.raises(ConceptAlignError, match="cannot write"):
         atomic.write_bytes(tmp_path / name, b"x")
+
+
+def test_a_finished_file_takes_the_place_of_another_or_none(tmp_path):
+    source, path = tmp_path / "made", tmp_path / "deep" / "file"
+    for text in ("one", "two"):
+        source.write_text(text)
+        atomic.adopt(source, path)
+        assert path.read_text() == text and not source.exists()
+    with pytest.raises(ConceptAlignError, match="cannot write"):
+        atomic.adopt(source, path)
+    assert path.read_text() == "two"
