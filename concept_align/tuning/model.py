@@ -51,6 +51,7 @@ class TunableModel:
         self.tokens, self.pad, self.max_tokens = frozen.cutter, frozen.pad, frozen.max_pieces
         self.device, self.dtype, self.notes = frozen.device, frozen.dtype, frozen.notes
         self.probe_ids = frozen.probe_ids  # [1, tokens] of a short text
+        self.mask_token: int | None = getattr(frozen.tokenizer, "mask_token_id", None)
         self.has_head = isinstance(frozen, HeadedModel)
         with frozen.running():
             self._equal = reads_padding(frozen.base, frozen.probe_ids, frozen.pad, frozen.tolerance)
