@@ -92,7 +92,7 @@ class Learning:
     def dropping(self, step: int) -> Iterator[None]:
         """Inside, the dropout of adapters is on, drawn from the seed and ``step`` alone; outside it is off.
 
-        torch's generators are left as they were.
+        A step belongs inside with its backward pass. torch's generators are left as they were.
         """
         drops = [
             part
