@@ -1,9 +1,9 @@
 """Vectors of many sentences, a few at a time, with the gradient of all at once.
 
 A contrastive loss wants a large batch, but the activations of a large batch do not fit. So each chunk is run
-without keeping them, the loss is computed of all vectors, and in the backward pass each chunk is run again for
-its own part of the gradient (Gao et al. 2021, arXiv 2101.06983). It costs one more forward pass and changes
-nothing.
+without keeping them, the loss is computed of all vectors, and in the backward pass each chunk is run again
+for its own part of the gradient (Gao et al. 2021, arXiv 2101.06983). It costs one more forward pass
+and changes nothing.
 """
 
 from collections.abc import Callable
