@@ -22,12 +22,9 @@ import torch
 from jaxtyping import Float, Float32, Int64
 
 from ..errors import ModelError
-from ..models.pieces import PieceCutter
+from ..models.pieces import BEFORE, PieceCutter
 from .base import NO_HEAD, ROOT, Item, PromptSentence
 from .wording import LabelSet, Template
-
-# Texts that a part may be put after to be cut as in the middle of a text; most tokenizers take the first.
-_BEFORE = ("a", "a.", "a\n")
 
 
 @dataclass(frozen=True)
@@ -121,20 +118,16 @@ def build_trie(labels: LabelSet, pieces: Sequence[Sequence[int]], model: str) ->
 class Layout:
     """Cuts the parts of prompts written after ``template``; ``start`` are the tokens before any text."""
 
-    def __init__(self, cutter: PieceCutter, tokenizer: object, template: Template) -> None:
-        self.template, self.model = template, cutter.name
-        self._backend = tokenizer.backend_tokenizer  # type: ignore[attr-defined]
-        probe = self._backend.encode("a")
-        special = [*probe.special_tokens_mask, 0]
-        self.start: tuple[int, ...] = tuple(probe.ids[: special.index(0)])
-        self._inside = cache(self._after)
+    def __init__(self, cutter: PieceCutter, template: Template) -> None:
+        self.template, self.model, self.start = template, cutter.name, cutter.start
+        self._inside, self._plain = cache(cutter.inside), cutter.plain
         self._tries: dict[LabelSet, Trie] = {}
 
     def trie(self, labels: LabelSet) -> Trie:
         """The labels' tokens, as they are cut after the template's delimiter."""
         if labels not in self._tries:
             ends = (text.rsplit("}", 1)[-1] for text in (self.template.word, self.template.relation))
-            before = (*("a" + end for end in ends), *_BEFORE)
+            before = (*("a" + end for end in ends), *BEFORE)
             pieces = [self._inside(name, before) for name in labels.names]
             self._tries[labels] = build_trie(labels, pieces, self.model)
         return self._tries[labels]
@@ -149,7 +142,7 @@ class Layout:
         leads: list[tuple[int, ...]] = []
         labels: list[int] = []
         # The header stands at the start of a text, or after another sentence.
-        cut = tuple(self._plain(header)) if first else self._inside(template.between + header, _BEFORE)
+        cut = tuple(self._plain(header)) if first else self._inside(template.between + header, BEFORE)
         text = ""
         for place, word in enumerate(sentence.words):
             item = asked.get(place)
@@ -157,13 +150,13 @@ class Layout:
                 text += template.unasked.format(word=word)
                 continue
             text += self._question(sentence, word, item)
-            cut += self._inside(text, _BEFORE)
+            cut += self._inside(text, BEFORE)
             if not cut:
                 raise ModelError(f"the word {word!r} gets no piece", where=_place(sentence))
             leads.append(cut)
             labels.append(item.label)
             cut, text = (), template.behind
-        tail = cut + (self._inside(text, _BEFORE) if text else ())
+        tail = cut + (self._inside(text, BEFORE) if text else ())
         return TokenisedSentence(tuple(leads), tail, tuple(labels))
 
     def _question(self, sentence: PromptSentence, word: str, item: Item) -> str:
@@ -171,20 +164,6 @@ class Layout:
             return self.template.word.format(word=word)
         head = self.template.root if item.head == ROOT else sentence.words[item.head]
         return self.template.relation.format(word=word, head=head)
-
-    def _plain(self, text: str) -> list[int]:
-        return list(self._backend.encode(text, add_special_tokens=False).ids)
-
-    def _after(self, text: str, before: tuple[str, ...]) -> tuple[int, ...]:
-        """The tokens of ``text`` after the first of ``before`` that it shares no token with."""
-        for anchor in before:
-            alone = self._plain(anchor)
-            both = self._backend.encode(anchor + text, add_special_tokens=False)
-            if both.ids[: len(alone)] == alone and all(
-                begin >= len(anchor) or begin == end for begin, end in both.offsets[len(alone) :]
-            ):
-                return tuple(both.ids[len(alone) :])
-        return tuple(self._plain(text))
 
 
 def _place(sentence: PromptSentence) -> str:

@@ -37,7 +37,7 @@ class PromptScorer(ABC):
         self.model, self.template = model, template
         self.name, self.revision = model.name, model.revision
         self.layers, self.dim, self.context_length = model.layers, model.dim, model.max_pieces
-        self.layout = Layout(model.cutter, model.tokenizer, template)
+        self.layout = Layout(model.cutter, template)
 
     def prompt(self, sentences: Sequence[PromptSentence], labels: LabelSet, *, room: int) -> Prompt:
         """Those of ``sentences`` that fit with ``room`` tokens left, in their order.

@@ -32,6 +32,8 @@ _METASPACE = "▁"
 # How byte-level BPE spells the bytes of white space: space is "Ġ".
 _BYTE_LEVEL_BLANKS = "".join(chr(256 + byte) for byte in b"\t\n\v\f\r ")
 CHUNK = 256
+# Texts that another may be put after to be cut as in the middle of a text; most tokenizers take the first.
+BEFORE = ("a", "a.", "a\n")
 
 
 class PieceCutter:
@@ -55,11 +57,36 @@ class PieceCutter:
         self._blank = _blank_pieces(self._backend)
         self.vocabulary = int(self._backend.get_vocab_size(with_added_tokens=False))
         probe = self._backend.encode("a")
-        self.has_start = bool(probe.special_tokens_mask and probe.special_tokens_mask[0])
+        self.start: tuple[int, ...] = tuple(probe.ids[: [*probe.special_tokens_mask, 0].index(0)])
+        self.has_start = bool(self.start)
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text, special ones included."""
         return list(self._backend.encode(text).ids)
+
+    def with_special(self, texts: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """The tokens of many texts, special ones included, and for each 1 where it is special, else 0."""
+        found = self._backend.encode_batch(list(texts))
+        return [(list(one.ids), list(one.special_tokens_mask)) for one in found]
+
+    def plain(self, text: str) -> list[int]:
+        """The tokens of a text alone, without special ones."""
+        return list(self._backend.encode(text, add_special_tokens=False).ids)
+
+    def inside(self, text: str, before: Sequence[str] = BEFORE) -> tuple[int, ...]:
+        """The tokens of ``text`` in a longer one: after the first of ``before`` that it shares no token with.
+
+        So no token stands for the end of what is before and the beginning of ``text`` at once, and no space
+        is put before it that only stands at the start of texts.
+        """
+        for anchor in before:
+            alone = self.plain(anchor)
+            both = self._backend.encode(anchor + text, add_special_tokens=False)
+            if both.ids[: len(alone)] == alone and all(
+                begin >= len(anchor) or begin == end for begin, end in both.offsets[len(alone) :]
+            ):
+                return tuple(both.ids[len(alone) :])
+        return tuple(self.plain(text))
 
     def cut(self, text: str, spans: Int[np.ndarray, "words 2"]) -> Pieces:
         """The tokens of one sentence; ModelError naming the word where one gets no token."""

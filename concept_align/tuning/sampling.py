@@ -5,13 +5,13 @@ No state is kept, so a run that is resumed, or spread over processes, draws what
 A batch of pairs holds each id once. The two languages of an id are drawn anew in each step (``any``), are
 English and another (``pivot``), or stay the same (``fixed``). Two controls break what should matter:
 ``shuffled`` pairs each text with the text of another id, always the same one; ``same-language`` pairs the two
-halves of a sentence.
+halves of a sentence. (``answers-only`` is a control of the losses and changes no pair.)
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool
@@ -20,11 +20,11 @@ from ..errors import LearningError, UsageError
 from ..registration import suggest
 from ..seeding import stream
 from .controls import derangement, halves
+from .instructions import Instruction, InstructionSource
 from .parallel import Parallel, normalised
+from .settings import Control, Pairing
 from .splits import Split
 
-Pairing = Literal["any", "pivot", "fixed"]
-Control = Literal["none", "shuffled", "same-language"]
 PIVOT = "en"
 
 
@@ -175,6 +175,21 @@ class PairSampler:
         for one in self._ids:
             found[self._parallel.documents[one]].append(one)
         return found
+
+
+@dataclass(frozen=True)
+class InstructionSampler:
+    """Instructions of several sources, each as often as another; ``cross`` of them across languages."""
+
+    sources: Sequence[InstructionSource]
+    cross: float
+    seed: int
+
+    def rows(self, step: int, count: int) -> list[Instruction]:
+        """``count`` instructions of ``step`` (from 0)."""
+        rng = stream(self.seed, "tune", "instructions", step)
+        drawn = rng.integers(len(self.sources), size=count).tolist() if self.sources else []
+        return [self.sources[at].draw(rng, self.cross) for at in drawn]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from concept_align.models.pieces import PieceCutter
 
 def layout(name, template=TEMPLATES["tagged"]):
     tokenizer = TOKENIZERS[name]()
-    return Layout(PieceCutter(tokenizer, name), tokenizer, template), tokenizer.backend_tokenizer
+    return Layout(PieceCutter(tokenizer, name), template), tokenizer.backend_tokenizer
 
 
 def text_of(sentence, names):

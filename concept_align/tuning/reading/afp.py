@@ -1,4 +1,4 @@
-"""JSON lines as AFP's data maker writes them (Li et al. 2024, arXiv 2311.08089; its published code).
+"""JSON lines as AFP's data maker writes them (Li et al. 2023, arXiv 2311.08089; its published code).
 
 Each row has ``sent0`` and ``sent1``, which say the same. ``clm_text`` and ``clm_prompt_len`` are read by
 :mod:`..instructions`; other fields, and the order of fields, mean nothing. The maker repeats each pair up to

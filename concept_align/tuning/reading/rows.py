@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def objects_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, found
 
 
-def text_of(row: dict[str, Any], key: str, where: str) -> str:
+def text_of(row: Mapping[str, Any], key: str, where: str) -> str:
     """The text at ``key``; UsageError where there is none, or another thing."""
     if not isinstance(row.get(key), str):
         what = f"{key!r} is not text" if key in row else f"there is no {key!r}"
