@@ -25,7 +25,7 @@ from ..models.batches import batches
 from ..models.faults import explained_memory
 from ..models.protocol import Pieces
 from ..seeding import stream
-from ..statistics import percentile_interval
+from ..statistics import bounds_over_languages, percentile_interval
 from .causal import CausalModel, token_nats
 from .choice_tasks import Question
 
@@ -124,7 +124,8 @@ def choice_accuracy(
     """Accuracy by language and number of demonstrations, in the tidy form of all results, and their means.
 
     ``questions`` and, for demonstrations, ``pools`` (dev questions) are by language. Intervals are bootstraps
-    over questions, of means over languages too. The learner ``majority`` always takes the commonest answer.
+    over questions, of means over languages too (of five or more). The learner ``majority`` always takes the
+    commonest answer.
     """
     rows: list[dict[str, object]] = []
     same = {
@@ -155,7 +156,8 @@ def choice_accuracy(
             spread = np.stack([one for _, one in found])
             langs = len(found)
             which = stream(seed, "choices-languages", langs).integers(0, langs, (langs, DRAWS))
-            low, high = percentile_interval(np.take_along_axis(spread, which, axis=0).mean(axis=0), 0.95)
+            means = np.take_along_axis(spread, which, axis=0).mean(axis=0)
+            low, high = (float(end[0]) for end in bounds_over_languages(means[:, None], langs, 0.95))
             at = {"source": "own", "language": "mean", "shots": k, "learner": learner, "n": langs}
             value = float(np.mean([one for one, _ in found]))
             rows.append({**same, **at, "value": value, "low": low, "high": high})
