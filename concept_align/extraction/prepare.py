@@ -18,6 +18,7 @@ from ..models.batches import windows
 from ..models.protocol import LanguageModel, Pieces
 from ..models.states import WINDOW_BYTES, WINDOW_WORDS
 from ..store.shards import kept_digest
+from ..treebanks.annotations import impossible_head
 from ..treebanks.corpus import Corpus
 
 BLOCK = 1024  # sentences tokenised at once
@@ -89,9 +90,12 @@ def prepare(
     """Tokenise ``corpus`` and decide what is kept: of the first ``limit`` sentences, where one is given.
 
     ``concepts``: for each task the concept of every word, [words], -1 for none; used with ``cap``.
-    Raises TreebankError when no sentence is left, and for a treebank whose text is withheld.
+    Raises TreebankError when no sentence is left, for a treebank whose text is withheld, and for heads that
+    cannot be.
     """
     corpus.refuse_withheld()
+    if wrong := impossible_head(corpus.heads, corpus.offsets):  # read without asking for trees
+        raise TreebankError(wrong, where=corpus.source.path, remedy="mend the HEAD column")
     lengths = ragged.lengths(corpus.offsets)
     left: Counter[str] = Counter({BROKEN: corpus.skipped} if corpus.skipped else {})
     examples: dict[str, str] = {}

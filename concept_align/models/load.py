@@ -22,6 +22,7 @@ from .faults import explained, quiet, unwatched
 from .frozen import FrozenModel
 from .origin import Origin, locate, weights_fingerprint
 from .protocol import LanguageModel
+from .sizes import refuse_counts, refuse_sizes
 from .states import TransformersModel
 
 _Model = TypeVar("_Model", bound=FrozenModel)
@@ -222,7 +223,13 @@ def loading_options(origin: Origin) -> dict[str, Any]:
 
 
 def configuration(origin: Origin) -> Any:
-    return transformers.AutoConfig.from_pretrained(origin.path, **loading_options(origin))
+    """The model's configuration; ModelError where it asks for more than its weights could fill."""
+    options = loading_options(origin)
+    told, _ = transformers.PretrainedConfig.get_config_dict(origin.path, **options)
+    refuse_counts(told, origin)
+    config = transformers.AutoConfig.from_pretrained(origin.path, **options)
+    refuse_sizes(config, origin)
+    return config
 
 
 def configured_kind(config: Any) -> ModelKind:

@@ -24,7 +24,7 @@ from .shipped import NAMES, shipped_model
 
 _SMALL = ("config.json", "tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json",
           "*.model", "*.tiktoken")  # fmt: skip
-_WEIGHTS = (("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin*",))
+WEIGHTS_FILES = (("*.safetensors", "*.safetensors.index.json"), ("pytorch_model*.bin*",))
 
 LONGEST = 255  # bytes of a name on most file systems
 ADAPTER = "adapter_config.json"
@@ -99,7 +99,7 @@ def refuse_adapter(model: str, **options: Any) -> None:
 def _deciding(folder: Path) -> list[Path]:
     """The files of a model's folder that decide its answers."""
     files = {file for pattern in _SMALL for file in folder.glob(pattern)}
-    for patterns in _WEIGHTS:  # transformers takes safetensors where there are both
+    for patterns in WEIGHTS_FILES:  # transformers takes safetensors where there are both
         weights = {file for pattern in patterns for file in folder.glob(pattern)}
         if weights:
             files |= weights

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .. import atomic, ragged
 from ..class_sums import Statistics
 from ..errors import StoreError
-from ..treebanks.annotations import Annotations, TextColumn
+from ..treebanks.annotations import Annotations, TextColumn, impossible_head
 from ..treebanks.concepts import RELATIONS, UPOS
 from .keys import SAVE_DTYPES, Recipe
 
@@ -265,6 +265,8 @@ def read_words(path: Path, words: int, sents: int) -> Annotations:
     for name, end in (last | {name: len(names[name]) for name in further}).items():
         _within(path, name, tensors[name], -1, end)
     found: dict[str, Any] = {name: tensors[name].numpy() for name in _COLUMNS[1:]}
+    if wrong := impossible_head(found["heads"], offsets):
+        raise damaged(path, wrong)
     columns = {
         name.removeprefix(_FURTHER): TextColumn(tensors[name].numpy(), names.pop(name)) for name in further
     }
@@ -326,8 +328,8 @@ def read_statistics(path: Path, dim: int, words: int, *, second: bool) -> Statis
 def _offsets(path: Path, tensors: Mapping[str, torch.Tensor], words: int, sents: int) -> NDArray[np.int64]:
     expect(path, tensors, {"offsets": ((torch.int64,), (sents + 1,))})
     offsets = tensors["offsets"].numpy()
-    if offsets[0] != 0 or offsets[-1] != words or (np.diff(offsets) < 0).any():
-        raise damaged(path, f"its sentences do not divide its {words} words")
+    if offsets[0] != 0 or offsets[-1] != words or (np.diff(offsets) < 1).any():
+        raise damaged(path, f"its sentences do not divide its {words} words, one or more each")
     return offsets
 
 

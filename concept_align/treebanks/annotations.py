@@ -90,6 +90,18 @@ class Annotations:
         return Annotations(offsets=offsets, columns=columns, **codes)
 
 
+def impossible_head(heads: NDArray[np.integer], offsets: NDArray[np.int64]) -> str | None:
+    """What is wrong with the first word that is its own head, or whose head is past its sentence's end."""
+    lengths = ragged.lengths(offsets)
+    own = np.arange(1, len(heads) + 1) - np.repeat(offsets[:-1], lengths)  # places in the sentence, from 1
+    wrong = np.flatnonzero((heads == own) | (heads > np.repeat(lengths, lengths)))
+    if not len(wrong):
+        return None
+    word = int(wrong[0])
+    sentence = int(np.searchsorted(offsets, word, "right")) - 1
+    return f"the head of word {own[word]} in sentence {sentence} (from 0) is {heads[word]}"
+
+
 def _indices(sentences: ArrayLike, sents: int) -> NDArray[np.int64]:
     chosen = np.asarray(sentences)
     if chosen.dtype == np.bool_:

@@ -7,6 +7,7 @@ from concept_align.errors import TreebankError
 from concept_align.extraction.run import extract, extract_files
 from concept_align.store import Store
 from concept_align.treebanks.concepts import RELATIONS
+from concept_align.treebanks.corpus import Corpus
 from concept_align.treebanks.discover import find_treebanks
 
 ROWS = "1\tDogs\t_\tNOUN\t_\t_\t2\tdobj\t_\t_\n2\tbark\t_\tVERB\t_\t_\t0\tROOT\t_\t_\n\n"
@@ -48,3 +49,11 @@ def test_a_treebank_without_its_text_is_refused(tmp_path):
     with pytest.raises(TreebankError, match="its text is withheld: 2 of 2 forms") as error:
         extract_files(FakeModel(), find_treebanks(path), tmp_path / "store", layers=[1])
     assert "README" in error.value.remedy
+
+
+def test_a_word_that_is_its_own_head_is_refused_before_its_states_are_computed(tmp_path):
+    text = ROWS.replace("2\tdobj", "1\tobj").replace("ROOT", "root")
+    corpus, model = Corpus.from_conllu(text, language="en", trees=False), FakeModel()
+    with pytest.raises(TreebankError, match=r"the head of word 1 in sentence 0 \(from 0\) is 1"):
+        extract(model, corpus, tmp_path / "store", layers=[1])
+    assert model.calls == 0

@@ -116,6 +116,30 @@ def test_weights_of_other_shapes_are_refused(copied):
     refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "absurd"),
+    [
+        ("bert", {"num_hidden_layers": 10**6}),
+        ("bert", {"hidden_size": 10**9}),
+        ("bert", {"vocab_size": 10**10}),
+        ("bert", {"num_labels": 10**9}),
+        ("gpt2", {"n_layer": 10**6}),
+        ("gpt2", {"n_layer": 2000}),
+        ("gpt2", {"n_embd": 10**9}),
+        ("mt5", {"num_layers": 10**6}),
+        ("mt5", {"num_decoder_layers": 10**6}),
+    ],
+)
+def test_a_configuration_that_its_weights_could_not_fill_is_refused_before_it_is_built(
+    copied, monkeypatch, name, absurd
+):
+    folder = copied(name)
+    edit(folder, **absurd)
+    monkeypatch.setattr("concept_align.models.load.read_base", lambda *_: pytest.fail("it is built"))
+    refused = refusal(folder)
+    assert "config.json asks for" in refused.message and "damaged" in refused.remedy
+
+
 def test_a_vision_model_is_refused(tmp_path):
     config = transformers.ViTConfig(
         hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, image_size=28
