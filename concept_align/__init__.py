@@ -11,10 +11,10 @@
 or all of it in one call: ``ca.run("mini-encoder", ca.mini_treebanks(), task="upos")``.
 
 Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe, alignability,
-alignability_study, build_geometry, meta_train, evaluate, icl_study, run. Things: Corpus, Store, FeatureSpec,
-FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner, Classifier, TextAligner, Protocol,
-Evaluation, ICLStudy, Run. Own learners, measures and selectors: register_learner (with LearnerConfig),
-register_measure, register_selector.
+alignability_study, build_geometry, meta_train, evaluate, icl_study, tune, run. Things: Corpus, Store,
+FeatureSpec, FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner, Classifier, TextAligner,
+Protocol, Evaluation, ICLStudy, Tuned, Run. Own learners, measures and selectors: register_learner (with
+LearnerConfig), register_measure, register_selector.
 
 Importing the package does nothing: no configuration is read, no folder made, no seed set, no device
 touched; torch is loaded by the first name that needs it. The rooms are described in
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from .treebanks.corpus import Corpus
     from .treebanks.discover import find_treebanks, mini_treebanks
     from .treebanks.fetch import fetch_treebanks
+    from .tuning.run import tune
+    from .tuning.tuned import Tuned
 
 # name -> where it is; imported when it is asked for (PEP 562)
 _PLACES = {
@@ -76,16 +78,16 @@ _PLACES = {
     "Run": "pipeline", "LearnerConfig": "meta.learners.base",
     "register_learner": "meta.learners.registry", "register_measure": "correspondence.measures",
     "register_selector": "icl.selectors", "shipped_model": "models.shipped",
-    "ConceptAlignError": "errors",
+    "tune": "tuning.run", "Tuned": "tuning.tuned", "ConceptAlignError": "errors",
 }  # fmt: skip
 
 __all__ = [
     "Alignability", "Aligner", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus", "Evaluation",
     "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnerConfig", "Protocol", "Run",
-    "Store", "TextAligner", "__version__", "alignability", "alignability_study", "build_geometry",
+    "Store", "TextAligner", "Tuned", "__version__", "alignability", "alignability_study", "build_geometry",
     "evaluate", "extract", "fetch_treebanks", "find_treebanks", "icl_study", "load_model", "meta_train",
     "mini_treebanks", "probe", "read_conllu", "register_learner", "register_measure", "register_selector",
-    "run", "shipped_model",
+    "run", "shipped_model", "tune",
 ]  # fmt: skip
 
 

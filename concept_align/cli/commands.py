@@ -23,6 +23,7 @@ from . import (
     probe,
     store,
     treebanks,
+    tune,
 )
 from .from_config import Commands, InterruptExit, flag, group
 from .output import say
@@ -37,6 +38,7 @@ app.command("meta-train")(meta_train.meta_train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("classify")(classify.classify)
 app.command("icl")(icl.icl)
+app.command("tune")(tune.tune)
 app.add_typer(store.app, name="store")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

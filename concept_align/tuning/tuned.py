@@ -23,7 +23,16 @@ SUMMED = ("run.toml", "provenance.json", HISTORY, f"{BEFORE_AFTER}.csv", f"{BEFO
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuned(Showable):
-    """What a finished run of tuning left in ``folder``."""
+    """What a finished run of tuning left in ``folder``.
+
+    Example:
+        >>> import concept_align as ca
+        >>> quick = {"steps": 1, "batch": 4, "answers": 2, "langs": ["en", "de"], "evaluate": ["none"]}
+        >>> ca.tune("mini-decoder", "mini", out=tmp / "tuned", **quick)
+        Tuned(mini-decoder, middle, in ...)
+        >>> ca.Tuned.load(tmp / "tuned").model.name
+        'model'
+    """
 
     folder: Path
     config: TuneConfig
