@@ -273,3 +273,12 @@ def test_sources_that_are_none_are_refused(tmp_path):
     with pytest.raises(UsageError, match="two files of templates"):
         open_sources(["a.toml", "b.toml"], found, parts)
     assert InstructionSampler([], 0.5, seed=0).rows(0, 4) == []
+
+
+def test_every_candidate_language_has_a_prompt_of_its_own_and_no_demonstration_mixes_signs():
+    texts = {"en": {"1": "Rain, snow"}, "zh": {"1": "雨，雪"}, "de": {"1": "Regen, Schnee"}}
+    source = TranslationInstructions(Parallel.of(texts), Split(("1",), (), ("en", "zh", "de"), ()))
+    items = [item for item in drawn(source, 200) if "Translate" in item.prompt]
+    prompts = {(item.prompt_language, item.answer_language): item.prompt for item in items}
+    assert len(set(prompts.values())) == len(prompts) == 6
+    assert all(item.answer.strip() == texts[item.answer_language]["1"] for item in items)

@@ -311,3 +311,16 @@ def test_the_parallel_treebanks_of_universal_dependencies(ud_release):
     assert (len(found.languages), len(common)) == (21, 996)
     assert len({found.documents[one] for one in common}) == 397
     assert not [note for note in found.notes if "correlate" in note]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_every_row_is_read_the_first_and_the_last_too(tmp_path, end):
+    lines = [f"a{n}\tb{n}" for n in range(7)]
+    found = read_pairs(write(tmp_path, "t.tsv", "\n".join(["en\tde", *lines]) + end))
+    assert list(found.texts["de"].values()) == [f"b{n}" for n in range(7)]
+    a = write(tmp_path, "a.txt", "\n".join(f"a{n}" for n in range(7)) + end)
+    b = write(tmp_path, "b.txt", "\n".join(f"b{n}" for n in range(7)))
+    assert len(read_pairs(f"{a},{b}", pair_langs=["en", "de"]).ids) == 7
+    some = [json.dumps({"sent0": f"a{n}", "sent1": f"b{n}"}) for n in range(7)]
+    path = write(tmp_path, "p.jsonl", "\n".join(some) + end)
+    assert len(read_pairs(path, pair_langs=["en", "de"]).ids) == 7

@@ -1,3 +1,4 @@
+import random
 from collections import Counter
 
 import numpy as np
@@ -176,3 +177,11 @@ def test_texts_to_be_kept_in_mind_are_training_texts_of_seen_languages():
     texts = training_texts(found, parts)
     assert set(texts) == {"en", "de"}
     assert set(texts["de"]) == {found.texts["de"][one] for one in parts.train if one in found.texts["de"]}
+
+
+def test_drawing_leaves_the_generators_of_other_code_alone_and_gives_exactly_what_is_asked_for():
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    drawn, texts = sampler(), TextSampler({"en": ["a", "b"]}, seed=0)
+    for count in (1, 7, len(drawn.ids)):
+        assert len(drawn.rows(0, count)) == len(texts.rows(0, count)) == count
+    assert before == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
