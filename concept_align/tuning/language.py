@@ -73,7 +73,7 @@ def text_loss(
             what = f"no sentence of {language} has 2 to {most} tokens"
             raise UsageError(what, where=model.name, remedy="a longer length, or other texts")
         nats = np.zeros(len(own))
-        with explained_memory(model.name):
+        with explained_memory(model.name), model.running():
             for rows in batches(lengths[fits], BATCH_TOKENS):
                 longest, at = int(lengths[fits[rows]].max()), torch.from_numpy(fits[rows])
                 ids, mask, content = (part[at, :longest] for part in (batch.ids, batch.mask, batch.content))

@@ -125,7 +125,7 @@ def sentence_vectors(
         batch = cutter.texts(list(own), length or model.max_tokens)
         lengths = batch.mask.sum(1).cpu().numpy().astype(np.int64)
         kept = {layer: torch.empty(len(own), model.dim) for layer in layers}
-        with explained_memory(model.name):
+        with explained_memory(model.name), model.running():
             for rows in batches(lengths, BATCH_TOKENS):
                 longest, at = int(lengths[rows].max()), torch.from_numpy(rows)
                 ids, mask, content = (part[at, :longest] for part in (batch.ids, batch.mask, batch.content))
