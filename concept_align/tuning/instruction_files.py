@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import UsageError, encoded, place
+from ..hashing import digest
 from ..reading import read_json
 from .instructions import (
     Instruction,
@@ -52,6 +53,7 @@ class FileInstructions(InstructionSource):
             what = f"no instructions in {', '.join(languages)}"
             remedy = "give CODE.json or CODE.jsonl with id, instruction, input, output"
             raise UsageError(what, option="instructions", where=str(folder), remedy=remedy)
+        self.digest = digest([self._rows, vars(self._templates)])
 
     def draw(self, rng: np.random.Generator, cross: float = 0.5) -> Instruction:
         asked, one = self._places[int(rng.integers(len(self._places)))]
@@ -130,6 +132,7 @@ class RowInstructions(InstructionSource):
         if not self._found:
             remedy = "give rows with clm_text and clm_prompt_len, or leave the file out of the instructions"
             raise UsageError("no instructions", option="instructions", where=str(path), remedy=remedy)
+        self.digest = digest([vars(item) for item in self._found])
 
     def draw(self, rng: np.random.Generator, cross: float = 0.5) -> Instruction:
         return self._found[int(rng.integers(len(self._found)))]

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import config
 from ..errors import LearningError, UsageError
+from ..hashing import digest
 from ..treebanks import registry
 from .parallel import Parallel
 from .splits import Split
@@ -98,7 +99,9 @@ def language_name(code: str) -> str:
 
 
 class InstructionSource(ABC):
-    """Where instructions are drawn from."""
+    """Where instructions are drawn from; ``digest`` is of all that they are made of."""
+
+    digest: str
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, cross: float = 0.5) -> Instruction:
@@ -121,6 +124,7 @@ class TranslationInstructions(InstructionSource):
             raise LearningError(
                 "no training sentence has a translation", where=parallel.source, remedy=remedy
             )
+        self.digest = digest([parallel.digest, self._ids, split.seen, self._templates])
 
     def draw(self, rng: np.random.Generator, cross: float = 0.5) -> Instruction:
         one = self._ids[int(rng.integers(len(self._ids)))]

@@ -116,7 +116,8 @@ class TunePlan:
             "revision": self.origin.revision,
             "pairs": self.parallel.digest,
             "retain": digest(dict(self.retained)) if "retention" in weights else "",
-            "labelled": [digest(corpus.sent_ids) for corpus in self.corpora],
+            "labelled": [corpus.source.sha256 for corpus in self.corpora],
+            "instructed": [source.digest for source in self.sources],
         }
 
     def facts(self) -> dict[str, Any]:

@@ -8,7 +8,8 @@ English and another (``pivot``), or stay the same (``fixed``). Two controls brea
 halves of a sentence. (``answers-only`` is a control of the losses and changes no pair.)
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import get_args
@@ -132,14 +133,16 @@ class PairSampler:
         Such rows say the same, or would tell a shuffled pair from its true translation: neither must count as
         a negative of the other.
         """
-        sides = zip(rows, *self.texts(rows), strict=True)
-        marks = [
-            {(0, row.id_a), (0, row.id_b), (1, normalised(a)), (1, normalised(b))} for row, a, b in sides
-        ]
-        same = [
-            [i != j and not one.isdisjoint(two) for j, two in enumerate(marks)] for i, one in enumerate(marks)
-        ]
-        return np.array(same, dtype=bool).reshape(len(rows), len(rows))
+        holders: dict[tuple[str, str], list[int]] = {}
+        for at, (row, a, b) in enumerate(zip(rows, *self.texts(rows), strict=True)):
+            marks = {("id", row.id_a), ("id", row.id_b), ("text", normalised(a)), ("text", normalised(b))}
+            for mark in marks:
+                holders.setdefault(mark, []).append(at)
+        same = np.zeros((len(rows), len(rows)), dtype=bool)
+        for held in holders.values():
+            same[np.ix_(held, held)] = True
+        np.fill_diagonal(same, val=False)
+        return same
 
     def hard(
         self, rows: Sequence[PairRow], step: int, nearest: Mapping[str, Sequence[str]] | None = None
@@ -154,20 +157,23 @@ class PairSampler:
     def _hard(self, row: PairRow, step: int, nearest: Mapping[str, Sequence[str]]) -> list[str]:
         texts = self._texts[row.language_b]
         own = {normalised(texts[one]) for one in (row.id_a, row.id_b) if one in texts}
-        rng = stream(self.seed, "tune", "hard", step, row.id_a)
         document = self._parallel.documents[row.id_b]
-        anything = (self._ids[at] for at in rng.permutation(len(self._ids)).tolist())
-        turns = dict.fromkeys([*self._by_document[document], *nearest.get(row.id_b, ()), *anything])
-        found: list[str] = []
-        for one in turns:
+        turns = (self._by_document[document], nearest.get(row.id_b, ()), self._anything(step, row.id_a))
+        found: dict[str, None] = {}
+        for one in itertools.chain.from_iterable(turns):
             if len(found) == self.hardest:
-                break
+                return [*found]
             if one in self._languages and one in texts and normalised(texts[one]) not in own:
-                found.append(one)
+                found[one] = None
         if len(found) < self.hardest:
             what = f"{self.hardest} hard negatives, but {row.language_b} has {len(found)} other sentences"
             raise LearningError(what, option="negatives", remedy=f"say hard:{max(len(found), 1)} or other")
-        return found
+        return [*found]
+
+    def _anything(self, step: int, one: str) -> Iterator[str]:
+        """All ids in random order; drawn where they are reached, which is seldom."""
+        rng = stream(self.seed, "tune", "hard", step, one)
+        yield from (self._ids[at] for at in rng.permutation(len(self._ids)).tolist())
 
     @cached_property
     def _by_document(self) -> dict[str, list[str]]:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import LearningError
+from ..errors import LearningError, UsageError
+from ..hashing import digest
 from ..icl.wording import LANGUAGES, word_classes
 from ..treebanks import conllu
 from ..treebanks.concepts import UPOS
@@ -62,6 +63,7 @@ class StructuralInstructions(InstructionSource):
             )
             remedy = "name treebanks with word classes, or leave out the instructions structural"
             raise LearningError(what, option="instructions", remedy=remedy)
+        self.digest = digest([self._by_language, self._names, self._template])
 
     def draw(self, rng: np.random.Generator, cross: float = 0.5) -> Instruction:
         languages = tuple(self._by_language)
@@ -96,10 +98,15 @@ def _tagged(corpus: Corpus, without: Collection[str], longest: int) -> list[_Tag
 def read_corpora(path: str | Path, languages: Sequence[str]) -> list[Corpus]:
     """The training sentences of the usual treebank of each language; all, where it has no train split.
 
-    Sentences that are broken are left out.
+    Broken sentences, and languages without a treebank, are left out; UsageError where there is none at all.
     """
+    there = {file.language for file in find_treebanks(path, every=True)}
+    here = [language for language in languages if language in there]
+    if not here:
+        what = f"no treebanks in {', '.join(languages)}"
+        raise UsageError(what, option="treebanks", where=str(path), remedy="name others, or other langs")
     found: dict[str, list[TreebankFile]] = {}
-    for file in find_treebanks(path, languages):
+    for file in find_treebanks(path, here):
         found.setdefault(file.treebank, []).append(file)
     chosen = [[file for file in files if file.split == "train"] or files for files in found.values()]
     return [

@@ -12,7 +12,7 @@ from concept_align.tuning.parallel import Parallel
 from concept_align.tuning.sampling import InstructionSampler
 from concept_align.tuning.sources import open_sources
 from concept_align.tuning.splits import Split, split
-from concept_align.tuning.structural import StructuralInstructions
+from concept_align.tuning.structural import StructuralInstructions, read_corpora
 
 CODES = ("en", "de", "fi", "zh")
 
@@ -282,3 +282,32 @@ def test_every_candidate_language_has_a_prompt_of_its_own_and_no_demonstration_m
     prompts = {(item.prompt_language, item.answer_language): item.prompt for item in items}
     assert len(set(prompts.values())) == len(prompts) == 6
     assert all(item.answer.strip() == texts[item.answer_language]["1"] for item in items)
+
+
+def test_a_source_is_known_by_all_that_it_is_made_of(tmp_path):
+    found, other = parallel(), parallel(31)
+    parts = split(found, held_out=0.3, seen=("en", "de"), seed=0)
+    own = InstructionTemplates(parallel=("{input} > {output}",))
+    path = folder(tmp_path / "files", en=[(1, "Do.", "", "Done.")])
+    corpora = [tagged("de", "Der/DET Hund/NOUN")]
+    relabelled = [tagged("de", "Der/DET Hund/VERB")]
+    digests = [
+        TranslationInstructions(found, parts).digest,
+        TranslationInstructions(found, parts, own).digest,
+        TranslationInstructions(other, parts).digest,
+        TranslationInstructions(found, split(found, held_out=0.3, seen=("en", "fi"), seed=0)).digest,
+        FileInstructions(path, ["en"]).digest,
+        FileInstructions(folder(path, en=[(1, "Do.", "", "Not.")]), ["en"]).digest,
+        StructuralInstructions(corpora, ["de"]).digest,
+        StructuralInstructions(relabelled, ["de"]).digest,
+        StructuralInstructions(corpora, ["de", "fi"]).digest,
+    ]
+    assert len(set(digests)) == len(digests)
+    assert TranslationInstructions(parallel(), parts).digest == digests[0]
+
+
+def test_languages_without_a_treebank_are_passed_over():
+    found = read_corpora("mini", ["de", "th"])
+    assert {(one.source.language, one.source.split, one.sents) for one in found} == {("de", "train", 24)}
+    with pytest.raises(UsageError, match="no treebanks in th"):
+        read_corpora("mini", ["th"])
