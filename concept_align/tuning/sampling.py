@@ -69,9 +69,8 @@ class PairSampler:
         self._ids = tuple(self._languages)
         if not self._ids:
             what = f"no training sentence makes a pair in {', '.join(split.seen)}"
-            raise LearningError(
-                what, where=parallel.source, remedy="tune on more languages or more sentences"
-            )
+            remedy = "tune on more languages or more sentences"
+            raise LearningError(what, option="langs", where=parallel.source, remedy=remedy)
 
     @property
     def ids(self) -> tuple[str, ...]:
