@@ -3,22 +3,16 @@
     L = -(1/|A|) sum_{t in A} log p(y_t | y_<t)
 
 A holds the tokens of the answers of a batch and the token that ends each; prompts are read and never
-trained on. Distributions over the vocabulary are computed at those places alone, a few hundred at once, and
-again in the backward pass instead of being kept: of all places of a batch they would be the largest tensor of
-a training step.
+trained on. Distributions over the vocabulary are computed at those places alone, a few hundred at once: of
+all places of a batch they would be the largest tensor of a training step.
 """
-
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from torch.utils.checkpoint import checkpoint
 
 from ..errors import LearningError
 from ..icl.causal import token_nats
-from ..models.heads import READ
-
-Head = Callable[[torch.Tensor], torch.Tensor]  # last states [n, width] -> logits [n, vocabulary]
+from .by_parts import Head, SizedHead, summed_by_parts
 
 
 def answer_loss(
@@ -38,18 +32,9 @@ def answer_loss(
         what = "the first token of a text is to be said, and nothing is before it"
         raise LearningError(what, remedy="begin prompts with the start token, or with some text")
     wanted = ids.to(states.device)[:, 1:][answer[:, 1:]]
-    before = states[:, :-1][answer[:, 1:]]
-    said = [
-        _nats(logits_of, some, own) for some, own in zip(before.split(READ), wanted.split(READ), strict=True)
-    ]
-    return torch.stack(said).sum() if said else states.sum() * 0, len(wanted)
+    head = SizedHead(logits_of)
 
+    def nats(some: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        return token_nats(head, some, own).sum()
 
-def _nats(logits_of: Head, states: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    def nats(some: torch.Tensor) -> torch.Tensor:
-        return token_nats(logits_of, some, wanted).sum()
-
-    if not torch.is_grad_enabled():
-        return nats(states)
-    found: torch.Tensor = checkpoint(nats, states, use_reentrant=False, preserve_rng_state=False)
-    return found
+    return summed_by_parts(nats, head, states[:, :-1][answer[:, 1:]], wanted), len(wanted)

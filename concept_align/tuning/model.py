@@ -6,13 +6,14 @@ last layer that is asked for, and logits are computed at chosen places alone.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import transformers
 from jaxtyping import Float, Int
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers.models.auto import modeling_auto
 
 from ..errors import ModelError
@@ -62,8 +63,14 @@ class TunableModel:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """The fastest exact matrix products; a training step, its backward pass too, belongs inside."""
-        with fast_matmul() if self._frozen.fast else nullcontext():
+        """The fastest exact matrix products; a training step, its backward pass too, belongs inside.
+
+        Attention is made of such products too: torch's own kernel for the CPU is slower on short texts.
+        """
+        if not self._frozen.fast:
+            yield
+            return
+        with fast_matmul(), sdpa_kernel(SDPBackend.MATH):
             yield
 
     def hidden(

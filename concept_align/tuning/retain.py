@@ -18,10 +18,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch.nn.functional import kl_div
-from torch.utils.checkpoint import checkpoint
 
-from ..models.heads import READ
-from .answers import Head
+from .by_parts import Head, SizedHead, summed_by_parts
 
 MASKED = 0.15  # of an encoder's tokens, as it was trained (Devlin et al. 2019, arXiv 1810.04805)
 Within = Callable[[], AbstractContextManager[None]]
@@ -52,19 +50,14 @@ def kept_nats(
     tied to it, learn too, it is :meth:`Learning.before`.
     """
 
-    def nats(then: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad(), within():
-            target = logits_of(then).log_softmax(1)
-        return kl_div(logits_of(now).log_softmax(1), target, reduction="sum", log_target=True)
+    head = SizedHead(logits_of)
 
-    before = before.detach()
-    parts = []
-    for then, now in zip(before.split(READ), after.split(READ), strict=True):
-        if torch.is_grad_enabled():
-            parts.append(checkpoint(nats, then, now, use_reentrant=False, preserve_rng_state=False))
-        else:
-            parts.append(nats(then, now))
-    return torch.stack(parts).sum() if parts else after.sum() * 0
+    def nats(now: torch.Tensor, then: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad(), within():
+            target = head(then).log_softmax(1)
+        return kl_div(head(now).log_softmax(1), target, reduction="sum", log_target=True)
+
+    return summed_by_parts(nats, head, after, before.detach())
 
 
 def masked(

@@ -6,6 +6,7 @@ from tiny_tunables import padded, tiny_tunable
 
 from concept_align.errors import LearningError
 from concept_align.models.heads import READ
+from concept_align.tuning import by_parts
 from concept_align.tuning.answers import answer_loss
 
 
@@ -42,7 +43,9 @@ def test_tokens_after_the_answer_and_what_prompts_would_say_change_nothing():
     torch.testing.assert_close(answer_loss(model.logits, states, other, answer)[0], expected, atol=0, rtol=0)
 
 
-def test_many_places_are_read_in_parts_and_never_all_at_once():
+@pytest.mark.parametrize("kept", [0, by_parts.KEPT], ids=["read again", "kept"])
+def test_many_places_are_read_in_parts_and_never_all_at_once(kept, monkeypatch):
+    monkeypatch.setattr(by_parts, "KEPT", kept)
     width, vocabulary, places = 4, 11, 2 * READ + 30
     generator = torch.Generator().manual_seed(0)
     head = torch.randn(vocabulary, width, generator=generator)
@@ -58,7 +61,7 @@ def test_many_places_are_read_in_parts_and_never_all_at_once():
     answer[:, 0] = False
     loss, count = answer_loss(logits_of, states, ids, answer)
     loss.backward()
-    assert max(seen) <= READ
+    assert seen == [READ, READ, 30] + [30, READ] * (kept == 0)  # the first part tells how large all are
     assert count == places
     full = torch.nn.functional.cross_entropy(states[0, :-1] @ head.T, ids[0, 1:], reduction="sum")
     torch.testing.assert_close(loss, full, atol=1e-3, rtol=1e-5)

@@ -1,5 +1,7 @@
 """A model that may learn computes what the frozen one computes, with gradients."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 import transformers
@@ -88,6 +90,18 @@ def test_an_encoder_of_both_halves_is_read_by_its_encoder():
     assert (model.kind, model.has_head, model.layers) == ("encoder", False, 4)
     ids, mask = padded((8, 4), model.pad)
     assert model.hidden(ids, mask, [2])[2].requires_grad
+
+
+def test_the_fast_way_gives_the_same_states_and_gradients(decoder):
+    ids, mask = padded((12, 5, 8), decoder.pad)
+    weight = decoder.module.get_input_embeddings().weight
+    found = []
+    for around in (nullcontext, decoder.running):
+        with around():
+            states = decoder.hidden(ids, mask, [3])[3]
+            found.append((states.detach(), *torch.autograd.grad(states.pow(2).sum(), weight)))
+    for plain, fast in zip(*found, strict=True):
+        assert float((fast - plain).norm() / plain.norm()) < 1e-5
 
 
 def test_left_padding_is_refused(decoder):
