@@ -8,25 +8,32 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import nn
 
-from ..errors import LearningError
+from ..errors import LearningError, ModelError
 from ..seeding import stream
+from ..treebanks.concepts import parse_task
 from .adapters import Learning
 from .answers import answer_loss
 from .cached import in_chunks
+from .concept_rows import ConceptBatch, ConceptRow, ConceptSampler
+from .concepts import ConceptHead, concept_loss, concept_vectors
 from .contrast import contrast
 from .gathered import gathered
 from .model import TunableModel
 from .plan import TunePlan
 from .pooling import pooled
 from .prepare import neighbours, refuse_alike
-from .processes import count, rank
+from .processes import count, rank, summed
 from .retain import kept_nats, masked
 from .sampling import InstructionSampler, PairRow, PairSampler, TextSampler
 from .settings import TuneConfig
+from .splits import texts_of
 from .standard import Standard
 from .tokens import TextTokens
 from .train import Row, StepLoss
+
+STANDARD_STEPS, SENTENCES = 4, 32  # labelled sentences of a language that scales are measured on
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +150,9 @@ class Retention:
         ids, mask, content = batch.ids, batch.mask, batch.content
         if model.kind == "encoder":
             token = model.tokenizer.mask_token_id
+            if token is None:
+                what = "its tokenizer has no token for masks, so it cannot be kept as it was"
+                raise ModelError(what, where=model.name, remedy="let weights be 1,0,0 (contrast alone)")
             ids = masked(ids, content, token, stream(config.seed, "tune", "masks", step))
         ids, mask, content = ids[own], mask[own], content[own]
         if not len(ids):
@@ -157,10 +167,70 @@ class Retention:
         return {"retention": float(nats.detach()) / total}
 
 
+@dataclass(frozen=True, eq=False)
+class Concepts:
+    """How well a linear head reads the concepts of labelled words off the tuned layer."""
+
+    model: TunableModel
+    labelled: ConceptSampler
+    head: ConceptHead
+    config: TuneConfig
+    standard: Standard | None
+    name: str = "concepts"
+
+    def vectors(self, batch: ConceptBatch) -> torch.Tensor:
+        """[items, dim], standardised where that is wanted."""
+        layer = self.config.layer
+        assert isinstance(layer, int)
+        found = concept_vectors(self.model.hidden(batch.ids, batch.mask, [layer])[layer], batch)
+        return found if self.standard is None else self.standard.applied(found, list(batch.languages))
+
+    def batch(self, rows: Sequence[ConceptRow]) -> ConceptBatch:
+        """The sentences ``rows`` as the model reads them; twice, where that is wanted."""
+        config, model = self.config, self.model
+        length = (config.length or 1) * (2 if config.read == "twice" else 1)
+        return self.labelled.batch(
+            rows, model.tokens, pad=model.pad, length=min(length, model.max_tokens),
+            pooling="mean" if model.kind == "encoder" else "last", read=config.read,
+        )  # fmt: skip
+
+    def backward(self, step: int, weight: float) -> Row:
+        assert self.config.batch
+        rows = self.labelled.rows(step, self.config.batch)
+        batch = self.batch(rows[rank() :: count()])
+        total = summed({"items": float(len(batch.y))}, self.model.device)["items"]
+        made = concept_loss(self.head, self.vectors(batch), batch.y)
+        (weight * made.nats / total).backward()
+        return {"concepts": float(made.nats.detach()) / total, "accuracy": float(made.correct) / total}
+
+
+def _concepts(planned: TunePlan, learning: Learning) -> Concepts:
+    """The loss of labelled words; vectors are standardised by words of the model before."""
+    config, model = planned.config, learning.model
+    task = parse_task(config.task)
+    held = texts_of(planned.parallel, planned.split.held_out)
+    control = "shuffled" if config.control == "shuffled" else "none"
+    sampler = ConceptSampler(planned.corpora, task, config.seed, control=control, without=held)
+    head = ConceptHead(model.dim, len(task.concepts)).to(model.device)
+    made = Concepts(model, sampler, head, config, None)
+    if config.standard != "language":
+        return made
+    by_language: dict[str, list[torch.Tensor]] = {}
+    with torch.no_grad(), model.running():  # nothing has been learned yet
+        for step in range(STANDARD_STEPS):
+            # Steps that training does not take.
+            batch = made.batch(sampler.rows(-1 - step, SENTENCES * len(sampler.languages)))
+            vectors = made.vectors(batch)
+            for language in sorted(set(batch.languages)):
+                own = [place for place, one in enumerate(batch.languages) if one == language]
+                by_language.setdefault(language, []).append(vectors[own])
+    return replace(made, standard=Standard.measured({k: torch.cat(v) for k, v in by_language.items()}))
+
+
 def losses(
     planned: TunePlan, learning: Learning, standard: Standard | None, layer: int
-) -> list[tuple[StepLoss, float]]:
-    """The losses of a plan that read translations and text, with their weights."""
+) -> tuple[list[tuple[StepLoss, float]], nn.Module | None]:
+    """The losses of a plan with their weights, and the head that learns with them, where one does."""
     model, config, weights = learning.model, planned.config, planned.weights
     tokens = TextTokens(model.tokens, model.pad, model.max_tokens, model.tokenizer.eos_token_id)
     found: list[tuple[StepLoss, float]] = []
@@ -173,4 +243,9 @@ def losses(
         found.append((Answers(model, tokens, planned.instructions, config), weight))
     if weight := weights.get("retention"):
         found.append((Retention(learning, tokens, planned.texts, config), weight))
-    return found
+    head = None
+    if weight := weights.get("concepts"):
+        made = _concepts(planned, learning)
+        head = made.head
+        found.append((made, weight))
+    return found, head

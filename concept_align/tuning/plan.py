@@ -67,7 +67,8 @@ class TunePlan:
         seen = registry.select(given.langs, parallel.languages)
         halved = split(parallel, held_out=config.held_out, seen=seen, seed=config.seed)
         pairs = _pairs(config, parallel, halved)
-        if given.batch is None and len(pairs.ids) < (config.batch or 0):
+        contrasts = bool(config.weights and config.weights[0])
+        if contrasts and given.batch is None and len(pairs.ids) < (config.batch or 0):
             config = replace(config, batch=len(pairs.ids), chunk=min(config.chunk or 1, len(pairs.ids)))
         retained, measured = _texts(config, parallel, halved)
         if given.retain is None:

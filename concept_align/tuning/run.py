@@ -137,12 +137,12 @@ def _trained(
         rank=planned.config.rank or 1, alpha=planned.config.alpha or 1.0,
         dropout=planned.config.dropout or 0.0, seed=planned.config.seed, keep="retention" in weights,
     )  # fmt: skip
-    made = losses(planned, learning, standard, planned.config.layer)
+    made, head = losses(planned, learning, standard, planned.config.layer)
     identity = {**planned.identity(), "layer": planned.config.layer}
     looking = None
     if planned.config.eval_every and writes:
         looking = lambda: _glimpse(planned, model)  # noqa: E731
-    training = Training(learning, made, planned.config, identity, None, looking)
+    training = Training(learning, made, planned.config, identity, head, looking)
     history = train(training, Checkpoints(out, writes), progress=progress)
     return planned, learning, history, before
 

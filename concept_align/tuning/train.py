@@ -26,6 +26,7 @@ from .processes import summed
 from .settings import TuneConfig
 
 Row = dict[str, float]  # of the history
+HEAD_RATE = 1e-3  # a head's largest learning rate, at least
 
 
 class StepLoss(Protocol):
@@ -90,13 +91,18 @@ def train(
     assert config.steps is not None
     learners = training.learners()
     parameters = [one for _, one in learners]
-    optimiser = torch.optim.AdamW(parameters, lr=config.lr or 0.0, weight_decay=0.0)
+    own = [one for name, one in learners if not name.startswith("head.")]
+    groups = [{"params": own, "least": 0.0}]
+    if len(own) < len(parameters):
+        groups.append({"params": parameters[len(own) :], "least": HEAD_RATE})
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
     history = _resumed(training, checkpoints, optimiser)
     bar = (progress or Silent()).bar("tuning", config.steps, done=len(history), unit="steps")
     for step in range(len(history), config.steps):
         began = rate(step, config)
         for group in optimiser.param_groups:
-            group["lr"] = began
+            # The head begins from nothing, whatever is small enough for the model.
+            group["lr"] = began * max(1.0, group["least"] / (config.lr or 1.0))
         row = {"step": float(step + 1), "lr": began, **_step(training, parameters, step)}
         optimiser.step()
         if training.looking and config.eval_every and (step + 1) % config.eval_every == 0:
