@@ -84,8 +84,9 @@ class Parallel:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of ids, texts and documents; the order in which they were read does not change it."""
-        return digest({"texts": {k: dict(v) for k, v in self.texts.items()}, "documents": {**self.documents}})
+        """SHA-256 of texts, documents and the order of ids, by which they are drawn."""
+        texts = {language: dict(own) for language, own in self.texts.items()}
+        return digest([self.ids, texts, {**self.documents}])
 
     def pairs(self, a: str, b: str) -> tuple[str, ...]:
         """The ids that languages ``a`` and ``b`` both have, in their order."""

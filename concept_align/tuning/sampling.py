@@ -156,8 +156,12 @@ class PairSampler:
     def _hard(self, row: PairRow, step: int, nearest: Mapping[str, Sequence[str]]) -> list[str]:
         texts = self._texts[row.language_b]
         own = {normalised(texts[one]) for one in (row.id_a, row.id_b) if one in texts}
-        document = self._parallel.documents[row.id_b]
-        turns = (self._by_document[document], nearest.get(row.id_b, ()), self._anything(step, row.id_a))
+        document = self._by_document[self._parallel.documents[row.id_b]]
+        turns = (
+            self._turns(document, step, row),
+            nearest.get(row.id_b, ()),
+            self._turns(self._ids, step, row),
+        )
         found: dict[str, None] = {}
         for one in itertools.chain.from_iterable(turns):
             if len(found) == self.hardest:
@@ -169,10 +173,10 @@ class PairSampler:
             raise LearningError(what, option="negatives", remedy=f"say hard:{max(len(found), 1)} or other")
         return [*found]
 
-    def _anything(self, step: int, one: str) -> Iterator[str]:
-        """All ids in random order; drawn where they are reached, which is seldom."""
-        rng = stream(self.seed, "tune", "hard", step, one)
-        yield from (self._ids[at] for at in rng.permutation(len(self._ids)).tolist())
+    def _turns(self, ids: Sequence[str], step: int, row: PairRow) -> Iterator[str]:
+        """All ``ids`` in random order, which is drawn where they are reached."""
+        rng = stream(self.seed, "tune", "hard", step, row.id_a)
+        yield from (ids[at] for at in rng.permutation(len(ids)).tolist())
 
     @cached_property
     def _by_document(self) -> dict[str, list[str]]:

@@ -32,10 +32,12 @@ def test_what_cannot_be_seen_is_no_text():
     assert found.pairs("fr", "en") == ("1",)
 
 
-def test_the_digest_knows_texts_and_documents_and_not_the_order_of_reading():
+def test_the_digest_knows_texts_documents_and_the_order_of_ids():
     a = Parallel.of({"en": {"1": "a", "2": "b"}, "de": {"1": "c", "2": "d"}})
-    b = Parallel.of({"de": {"2": "d", "1": "c"}, "en": {"2": "b", "1": "a"}}, source="elsewhere")
+    b = Parallel.of({"de": {"1": "c", "2": "d"}, "en": {"2": "b", "1": "a"}}, source="elsewhere")
     assert a.digest == b.digest
+    turned = Parallel.of({"en": {"2": "b", "1": "a"}, "de": {"1": "c", "2": "d"}})
+    assert turned.digest != a.digest  # other pairs would be drawn
     other_text = Parallel.of({"en": {"1": "a", "2": "b"}, "de": {"1": "c", "2": "e"}})
     other_document = Parallel.of(
         {"en": {"1": "a", "2": "b"}, "de": {"1": "c", "2": "d"}}, documents={"1": "x", "2": "x"}
