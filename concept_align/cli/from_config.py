@@ -6,6 +6,7 @@ dataclass is imported when its command is called, not before: some come with tor
 """
 
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
@@ -26,6 +27,7 @@ SHORT = {
     "treebanks": "-t", "unlabelled": "-u",
 }  # fmt: skip
 METAVARS = {bool: None, int: "N", float: "X", Path: "PATH"}
+WHOLE = re.compile(r"-?\d+")
 NOT_GIVEN: tuple[Any, ...] = (None, [])
 AGAIN = "run the same command again to resume"
 
@@ -100,9 +102,11 @@ class CommandOption:
 
     def read(self, given: Any) -> Any:
         """What the command line gave: a list may be given in one, with commas between, but for paths."""
+        kinds = members(self.hint)
+        if int in kinds and isinstance(given, str) and WHOLE.fullmatch(given):  # a number, or a name
+            return int(given)
         if not isinstance(given, list):
             return given
-        kinds = members(self.hint)
         whole = get_origin(kinds[0]) is list or any(get_args(one)[:1] == (Path,) for one in kinds)
         return given if whole else ",".join(given)
 

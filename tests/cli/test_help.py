@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 from typer.main import get_command
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from concept_align import __version__, aliases, cli
 from concept_align.cli.commands import app
-from concept_align.cli.from_config import made
+from concept_align.cli.from_config import CommandOption, made
 
 
 def _commands(command, path=()):
@@ -50,6 +51,11 @@ def test_short_options_mean_one_thing_in_every_command():
                     meanings.setdefault(option, set()).add(parameter.name.rstrip("s"))
     assert {option: len(names) for option, names in meanings.items() if len(names) > 1} == {}
     assert meanings["-m"] == {"model"}
+
+
+def test_a_number_may_be_written_where_a_name_may_stand():
+    option = CommandOption(("layer",), int | Literal["auto"] | None, None, "")
+    assert [option.read(given) for given in ("13", "-1", "auto", None)] == [13, -1, "auto", None]
 
 
 @pytest.mark.parametrize("command", aliases.OPTIONS)
