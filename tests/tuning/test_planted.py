@@ -1,8 +1,8 @@
 """Two planted languages: the tokens of one are those of the other under a bijection that nothing tells.
 
 Words have one of six classes, ten words each, and classes follow one another by chance of their own, so that
-sentences of both languages have the same structure. A tiny random decoder is tuned on pairs of sentences; what it
-has learned is asked of pairs that it never saw.
+sentences of both languages have the same structure. A tiny random decoder is tuned on pairs of sentences; what
+it has learned is asked of pairs that it never saw.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from tiny_models import TOKENIZERS
 
 from concept_align.correspondence.measures.kernels import u_centred
 from concept_align.tuning.adapters import learn
+from concept_align.tuning.concepts import ConceptHead, concept_loss
 from concept_align.tuning.contrast import contrast
 from concept_align.tuning.model import TunableModel, tunable
 from concept_align.tuning.pooling import pooled
@@ -167,6 +168,26 @@ def test_concepts_come_to_correspond_though_only_sentences_were_paired(seed):
     assert likeness_of_concepts(decoder(seed), seed) < 0.2
     assert aligned >= 0.8
     assert aligned - apart >= 0.3
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_labelled_words_of_both_languages_bring_their_concepts_together_and_no_sentences(seed):
+    data, model, rng = planted(seed), decoder(seed), np.random.default_rng([seed, 2])
+    learning, head = learn(model, "full", upto=LAYER, keep=False), ConceptHead(32, CLASSES)
+    weights = [*(one for _, one in learning.parameters()), *head.parameters()]
+    optimizer = torch.optim.AdamW(weights, lr=3e-3, weight_decay=0.0)
+    for _ in range(STEPS // 2):
+        rows = torch.from_numpy(rng.permutation(TRAIN)[:PAIRS])
+        ids = torch.cat([data.a(rows[::2]), data.b(rows[1::2])])  # no sentence in both languages
+        classes = torch.cat([data.words[rows[::2]], data.words[rows[1::2]]]).flatten() // EACH
+        states = model.hidden(ids, torch.ones_like(ids), [LAYER])[LAYER].flatten(0, 1)
+        loss = concept_loss(head, states, classes)
+        optimizer.zero_grad()
+        loss.loss.backward()
+        optimizer.step()
+    assert loss.accuracy.item() > 0.95
+    assert likeness_of_concepts(model, seed) >= 0.8
+    assert found(model, seed) <= 0.5
 
 
 def test_huge_channels_hide_everything_from_cosines_and_nothing_from_standardised_ones():
