@@ -1,8 +1,8 @@
 """Two planted languages: the tokens of one are those of the other under a bijection that nothing tells.
 
 Words have one of six classes, ten words each, and classes follow one another by chance of their own, so that
-sentences of both languages have the same structure. A tiny random decoder is tuned on pairs of sentences; what
-it has learned is asked of pairs that it never saw.
+sentences of both languages have the same structure. A tiny random decoder is tuned on pairs of sentences;
+what it has learned is asked of pairs that it never saw.
 """
 
 from dataclasses import dataclass
@@ -171,12 +171,12 @@ def test_concepts_come_to_correspond_though_only_sentences_were_paired(seed):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_labelled_words_of_both_languages_bring_their_concepts_together_and_no_sentences(seed):
+def test_labelled_words_of_both_languages_bring_their_concepts_together(seed):
     data, model, rng = planted(seed), decoder(seed), np.random.default_rng([seed, 2])
     learning, head = learn(model, "full", upto=LAYER, keep=False), ConceptHead(32, CLASSES)
     weights = [*(one for _, one in learning.parameters()), *head.parameters()]
     optimizer = torch.optim.AdamW(weights, lr=3e-3, weight_decay=0.0)
-    for _ in range(STEPS // 2):
+    for _ in range(STEPS):
         rows = torch.from_numpy(rng.permutation(TRAIN)[:PAIRS])
         ids = torch.cat([data.a(rows[::2]), data.b(rows[1::2])])  # no sentence in both languages
         classes = torch.cat([data.words[rows[::2]], data.words[rows[1::2]]]).flatten() // EACH
@@ -186,8 +186,7 @@ def test_labelled_words_of_both_languages_bring_their_concepts_together_and_no_s
         loss.loss.backward()
         optimizer.step()
     assert loss.accuracy.item() > 0.95
-    assert likeness_of_concepts(model, seed) >= 0.8
-    assert found(model, seed) <= 0.5
+    assert likeness_of_concepts(model, seed) >= 0.9
 
 
 def test_huge_channels_hide_everything_from_cosines_and_nothing_from_standardised_ones():
