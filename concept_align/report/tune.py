@@ -188,8 +188,7 @@ def findings(frame: pd.DataFrame, layer: int) -> list[str]:
 def tune_report(tuned: Tuned, *, figures: bool = True) -> Report:
     """The report of the run in ``tuned``'s folder."""
     frame, config = tuned.before_after, tuned.config
-    chosen = tuned.facts.get("layer", config.layer)
-    layer = chosen if isinstance(chosen, int) else None
+    layer = tuned.layer
     sections: list[Section] = []
     if len(frame):
         own = layer if layer is not None else layers_of(frame)[-1]

@@ -10,7 +10,8 @@ the model before and after, other seeds) is resampled together, and a difference
 means over languages the languages are resampled as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,14 +28,15 @@ COLUMNS = (*KEYS, "unit", "total", "count")
 VALUES = (*KEYS, "reference", "value", "low", "high", "n")
 SEEN, UNSEEN = "seen mean", "unseen mean"
 DRAWS = 1000
+Key = tuple[str, ...]  # as KEYS: layer, task, source, learner, metric, language
 CONFIDENCE = 0.95
 
 
 def outcomes_of(keys: tuple[str, ...], units: Sequence[str], totals: Floats, counts: Floats) -> pd.DataFrame:
     """Rows of outcomes: ``totals`` and ``counts`` [n] summed over equal ``units``; ``keys`` as in KEYS."""
-    frame = pd.DataFrame({"unit": list(units), "total": totals, "count": counts})
-    frame = frame.groupby("unit", sort=True, as_index=False).sum()
-    return frame.assign(**dict(zip(KEYS, keys, strict=True)))[list(COLUMNS)]
+    named, place = np.unique(np.asarray(units, dtype=object), return_inverse=True)
+    summed = {name: np.bincount(place, own) for name, own in (("total", totals), ("count", counts))}
+    return pd.DataFrame({**dict(zip(KEYS, keys, strict=True)), "unit": named, **summed})
 
 
 @lru_cache(maxsize=100_000)
@@ -49,60 +51,79 @@ def _times_of(units: tuple[str, ...], draws: int) -> Floats:
     return np.stack([_times(unit, draws) for unit in units]).astype(np.float64)
 
 
-def _resampled(own: pd.DataFrame, draws: int) -> Floats:
-    """[draws] values of the outcomes of one language; NaN where none of its units was drawn."""
-    times = _times_of(tuple(own["unit"]), draws)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((own["total"].to_numpy() @ times) / (own["count"].to_numpy() @ times))
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Every value with its draws: by (layer, task, source, learner, metric, language), in that order."""
+
+    values: Mapping[Key, float]
+    counts: Mapping[Key, int]  # sentences or tokens
+    drawn: Mapping[Key, Floats]  # [draws] each; NaN where no unit was drawn
+
+
+def cells_of(outcomes: pd.DataFrame, *, draws: int = DRAWS) -> Cells:
+    """The values of ``outcomes``, resampled; what was measured of the same units is resampled at once."""
+    values: dict[Key, float] = {}
+    counts: dict[Key, int] = {}
+    drawn: dict[Key, Floats] = {}
+    for (task, source, language), part in outcomes.groupby(["task", "source", "language"], sort=False):
+        row, cells = pd.factorize(pd.MultiIndex.from_frame(part[["layer", "learner", "metric"]].astype(str)))
+        column, units = pd.factorize(part["unit"])
+        total, count = (np.zeros((len(cells), len(units))) for _ in range(2))
+        np.add.at(total, (row, column), part["total"].to_numpy(dtype=np.float64))
+        np.add.at(count, (row, column), part["count"].to_numpy(dtype=np.float64))
+        times = _times_of(tuple(units), draws)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = (total @ times) / (count @ times)
+        for place, (layer, learner, metric) in enumerate(cells):
+            key: Key = (layer, str(task), str(source), learner, metric, str(language))
+            values[key] = float(total[place].sum() / count[place].sum())
+            counts[key] = int(count[place].sum())
+            drawn[key] = found[place]
+    return Cells(values, counts, drawn)
 
 
 def summary(
-    outcomes: pd.DataFrame,
-    seen: Sequence[str],
-    *,
-    less: pd.DataFrame | None = None,
-    reference: str = "",
-    draws: int = DRAWS,
+    cells: Cells, seen: Sequence[str], *, less: Cells | None = None, pairs: Sequence[tuple[str, str]] = ()
 ) -> pd.DataFrame:
     """Values of every language, and means of those in ``seen`` and of the others, with their intervals.
 
-    With ``less``, outcomes whose learner is ``reference``: differences to them, paired by units; only what
+    With ``less``, differences: of each learner to its reference there, both named by ``pairs``; only what
     both hold is compared. ``n`` counts sentences or tokens of a language, and languages of a mean. Raises
     UsageError where nothing is left.
     """
-    known: dict[tuple[str, ...], pd.DataFrame] = {}
-    if less is not None:
-        others = less[less["learner"] == reference].drop(columns="learner")
-        shared = [key for key in KEYS if key != "learner"]
-        known = {tuple(map(str, key)): own for key, own in others.groupby(shared, sort=False)}
     rows: list[dict[str, object]] = []
-    for condition, part in outcomes.groupby(list(CONDITION), sort=False):
-        at = dict(zip(CONDITION, map(str, condition), strict=True))
-        found: dict[str, tuple[float, Floats]] = {}
-        for code, own in part.groupby("language", sort=False):
-            language = str(code)
-            value, drawn = own["total"].sum() / own["count"].sum(), _resampled(own, draws)
-            if less is not None:
-                key = tuple({**at, "language": language}[name] for name in KEYS if name != "learner")
-                if key not in known:
-                    continue
-                value -= known[key]["total"].sum() / known[key]["count"].sum()
-                drawn = drawn - _resampled(known[key], draws)
-            found[language] = float(value), drawn
-            bounds = percentile_interval(drawn, CONFIDENCE)
-            rows.append(_row(at, language, reference, float(value), bounds, int(own["count"].sum())))
-        for name, codes in (
-            (SEEN, [code for code in found if code in seen]),
-            (UNSEEN, [code for code in found if code not in seen]),
-        ):
+    found: dict[Key, dict[str, tuple[float, Floats]]] = {}  # by condition and reference
+    for reference, key in _asked(cells, less, pairs):
+        *condition, language = key
+        value, drawn = cells.values[key], cells.drawn[key]
+        if less is not None:
+            other = (*key[:3], reference, *key[4:])
+            value, drawn = value - less.values[other], drawn - less.drawn[other]
+        found.setdefault((*condition, reference), {})[language] = value, drawn
+        bounds = percentile_interval(drawn, CONFIDENCE)
+        rows.append(_row((*condition, reference), language, value, bounds, cells.counts[key]))
+    for at, own in found.items():
+        known = [code for code in own if code in seen]
+        for name, codes in ((SEEN, known), (UNSEEN, [code for code in own if code not in seen])):
             if codes:
-                value = float(np.mean([found[code][0] for code in codes]))
-                drawn = _over_languages(np.stack([found[code][1] for code in codes]))
+                value = float(np.mean([own[code][0] for code in codes]))
+                drawn = _over_languages(np.stack([own[code][1] for code in codes]))
                 low, high = bounds_over_languages(drawn[:, None], len(codes), CONFIDENCE)
-                rows.append(_row(at, name, reference, value, (float(low[0]), float(high[0])), len(codes)))
+                rows.append(_row(at, name, value, (float(low[0]), float(high[0])), len(codes)))
     if not rows:
         raise UsageError("nothing was measured of both models", remedy="evaluate both on the same texts")
     return pd.DataFrame(rows, columns=list(VALUES))
+
+
+def _asked(cells: Cells, less: Cells | None, pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Key]]:
+    """(reference, key) of each row, in the order of ``pairs``."""
+    if less is None:
+        yield from (("", key) for key in cells.values)
+        return
+    for learner, reference in pairs:
+        for key in cells.values:
+            if key[3] == learner and (*key[:3], reference, *key[4:]) in less.values:
+                yield reference, key
 
 
 def _over_languages(drawn: Floats) -> Floats:
@@ -113,13 +134,8 @@ def _over_languages(drawn: Floats) -> Floats:
 
 
 def _row(
-    at: dict[str, str], language: str, reference: str, value: float, bounds: tuple[float, float], n: int
+    at: tuple[str, ...], language: str, value: float, bounds: tuple[float, float], n: int
 ) -> dict[str, object]:
-    known = {
-        "language": language,
-        "reference": reference,
-        "value": value,
-        "low": bounds[0],
-        "high": bounds[1],
-    }
-    return {**at, **known, "n": n}
+    low, high = bounds
+    named = dict(zip((*CONDITION, "reference"), at, strict=True))
+    return {**named, "language": language, "value": value, "low": low, "high": high, "n": n}

@@ -17,6 +17,7 @@ mean`` is over the languages that were tuned on, ``unseen mean`` over the others
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -27,7 +28,7 @@ from ..errors import UsageError
 from ..layers import resolve_layers
 from ..seeding import stream
 from .language import TextLoss, text_loss
-from .outcomes import COLUMNS, outcomes_of, summary
+from .outcomes import COLUMNS, Cells, cells_of, outcomes_of, summary
 from .parallel import Parallel
 from .retrieval import NEIGHBOURS, Ranked, retrieval, sentence_vectors
 from .settings import SentencePooling
@@ -93,19 +94,19 @@ class Measured:
 
     def frame(self) -> pd.DataFrame:
         """The tidy rows: a value with its interval for every layer, set, language, learner and metric."""
-        return self._tidy(summary(self.outcomes, self.seen))
+        return self._tidy(summary(self.cells, self.seen))
+
+    @cached_property
+    def cells(self) -> Cells:
+        """The values of the outcomes with what resampling makes of them."""
+        return cells_of(self.outcomes)
 
     def _tidy(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(model=self.model, revision=self.revision, seed=self.seed)[list(NUMBERS)]
 
     def gains(self, before: "Measured") -> pd.DataFrame:
         """Differences to the model ``before``: tidy rows whose ``reference`` is the learner compared with."""
-        parts = []
-        for learner, reference in REFERENCES:
-            own = self.outcomes[self.outcomes["learner"] == learner]
-            if len(own) and (before.outcomes["learner"] == reference).any():
-                parts.append(summary(own, self.seen, less=before.outcomes, reference=reference))
-        return self._tidy(pd.concat(parts, ignore_index=True))
+        return self._tidy(summary(self.cells, self.seen, less=before.cells, pairs=REFERENCES))
 
 
 def before_after(before: Measured, tuned: Measured) -> pd.DataFrame:

@@ -80,6 +80,34 @@ class Tuned(Showable):
         """A row for each step: its losses, learning rate, and the norm of its gradient."""
         return read_table(self.folder / HISTORY)
 
+    @property
+    def layer(self) -> int | None:
+        """The layer that was aligned."""
+        found = self.facts.get("layer", self.config.layer)
+        return found if isinstance(found, int) else None
+
+    def plot_losses(self, *, path: str | Path | None = None) -> Any:
+        """Every loss by step: a Matplotlib figure, saved to ``path`` where one is given."""
+        return self._plot("tune_figures:losses_figure", self.history, path=path)
+
+    def plot_retrieval(
+        self, source: str = "held-out", *, path: str | Path | None = None, **options: Any
+    ) -> Any:
+        """Translation retrieval by layer, before and after: a Matplotlib figure. ``options``: ``metric``."""
+        return self._plot(
+            "tune_figures:retrieval_figure", self.before_after, source, path=path, layer=self.layer, **options
+        )
+
+    def plot_gains(self, source: str = "held-out", *, path: str | Path | None = None, **options: Any) -> Any:
+        """What tuning adds in its layer, by language: a Matplotlib figure. ``options``: ``metric``."""
+        return self._plot(
+            "tune_figures:gains_figure", self.before_after, source, path=path, layer=self.layer, **options
+        )
+
+    def plot_costs(self, *, path: str | Path | None = None, **options: Any) -> Any:
+        """The loss of plain text before and after, by language: a Matplotlib figure."""
+        return self._plot("tune_figures:cost_figure", self.before_after, path=path, **options)
+
     def _folder(self, name: str) -> Path | None:
         return self.folder / name if (self.folder / name / SUMS).is_file() else None
 

@@ -6,6 +6,7 @@ import pytest
 from planted_tuning import COST, SEEN, UNSEEN, planted_run
 
 from concept_align.errors import ConceptAlignError
+from concept_align.report.style import Chart
 from concept_align.report.tune import cost_table, gains_table, language_table, layers_table, tune_report
 from concept_align.report.tune_figures import (
     WAYS,
@@ -134,6 +135,13 @@ def test_nothing_to_draw_is_said(run, draw):
         draw(run.before_after.iloc[:0])
     with pytest.raises(ConceptAlignError, match="to draw"):
         losses_figure(pd.DataFrame({"step": [1]}))
+
+
+def test_a_run_draws_its_figures(run, tmp_path):
+    path = tmp_path / "retrieval.svg"
+    drawn = [run.plot_losses(), run.plot_retrieval(path=path), run.plot_gains(metric="mrr"), run.plot_costs()]
+    assert all(isinstance(figure, Chart) for figure in drawn)
+    assert path.read_bytes().startswith(b"<?xml")
 
 
 def test_a_run_in_which_nothing_was_measured_has_a_page(run):
