@@ -42,7 +42,7 @@ def estimate(plan: TunePlan) -> dict[str, Any]:
         "learns": f"{config.train}, about {learned:,} weights",
         "seen": facts["seen"],
         "unseen": facts["unseen"],
-        "meanings trained on": facts["pairs"]["train"],
+        "meanings trained on": len(plan.pairs.ids),
         "meanings held out": facts["pairs"]["held_out"],
         "steps": config.steps,
         "tokens a step": a_step,
