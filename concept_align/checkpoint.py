@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import atomic
-from .errors import LearningError
+from .errors import LearningError, shortened
 from .hashing import as_json
 from .tensors import read_safetensors
 
@@ -68,7 +68,11 @@ def differences(before: Any, now: Any) -> str:
     if not isinstance(before, dict) or not isinstance(now, dict):
         return ""
     keys = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    told = ", ".join(f"{key} is {before.get(key)!r}, not {now.get(key)!r}" for key in keys)
+
+    def short(found: Any) -> str:
+        return shortened(repr(found), 60)
+
+    told = ", ".join(f"{key} is {short(before.get(key))}, not {short(now.get(key))}" for key in keys)
     return f": {told}" if told else ""
 
 

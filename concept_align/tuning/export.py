@@ -48,7 +48,9 @@ def export(
                 merged.save_pretrained(place)
                 learning.model.tokenizer.save_pretrained(place)
             names = sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+            mode = (place / "config.json").stat().st_mode  # safetensors keeps its files to their owner
             for name in names:
+                (place / name).chmod(mode)
                 atomic.adopt(place / name, folder / MODEL / name)
         _finish(folder / MODEL, names, config, facts, origin)
 

@@ -22,6 +22,8 @@ from fake_scorer import make_plan, make_session
 from fake_treebank import write
 from kills import Killing
 from planted import Planted, write_store
+from tiny_tuning import tiny_run
+from tiny_tuning import words as tiny_words
 
 from concept_align.atomic import save_table
 from concept_align.cli.commands import app
@@ -127,6 +129,13 @@ def evaluate(folder: Path) -> Work:
     )
 
 
+def tune(folder: Path) -> Work:
+    """A tiny decoder, three steps with a checkpoint after each, and retrieval before and after."""
+    small = {**tiny_run(folder), "steps": 3, "batch": 4, "answers": 2}
+    words = [*tiny_words(small), "--no-figures", "--json"]
+    return lambda out, *options: command("tune", *words, "--out", out, *options)
+
+
 def icl(folder: Path) -> Work:
     def work(out: Path, *options: str) -> None:
         studied = run_study(make_session(make_plan()), out, force="--force" in options)
@@ -218,6 +227,7 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "meta-train": meta_train,
     "evaluate": evaluate,
     "icl": icl,
+    "tune": tune,
     "demo": whole_demo,
     "fetch": fetch,
 }
