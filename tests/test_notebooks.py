@@ -26,6 +26,7 @@ SMALLER = {
         "support_draws=5": "support_draws=1",
         "bootstrap=500": "bootstrap=100",
     },
+    "tuning": {'"steps": 40': '"steps": 3', '"batch": 12': '"batch": 4', '"answers": 4': '"answers": 2'},
 }
 
 

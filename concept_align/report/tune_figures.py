@@ -16,7 +16,7 @@ GROUPS = {SEEN: "languages tuned on", UNSEEN: "languages not tuned on"}
 LOSSES = {
     "contrast": "contrast, nats",
     "answers": "answers, nats per token",
-    "retention": "distance from the model before, nats per token",
+    "retention": "distance from before, nats per token",
     "concepts": "concepts, nats per word",
     "accuracy": "translation told from the batch, %",
 }

@@ -117,7 +117,7 @@ def test_losses_are_those_that_were_recorded(run):
     assert titles == [
         "contrast, nats",
         "answers, nats per token",
-        "distance from the model before, nats per token",
+        "distance from before, nats per token",
         "translation told from the batch, %",
     ]
 
