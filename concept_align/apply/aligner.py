@@ -35,7 +35,7 @@ from ..spaces.standardise import Standardiser, fit_layers, shrunk
 from ..treebanks.concepts import FIELDS, Task, field_of, parse_task
 from ..treebanks.corpus import Annotations, Corpus
 from .classification import Classification, columns_of
-from .doubts import of_labels, of_tokens
+from .doubts import of_entropy, of_labels, of_tokens
 from .text import Document, Labelled, Text, asked, document, read, read_labelled, require_heads, undivided
 
 AnyModel = str | Path | LanguageModel | tuple[Any, Any]
@@ -67,7 +67,7 @@ class TextAligner(HubUpload):
     ) -> None:
         """``expected``: mean and scale that the aligner's folder keeps, if any."""
         self.aligner, self.trained, self.model, self.expected = aligner, trained, model, expected
-        self.task = task_of(trained)
+        self.task, self.entropy = task_of(trained), trained.entropy()
         self.batch_tokens, self.progress = batch_tokens, progress
         if trained.features.standardise == "global" and expected is None:
             raise LearningError(
@@ -235,6 +235,8 @@ class TextClassifier:
         lost = np.setdiff1d(np.arange(corpus.words), words)
         done = Classification(corpus, task, codes, scores, (), written)
         doubted = of_tokens(self.aligner.model, corpus, self.aligner.trained.train)
+        if self._support is None and self._valid is None:
+            doubted += of_entropy(found, self.aligner.entropy)
         if task.name == "upos" and self._valid is None:
             doubted += of_labels(corpus.forms, done.names())
         return replace(done, notes=(*notes, *_said(held, corpus, lost), *said, *doubted))

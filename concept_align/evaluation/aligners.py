@@ -20,7 +20,7 @@ from ..hashing import sha256_file
 from ..meta import hub
 from ..meta.data import check_disjoint
 from ..meta.learners.base import Aligner, read_config
-from ..meta.reference import read_reference
+from ..meta.reference import UsualEntropy, read_entropy, read_reference
 from ..reading import read_json_object, read_toml
 from ..spaces.spec import FeatureSpec
 from ..spaces.standardise import Standardiser
@@ -67,6 +67,10 @@ class SavedAligner:
     def expected(self) -> Standardiser | None:
         """Mean and scale that its folder keeps, of states of its layers side by side."""
         return read_reference(self.folder, self.recipe.dim * len(self.features.layers))
+
+    def entropy(self) -> UsualEntropy | None:
+        """The entropy of its predictions in the training languages, where its folder keeps it."""
+        return read_entropy(self.folder)
 
     def facts(self) -> dict[str, Any]:
         """What it is, as provenance of an evaluation keeps it."""

@@ -12,11 +12,20 @@ from typing import Any
 from ..errors import LearningError, UsageError
 from ..integrity import SUMS
 from .card import CARD, LICENCE
+from .reference import ENTROPY
 from .reference import NAME as REFERENCE
 from .train import HISTORY
 
 # What decides or describes an aligner's answers: SHA256SUMS lists those of them that are there.
-SUMMED = ("config.json", "model.safetensors", "summary.json", "run.toml", "provenance.json", REFERENCE)
+SUMMED = (
+    "config.json",
+    "model.safetensors",
+    "summary.json",
+    "run.toml",
+    "provenance.json",
+    REFERENCE,
+    ENTROPY,
+)
 # What a run of meta-training writes; the card and the licence, which their owner may edit, go with it.
 RUN = (*SUMMED, HISTORY, SUMS)
 FILES = (*RUN, CARD, LICENCE)

@@ -2,10 +2,10 @@
 
 The folder holds ``config.json`` and ``model.safetensors`` (the aligner), ``training.jsonl``, ``summary.json``
 (accuracy on the validation languages), ``run.toml`` (the configuration, to be given back to the command),
-``provenance.json``, ``standardiser.safetensors`` (see :mod:`.reference`), the card, ``README.md`` and
-``LICENSE``, and ``SHA256SUMS`` of all that decides or describes the aligner's answers, which is compared
-whenever an aligner is read. While a run is under way, ``checkpoints/`` holds what it needs to resume. All are
-the same, byte for byte, however often a run was interrupted.
+``provenance.json``, ``standardiser.safetensors`` and ``entropy.json`` (see :mod:`.reference`), the card,
+``README.md`` and ``LICENSE``, and ``SHA256SUMS`` of all that decides or describes the aligner's answers,
+which is compared whenever an aligner is read. While a run is under way, ``checkpoints/`` holds what it needs
+to resume. All are the same, byte for byte, however often a run was interrupted.
 """
 
 import time
@@ -25,6 +25,7 @@ from ..progress import Progress
 from ..reading import read_json_object
 from ..seeding import derive
 from ..spaces.source import FeatureSource
+from ..statistics import LEAST_BOUNDED
 from ..store import Recipe, Store
 from ..treebanks import registry as treebanks
 from .card import edited, write_card
@@ -33,10 +34,11 @@ from .data import Validation, accuracy, branches_of, check_disjoint
 from .hub import FILES
 from .learners import registry
 from .learners.base import Aligner, LearnerConfig, TrainingData, is_finished
-from .reference import reference, write_reference
+from .reference import UsualEntropy, entropies_of, reference, write_entropy, write_reference
 from .train import HISTORY
 
 VALIDATION_SHOTS = (0, 10)
+ASKED = 1000  # words of a language, of which the entropy of predictions is kept
 TRAINED = "training languages"  # that scores are of where there are no validation languages
 NONE = ("none",)  # written for no language at all
 CHECKPOINTS = "checkpoints"
@@ -270,6 +272,7 @@ def _keep(planned: MetaTrainPlan, out: Path, aligner: Aligner, summary: dict[str
     atomic.write_json(out / "summary.json", summary)
     write_reference(out, reference(planned.features, planned.data.train))
     if planned.recipe is not None:
+        write_entropy(out, _entropy(planned, aligner))
         write_card(out, facts, summary, options=planned.learner.config(), seed=planned.config.seed)
     # Last, with the hashes of all of it: a folder that has them is finished.
     aligner.save_pretrained(out)
@@ -291,6 +294,25 @@ def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
         str(shots): {"mean": sum(languages.values()) / len(languages), "languages": languages}
         for shots, languages in by_shots.items()
     }
+
+
+def _entropy(planned: MetaTrainPlan, aligner: Aligner) -> UsualEntropy | None:
+    """Zero-shot, over the training languages; None for fewer than five.
+
+    As text is classified: of each language some hundred words, which a transductive aligner sees without
+    labels. They are of the dev split where there is one, which was not learned from.
+    """
+    features, languages = planned.features, planned.data.train
+    if len(languages) < LEAST_BOUNDED:
+        return None
+    held, found = features.languages("dev"), []
+    for language in languages:
+        loaded = features.load(language, "dev" if language in held else "train")
+        x = loaded.rows(slice(0, ASKED))
+        if len(x):
+            classifier = aligner.adapt(unlabelled=x if aligner.transductive else None)
+            found.append(entropies_of(classifier.scores(x)))
+    return UsualEntropy.of(found)
 
 
 def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:

@@ -9,11 +9,11 @@ from fake_model import FakeModel
 
 from concept_align.apply import TextAligner
 from concept_align.apply import aligner as module
-from concept_align.apply.doubts import of_labels, of_tokens
+from concept_align.apply.doubts import of_entropy, of_labels, of_tokens
 from concept_align.errors import LearningError, ModelError, UsageError
 from concept_align.evaluation.aligners import read_aligner
 from concept_align.meta.learners.base import Aligner
-from concept_align.meta.reference import NAME, read_reference
+from concept_align.meta.reference import NAME, UsualEntropy, entropies_of, read_reference
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
 from concept_align.store import Store
@@ -209,6 +209,20 @@ def test_labels_such_as_no_text_has_are_told():
     assert marks.startswith("of 5 marks of punctuation 1 are labelled PUNCT")
     assert of_labels(forms, ["NOUN", "VERB"] * 5 + ["PUNCT"] * 5) == []
     assert of_labels(["word"] * 4, ["NOUN"] * 4) == of_labels(["x"], [None]) == []
+
+
+def test_labels_that_are_surer_than_in_any_language_learned_from_are_told(mini, upos, monkeypatch):
+    text = mini.treebank("tr", "test")
+    scores = upos.adapt().classify(text).scores
+    own = UsualEntropy.of([entropies_of(scores)] * 5)
+    for shift, note in ((0.0, ""), (1.0, "far surer"), (-0.9, "far less sure")):
+        usual = dataclasses.replace(own, mean=own.mean + shift, between=0.1)
+        monkeypatch.setattr(upos, "entropy", usual)
+        notes = " ".join(upos.adapt().classify(text).notes)
+        assert (note in notes) if note else "sure" not in notes
+        assert "5 languages learned from" in notes or not note
+        assert "sure" not in " ".join(upos.adapt(mini.treebank("tr", "dev")).classify(text).notes)
+    assert of_entropy(scores[:4], dataclasses.replace(own, mean=9.0)) == of_entropy(scores, None) == []
 
 
 def test_another_model_is_refused_with_what_differs(mini):

@@ -1,6 +1,7 @@
 """Runs from Python: what may stand for a store, old files, and a learner of the user's own."""
 
 import json
+import math
 from dataclasses import dataclass, replace
 
 import mini_aligner
@@ -19,6 +20,7 @@ from concept_align.meta.hub import SUMMED
 from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
 from concept_align.meta.learners.registry import create, register_learner
 from concept_align.meta.maps import distance_logits
+from concept_align.meta.reference import entropies_of
 from concept_align.meta.run import MetaTrainPlan, meta_train, run_meta_training
 from concept_align.spaces.source import FeatureSource
 from concept_align.spaces.spec import FeatureSpec
@@ -27,6 +29,9 @@ from concept_align.treebanks.concepts import UPOS
 
 LANGS = {"train_langs": ["en", "de", "fr"], "validation_langs": "et", "target_langs": "tr"}
 QUICK = {"learner": "pooled", "settings": {"hidden": 8, "epochs": 1, "adapts": "none"}, **LANGS}
+
+# Of five languages, of which every file is kept.
+OF_FIVE = {**QUICK, "layers": 1, "train_langs": "all", "validation_langs": "none", "target_langs": "fi"}
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +163,7 @@ def test_an_aligner_that_was_saved_without_its_concepts_takes_them_from_its_prov
 
 @pytest.fixture
 def saved(folder, tmp_path):
-    meta_train(folder, out=tmp_path / "saved", layers=1, **QUICK)
+    meta_train(folder, out=tmp_path / "saved", **OF_FIVE)
     return tmp_path / "saved"
 
 
@@ -204,7 +209,7 @@ def test_a_copy_that_is_saved_elsewhere_has_hashes_of_its_own(saved, tmp_path):
 def test_a_run_that_ended_before_its_hashes_is_finished(folder, saved):
     whole = {path.name: path.read_bytes() for path in saved.iterdir()}
     (saved / "SHA256SUMS").unlink()
-    meta_train(folder, out=saved, layers=1, **QUICK)
+    meta_train(folder, out=saved, **OF_FIVE)
     assert {path.name: path.read_bytes() for path in saved.iterdir()} == whole
 
 
@@ -278,3 +283,39 @@ def test_of_two_treebanks_of_a_language_the_one_named_is_the_source(tmp_path):
     with pytest.warns(UserWarning, match="UD_Other-EN is the source"):
         data = MetaTrainPlan.of(config).data
     assert data.train == ("UD_Other-EN", "de") and data.load(data.source, "train").sents == 20
+
+
+def test_the_entropy_of_predictions_in_the_training_languages_is_kept_with_the_aligner(tmp_path):
+    train = ["en", "de", "fr", "ru", "ja"]
+    place = languages.write_store(tmp_path / "store", languages.Planted(sents=40), (*train, "et", "tr"))
+    options = {
+        "layers": 1,
+        **QUICK,
+        "train_langs": train,
+        "settings": {"hidden": 0, "epochs": 10, "lr": 0.02, "batch": 64, "adapts": "none"},
+    }
+    aligner = run_meta_training(place, tmp_path / "out", **options).aligner
+    usual = read_aligner(tmp_path / "out").entropy()
+    assert usual.languages == 5 and 0 < usual.mean < 1 and usual.within > 0 < usual.between
+    x = FeatureSource(Store.open(place), FeatureSpec("upos", (1,))).load("tr", "test").x
+    found = [entropies_of(aligner.adapt().scores(scale * x)) for scale in (1, 0, 50)]
+    near, flat, sharp = map(usual.distance, found)
+    assert abs(near) < 3 < flat and sharp < -1 and float(found[2].mean()) < usual.mean / 5
+
+    assert "entropy.json" in (tmp_path / "out" / "SHA256SUMS").read_text()
+    kept = (tmp_path / "out" / "entropy.json").read_text()
+    (tmp_path / "out" / "entropy.json").write_text(kept.replace("0.", "1.", 1))
+    with pytest.raises(LearningError, match="not what was written"):
+        read_aligner(tmp_path / "out")
+    mini_aligner.without_hashes(tmp_path / "out")
+    for damaged in ('{"mean": "a"}', '{"mean": NaN, "between": 1, "within": 1, "languages": 5}', "[]"):
+        (tmp_path / "out" / "entropy.json").write_text(damaged)
+        with pytest.raises(LearningError, match=r"entropy\.json"):
+            read_aligner(tmp_path / "out").entropy()
+    (tmp_path / "out" / "entropy.json").unlink()
+    assert read_aligner(tmp_path / "out").entropy() is None  # as earlier releases left it
+
+
+def test_entropy_is_that_of_the_probabilities():
+    uniform = torch.log(torch.tensor([[0.25] * 4, [1.0, 0.0, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]))
+    assert entropies_of(uniform).tolist() == pytest.approx([math.log(4), 0, math.log(2)])
