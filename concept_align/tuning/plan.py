@@ -53,7 +53,7 @@ class TunePlan:
     split: Split
     retained: Mapping[str, list[str]]  # by language: text on which the model is kept as it was
     measured: Mapping[str, list[str]]  # and text whose loss is measured
-    further: Mapping[str, Parallel]  # by name: more translations to be retrieved
+    tested: Mapping[str, Parallel]  # by name: translations to be retrieved, the held-out ones first
     corpora: tuple[Corpus, ...]  # labelled sentences, where concepts are trained on
     notes: tuple[str, ...] = ()
     sources: tuple[InstructionSource, ...] = field(default=())
@@ -82,12 +82,24 @@ class TunePlan:
         corpora = _labelled(treebanks, halved) if config.weights and config.weights[3] else ()
         trained = texts_of(parallel, halved.train)
         further = {_name(spec): _disjoint(read_pairs(spec), trained, spec) for spec in given.eval_pairs}
+        known = {code for one in (parallel, *further.values()) for code in one.languages}
+        wanted = {*registry.select(given.eval_langs, known, option="eval_langs"), "en"}
+        measured = {code: own for code, own in measured.items() if code in wanted}
+        tested = {
+            name: one.only(code for code in one.languages if code in wanted)
+            for name, one in {HELD_OUT: parallel, **further}.items()
+        }
         names = (config.instructions or ()) if config.weights and config.weights[1] else ()
         found = open_sources(names, parallel, halved, treebanks=treebanks)
         return cls(
-            given, config, origin, shape, parallel, halved, retained, measured, further, corpora,
+            given, config, origin, shape, parallel, halved, retained, measured, tested, corpora,
             tuple(notes), tuple(found),
         )  # fmt: skip
+
+    @property
+    def further(self) -> dict[str, Parallel]:
+        """Translations to be retrieved besides the held-out ones, by name."""
+        return {name: one for name, one in self.tested.items() if name != HELD_OUT}
 
     @cached_property
     def pairs(self) -> PairSampler:

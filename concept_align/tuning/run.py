@@ -176,8 +176,13 @@ def _kept(planned: TunePlan, out: Path, device: str, progress: Progress) -> None
 def _sets(planned: TunePlan) -> list[RetrievalSet]:
     if "retrieval" not in planned.config.evaluate:
         return []
-    own = [RetrievalSet.of_split(HELD_OUT, planned.parallel, planned.split)] if planned.split.held_out else []
-    return [*own, *(RetrievalSet.halves(name, one) for name, one in planned.further.items())]
+    return [
+        RetrievalSet.halves(name, one)
+        if name != HELD_OUT
+        else RetrievalSet.of_split(name, one, planned.split)
+        for name, one in planned.tested.items()
+        if name != HELD_OUT or planned.split.held_out
+    ]
 
 
 def _measured(planned: TunePlan, model: TunableModel, *, tuned: bool) -> Measured | None:
@@ -216,7 +221,7 @@ def _before(planned: TunePlan, model: TunableModel, out: Path) -> Measured | Non
     config = planned.config
     made_from = {
         **planned.identity(), "evaluate": config.evaluate,
-        "further": {name: one.digest for name, one in planned.further.items()},
+        "tested": {name: one.digest for name, one in planned.tested.items()},
     }  # fmt: skip
     kept = Kept(out / BEFORE, save, load)
     found = kept.find("model", made_from)
@@ -229,7 +234,7 @@ def _glimpse(planned: TunePlan, model: TunableModel) -> Row:
     """Held-out retrieval at the tuned layer as it stands: P@1 of seen and unseen languages, by learner."""
     layer = planned.config.layer
     assert isinstance(layer, int)
-    one = RetrievalSet.of_split(HELD_OUT, planned.parallel, planned.split)
+    one = RetrievalSet.of_split(HELD_OUT, planned.tested[HELD_OUT], planned.split)
     frame = evaluate(
         model, [one], planned.split, tuned=True, layers=[layer], pooling=planned.config.pooling or "mean"
     ).frame()

@@ -117,6 +117,8 @@ class TuneConfig:
     none."""
     eval_pairs: tuple[str, ...] = ()
     """Further translations to be retrieved: tatoeba:DIR, paws-x:DIR, FILE.tsv."""
+    eval_langs: tuple[str, ...] = ("all",)
+    """Languages that are measured, English among them where it is there."""
     eval_every: int = 0
     """Also look at held-out retrieval every so many steps (it chooses nothing); 0: never."""
     save_every: int = 0
@@ -188,7 +190,7 @@ class TuneConfig:
 
 
 _DECIDES_NOTHING = {
-    "model", "pairs", "treebanks", "retain", "revision", "evaluate", "eval_pairs", "eval_every",
+    "model", "pairs", "treebanks", "retain", "revision", "evaluate", "eval_pairs", "eval_langs", "eval_every",
     "save_every", "merge", "device", "offline",
 }  # fmt: skip
 

@@ -67,7 +67,7 @@ def campaign(name: str, prepare: Callable, default: int) -> Campaign:
 
 # The store has marks of its own, the demo takes long.
 CAMPAIGNS = [
-    campaign(name, partial(Prepared, name), {"demo": 0, "meta-train": 2}.get(name, 5))
+    campaign(name, partial(Prepared, name), {"demo": 0, "meta-train": 2, "tune": 1}.get(name, 5))
     for name in WORKS
     if name != "extract"
 ]

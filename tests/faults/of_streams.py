@@ -17,7 +17,8 @@ COMMANDS = (
     "treebanks verify -t {mini} -l ja", "treebanks fetch --offline --out fö",
     "extract --config c.toml --dry-run", "probe -s störe", "alignability -s störe",
     "meta-train -s störe --learner pröto --out x", "evaluate -s störe -a é=nö --out x",
-    "classify nö text.txt", "icl --model mini-decöder -t xé --langs de", "store ls störe",
+    "classify nö text.txt", "icl --model mini-decöder -t xé --langs de",
+    "tune --model nö --pairs nö.tsv --out x", "store ls störe",
     "store verify störe", "store gc störe", "demo --dry-run --out dé",
 )  # fmt: skip
 C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

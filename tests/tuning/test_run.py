@@ -216,6 +216,14 @@ def test_held_out_retrieval_may_be_looked_at_and_changes_nothing(given, made, tm
     pd.testing.assert_frame_equal(tuned.history[made.history.columns], made.history)
 
 
+def test_languages_that_are_not_asked_for_are_not_measured(given, tmp_path):
+    tuned = tune(out=tmp_path / "out", **{**given, "eval_langs": "ru", "evaluate": "retrieval,language"})
+    assert {*tuned.before_after["language"]} == {"en", "ru", "seen mean"}
+    again = {**given, "eval_langs": "zz", **NOTHING}
+    with pytest.raises(UsageError, match="zz"):
+        tune(out=tmp_path / "other", **again)
+
+
 def test_without_a_merged_model_the_adapter_stays(given, tmp_path):
     tuned = tune(out=tmp_path / "out", **{**given, **NOTHING, "merge": False})
     assert tuned.model is None and tuned.adapter is not None
