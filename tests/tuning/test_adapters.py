@@ -4,12 +4,17 @@ import sys
 
 import pytest
 import torch
-from tiny_models import tiny_module
+from tiny_models import TOKENIZERS, tiny_module
 from tiny_tunables import padded
 from tiny_tunables import tiny_tunable as tiny
 
 from concept_align.errors import LearningError, ModelError, UsageError
 from concept_align.tuning.adapters import Learning, learn
+from concept_align.tuning.answers import answer_loss
+from concept_align.tuning.contrast import contrast
+from concept_align.tuning.model import tunable
+from concept_align.tuning.pooling import pooled
+from concept_align.tuning.retain import kept_loss
 
 HOWS = ["lora", "full", "blocks:1-2"]
 
@@ -162,6 +167,27 @@ def test_dropout_is_drawn_from_the_seed_and_the_step_and_is_off_outside():
     assert torch.equal(first, drawn(1))
     assert not torch.equal(first, drawn(2))
     assert torch.equal(model.last(ids, mask), plain)
+
+
+def test_adapters_of_narrow_weights_are_wide_and_losses_too():
+    module = tiny_module("llama", head=True).bfloat16()
+    model = tunable(module, TOKENIZERS["byte_fallback_prefixed"](), name="llama")
+    ids, mask = padded((7, 4, 6, 5), model.pad)
+    before = model.last(ids, mask).detach()
+    learning = learn(model, "lora", rank=4, dropout=0.1)
+    assert {one.dtype for _, one in learning.parameters()} == {torch.float32}
+    vectors = pooled(model.hidden(ids, mask, [2])[2], mask.bool())
+    with learning.dropping(1):
+        states = model.last(ids, mask)
+        losses = [
+            contrast(vectors[:2], vectors[2:]).loss,
+            answer_loss(model.logits, states, ids, mask.bool() & (torch.arange(7) > 1))[0],
+            kept_loss(model.logits, before[mask.bool()], states[mask.bool()]),
+        ]
+        assert {loss.dtype for loss in losses} == {torch.float32}
+        sum(losses).backward()
+    assert all(bool(one.grad.isfinite().all()) for _, one in learning.parameters())
+    assert {one.dtype for one in learning.merged().parameters()} == {torch.bfloat16}
 
 
 def test_without_a_copy_the_model_before_cannot_be_had():
