@@ -50,8 +50,10 @@ def tune(config: "TuneConfig", run: RunOptions) -> None:
                 emit_text_table(table, right=set(range(1, len(table.columns))))
     say_notices(planned.notes)
     done = f"tuned in {duration(tuned.seconds)}"
-    files = "index.html, summary.md, before-after.csv, history.csv" + (", model" if tuned.model else "")
-    say(f"{run.out}: {done if tuned.seconds else 'was finished before; --force to tune again'}; {files}")
+    files = ["index.html", "summary.md", *(["before-after.csv"] if len(frame) else []), "history.csv"]
+    files += ["model"] if tuned.model else []
+    done = done if tuned.seconds else "was finished before; --force to tune again"
+    say(f"{run.out}: {done}; {', '.join(files)}")
 
 
 def _announce(planned: "TunePlan", run: RunOptions) -> None:

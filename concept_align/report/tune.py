@@ -221,7 +221,7 @@ def tune_report(tuned: Tuned, *, figures: bool = True) -> Report:
             *([(str(layer), "layer")] if layer is not None else []),
         ],
         findings=findings(frame, own) if len(frame) else ["Nothing was measured before and after."],
-        sections=[*sections, Section("Files", [Files(FILES)])],
+        sections=[*sections, Section("Files", [Files(FILES if len(frame) else FILES[1:])])],
         notes=NOTES,
         kind="tune",
         models=[model],

@@ -42,7 +42,7 @@ def estimate(plan: TunePlan) -> dict[str, Any]:
         "learns": f"{config.train}, about {learned:,} weights",
         "seen": facts["seen"],
         "unseen": facts["unseen"],
-        "meanings trained on": len(plan.pairs.ids),
+        "meanings trained on": len(plan.pairs.ids if "contrast" in plan.weights else plan.split.train),
         "meanings held out": facts["pairs"]["held_out"],
         "steps": config.steps,
         "tokens a step": a_step,

@@ -9,6 +9,7 @@ import errno
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -109,9 +110,37 @@ def _full(path: Path) -> Iterator[None]:
         raise
 
 
+@dataclass(frozen=True)
+class CardWords:
+    """How a card speaks of what was trained on."""
+
+    data: str
+    rows: str  # of a step
+    items: str
+    aim: str
+    control: str
+
+
+_TRANSLATED = CardWords(
+    "translations",
+    "pairs",
+    "meanings",
+    "sentences that say the same in several\nlanguages lie together in a middle layer",
+    "shuffled pairs",
+)
+_LABELLED = CardWords(
+    "labelled words",
+    "sentences",
+    "sentences",
+    "one linear map reads the concepts of words\noff a layer in all its languages",
+    "shuffled labels",
+)
+
+
 def card(kind: str, config: TuneConfig, facts: Mapping[str, Any]) -> str:
     """The card of ``model`` or ``adapter``: what it is, of what, and what is to be kept in mind."""
     base, seen, weights = facts["model"], facts["seen"], facts["weights"]
+    told = _LABELLED if config.preset == "concepts" else _TRANSLATED
     what = "A low-rank adapter for" if kind == ADAPTER else "A tuned copy of"
     losses = ", ".join(f"{name} {weight:g}" for name, weight in weights.items() if weight)
     rows = {
@@ -121,8 +150,9 @@ def card(kind: str, config: TuneConfig, facts: Mapping[str, Any]) -> str:
         "losses": losses,
         "layer aligned": f"{facts['layer']} of {facts['layers']}, {config.pooling} of tokens, "
         f"standardised: {config.standard}",
-        "steps": f"{config.steps} of {config.batch} pairs, learning rate {config.lr:g}, seed {config.seed}",
-        "translations": f"{facts['pairs']['source']}, {facts['pairs']['train']} meanings",
+        "steps": f"{config.steps} of {config.batch} {told.rows}, learning rate {config.lr:g}, "
+        f"seed {config.seed}",
+        told.data: f"{facts['pairs']['source']}, {facts['pairs']['train']} {told.items}",
         "languages": ", ".join(seen),
         "control": config.control,
     }
@@ -130,11 +160,11 @@ def card(kind: str, config: TuneConfig, facts: Mapping[str, Any]) -> str:
     if kind == ADAPTER:
         front.append("library_name: peft")
     lines = [
-        *filter(None, front), "---", "", f"# {base}, tuned on translations", "",
-        f"{what} `{base}`, trained by `concept-align tune` so that sentences that say the same in several",
-        "languages lie together in a middle layer. What was measured before and after stands in",
-        "`before-after.csv` beside this folder; a gain counts where it is more than what shuffled pairs and",
-        "standardising without any training give.", "", "| | |", "|---|---|",
+        *filter(None, front), "---", "", f"# {base}, tuned on {told.data}", "",
+        f"{what} `{base}`, trained by `concept-align tune` so that {told.aim}.",
+        "What was measured before and after stands in `before-after.csv` beside this folder; a gain counts",
+        f"where it is more than what {told.control} and standardising without any training give.", "",
+        "| | |", "|---|---|",
         *(f"| {name} | {_cell(value)} |" for name, value in rows.items()), "",
         "Not tested: what it says in answer to people, and languages and genres other than those measured.",
         "The licence of the model before holds for this one too.", "",

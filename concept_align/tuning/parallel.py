@@ -59,10 +59,12 @@ class Parallel:
         documents: Mapping[str, str] | None = None,
         source: str = "texts",
         notes: Sequence[str] = (),
+        apart: bool = False,
     ) -> Self:
         """From texts by language and id, which are cleaned here; an id without a document is one by itself.
 
-        Raises UsageError where no two languages share an id, and for a text that is none (half a character).
+        Raises UsageError where no two languages share an id, unless they are to be ``apart``, and for a text
+        that is none (half a character).
 
         Example:
             >>> both = Parallel.of({"en": {"1": "Dogs bark.", "2": "Rain."}, "de": {"1": "Hunde bellen."}})
@@ -71,7 +73,10 @@ class Parallel:
         """
         kept = {language: _kept(own, f"{source}, {language}") for language, own in texts.items()}
         ids = tuple(dict.fromkeys(one for own in kept.values() for one in own))
-        if sum(len(own) for own in kept.values()) == len(ids):  # each is said in one language only
+        if not apart and sum(len(own) for own in kept.values()) == len(
+            ids
+        ):  # each is said in one language only
+            # Each is said in one language only.
             what = "no sentence is here in two languages"
             remedy = "give translations that share an id, a row or a line"
             raise UsageError(what, option="pairs", where=source, remedy=remedy)

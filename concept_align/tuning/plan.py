@@ -1,7 +1,7 @@
 """A configuration with its data worked out: what is tuned on, and what is left out. No weights are read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -63,13 +63,19 @@ class TunePlan:
         """Read what ``given`` names. Raises our errors, with the option, for whatever stands in the way."""
         origin, shape = _model(given)
         config = given.resolved(shape.layers, shape.kind, choose_device(given.device).type, dim=shape.dim)
-        parallel = read_pairs(given.pairs, pair_langs=given.pair_langs)
-        seen = registry.select(given.langs, parallel.languages)
+        treebanks, corpora = _treebanks(given), tuple[Corpus, ...]()
+        if given.pairs is None:
+            corpora = _labelled(treebanks, given.langs)
+            config, parallel = replace(config, held_out=0.0), _apart(corpora, str(treebanks))
+            seen = parallel.languages
+        else:
+            parallel = read_pairs(given.pairs, pair_langs=given.pair_langs)
+            seen = registry.select(given.langs, parallel.languages)
         halved = split(parallel, held_out=config.held_out, seen=seen, seed=config.seed)
-        pairs = _pairs(config, parallel, halved)
-        contrasts = bool(config.weights and config.weights[0])
-        if contrasts and given.batch is None and len(pairs.ids) < (config.batch or 0):
-            config = replace(config, batch=len(pairs.ids), chunk=min(config.chunk or 1, len(pairs.ids)))
+        if config.weights and config.weights[0]:
+            pairs = _pairs(config, parallel, halved)
+            if given.batch is None and len(pairs.ids) < (config.batch or 0):
+                config = replace(config, batch=len(pairs.ids), chunk=min(config.chunk or 1, len(pairs.ids)))
         retained, measured = _texts(config, parallel, halved)
         if given.retain is None:
             retained, measured = training_texts(parallel, halved), _held(parallel, halved)
@@ -78,8 +84,8 @@ class TunePlan:
             notes.append(
                 f"{len(halved.left_out)} training meanings left out: a text of theirs is held out too"
             )
-        treebanks = _treebanks(given)
-        corpora = _labelled(treebanks, halved) if config.weights and config.weights[3] else ()
+        if not corpora and config.weights and config.weights[3]:
+            corpora = _labelled(treebanks, halved.seen)
         trained = texts_of(parallel, halved.train)
         further = {_name(spec): _disjoint(read_pairs(spec), trained, spec) for spec in given.eval_pairs}
         known = {code for one in (parallel, *further.values()) for code in one.languages}
@@ -169,23 +175,28 @@ def _model(given: TuneConfig) -> tuple[Origin, Shape]:
 
 def _treebanks(given: TuneConfig) -> str | None:
     """Where labelled sentences are: as told, else the treebanks of the translations."""
-    kind, _, path = given.pairs.partition(":")
-    if given.treebanks is not None:
+    if given.treebanks is not None or given.pairs is None:
         return given.treebanks
+    kind, _, path = given.pairs.partition(":")
     return path if kind == "treebanks" else MINI if given.pairs == MINI else None
 
 
-def _labelled(treebanks: str | None, halved: Split) -> tuple[Corpus, ...]:
-    """Labelled training sentences of the seen languages."""
+def _labelled(treebanks: str | None, langs: Sequence[str]) -> tuple[Corpus, ...]:
+    """Labelled training sentences of those of ``langs``, codes or names of sets, that have some."""
     if treebanks is None:
         what = "labelled sentences are wanted, and no treebanks named"
         raise UsageError(what, option="treebanks", remedy="name a UD release, or mini")
-    there = {file.language for file in find_treebanks(treebanks, every=True)}
-    langs = [language for language in halved.seen if language in there]
-    if not langs:
-        what = f"no treebanks in {', '.join(halved.seen)}"
-        raise UsageError(what, option="treebanks", where=treebanks, remedy="name others, or other langs")
-    return tuple(read_corpora(treebanks, langs))
+    there = dict.fromkeys(file.language for file in find_treebanks(treebanks, every=True))
+    return tuple(read_corpora(treebanks, registry.select(langs, there)))
+
+
+def _apart(corpora: Sequence[Corpus], source: str) -> Parallel:
+    """The labelled sentences themselves, where there are no translations: each in its own language alone."""
+    texts: dict[str, dict[str, str]] = {}
+    for corpus in corpora:
+        own = texts.setdefault(corpus.source.language, {})
+        own |= {f"{corpus.source.treebank}:{at}": text for at, text in enumerate(corpus.texts)}
+    return Parallel.of(texts, source=source, apart=True)
 
 
 def _pairs(config: TuneConfig, parallel: Parallel, halved: Split) -> PairSampler:

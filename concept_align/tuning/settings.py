@@ -31,17 +31,17 @@ class TuneConfig:
 
     model: str
     """A decoder or encoder: mini-decoder, mini-encoder (shipped), a Hugging Face model id, or a folder."""
-    pairs: str
+    pairs: str | None = None
     """Translations: treebanks:DIR, mini, FILE.tsv (a column per language), A.txt,B.txt (aligned by line),
-    FILE.jsonl, tatoeba:DIR or paws-x:DIR."""
+    FILE.jsonl, tatoeba:DIR or paws-x:DIR. The preset concepts needs none."""
     langs: tuple[str, ...] = ("all",)
     """Languages that are tuned: en,de,... or the name of a set. Others that the translations have are only
     tested (unseen)."""
     pair_langs: tuple[str, ...] = ()
     """Languages of files that do not say theirs: de,en for A.txt,B.txt."""
     treebanks: str | None = None
-    """Where word classes and relations come from (instructions of structure, preset concepts). Without, the
-    treebanks of the translations."""
+    """Where word classes and relations come from (instructions of structure, preset concepts): a UD release
+    folder, or mini. Without, the treebanks of the translations."""
     instructions: tuple[str, ...] | None = None
     """Cross-lingual instructions that the answer loss trains on: parallel (translation), structural (word
     classes of a sentence), or files. Default for decoders: parallel."""
@@ -252,6 +252,12 @@ def check(config: TuneConfig) -> None:
 
 
 def _check_words(config: TuneConfig) -> None:
+    if config.pairs is None and (config.preset != "concepts" or config.treebanks is None):
+        if config.preset == "concepts":
+            what, option = "there are no labelled sentences to learn from", "treebanks"
+        else:
+            what, option = "there are no translations to learn from", "pairs"
+        raise UsageError(what, option=option, remedy="name some; mini is what comes with the package")
     weights = config.weights
     if weights is not None and (len(weights) not in (3, 4) or not all(0 <= one < 1e9 for one in weights)):
         raise UsageError(f"{weights} are not weights of the losses", option="weights", remedy="say 1,1.5,1")

@@ -16,6 +16,7 @@ from concept_align.integrity import check_sums
 from concept_align.models.load import load_model
 from concept_align.tuning import run as running
 from concept_align.tuning.run import tune
+from concept_align.tuning.structural import read_corpora
 
 NOTHING = {"evaluate": "none"}
 
@@ -261,6 +262,8 @@ def test_states_that_are_all_alike_stop_the_run_with_the_remedy(given, tmp_path,
         ({"retain": "nowhere"}, UsageError, "nowhere"),
         ({"instructions": "structural"}, UsageError, "treebanks"),
         ({"preset": "concepts"}, UsageError, "treebanks"),
+        ({"preset": "concepts", "pairs": None}, UsageError, "labelled sentences"),
+        ({"pairs": None}, UsageError, "translations"),
         ({"prompt_length": 2}, LearningError, "room for an answer"),
         ({"strength": 3}, UsageError, "strength"),
     ],
@@ -269,6 +272,18 @@ def test_what_cannot_be_done_is_named(given, tmp_path, options, error, words):
     with pytest.raises(error) as caught:
         tune(out=tmp_path / "out", **{**given, **NOTHING, **options})
     assert words in str(caught.value)
+
+
+def test_concepts_need_no_translations(given, tmp_path):
+    options = {"langs": "en,de", "treebanks": "mini", "steps": 2, "batch": 4}
+    found = tune(given["model"], preset="concepts", out=tmp_path / "out", **options)
+    assert {"concepts", "retention"} <= {*found.history.columns} and "contrast" not in found.history
+    assert found.facts["seen"] == ["en", "de"] and found.facts["pairs"]["held_out"] == 0
+    assert found.facts["pairs"]["train"] == sum(one.sents for one in read_corpora("mini", ["en", "de"]))
+    assert found.before_after.empty
+    card = (found.model / "README.md").read_text()
+    assert "tuned on labelled words" in card and "translations" not in card
+    assert "before-after.csv" not in (found.folder / "provenance.json").read_text()
 
 
 def test_text_to_be_kept_on_and_text_to_be_measured_share_no_line(given, tmp_path):
