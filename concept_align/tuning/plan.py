@@ -69,8 +69,9 @@ class TunePlan:
             config, parallel = replace(config, held_out=0.0), _apart(corpora, str(treebanks))
             seen = parallel.languages
         else:
-            parallel = read_pairs(given.pairs, pair_langs=given.pair_langs)
-            seen = registry.select(given.langs, parallel.languages)
+            named = {one: found.language for one in given.langs if (found := _treebank(one))}
+            parallel = read_pairs(given.pairs, langs=("all", *named), pair_langs=given.pair_langs)
+            seen = registry.select([named.get(one, one) for one in given.langs], parallel.languages)
         halved = split(parallel, held_out=config.held_out, seen=seen, seed=config.seed)
         if config.weights and config.weights[0]:
             pairs = _pairs(config, parallel, halved)
@@ -171,6 +172,12 @@ def _model(given: TuneConfig) -> tuple[Origin, Shape]:
         config: Any = whole.get_text_config()
         kind = configured_kind(whole)
         return origin, Shape(kind, int(config.num_hidden_layers), int(config.hidden_size))
+
+
+def _treebank(name: str) -> registry.Language | None:
+    """What is known of a treebank called ``name``; None for the code of a language or the name of a set."""
+    found = registry.known(name) if "_" in name or "-" in name else None
+    return None if found is None or name.startswith("-") else found
 
 
 def _treebanks(given: TuneConfig) -> str | None:

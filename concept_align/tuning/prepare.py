@@ -16,6 +16,7 @@ from .standard import Standard
 MEASURED = 256  # training sentences of a language that means and scales are of
 DOCUMENTS = 64  # training documents by whose retrieval a layer is chosen
 NEAREST = 64  # neighbours of a sentence that hard negatives are taken from
+ROWS = 1024  # sentences that are compared with all others at once
 ALIKE = 0.05  # where all cosines of a batch lie within this, a contrast gets no grip
 
 
@@ -75,10 +76,13 @@ def neighbours(
     )[layer][language]  # fmt: skip
     if standard is not None:
         made = standard.applied(made, [language] * len(ids))
-    like = normalize(made, dim=1) @ normalize(made, dim=1).T
-    like.fill_diagonal_(-2)
-    order = like.topk(min(NEAREST, len(ids) - 1), dim=1).indices.tolist()
-    return {one: [ids[place] for place in row] for one, row in zip(ids, order, strict=True)}
+    made, found = normalize(made, dim=1), dict[str, list[str]]()
+    for begin in range(0, len(ids), ROWS):  # all cosines of 25,000 sentences would take 2.5 GB
+        like = made[begin : begin + ROWS] @ made.T
+        like.diagonal(begin).fill_(-2)  # of a sentence with itself
+        nearest = like.topk(min(NEAREST, len(ids) - 1), dim=1).indices.tolist()
+        found |= zip(ids[begin : begin + ROWS], [[ids[at] for at in row] for row in nearest], strict=True)
+    return found
 
 
 def refuse_alike(vectors: Callable[[list[str], list[str]], torch.Tensor], plan: TunePlan) -> None:

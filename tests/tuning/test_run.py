@@ -14,8 +14,12 @@ from safetensors.torch import load_file
 from concept_align.errors import ConceptAlignError, LearningError, ModelError, UsageError
 from concept_align.integrity import check_sums
 from concept_align.models.load import load_model
+from concept_align.tuning import prepare
 from concept_align.tuning import run as running
+from concept_align.tuning.model import open_tunable
+from concept_align.tuning.plan import TunePlan
 from concept_align.tuning.run import tune
+from concept_align.tuning.settings import TuneConfig
 from concept_align.tuning.structural import read_corpora
 
 NOTHING = {"evaluate": "none"}
@@ -286,10 +290,24 @@ def test_concepts_need_no_translations(given, tmp_path):
     assert "before-after.csv" not in (found.folder / "provenance.json").read_text()
 
 
-def test_text_to_be_kept_on_and_text_to_be_measured_share_no_line(given, tmp_path):
-    from concept_align.tuning.plan import TunePlan
-    from concept_align.tuning.settings import TuneConfig
+def test_languages_may_be_named_by_their_treebanks(given):
+    plan = TunePlan.of(TuneConfig(model=given["model"], pairs="mini", langs=("UD_German-Mini", "fi", "en")))
+    assert plan.split.seen == ("de", "fi", "en") and len(plan.split.unseen) == 40
+    with pytest.raises(UsageError, match="UD_German-GSD"):
+        TunePlan.of(TuneConfig(model=given["model"], pairs="mini", langs=("UD_German-GSD", "en")))
 
+
+def test_the_nearest_sentences_are_the_same_however_many_are_compared_at_once(given, monkeypatch):
+    config = TuneConfig(model=given["model"], pairs=given["pairs"], langs=("en", "ru"), layer=2)
+    plan, model = TunePlan.of(config), open_tunable(given["model"], device="cpu")
+    whole = prepare.neighbours(plan, model, 2, None)
+    monkeypatch.setattr(prepare, "ROWS", 5)
+    assert prepare.neighbours(plan, model, 2, None) == whole
+    assert len(whole) == len(plan.split.train) > 5
+    assert all(one not in own and len(own) == len(whole) - 1 for one, own in whole.items())
+
+
+def test_text_to_be_kept_on_and_text_to_be_measured_share_no_line(given, tmp_path):
     folder = tmp_path / "text"
     folder.mkdir()
     held = TunePlan.of(TuneConfig(model=given["model"], pairs=given["pairs"], langs=("en", "ru"))).measured[
