@@ -13,7 +13,7 @@ import torch
 
 from .. import checkpoint
 from ..errors import LearningError
-from .processes import shared
+from .processes import shared, shared_tensors
 from .settings import TuneConfig
 
 NAME = "checkpoint.safetensors"
@@ -61,5 +61,5 @@ class Checkpoints:
         if wrong:
             what = f"{wrong[0]} is not finite"
             raise LearningError(what, where=str(path), remedy=checkpoint.ANEW)
-        found = shared(found)
-        return None if found is None else (found[0]["history"], found[1])
+        tensors = shared_tensors(found[1] if found else None)
+        return None if tensors is None else (shared(found[0]["history"] if found else None), tensors)

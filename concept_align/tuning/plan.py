@@ -69,7 +69,7 @@ class TunePlan:
             config, parallel = replace(config, held_out=0.0), _apart(corpora, str(treebanks))
             seen = parallel.languages
         else:
-            named = {one: found.language for one in given.langs if (found := _treebank(one))}
+            named = {one: entry.language for one in given.langs if (entry := _treebank(one))}
             parallel = read_pairs(given.pairs, langs=("all", *named), pair_langs=given.pair_langs)
             seen = registry.select([named.get(one, one) for one in given.langs], parallel.languages)
         halved = split(parallel, held_out=config.held_out, seen=seen, seed=config.seed)

@@ -6,12 +6,14 @@
 Each takes a share of every step's rows. Process 0 alone writes and measures.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import distributed
 
@@ -72,9 +74,27 @@ def summed(row: Mapping[str, float], device: torch.device) -> dict[str, float]:
 
 
 def shared(value: Any) -> Any:
-    """What process 0 has, for all of them."""
+    """What process 0 has, for all of them: anything that JSON holds."""
+    return value if count() == 1 else json.loads(_sent(json.dumps(value).encode()))
+
+
+def shared_tensors(tensors: Mapping[str, torch.Tensor] | None) -> dict[str, torch.Tensor] | None:
+    """The tensors of process 0 by name, on the CPU, for all of them; None where it has none."""
     if count() == 1:
-        return value
-    box = [value]
-    distributed.broadcast_object_list(box)
-    return box[0]
+        return None if tensors is None else dict(tensors)
+    if not shared(tensors is not None):
+        return None
+    own = {name: one.detach().cpu().contiguous() for name, one in (tensors or {}).items()}
+    return safetensors.torch.load(_sent(safetensors.torch.save(own)))
+
+
+def _sent(data: bytes) -> bytes:
+    """The bytes of process 0. torch's own way to send objects pickles them."""
+    device = torch.device("cuda" if distributed.get_backend() == "nccl" else "cpu")
+    size = torch.tensor([len(data)], device=device)
+    distributed.broadcast(size, 0)
+    held = torch.empty(int(size), dtype=torch.uint8, device=device)
+    if not rank():
+        held.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+    distributed.broadcast(held, 0)
+    return bytes(held.cpu().numpy())

@@ -31,8 +31,9 @@ from .model import TunableModel, open_tunable
 from .objectives import losses
 from .plan import HELD_OUT, TunePlan
 from .prepare import chosen_layer, measured_standard
-from .processes import rank, shared, together
+from .processes import rank, shared, shared_tensors, together
 from .settings import TuneConfig
+from .standard import Standard
 from .study import Measured, RetrievalSet, before_after, evaluate
 from .train import Row, Training, train
 from .tuned import BEFORE_AFTER, HISTORY, SUMMED, Tuned, is_tuned
@@ -129,7 +130,9 @@ def _trained(
         layer = shared(chosen_layer(planned, model) if writes else None)
         planned = replace(planned, config=replace(config, layer=layer))
     assert isinstance(planned.config.layer, int)
-    standard = shared(measured_standard(planned, model, planned.config.layer) if writes else None)
+    own = measured_standard(planned, model, planned.config.layer) if writes else None
+    told = shared_tensors(None if own is None else own.tensors())
+    standard = None if told is None else Standard.of_tensors(told)
     weights = planned.weights
     learning = learn(
         model, planned.config.train or "lora",
