@@ -6,6 +6,7 @@
                  -sum_k q(k | x) log p_m(k | x), and again from the new q (``rounds``)
     labelled     theta_m <- descent on -log p_m(y | x) over the support (all of f adapts), for even m from
                  what was learned from unlabelled words, for odd m from the start
+    answer       w p(k | x) after labels + (1 - w) p(k | x) before them
 
 Self-training with sharpened soft labels: Yarowsky 1995; Grandvalet and Bengio 2005; the sharpening as in
 Berthelot et al. 2019 (arXiv 1905.02249). Zero-shot, the unlabelled words are all that tells the new language
@@ -13,6 +14,9 @@ from others. Once there are labels, pseudo-labels only hold back (measured: expe
 last stage is without them, and starts that differ by more than chance are worth more as a mean. It goes on
 until all support words are correct and then as long again: near languages are there after an epoch or
 two, and more would wear the start down; far ones are not, and need all of ``adapt_epochs``.
+
+Where zero-shot is good already, a few labels make it worse. So the answer is a mixture of both, in which what
+was learned from labels has as much weight as it is likely to be the better of the two (:mod:`.worth`).
 
 Smoothed labels leave the start too modest, sharpened ones make it far too sure. So what each of the three
 stages says is scaled by a temperature of its own (:func:`temperature`), chosen on the validation languages;
@@ -22,7 +26,7 @@ it changes no prediction.
 import copy
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -41,6 +45,7 @@ from ..maps import Dropout, Encoder, masked
 from ..train import Stage
 from .base import CHUNK, Aligner, Classifier, ModelAligner
 from .fit import Fit, Records, StagedConfig, published_shape
+from .worth import held_out, likely_better, mixed
 
 # What a classifier has learned from, last of all.
 Known = Literal["start", "unlabelled", "labelled"]
@@ -152,16 +157,36 @@ class SelfTrainAligner(ModelAligner):
         """``seed`` decides the order in which labelled words are learned from; that of unlabelled words is
         always the same, so many support sets of one language share what was learned from those."""
         model = self.start(unlabelled, valid)
-        learned: Known = "start" if model is self.model else "unlabelled"
-        if support is not None:
-            config, both, learned = self.config, (model, self.model), "labelled"
-            model = Ensemble(copy.deepcopy(both[place % 2].members[place]) for place in range(config.members))
-            shape = (config.adapt_epochs, config.adapt_batch, config.adapt_steps)
-            descent = Descent(config.adapt_lr, *shape, enough=config.adapt_enough)
-            for place, member in enumerate(model.members):
-                descent.run(member, support.x, support.y, valid, seed, "labelled", place)
+        before = self._classifier(model, "start" if model is self.model else "unlabelled", valid)
+        if support is None:
+            return before
+        after = self._labelled(model, support.x, support.y, valid, seed)
+        if not self.config.folds:
+            return after
+        correct = before.codes(support.x) == support.y
+        gains = []
+        for held in held_out(support.offsets, self.config.folds, seed):
+            others = torch.ones(len(correct), dtype=torch.bool).index_fill_(0, held, False)
+            learned = self._labelled(model, support.x[others], support.y[others], valid, seed)
+            right = learned.codes(support.x[held]) == support.y[held]
+            gains.append(right.double() - correct[held].double())
+        return mixed(before, after, likely_better(torch.cat(gains) if gains else torch.zeros(0)))
+
+    def _classifier(self, model: Ensemble, learned: Known, valid: torch.Tensor) -> Classifier:
         scale = 1 / self.temperatures.get(learned, 1.0)
         return Classifier(lambda x: model(x) * scale, valid)
+
+    def _labelled(
+        self, start: Ensemble, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor, seed: int
+    ) -> Classifier:
+        """What learns from words [words, dim] and their labels, from ``start`` and from the first start."""
+        config, both = self.config, (start, self.model)
+        model = Ensemble(copy.deepcopy(both[place % 2].members[place]) for place in range(config.members))
+        shape = (config.adapt_epochs, config.adapt_batch, config.adapt_steps)
+        descent = Descent(config.adapt_lr, *shape, enough=config.adapt_enough)
+        for place, member in enumerate(model.members):
+            descent.run(member, x, y, valid, seed, "labelled", place)
+        return self._classifier(model, "labelled", valid)
 
     def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Ensemble:
         """The start after learning from ``unlabelled`` words; the last one asked for is kept."""
@@ -213,7 +238,9 @@ class SelfTrainFit(Fit):
         tell nothing of others."""
         if not self.data.validation:
             return {}
-        aligner, validation = self.aligner(), self.validation
+        # Of each stage alone: a mixture is of stages that are calibrated.
+        aligner = SelfTrainAligner(replace(self.config, folds=0), self.model, self.known)
+        validation = self.validation
         scores: dict[Known, list[torch.Tensor]] = {"start": [], "unlabelled": [], "labelled": []}
         for language, query in validation.queries.items():
             words = self.data.load(language, "train").x if aligner.transductive else None
@@ -254,6 +281,7 @@ class SelfTrain(StagedConfig):
     adapt_batch: int = 32  # words; more, where that would be more than adapt_steps
     adapt_steps: int = 120
     adapt_lr: float = 1e-3
+    folds: int = 3  # parts of the support, each held out to see what labels are worth; 0: only they count
     adapt_enough: float = 2.0  # times the epochs after which all support words are correct; 0: no end
 
     @classmethod

@@ -3,12 +3,14 @@
 import contextlib
 import copy
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 import torch
 
 from concept_align.meta.learners import registry
+from concept_align.meta.learners.base import Classifier
 from concept_align.meta.learners.self_train import (
     Descent,
     Ensemble,
@@ -17,6 +19,7 @@ from concept_align.meta.learners.self_train import (
     all_correct,
     temperature,
 )
+from concept_align.meta.learners.worth import held_out, likely_better, mixed
 from concept_align.spaces.features import Features
 
 
@@ -130,7 +133,8 @@ def test_an_ensemble_gives_each_member_the_gradient_it_would_have_alone():
 
 def test_given_labels_one_member_goes_on_from_unlabelled_words_and_one_from_the_start(fitted, apart):
     aligner, train = fitted("self-train", apart), apart.load("zz", "train")
-    still = SelfTrainAligner(dataclasses.replace(aligner.config, adapt_lr=0.0), aligner.model, aligner.known)
+    config = dataclasses.replace(aligner.config, adapt_lr=0.0, folds=0)
+    still = SelfTrainAligner(config, aligner.model, aligner.known)
     support, test = train.of_sentences(np.arange(3)), apart.load("zz", "test").x
     valid = torch.ones_like(aligner.known)
     refined = still.start(train.x, valid & aligner.known).members[0]
@@ -171,7 +175,7 @@ def test_learning_ends_as_long_again_after_all_support_words_are_correct():
 
 def test_a_start_that_tells_all_support_words_right_stays_as_it_is(fitted, shared):
     aligner, train = fitted("self-train", shared), shared.load("zz", "train")
-    one = dataclasses.replace(aligner.config, members=1)
+    one = dataclasses.replace(aligner.config, members=1, folds=0)
     single = SelfTrainAligner(one, Ensemble([aligner.model.members[0]]), aligner.known)
     told = single.adapt().codes(train.x)
     itself = Features(train.language, train.concepts, train.x, told, train.offsets)
@@ -179,10 +183,66 @@ def test_a_start_that_tells_all_support_words_right_stays_as_it_is(fitted, share
     assert torch.equal(single.adapt(itself).scores(test), single.adapt().scores(test))
 
 
+def gains(aligner, data, languages, folds, *, shots, wrong=0.0):
+    """What labels, a share of which is ``wrong``, gain over none in each of ``languages``."""
+    config = dataclasses.replace(aligner.config, folds=folds, adapt_lr=0.1)
+    aligner, found = SelfTrainAligner(config, aligner.model, aligner.known), []
+    for place, language in enumerate(languages):
+        train, test = data.load(language, "train"), data.load(language, "test")
+        random = np.random.default_rng(place)
+        support = train.of_sentences(random.permutation(train.sents)[:shots])
+        other = torch.from_numpy(random.random(support.words) < wrong)
+        drawn = torch.from_numpy(random.integers(0, len(train.concepts), support.words))
+        support = dataclasses.replace(support, y=torch.where(other, drawn, support.y))
+        found.append(right(aligner.adapt(support), test) - right(aligner.adapt(), test))
+    return float(np.mean(found))
+
+
+@pytest.mark.parametrize("shots", [3, 10])
+def test_labels_do_no_harm_where_zero_shot_is_good_and_count_where_it_is_not(fitted, shared, apart, shots):
+    near, far = (fitted("self-train", data) for data in (shared, apart))
+    languages = ("zz", *shared.train)
+    alone, guarded = (gains(near, shared, languages, folds, shots=shots, wrong=0.4) for folds in (0, 3))
+    assert alone < -0.05 and guarded > alone / 4, (alone, guarded)
+    alone, guarded = (gains(far, apart, ["zz"], folds, shots=shots) for folds in (0, 3))
+    assert guarded > alone / 2 > 0.01, (alone, guarded)
+
+
+def test_parts_that_are_held_out_are_of_whole_sentences_where_there_are_enough():
+    offsets = np.array([0, 3, 3, 5, 9, 10])
+    for folds, whole in ((3, True), (4, True), (5, False)):
+        parts = held_out(offsets, folds, 0)
+        assert sorted(torch.cat(parts).tolist()) == list(range(10))
+        sentence = np.repeat(np.arange(5), np.diff(offsets))
+        shared = [
+            {*sentence[a.numpy()].tolist()} & {*sentence[b.numpy()].tolist()}
+            for a, b in itertools.combinations(parts, 2)
+        ]
+        assert any(shared) != whole
+    assert held_out(np.array([0, 1]), 3, 0) == [] and len(held_out(np.array([0, 2]), 3, 0)) == 2
+
+
+def test_what_labels_are_worth_is_the_probability_that_they_help():
+    assert likely_better(torch.zeros(0)) == likely_better(torch.zeros(9)) == 0.5
+    gains = torch.tensor([1.0] * 6 + [-1.0] * 3 + [0.0] * 91)
+    assert likely_better(gains) == pytest.approx(1 - likely_better(-gains)) == pytest.approx(0.773, abs=1e-3)
+    assert likely_better(torch.ones(9)) > 0.999 > likely_better(gains.repeat(100))
+
+
+def test_a_mixture_has_the_mean_probability():
+    valid = torch.tensor([True, True, False])
+    first, second = (Classifier(lambda x, k=k: x * k, valid) for k in (1.0, -2.0))
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    expected = 0.3 * second.scores(x).exp() + 0.7 * first.scores(x).exp()
+    torch.testing.assert_close(mixed(first, second, 0.3).scores(x).exp(), expected)
+    for share, one in ((0.0, first), (1.0, second)):
+        torch.testing.assert_close(mixed(first, second, share).scores(x)[:, :2], one.scores(x)[:, :2])
+
+
 def test_temperatures_change_how_sure_it_is_and_no_prediction(fitted, apart):
     trained, train, test = fitted("self-train", apart), apart.load("zz", "train"), apart.load("zz", "test")
     support = train.of_sentences(np.arange(3))
-    config, model, known = trained.config, trained.model, trained.known
+    config, model, known = dataclasses.replace(trained.config, folds=0), trained.model, trained.known
     plain = SelfTrainAligner(config, model, known)
     scaled = SelfTrainAligner(config, model, known, {"start": 2.0, "unlabelled": 0.5, "labelled": 3.0})
     for given, t in (
