@@ -73,10 +73,8 @@ class Parallel:
         """
         kept = {language: _kept(own, f"{source}, {language}") for language, own in texts.items()}
         ids = tuple(dict.fromkeys(one for own in kept.values() for one in own))
-        if not apart and sum(len(own) for own in kept.values()) == len(
-            ids
-        ):  # each is said in one language only
-            # Each is said in one language only.
+        alone = sum(len(own) for own in kept.values()) == len(ids)  # each is said in one language only
+        if alone and not apart:
             what = "no sentence is here in two languages"
             remedy = "give translations that share an id, a row or a line"
             raise UsageError(what, option="pairs", where=source, remedy=remedy)
