@@ -49,7 +49,8 @@ def train(
     """One aligner."""
     context = ["--context-layers", inputs["context"]] if inputs["context"] else []
     run("meta-train", "--store", store, "--task", task, "--layers", inputs["layers"], *context,
-        "--learner", how["learner"], "--preset", how["preset"], "--seed", seed, "--out", folder)  # fmt: skip
+        "--learner", how["learner"], "--preset", how["preset"], "--seed", seed, "--out", folder,
+        *(word for one in how.get("settings", ()) for word in ("--set", one)))  # fmt: skip
 
 
 def evaluate(aligners: dict[str, list[Path]], protocol: dict[str, Any], store: Path, out: Path) -> None:

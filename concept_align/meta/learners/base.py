@@ -259,9 +259,8 @@ class Aligner(hub.HubUpload):
             )
         tensors, _ = read_safetensors(path, error=LearningError, remedy=AGAIN)
         where = str(Path(folder) / "config.json")
-        config = from_mapping(
-            learner, checked(dict, settings.get("config", {}), "config", where=where), where=where
-        )
+        kept = checked(dict, settings.get("config", {}), "config", where=where)
+        config = from_mapping(learner, {**learner.unsaid, **kept}, where=where)
         try:
             if any(bool(value.isnan().any()) for value in tensors.values()):
                 raise ValueError("a learned number is none (NaN)")
@@ -377,6 +376,8 @@ class LearnerConfig(ABC):
 
     name: ClassVar[str]
     aligner: ClassVar[type[Aligner]]
+    # What options that an aligner's file does not name were worth when it was written.
+    unsaid: ClassVar[Mapping[str, Any]] = {}
     positive: ClassVar[tuple[str, ...]] = ()  # further options that must be above 0
 
     def impossible(self) -> tuple[str, str] | None:

@@ -28,7 +28,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -260,6 +260,7 @@ class SelfTrain(StagedConfig):
 
     name = "self-train"
     aligner, fits = SelfTrainAligner, SelfTrainFit
+    unsaid: ClassVar[Mapping[str, Any]] = {"folds": 0}
     positive = ("cap", "round_epochs", "sharpen", "round_words", "adapt_epochs", "adapt_steps")
     members: int = 2
     hidden: int = 256

@@ -4,6 +4,8 @@ import contextlib
 import copy
 import dataclasses
 import itertools
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -274,3 +276,16 @@ def test_without_validation_languages_probabilities_are_left_as_they_are(shared,
     data = dataclasses.replace(shared, validation=())
     aligner = registry.create("self-train", options=small["self-train"] | {"epochs": 1}).fit(data, seed=0)
     assert aligner.temperatures == {}
+
+
+def test_an_aligner_saved_before_there_were_folds_answers_as_it_did(fitted, shared, tmp_path):
+    aligner = fitted("self-train", shared)
+    aligner.save_pretrained(tmp_path / "new")
+    assert SelfTrainAligner.from_pretrained(tmp_path / "new").config == aligner.config
+    saved = json.loads((tmp_path / "new" / "config.json").read_text())
+    del saved["settings"]["config"]["folds"], saved["hashes"]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "config.json").write_text(json.dumps(saved))
+    shutil.copy(tmp_path / "new" / "model.safetensors", tmp_path / "old")
+    old = SelfTrainAligner.from_pretrained(tmp_path / "old")
+    assert old.config == dataclasses.replace(aligner.config, folds=0)
