@@ -37,9 +37,9 @@ SAME: dict[str, tuple[str, str, str]] = {
     "de": (", richtig?", "Ja", "Nein"),
     "es": (", ¿verdad?", "Sí", "No"),
     "fr": (", n'est-ce pas ?", "Oui", "Non"),
-    "ja": ("、そうですよね?", "はい", "いいえ"),
+    "ja": ("、そうですよね？", "はい", "いいえ"),
     "ko": (", 그렇죠?", "예", "아니요"),
-    "zh": (",对吗?", "是", "不是"),
+    "zh": ("，对吗？", "是", "不是"),
 }
 # language: (because, so)
 WHY: dict[str, tuple[str, str]] = {
@@ -52,7 +52,7 @@ WHY: dict[str, tuple[str, str]] = {
     "vi": ("bởi vì", "cho nên"),
     "zh": ("因为", "所以"),
 }
-_STOPS = ".。!?!?।"
+_STOPS = ".。!?！？।"
 _UNSPACED = ("zh", "ja")
 _MISSING = "NS"  # what PAWS-X writes for a sentence that nobody translated
 
@@ -132,7 +132,7 @@ def _paws_x(path: Path, language: str, said: str) -> list[Question]:
         if {first, second} & {"", _MISSING}:
             continue
         gap = "" if said in _UNSPACED else " "
-        comma = "、" if said == "ja" else "," if said == "zh" else ", "
+        comma = "、" if said == "ja" else "，" if said == "zh" else ", "
         choices = tuple(f"{gap}{answer}{comma}{second}" for answer in answers)
         found.append(Question(row[0], language, first.rstrip(_STOPS) + tag, choices, 1 - int(row[3])))
     return found
