@@ -16,6 +16,7 @@ from concept_align.cli.commands import app
 from concept_align.errors import LearningError, UsageError
 from concept_align.meta.hub import FILES, locate, named_folder
 from concept_align.meta.learners.base import Aligner
+from concept_align.meta.reference import ENTROPY
 from concept_align.treebanks.concepts import UPOS
 
 WORDS = [["Der", "Hund", "schläft", "."]]
@@ -34,8 +35,8 @@ def test_what_is_pushed_is_the_whole_folder_and_comes_back_as_it_was(mini, hub, 
     address = Aligner.from_pretrained(tmp_path / "own").push_to_hub("me/tagger", token="hf_x")
     sha, files = hub.files("me/tagger")
     assert address == f"{hub.url}/me/tagger/commit/{sha}"
-    assert set(files) == set(FILES)
-    assert files == {name: (mini.upos / name).read_bytes() for name in FILES}
+    kept = set(FILES) - {ENTROPY}  # of fewer than five training languages there is none
+    assert files == {name: (mini.upos / name).read_bytes() for name in kept}
     again = Aligner.from_pretrained("me/tagger")
     x = torch.randn(5, aligner.dim)
     assert torch.equal(again.adapt().scores(x), aligner.adapt().scores(x))

@@ -78,7 +78,7 @@ def test_comparisons_hold_demonstrations_against_none(aligned):
         and one.metric == "accuracy"
     ]
     assert pair.shots == 2
-    assert pair.low > 0.1
+    assert pair.difference > 0.1 and np.isnan(pair.low)  # of two languages: no interval
     assert pair.better_in == 2
     assert pair.p_holm >= pair.p_sign_flip
 
