@@ -1,4 +1,4 @@
-"""From a work folder to what is committed: results.csv, comparisons.csv, seeds.csv and the figure.
+"""From a work folder to what is committed: conditions.csv, differences.csv, seeds.csv and the figure.
 
 Outcomes of a condition's seeds are pooled before anything is resampled: each document (or sentence) counts
 with what all seeds found of it, so that intervals are over documents and languages; ``seeds.csv`` says how
@@ -120,12 +120,12 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
             times[model] = {"settings": numbers, "seconds": seconds}
     if not results:
         raise SystemExit(f"{work}: nothing is finished")
-    tables = {"results": results, "comparisons": compared, "seeds": seeds}
+    tables = {"conditions": results, "differences": compared, "seeds": seeds}
     for name, parts in tables.items():
         frame = pd.concat(parts, ignore_index=True)
         first = [column for column in ("model", "condition", "control", "seed") if column in frame]
         frame = frame[[*first, *(column for column in frame if column not in first)]]
-        if name == "results":  # single languages of the tuned layer alone
+        if name == "conditions":  # single languages of the tuned layer alone
             layers = [*(str(one["layer"]) for one in settings["models"].values()), "output"]
             frame = frame[frame["language"].isin(GROUPS) | frame["layer"].isin(layers)]
         else:
@@ -136,7 +136,7 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
     (folder / "provenance.json").write_text(
         json.dumps({"runs": times, "settings": settings}, indent=2, sort_keys=True) + "\n"
     )
-    draw(pd.read_csv(folder / "comparisons.csv"), folder, settings)
+    draw(pd.read_csv(folder / "differences.csv"), folder, settings)
 
 
 def draw(compared: pd.DataFrame, folder: Path, settings: dict[str, Any]) -> None:
