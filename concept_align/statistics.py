@@ -179,6 +179,12 @@ def bounds_over_languages(resampled: Floats, languages: int, confidence: float) 
     return percentile_bounds(resampled, confidence)
 
 
+def means_over_drawn(drawn: Floats, rng: np.random.Generator) -> Floats:
+    """[draws] means over languages, drawn with replacement, of ``drawn`` [langs, draws]."""
+    chosen = rng.integers(0, len(drawn), size=drawn.shape)
+    return np.asarray(np.take_along_axis(drawn, chosen, axis=0).mean(axis=0))
+
+
 @lru_cache(maxsize=2)
 def _signs(n: int) -> Floats:
     """[2^(n - 1), n] of +1 and -1: every pattern that leaves the last sign +1.

@@ -25,7 +25,7 @@ from ..models.batches import batches
 from ..models.faults import explained_memory
 from ..models.protocol import Pieces
 from ..seeding import stream
-from ..statistics import bounds_over_languages, percentile_interval
+from ..statistics import bounds_over_languages, means_over_drawn, percentile_interval
 from .causal import CausalModel, token_nats
 from .choice_tasks import Question
 
@@ -155,8 +155,7 @@ def choice_accuracy(
         for learner, found in drawn.items():
             spread = np.stack([one for _, one in found])
             langs = len(found)
-            which = stream(seed, "choices-languages", langs).integers(0, langs, (langs, DRAWS))
-            means = np.take_along_axis(spread, which, axis=0).mean(axis=0)
+            means = means_over_drawn(spread, stream(seed, "choices-languages", langs))
             low, high = (float(end[0]) for end in bounds_over_languages(means[:, None], langs, 0.95))
             at = {"source": "own", "language": "mean", "shots": k, "learner": learner, "n": langs}
             value = float(np.mean([one for one, _ in found]))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..seeding import stream
-from ..statistics import Floats, bounds_over_languages, percentile_interval
+from ..statistics import Floats, bounds_over_languages, means_over_drawn, percentile_interval
 
 CONDITION = ("layer", "task", "source", "learner", "metric")
 KEYS = (*CONDITION, "language")
@@ -107,7 +107,8 @@ def summary(
         for name, codes in ((SEEN, known), (UNSEEN, [code for code in own if code not in seen])):
             if codes:
                 value = float(np.mean([own[code][0] for code in codes]))
-                drawn = _over_languages(np.stack([own[code][1] for code in codes]))
+                rng = stream(0, "tune", "bootstrap-languages", len(codes))
+                drawn = means_over_drawn(np.stack([own[code][1] for code in codes]), rng)
                 low, high = bounds_over_languages(drawn[:, None], len(codes), CONFIDENCE)
                 rows.append(_row(at, name, value, (float(low[0]), float(high[0])), len(codes)))
     if not rows:
@@ -124,13 +125,6 @@ def _asked(cells: Cells, less: Cells | None, pairs: Sequence[tuple[str, str]]) -
         for key in cells.values:
             if key[3] == learner and (*key[:3], reference, *key[4:]) in less.values:
                 yield reference, key
-
-
-def _over_languages(drawn: Floats) -> Floats:
-    """[draws] means of ``drawn`` [langs, draws], of languages drawn with replacement."""
-    langs, draws = drawn.shape
-    chosen = stream(0, "tune", "bootstrap-languages", langs).integers(0, langs, size=(langs, draws))
-    return np.asarray(np.take_along_axis(drawn, chosen, axis=0).mean(axis=0))
 
 
 def _row(

@@ -22,12 +22,6 @@ class Split:
     unseen: tuple[str, ...]  # the others
     left_out: tuple[str, ...] = ()  # ids of neither part: a text of theirs is also held out
 
-    def refuse_unseen(self, languages: Iterable[str], option: str = "langs") -> None:
-        """UsageError where one of ``languages`` is not among the seen ones."""
-        if odd := [language for language in languages if language not in self.seen]:
-            remedy = f"name some of {', '.join(self.seen)}"
-            raise UsageError(f"{odd[0]} is not tuned on", option=option, remedy=remedy)
-
 
 def split(parallel: Parallel, *, held_out: float, seen: Sequence[str], seed: int) -> Split:
     """Divide ``parallel`` so that nothing that is tuned on is tested on.

@@ -10,13 +10,11 @@ the others' size make all cosines of some models nearly 1.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 
 from ..errors import LearningError
-from ..tensors import load_tensors, save_tensors
 
 _ROUNDING = 1e-6  # of a channel's size: what varies less does not vary
 _MEAN = "mean."
@@ -42,11 +40,6 @@ class Standard:
         size = torch.stack([some.abs().amax(0) for some in own.values()]).amax(0)
         return cls(means, torch.where(scale > _ROUNDING * size, scale, torch.ones_like(scale)))
 
-    def with_means(self, vectors: Mapping[str, Float[torch.Tensor, "sents dim"]]) -> "Standard":
-        """With the means of further languages, of their own text; scales stay."""
-        found = {language: own.detach().double().cpu().mean(0) for language, own in vectors.items()}
-        return Standard(self.means | found, self.scale)
-
     def applied(
         self, vectors: Float[torch.Tensor, "sents dim"], languages: Sequence[str]
     ) -> Float[torch.Tensor, "sents dim"]:
@@ -60,7 +53,7 @@ class Standard:
         return (vectors - means) / self.scale.to(vectors.device, vectors.dtype)
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """As named tensors, for a file."""
+        """As named tensors, to be sent or kept."""
         return {"scale": self.scale} | {f"{_MEAN}{name}": mean for name, mean in sorted(self.means.items())}
 
     @classmethod
@@ -74,12 +67,3 @@ class Standard:
         ):
             raise LearningError("these are no means and scales of vectors", remedy="measure them again")
         return cls(means, tensors["scale"])
-
-    def save(self, folder: str | Path) -> None:
-        """As ``standard.safetensors`` and ``standard.json``."""
-        save_tensors(folder, "standard", self.tensors(), {"languages": sorted(self.means)})
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Standard":
-        """What :meth:`save` wrote; StoreError where it is absent or damaged."""
-        return cls.of_tensors(load_tensors(folder, "standard")[0])

@@ -83,7 +83,7 @@ def rate(step: int, config: TuneConfig) -> float:
 def train(
     training: Training, checkpoints: Checkpoints | None = None, *, progress: Progress | None = None
 ) -> list[Row]:
-    """Take all steps, or those that are left, and leave the model tuned; the history, a row a step.
+    """Take all steps, or those that are left, and leave the model tuned; the history, one row per step.
 
     Raises LearningError for a loss or a gradient that is not finite, and for a checkpoint of another run.
     """

@@ -41,14 +41,12 @@ def test_a_channel_that_does_not_vary_counts_for_nothing():
     assert float(found[:, 2].abs().max()) < 1e-3
 
 
-def test_an_unknown_language_is_freed_of_the_mean_of_means_or_of_its_own():
+def test_an_unknown_language_is_freed_of_the_mean_of_means():
     vectors = drawn()
     standard = Standard.measured(vectors)
     text = vectors["en"] + 10
     mean = torch.stack([own.mean(0) for own in vectors.values()]).mean(0)
     torch.testing.assert_close(standard.applied(text, ["xx"] * 40), (text - mean) / standard.scale)
-    known = standard.with_means({"xx": text})
-    torch.testing.assert_close(known.applied(text, ["xx"] * 40), standard.applied(vectors["en"], ["en"] * 40))
 
 
 def test_languages_may_alternate_and_gradients_flow():
@@ -62,10 +60,9 @@ def test_languages_may_alternate_and_gradients_flow():
     torch.testing.assert_close(mixed.grad, (1 / standard.scale).float().expand(3, -1))
 
 
-def test_saved_is_read_again(tmp_path):
+def test_its_tensors_are_the_whole_of_it():
     standard = Standard.measured(drawn())
-    standard.save(tmp_path)
-    again = Standard.load(tmp_path)
+    again = Standard.of_tensors(standard.tensors())
     assert sorted(again.means) == ["de", "en", "tr"]
     vectors = drawn()["de"]
     assert torch.equal(again.applied(vectors, ["de"] * 40), standard.applied(vectors, ["de"] * 40))

@@ -1,4 +1,4 @@
-"""Tab-separated tables: a header of language codes, a row a meaning.
+"""Tab-separated tables: a header of language codes, then one row for each meaning.
 
 ``sent_id<TAB>doc<TAB>en<TAB>de``: ids and documents are optional, an empty cell is a missing translation.
 Quotes are signs like others. ``id`` is the code of Indonesian, so ids stand under ``sent_id``.
