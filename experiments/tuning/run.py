@@ -107,7 +107,8 @@ def main() -> None:
     for model in options.model or ["mini-decoder"]:
         name = options.gemma if model.startswith("gemma") else model
         for seed in options.seed or settings["seeds"]:
-            for condition in [BEFORE, *(options.condition or settings["conditions"])]:
+            chosen = options.condition or settings["models"][model]["conditions"]
+            for condition in [BEFORE, *chosen]:
                 folder = options.work / model / f"{condition}-{seed}"
                 found = folder.with_suffix(".outcomes.parquet")
                 done = condition == BEFORE or folder.with_suffix(".time.json").exists()
