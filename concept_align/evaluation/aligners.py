@@ -19,7 +19,8 @@ from ..errors import ConceptAlignError, LearningError, UsageError, encoded
 from ..hashing import sha256_file
 from ..meta import hub
 from ..meta.data import check_disjoint
-from ..meta.learners.base import Aligner, read_config
+from ..meta.learners.base import Aligner
+from ..meta.learners.saved import read_config
 from ..meta.reference import UsualEntropy, read_entropy, read_reference
 from ..reading import read_json_object, read_toml
 from ..spaces.spec import FeatureSpec

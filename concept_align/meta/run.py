@@ -33,7 +33,8 @@ from .config import MetaTrainConfig
 from .data import Validation, accuracy, branches_of, check_disjoint
 from .hub import FILES
 from .learners import registry
-from .learners.base import Aligner, LearnerConfig, TrainingData, is_finished
+from .learners.base import Aligner, LearnerConfig, TrainingData
+from .learners.saved import is_finished
 from .reference import UsualEntropy, entropies_of, reference, write_entropy, write_reference
 from .train import HISTORY
 

@@ -5,7 +5,6 @@ be saved; an aligner ``adapt``s to a language, given a support set or none, into
 """
 
 import math
-import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -16,30 +15,24 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from jaxtyping import Bool, Float, Int
 from safetensors.torch import save
-from torch import nn
 
 from ... import atomic, ragged
-from ...checkpoint import under
 from ...config import checked, from_mapping
 from ...errors import LearningError, UsageError
-from ...integrity import SUMS, check_sums, write_sums
+from ...integrity import SUMS, write_sums
 from ...matmul import few_threads
 from ...progress import Progress
-from ...reading import read_json_object
 from ...registration import Registry
 from ...spaces.features import Features
 from ...tensors import read_safetensors
-from ...treebanks.concepts import parse_task
 from ...types import Split
 from .. import hub
 from ..maps import masked
+from .saved import AGAIN, SCHEMA, check_numbers, names_of, read_config
 
-SCHEMA = 1
 CHUNK = 16384  # words scored at once: bounds memory, changes no score
-AGAIN = "copy or download it again, or run meta-train again"
 _COUNTS = ("batch", "members", "episodes_per_step")  # options that end so must be above 0
 _SHARES = ("dropout", "smoothing")  # below 1
-MOST_STEPS = 100_000  # of adapting: more are not to be waited for
 
 
 @dataclass(frozen=True)
@@ -264,9 +257,9 @@ class Aligner(hub.HubUpload):
         try:
             if any(bool(value.isnan().any()) for value in tensors.values()):
                 raise ValueError("a learned number is none (NaN)")
-            _check_numbers(config)
+            check_numbers(config)
             found = learner.aligner.from_parts(config, settings, tensors)
-            found.folder, found.concepts = folder, _concepts(folder, saved)
+            found.folder, found.concepts = folder, names_of(folder, saved)
             found.check()
         except (
             UsageError,
@@ -289,82 +282,6 @@ class Aligner(hub.HubUpload):
             raise ValueError("what it can predict is not told")
         if self.concepts is not None and len(self.concepts) != len(known):
             raise ValueError(f"{len(self.concepts)} names for {len(known)} concepts")
-
-
-class ModelAligner(Aligner):
-    """An aligner whose state is one module, which its configuration makes from its shape."""
-
-    saved_as: ClassVar[str] = "model."  # what the names of its tensors begin with
-
-    def __init__(self, config: Any, model: Any, known: torch.Tensor) -> None:
-        """``model`` is frozen; ``known``: bool [concepts]."""
-        self.config, self.known, self.learner = config, known, config.name
-        self.model = model.eval().requires_grad_(False)
-
-    @property
-    def dim(self) -> int:
-        return int(self.model.dim)
-
-    def settings(self) -> dict[str, Any]:
-        return {"config": self.config.config(), "dim": self.model.dim}
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        parameters = self.model.state_dict().items()
-        return {"known": self.known, **{f"{self.saved_as}{key}": value for key, value in parameters}}
-
-    @classmethod
-    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        known, dim = tensors["known"], checked(int, settings["dim"], "dim")
-        others = {name: value for name, value in tensors.items() if name != "known"}
-        _check_size(config, dim, sum(value.numel() for value in others.values()))
-        model = config.model(dim, len(known), 0)
-        model.load_state_dict(under(cls.saved_as, others))
-        return cls(config, model, known)
-
-    def check(self) -> None:
-        super().check()
-        for name, value in self.model.state_dict().items():
-            if not bool(value.isfinite().all()):
-                raise ValueError(f"{name} has a number that is not finite")
-
-
-class SteppedAligner(ModelAligner):
-    """A model that takes full-batch steps on a support set, as many as its number of sentences calls for.
-
-    They draw nothing at random: the seed changes nothing.
-    """
-
-    def __init__(
-        self, config: Any, model: Any, known: torch.Tensor, steps: Mapping[int, int] | None = None
-    ) -> None:
-        """``steps``: sentences -> steps; a support set takes those of the nearest number that is not more."""
-        super().__init__(config, model, known)
-        self.steps = dict(steps or {})
-
-    def _adapt(
-        self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
-    ) -> Classifier:
-        fewer = [sents for sents in self.steps if support is not None and sents <= support.sents]
-        steps = self.steps[max(fewer)] if fewer else 0
-        if support is None or not steps:
-            return Classifier(self.model, valid)
-        return Classifier(self._stepped(support, valid, steps), valid)
-
-    @abstractmethod
-    def _stepped(self, support: Features, valid: torch.Tensor, steps: int) -> nn.Module:
-        """A copy of the model after ``steps``."""
-
-    def settings(self) -> dict[str, Any]:
-        return {**super().settings(), "steps": {str(sents): taken for sents, taken in self.steps.items()}}
-
-    @classmethod
-    def from_parts(cls, config: Any, settings: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Self:
-        found = super().from_parts(config, settings, tensors)
-        steps = checked(dict, settings["steps"], "steps")
-        found.steps = {int(sents): checked(int, taken, "steps") for sents, taken in steps.items()}
-        if odd := [one for one in found.steps.items() if not (one[0] >= 0 and 0 <= one[1] <= MOST_STEPS)]:
-            raise ValueError(f"impossible steps {odd[0]}")
-        return found
 
 
 @dataclass(frozen=True)
@@ -459,75 +376,6 @@ LEARNERS: Registry[type[LearnerConfig]] = Registry(
         }.items()
     },
 )
-
-
-def read_config(folder: str | Path) -> dict[str, Any]:
-    """``config.json`` of a saved aligner; LearningError where there is none that can be read."""
-    path, remedy = Path(folder) / "config.json", "name a folder that meta-train wrote"
-    try:
-        config = read_json_object(path, error=LearningError, remedy=remedy)
-        for name, kind in (("schema", int), ("learner", str), ("settings", dict)):
-            checked(kind, config[name], name)
-    except (LearningError, UsageError, KeyError) as error:
-        raise LearningError(
-            f"no aligner here: {getattr(error, 'message', error)}", where=str(path), remedy=remedy
-        ) from error
-    if config["schema"] != SCHEMA:
-        raise LearningError(f"schema {config['schema']} is not {SCHEMA}", where=str(path), remedy=AGAIN)
-    listed = check_sums(folder, error=LearningError, remedy=AGAIN)
-    if listed is None:
-        if "hashes" in config:  # which earlier releases did not write
-            raise LearningError(
-                "the hashes of its files are gone", where=str(path.with_name(SUMS)), remedy=AGAIN
-            )
-        return config
-    if missing := [one for one in hub.SUMMED if one not in listed and os.path.lexists(path.with_name(one))]:
-        what = "its hash is not among those that were written"
-        raise LearningError(what, where=str(path.with_name(missing[0])), remedy=AGAIN)
-    return config
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether an aligner was saved there: hashes are written last; by earlier releases, config.json."""
-    path = folder / "config.json"
-    if (folder / SUMS).exists() or not path.exists():
-        return path.exists()
-    return "hashes" not in read_json_object(path, error=LearningError, remedy="begin anew by force")
-
-
-def _concepts(folder: Path, config: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The names that a saved aligner's configuration holds; of one saved by 0.1, those of the task that its
-    provenance names; None where neither tells."""
-    if "concepts" in config:
-        names = tuple(checked(tuple[str, ...], config["concepts"], "concepts"))
-        if len(set(names)) < len(names) or not names:
-            raise ValueError("the names of its concepts are none, or not different")
-        return names
-    try:
-        features = read_json_object(folder / "provenance.json", error=LearningError, remedy="")["features"]
-        return tuple(features.get("concepts") or parse_task(features["task"]).concepts)
-    except (LearningError, UsageError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _check_numbers(config: LearnerConfig) -> None:
-    """ValueError for numbers in a saved configuration that no run can have had."""
-    if (found := config.impossible()) is not None:
-        raise ValueError(found[0])
-    for name, value in config.config().items():
-        for one in value if isinstance(value, list) else [value]:
-            repeats = name.endswith(("epochs", "steps", "rounds", "members"))
-            if isinstance(one, int) and repeats and not 0 <= one <= MOST_STEPS:
-                raise ValueError(f"{name} is {str(one)[:20]}")
-
-
-def _check_size(config: Any, dim: int, saved: int) -> None:
-    """ValueError where a model of the configuration would not be of the size of what was ``saved``: it would
-    be made only to be refused, whatever memory that takes."""
-    hidden, members = getattr(config, "hidden", 0), getattr(config, "members", 1)
-    rank = getattr(config, "rank", 1)
-    if dim < 1 or members < 1 or hidden < 0 or not members * dim * max(hidden, 1) <= saved >= rank:
-        raise ValueError("its sizes are not those of the tensors")
 
 
 def _of_concepts(support: Features, allowed: torch.Tensor) -> Features | None:

@@ -43,8 +43,9 @@ from ..episodes import EpisodeBatch, Words
 from ..maps import Encoder, distance_logits
 from ..solvers import ridge, rigid
 from ..train import Optimisation, Stage
-from .base import Classifier, ModelAligner, TrainingData
+from .base import Classifier, TrainingData
 from .fit import EpisodicConfig, Fit, published_shape
+from .modules import ModelAligner
 
 STARTS = 2000  # words of each training language that strengths start from
 Solution = tuple[torch.Tensor, ...]

@@ -14,7 +14,8 @@ from ...progress import Progress, Silent
 from ...seeding import derive
 from ..data import EpisodeBatches, Validation, WordBatches, identity, total_counts
 from ..train import Optimisation, Stage, save_history, train
-from .base import Aligner, LearnerConfig, ModelAligner, TrainingData
+from .base import Aligner, LearnerConfig, TrainingData
+from .modules import ModelAligner
 
 SHOTS = (1, 10, 50)  # numbers of sentences that the steps of adapting are chosen for
 Records = dict[str, list[dict[str, float]]]  # by the name that the history has them under

@@ -37,8 +37,9 @@ from ..engines.base import ENGINES, Engine, InnerLoop, Order, Rates
 from ..episodes import EpisodeBatch, Words
 from ..maps import ADAPTS, Adapts, AlignmentModel, Encoder, adapted_names
 from ..train import Optimisation, Stage
-from .base import Aligner, SteppedAligner, TrainingData
+from .base import Aligner, TrainingData
 from .fit import EpisodicConfig, Fit, Records, published_shape
+from .modules import SteppedAligner
 
 TIMES = (0, 1, 2, 4, 10)  # multiples of an episode's steps that a new language may take
 

@@ -20,8 +20,9 @@ from ...spaces.features import Features
 from ..data import torch_stream
 from ..maps import Encoder, masked
 from ..train import Stage
-from .base import Aligner, SteppedAligner
+from .base import Aligner
 from .fit import Fit, Records, StagedConfig, published_shape
+from .modules import SteppedAligner
 
 STEPS = (0, 5, 20, 50)  # that fine-tuning may take
 

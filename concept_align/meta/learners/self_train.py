@@ -43,8 +43,9 @@ from ...spaces.features import Features
 from ..data import torch_stream
 from ..maps import Dropout, Encoder, masked
 from ..train import Stage
-from .base import CHUNK, Aligner, Classifier, ModelAligner
+from .base import CHUNK, Aligner, Classifier
 from .fit import Fit, Records, StagedConfig, published_shape
+from .modules import ModelAligner
 from .worth import held_out, likely_better, mixed
 
 # What a classifier has learned from, last of all.
