@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
+from . import aliases
 from .errors import UsageError
 
 T = TypeVar("T")
@@ -63,6 +64,8 @@ class Registry(Generic[T]):
 
     def get(self, name: str) -> T:
         """What is called ``name``. UsageError, with the nearest name, for an unknown one."""
+        if name not in self.names():
+            name = aliases.current(self.kind, name)
         if name not in self._made:
             places = self._all_places()
             if name not in places:

@@ -161,6 +161,12 @@ def in_memory(module: nn.Module, tokenizer: Any) -> CausalModel:
         return CausalModel(module, tokenizer, name=name, revision=weights_fingerprint(module))
 
 
+def plain_reader(model: CausalModel) -> TransformersModel:
+    """``model`` without its head, as a reader of plain sentences."""
+    about: dict[str, Any] = {"name": model.name, "revision": model.revision, "fast": model.fast}
+    return TransformersModel(model.base, model.tokenizer, **about)
+
+
 def word_states(
     model: CausalModel, layer: int
 ) -> Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]:
@@ -169,12 +175,7 @@ def word_states(
     Words stand with spaces between them, as in prompts. ModelError for a sentence that cannot be read.
     """
     (layer,) = resolve_layers(layer, model.layers)
-
-    @cache
-    def reader() -> TransformersModel:
-        return TransformersModel(
-            model.base, model.tokenizer, name=model.name, revision=model.revision, fast=model.fast
-        )
+    reader = cache(lambda: plain_reader(model))
 
     def read(sentences: Sequence[PromptSentence]) -> Float32[torch.Tensor, "words dim"]:
         spans = []

@@ -39,10 +39,18 @@ class ICLConfig:
     demo_draws: int = 3
     """Sets of demonstrations that are averaged."""
     selectors: tuple[str, ...] = ("random",)
-    """How demonstrations are chosen: random, random-per-query, fixed, coverage, nearest, nearest-concept,
-    alignability, or a selector of your own."""
-    selector_layer: int | None = None
-    """Layer of the states that nearest and nearest-concept compare sentences by. Without, the middle one."""
+    """How demonstrations are chosen: random, random-per-query, fixed, coverage, nearest-state,
+    nearest-state:raw, nearest-concept, nearest-concept-gold (an oracle), alignability, or a selector of your
+    own."""
+    pool: Literal["each", "joint"] = "each"
+    """Demonstrations in each of the languages by itself, or chosen from all of them together."""
+    diversity: float = 0.0
+    """What selectors that rank take off for a candidate like one that is shown already, times how alike."""
+    select_layer: int | None = None
+    """Layer of the states that selectors compare sentences by. Without, the middle one."""
+    select_aligner: Path | None = None
+    """A saved aligner of the same model and task: what nearest-concept takes the words of queries for.
+    Without, the prototypes of the candidates' words say it."""
     alignability: Path | None = None
     """What alignability wrote: does it predict whose demonstrations help? The selector of that name chooses
     languages by it."""
@@ -102,8 +110,9 @@ class ICLConfig:
     def decides(self) -> dict[str, Any]:
         """What every answer depends on, besides the model itself and the treebanks' files."""
         names = ("task", "queries", "candidates", "max_words", "seed", "dtype")
-        limited = {} if self.limit is None else {"limit": self.limit}
-        return {name: getattr(self, name) for name in names} | limited
+        limited: dict[str, Any] = {} if self.limit is None else {"limit": self.limit}
+        pooled = {} if self.pool == "each" else {"pool": self.pool}
+        return {name: getattr(self, name) for name in names} | limited | pooled
 
     def learner(self, name: str) -> "LearnerConfig":
         """The learner that ``NAME`` or ``NAME:PRESET`` names."""
@@ -126,6 +135,9 @@ def check(config: ICLConfig) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError(f"{value} is too few", option=name, remedy="say 1 or more")
+    if not 0 <= config.diversity < float("inf"):
+        remedy = "say 0 or more: 0.3"
+        raise UsageError(f"{config.diversity} takes nothing off", option="diversity", remedy=remedy)
     for name in ("labels", "selectors", "templates"):
         values = getattr(config, name)
         if not values or len(set(values)) < len(values):

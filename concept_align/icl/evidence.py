@@ -104,7 +104,7 @@ class AnswerEvidence:
         layers = {key.layer for key, units in answers.items() if units} - {OUTPUT}
         ordered = sorted(layers, key=lambda layer: (layer == SCORES, layer.zfill(4)))
         first = self.plan.variants[0].name
-        for source in self.plan.sources:
+        for source in self.plan.asked:
             plain = self._of(answers, OUTPUT, source)
             if not plain:
                 continue

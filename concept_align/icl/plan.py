@@ -4,10 +4,11 @@ A trial is one prompt's worth of answers: demonstrations in a language, put befo
 prompt without demonstrations says nothing of their language, so it is asked once for all of them.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .. import aliases
 from ..errors import UsageError
 from ..meta.data import check_disjoint
 from ..treebanks.concepts import Task, is_open_ended, parse_task
@@ -35,7 +36,7 @@ class Variant:
     def name(self) -> str:
         """``icl-tags``, followed by whatever is not the default."""
         parts = ["icl", self.labels]
-        parts += [self.selector] if self.selector != "random" else []
+        parts += [self.selector.replace(":", "-")] if self.selector != "random" else []
         parts += [self.template] if self.template != "tagged" else []
         parts += ["gold-feedback"] if self.feedback == "gold" else []
         return "-".join([*parts, *(["contextual"] if self.contextual else [])])
@@ -82,6 +83,12 @@ class ICLPlan:
         return tuple(source for source in self.sources if source not in (OWN, ANY))
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """The sources that prompts are made of: a joint pool stands for the languages in it."""
+        joint = self.config.pool == "joint"
+        return tuple(source for source in self.sources if not (joint and source in self.named))
+
+    @property
     def align_k(self) -> tuple[int, ...]:
         """The numbers of demonstrations of aligned in-context learning; none without layers."""
         if not self.config.layers:
@@ -111,7 +118,7 @@ class ICLPlan:
         ]
         some = [
             Trial(source, language, variant, k, draw)
-            for source in self.sources
+            for source in self.asked
             for variant in self.variants
             for k in sorted(set(self.config.k) - {0})
             for draw in range(self.config.demo_draws)
@@ -121,11 +128,13 @@ class ICLPlan:
         return none + some
 
 
-def plan(config: ICLConfig) -> ICLPlan:
-    """Work out languages and files.
+def plan(config: ICLConfig, *, own: Collection[str] = ()) -> ICLPlan:
+    """Work out languages and files; ``own`` are names of selectors that the user brings.
 
     Raises UsageError for what is unknown, LearningError where a target is a training language too.
     """
+    now = [name if name in own else aliases.current("selector", name) for name in config.selectors]
+    config = replace(config, selectors=tuple(now))
     check(config)
     if is_open_ended(config.task):
         what = "labels of features and columns differ from language to language, and prompts have none"
@@ -136,16 +145,20 @@ def plan(config: ICLConfig) -> ICLPlan:
     targets = _select(config.langs, tested, "langs")
     codes = [part for part in config.demo_langs if part not in (OWN, ANY)]
     sources = _select(codes, trained, "demo_langs") if codes else ()
-    sources += tuple(source for source in (ANY, OWN) if source in config.demo_langs)
+    together = {ANY} if config.pool == "joint" else set()
+    sources += tuple(source for source in (ANY, OWN) if source in {*config.demo_langs, *together})
     if not sources or sources[0] == ANY:
         raise UsageError("no language of demonstrations", option="demo_langs", remedy="say en,de, or own")
     if "alignability" in config.selectors and (config.alignability is None or ANY not in sources):
         what = "the selector alignability chooses among languages by a table of their alignability"
-        remedy = "name several languages and any in demo_langs, and the table in alignability"
+        remedy = "name several languages in demo_langs, let pool be joint, and the table in alignability"
         raise UsageError(what, option="selectors", remedy=remedy)
     if config.layers and config.selectors[0] == "alignability":
         what = "learners of states need demonstrations in one language, alignability chooses among several"
         raise UsageError(what, option="selectors", remedy="name another selector first, or no layers")
+    if config.layers and config.pool == "joint":
+        what = "learners of states need demonstrations in one language, a joint pool has several"
+        raise UsageError(what, option="pool", remedy="say each, or no layers")
     if OWN in sources and (missing := [code for code in targets if code not in trained]):
         what = f"no train split of {', '.join(missing)} for demonstrations in their own language"
         raise UsageError(what, option="langs", remedy="leave them out")

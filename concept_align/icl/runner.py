@@ -30,6 +30,7 @@ from .session import PromptSession, calibrated, stacked, states
 from .state_learners import StateLearners
 
 STUDY = "study.json"
+CHOICES = "selectors"  # in it: what the choices of each depend on
 KEPT = (STUDY, "units", "aligners", "effects")
 LAYOUT = OutputLayout(
     "icl",
@@ -42,19 +43,31 @@ HALF = 6e4  # what fits 16 bits is held in them
 SPACES = 3  # languages that a target may move towards, the demonstrations' own among them
 
 
-def claim(out: Path, made_from: Mapping[str, Any]) -> None:
-    """Take the folder for this study, or refuse to where it holds another one."""
+def claim(out: Path, made_from: Mapping[str, Any], choices: Mapping[str, Any] | None = None) -> None:
+    """Take the folder for this study, or refuse to where it holds another one.
+
+    ``choices``: what the choices of each selector depend on. A selector that is not there yet may be added.
+    """
     path = out / STUDY
-    made, there = hashing.as_json(made_from), {}
+    made, chosen, there = hashing.as_json(made_from), hashing.as_json(choices or {}), {}
     if path.is_file():
         with suppress(ConceptAlignError):
             there = read_json_object(path)
-        differing = sorted(key for key in {*made, *there} if made.get(key) != there.get(key))
-        if differing:
-            what = ", ".join(f"{key} ({there.get(key)}, now {made.get(key)})" for key in differing)
-            remedy = "choose another out folder, or begin anew with force"
-            raise UsageError(f"holds a study of another {what}", where=str(out), remedy=remedy)
-    atomic.write_json(path, made)
+    known = there.pop(CHOICES, {})
+    differing = _differing(there, made) if there else []
+    for name in sorted({*chosen} & {*known}):
+        differing += [f"{one} of the selector {name}" for one in _differing(known[name], chosen[name])]
+    if differing:
+        what, remedy = ", ".join(differing), "choose another out folder, or begin anew with force"
+        raise UsageError(f"holds a study of another {what}", where=str(out), remedy=remedy)
+    chosen = known | chosen
+    atomic.write_json(path, made | ({CHOICES: chosen} if chosen else {}))
+
+
+def _differing(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs, with both values."""
+    keys = sorted(key for key in {*now, *there} if now.get(key) != there.get(key))
+    return [f"{key} ({there.get(key)}, now {now.get(key)})" for key in keys]
 
 
 class TrialRunner:

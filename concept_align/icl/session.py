@@ -113,6 +113,11 @@ class PromptSession:
         """What a choice of demonstrations depends on besides sentences, where it depends on more."""
         return getattr(self.selectors[variant.selector], "made_from", None)
 
+    def choices(self) -> dict[str, Mapping[str, Any]]:
+        """By selector, what its choices depend on besides sentences, where they depend on more."""
+        found = {name: getattr(one, "made_from", None) for name, one in self.selectors.items()}
+        return {name: made for name, made in found.items() if made is not None}
+
     def pools(self, language: str) -> list[list[PromptSentence]]:
         """The sentences that are used of a language: candidates, queries, as far as there are."""
         plan = self.plan

@@ -22,13 +22,14 @@ from ..treebanks import conllu
 from ..treebanks.concepts import closed_columns
 from .base import PromptSentence, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
+from .classified import classifier, selecting_aligner
 from .config import SCORES, ICLConfig, Layer
 from .effects import Effects
 from .evidence import AnswerEvidence, labelled, majority_class
 from .plan import OWN, ICLPlan, plan
 from .runner import LAYOUT, TrialRunner, claim
 from .scoring import CausalScorer
-from .selectors import SELECTORS, Selector, SelectorInputs, create
+from .selectors import Selector, SelectorInputs, create, look_up
 from .session import PromptSession
 from .usefulness import UsefulnessReport, usefulness_report
 from .wording import label_set, template
@@ -122,7 +123,7 @@ def icl_study(
     settings |= {"task": task, "langs": langs, "demo_langs": demo_langs, "k": k}
     settings |= {"model": str(model) if loaded is None else loaded.name, "treebanks": Path(treebanks)}
     config = from_mapping(ICLConfig, settings | {"selectors": list(given) or selectors})
-    session = open_session(plan(config), model=loaded, selectors=given, progress=progress)
+    session = open_session(plan(config, own=given), model=loaded, selectors=given, progress=progress)
     return run(session, out, force=force, progress=progress)
 
 
@@ -145,7 +146,10 @@ def open_session(
             label_set(kind, plan.task.concepts, language=language)
     for name in config.selectors:
         if name not in given:
-            SELECTORS.get(name)
+            look_up(name)
+    trained, layer = None, config.select_layer
+    if config.select_aligner is not None:
+        trained = selecting_aligner(config.select_aligner, plan.task, layer, offline=config.offline)
     scores = None if config.alignability is None else Alignability.load(config.alignability).frame()
     if scores is not None:
         scores = scores[scores["task"] == plan.task.name]
@@ -171,8 +175,17 @@ def open_session(
 
     scorers = {name: CausalScorer(model, one) for name, one in templates.items()}
     session = PromptSession(plan, scorers, given, read)
-    layer = model.layers // 2 if config.selector_layer is None else config.selector_layer
-    inputs = SelectorInputs(plan.task.concepts, session.pools, word_states(model, layer), layer, scores)
+    layer = model.layers // 2 if layer is None else layer
+    inputs = SelectorInputs(
+        plan.task.concepts,
+        session.pools,
+        word_states(model, layer),
+        layer,
+        scores,
+        None if trained is None else classifier(trained, model),
+        {} if trained is None else trained.files,
+        config.diversity,
+    )
     for name in config.selectors:
         if name not in given:
             given[name] = create(name, inputs)
@@ -200,7 +213,7 @@ def run(
     if out is None:
         return _run(session, None, made_from, progress)
     with output_folder(out, LAYOUT, force=force):
-        claim(Path(out), made_from)
+        claim(Path(out), made_from, session.choices())
         return _run(session, Path(out), made_from, progress)
 
 
@@ -218,7 +231,7 @@ def _run(
         bar.note(f"{trial.language} {trial.variant.name}, {trial.k} in {trial.source}")
         runner.take(trial)
         bar.advance()
-    shown = [code for code in plan.sources if code != OWN]
+    shown = [code for code in plan.asked if code != OWN]
     shown += plan.targets if OWN in plan.sources else ()
     majority = {code: majority_class(session.candidates(code), len(concepts)) for code in shown}
     answers = {key: log.done for key, log in runner.logs.items()}
@@ -273,6 +286,7 @@ def estimate(session: PromptSession, *, few: int = 2) -> dict[str, Any]:
         "task": plan.task.name,
         "targets": list(plan.targets),
         "demonstrations": list(plan.sources),
+        "pool": plan.config.pool,
         "train": list(plan.train),
         "validation": list(plan.validation),
         "variants": [variant.name for variant in plan.variants],

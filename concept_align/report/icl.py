@@ -188,7 +188,7 @@ def _pictures(studied: ICLStudy, useful: UsefulnessReport | None) -> Iterator[Pi
     """Every figure in the order of reading."""
     config, frame = studied.plan.config, studied.evaluation.frame()
     first, most = studied.plan.variants[0].name, max(config.k)
-    wide = len(studied.plan.sources) > 1
+    wide = len(studied.plan.asked) > 1
     if len(config.k) > 1:
         said = "Mean over target languages against the number of demonstrations; bands are 95% intervals."
         yield Picture("demonstrations", k_figure(frame), said, wide)

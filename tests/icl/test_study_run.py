@@ -11,7 +11,7 @@ import torch
 from concept_align.correspondence.table import COLUMNS
 from concept_align.errors import UsageError
 from concept_align.icl.config import ICLConfig
-from concept_align.icl.plan import NONE, OWN, Trial, Variant, plan
+from concept_align.icl.plan import ANY, NONE, OWN, Trial, Variant, plan
 from concept_align.icl.selectors.simple import FixedSelector
 from concept_align.icl.session import calibrated
 from concept_align.icl.study import icl_study, open_session, run
@@ -210,11 +210,12 @@ def scores(tmp_path_factory):
 
 
 def test_every_selector_can_be_named_and_chooses_before_a_real_model(mini, scores):
-    names = ["random", "random-per-query", "nearest", "nearest-concept", "alignability"]
+    names = ["random", "random-per-query", "nearest-state", "nearest-state:raw", "nearest-concept",
+             "nearest-concept-gold", "alignability"]  # fmt: skip
     options = mini | {"k": [0, 1], "langs": "ga", "queries": 2}
     found = icl_study("mini-decoder", selectors=names, alignability=scores, revision=None, **options)
     frame = found.frame()
-    learners = {"icl-tags"} | {f"icl-tags-{name}" for name in names[1:]}
+    learners = {"icl-tags"} | {f"icl-tags-{name}".replace(":", "-") for name in names[1:]}
     assert learners | {"majority"} == set(frame["learner"])
     chosen = frame[(frame["learner"] == "icl-tags-alignability") & (frame["shots"] == 1)]
     assert set(chosen["source"]) == {"any"}
@@ -249,12 +250,38 @@ def test_a_loaded_model_and_a_selector_of_ones_own_give_what_their_names_give(mi
     assert again.frame().equals(given.frame())
 
 
-def test_states_of_another_layer_are_another_choice(mini, tmp_path):
-    options = mini | {"demo_langs": "en", "selectors": "nearest"}
-    icl_study("mini-decoder", out=tmp_path, **options)
+def test_states_of_another_layer_are_another_choice_and_further_selectors_are_none(mini, tmp_path):
+    options = mini | {"demo_langs": "en", "langs": "ga", "queries": 2}
+    icl_study("mini-decoder", out=tmp_path, selectors="nearest-state", **options)
     (path,) = (tmp_path / "units").rglob("en-ga.jsonl")
     before = path.read_bytes()
-    icl_study("mini-decoder", out=tmp_path, **options)
+    icl_study("mini-decoder", out=tmp_path, selectors=["random", "nearest-state"], **options)
+    icl_study("mini-decoder", out=tmp_path, selectors="nearest-state", **options)
     assert path.read_bytes() == before
-    icl_study("mini-decoder", out=tmp_path, selector_layer=0, **options)
-    assert path.read_bytes() != before
+    with pytest.raises(UsageError, match=r"layer \(2, now 0\) of the selector nearest-state"):
+        icl_study("mini-decoder", out=tmp_path, selectors="nearest-state", select_layer=0, **options)
+    with pytest.raises(UsageError, match=r"another pool \(None, now joint\)"):
+        icl_study("mini-decoder", out=tmp_path, selectors="nearest-state", pool="joint", **options)
+    assert path.read_bytes() == before
+
+
+def test_names_of_the_last_release_are_read_with_a_warning(mini):
+    few = mini | {"demo_langs": "en", "langs": "ga", "queries": 1, "k": 1}
+    with pytest.warns(DeprecationWarning, match="nearest is now called nearest-state|selector_layer is now"):
+        found = icl_study("mini-decoder", selectors="nearest", selector_layer=0, **few)
+    assert "icl-tags-nearest-state" in set(found.frame()["learner"])
+    assert found.plan.config.select_layer == 0
+
+
+def test_a_joint_pool_holds_the_candidates_of_all_languages_but_the_targets_own(mini):
+    config = ICLConfig("mini-decoder", mini["treebanks"], langs=("ga", "de"), demo_langs=("en", "de"),
+                       k=(4,), queries=2, candidates=20, pool="joint")  # fmt: skip
+    joint = plan(config)
+    assert joint.asked == (ANY,)
+    assert {trial.source for trial in joint.trials()} == {ANY}
+    session = open_session(joint)
+    shown = session.demonstrations(Trial(ANY, "ga", Variant("tags"), 4, 0))
+    assert {one.language for one in shown} == {"en", "de"}
+    assert {one.language for one in session.demonstrations(Trial(ANY, "de", Variant("tags"), 4, 0))} == {"en"}
+    with pytest.raises(UsageError, match="a joint pool has several"):
+        plan(replace(config, layers=(2,)))

@@ -11,7 +11,7 @@ own words (treebanks repeat sentences across splits; their labels would stand in
 
 A selector of your own needs a ``select`` (:class:`Selector`) and a name; :class:`BaseSelector` checks what
 ``select`` is given. A class with a class method ``from_inputs(inputs)`` gets states and tables
-(:class:`SelectorInputs`):
+(:class:`SelectorInputs`); with ``from_variant(inputs, variant)`` it is asked for as ``NAME:VARIANT`` too:
 
     @register_selector("shortest")
     class ShortestSelector:
@@ -26,7 +26,7 @@ Packages register theirs by an entry point of the group ``concept_align.selector
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import pandas as pd
@@ -68,6 +68,9 @@ class SelectorInputs:
     queries of its test split. ``word_states(sentences)`` are the model's states of their words, end to end,
     float32 [words, dim], all of one layer; a sentence that the model cannot read has none, and raises
     ModelError. ``alignability`` is the tidy table of ``concept-align alignability``, if one was given.
+    ``classify(sentences)`` are log-probabilities [words, concepts] that a saved aligner gives to the words of
+    sentences of one language, end to end (NaN for a word it cannot read), if one was given; ``aligner`` is
+    what it was made from. ``diversity`` is what a selector that ranks takes off for what is shown already.
     """
 
     concepts: tuple[str, ...]
@@ -75,6 +78,9 @@ class SelectorInputs:
     word_states: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words dim"]]
     layer: int  # of the states, as it was asked for
     alignability: pd.DataFrame | None = None
+    classify: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words concepts"]] | None = None
+    aligner: Mapping[str, Any] = field(default_factory=dict)
+    diversity: float = 0.0
 
 
 class BaseSelector(ABC):
@@ -122,8 +128,9 @@ SELECTORS: Registry[Any] = Registry(
         "random-per-query": f"{__name__}.simple:random_per_query",
         "fixed": f"{__name__}.simple:FixedSelector",
         "coverage": f"{__name__}.simple:CoverageSelector",
-        "nearest": f"{__name__}.nearest:NearestSelector",
+        "nearest-state": f"{__name__}.nearest:NearestStateSelector",
         "nearest-concept": f"{__name__}.nearest:NearestConceptSelector",
+        "nearest-concept-gold": f"{__name__}.nearest:GoldConceptSelector",
         "alignability": f"{__name__}.simple:AlignabilitySelector",
     },
 )
@@ -148,8 +155,24 @@ def register_selector(name: str) -> Callable[[Any], Any]:
     return SELECTORS.register(name)
 
 
+def look_up(name: str) -> tuple[Any, str]:
+    """What the selector ``NAME`` or ``NAME:VARIANT`` is made by, and its variant.
+
+    UsageError for an unknown name, and for a variant of a selector that has none.
+    """
+    kind, _, variant = name.partition(":")
+    made = SELECTORS.get(kind)
+    if variant and not hasattr(made, "from_variant"):
+        what = f"the selector {kind} has no variants, and {variant!r} is none"
+        raise UsageError(what, option="selectors", remedy=f"say {kind}")
+    return made, variant
+
+
 def create(name: str, inputs: SelectorInputs) -> Selector:
     """The selector called ``name``, made from what it needs. UsageError for an unknown name."""
-    made = SELECTORS.get(name)
-    selector: Selector = made.from_inputs(inputs) if hasattr(made, "from_inputs") else made()
+    made, variant = look_up(name)
+    if variant:
+        selector: Selector = made.from_variant(inputs, variant)
+    else:
+        selector = made.from_inputs(inputs) if hasattr(made, "from_inputs") else made()
     return selector

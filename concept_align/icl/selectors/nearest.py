@@ -1,13 +1,13 @@
-"""Demonstrations like the query: the sentences that are nearest to it in the model's own states.
+"""Demonstrations like the query: nearest to it in the model's own states, or made of the same concepts.
 
 States of all words share a large part, which makes all cosines alike (Ethayarajh 2019, arXiv 1909.00512), and
 its language is most of what a state says. So words are standardised before they are compared: each language
 and split by itself, labels unseen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from jaxtyping import Float, Float32, Float64
 from numpy.typing import NDArray
 
 from ...class_sums import ClassSums
+from ...config import checked
 from ...errors import UsageError
 from ...spaces.classify import NearestPrototype
 from ...spaces.prototypes import ConceptSpace
@@ -22,45 +23,50 @@ from ...spaces.standardise import StandardiserFitter
 from ..base import PromptSentence
 from . import BaseSelector, SelectorInputs, There
 
+# What is done to words' states before they are compared.
+Standard = Literal["language", "raw"]
+
 
 @dataclass(frozen=True, eq=False)
 class SentenceStates:
-    """Standardised states of the words of the sentences that a study uses, language by language."""
+    """States of the words of the sentences that a study uses, language by language.
+
+    ``standard`` brings each language and split to mean 0 and scale 1 in every dimension ("language"), or
+    leaves states as they are ("raw").
+    """
 
     inputs: SelectorInputs
+    standard: Standard = "language"
     _rows: dict[str, dict[PromptSentence, torch.Tensor]] = field(default_factory=dict)  # by language
 
     def of(self, sentence: PromptSentence) -> Float32[torch.Tensor, "words dim"]:
         """The words of ``sentence``. Raises UsageError for one that the study does not use."""
-        if sentence.language not in self._rows:
-            self._rows[sentence.language] = self._read(sentence.language)
-        if sentence not in self._rows[sentence.language]:
-            what = f"sentence {sentence.number} (from 0) has no states"
-            remedy = "choose among the candidates of the study, for its queries"
-            raise UsageError(what, where=sentence.treebank, remedy=remedy)
-        return self._rows[sentence.language][sentence]
+        return _among(self._rows, sentence, self._read)
 
     def _read(self, language: str) -> dict[PromptSentence, torch.Tensor]:
         rows: dict[PromptSentence, torch.Tensor] = {}
         for sentences in self.inputs.pools(language):
             x = self.inputs.word_states(sentences)
-            x = StandardiserFitter(x.shape[1]).update(x).finish().states(x)
+            if self.standard == "language":
+                x = StandardiserFitter(x.shape[1]).update(x).finish().states(x)
             parts = x.split([len(one.words) for one in sentences])
             rows = dict(zip(sentences, parts, strict=True)) | rows
         return rows
 
 
 @dataclass(frozen=True, eq=False)
-class NearestSelector(BaseSelector):
+class NearestStateSelector(BaseSelector):
     """The k candidates whose mean word state is most similar to the query's, the most similar last.
 
         similarity(q, s) = cos(v_q, v_s),   v_s the mean state of the words of s at one layer
 
     As in Liu et al. 2022 (What Makes Good In-Context Examples for GPT-3?, arXiv 2101.06804), who take the
     vectors from a sentence encoder; here the language model's own states serve, and nothing else is needed.
+    States are standardised by language; ``nearest-state:raw`` compares them as they are, where a few large
+    dimensions decide: the choice to compare with. ``diversity``: :func:`best_last`.
     """
 
-    name = "nearest"
+    name = "nearest-state"
     looks_at = "query"
     states: SentenceStates
 
@@ -68,44 +74,73 @@ class NearestSelector(BaseSelector):
     def from_inputs(cls, inputs: SelectorInputs) -> Self:
         return cls(SentenceStates(inputs))
 
+    @classmethod
+    def from_variant(cls, inputs: SelectorInputs, variant: str) -> Self:
+        """``nearest-state:raw``. UsageError for what is no :data:`Standard`."""
+        standard: Standard = checked(Standard, variant, "selectors")
+        return cls(SentenceStates(inputs, standard))
+
     @property
-    def made_from(self) -> dict[str, int]:
-        return {"layer": self.states.inputs.layer}
+    def made_from(self) -> dict[str, Any]:
+        inputs = self.states.inputs
+        found: dict[str, Any] = {"layer": inputs.layer}
+        found |= {"standard": self.states.standard} if self.states.standard != "language" else {}
+        return found | ({"diversity": inputs.diversity} if inputs.diversity else {})
 
     def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
         assert query is not None
-        return best_last(self._similarity(query, there), list(there), k) if k else []
+        if not k:
+            return []
+        own, others = self._vector(query), np.stack([self._vector(one) for one in there.values()])
+        diversity = self.states.inputs.diversity
+        return best_last(
+            cosines(own, others), list(there), k, lambda place: cosines(others[place], others), diversity
+        )
 
-    def _similarity(self, query: PromptSentence, there: There) -> NDArray[np.float64]:
-        """[there] of ``query`` and each sentence."""
-        vectors = [self.states.of(one).mean(0).numpy() for one in (query, *there.values())]
-        return cosines(vectors[0], np.stack(vectors[1:]))
+    def _vector(self, sentence: PromptSentence) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self.states.of(sentence).mean(0).numpy()
+        return found
 
 
 @dataclass(frozen=True, eq=False)
-class NearestConceptSelector(NearestSelector):
-    """The k candidates made of the same concepts as the query, the nearest last.
+class SentenceShares:
+    """What sentences are made of: the shares of the concepts among their words, predicted or gold.
 
-    With p_q and p_s what a zero-shot classifier takes the words of either sentence for, in the mean, those
-    are near whose Hellinger distance
-
-        H(p_q, p_s) = (1 - sum over k of sqrt(p_q(k) p_s(k)))^(1/2)
-
-    is small. It is between 0 and 1, and feels a rare concept that one of both lacks more than the Euclidean
-    does. The classifier's prototypes are of the candidates' labelled words; labels of queries are not looked
-    at. To choose by the retrieved structure instead of the surface is the idea of Levy et al. 2023 (arXiv
-    2212.06800), who predict what the answer will be made of and cover it.
+    Predicted by the study's aligner, where it has one (``--select-aligner``): the mean of what it says of a
+    sentence's words, each language and split by itself. Else by the prototypes of the candidates' labelled
+    words. Labels of the sentences themselves are not looked at.
     """
 
-    name = "nearest-concept"
+    states: SentenceStates
+    _shares: dict[str, dict[PromptSentence, NDArray[np.float64]]] = field(default_factory=dict)
     _classifiers: dict[tuple[str, ...], NearestPrototype] = field(default_factory=dict)
 
-    def _similarity(self, query: PromptSentence, there: There) -> NDArray[np.float64]:
-        classifier = self._classifier(tuple(sorted({one.language for one in there.values()})))
-        shares = [
-            classifier.scores(self.states.of(one)).exp().mean(0).numpy() for one in (query, *there.values())
-        ]
-        return -hellinger(shares[0], np.stack(shares[1:]))
+    def gold(self, sentence: PromptSentence) -> Float64[np.ndarray, " concepts"]:
+        """Of the labels of ``sentence``."""
+        codes = [item.label for item in sentence.items]
+        return np.bincount(codes, minlength=len(self.states.inputs.concepts)) / len(codes)
+
+    def predicted(
+        self, sentence: PromptSentence, languages: Sequence[str]
+    ) -> Float64[np.ndarray, " concepts"]:
+        """Without an aligner, by prototypes of the candidates in ``languages``."""
+        if self.states.inputs.classify is not None:
+            return _among(self._shares, sentence, self._classified)
+        scores = self._classifier(tuple(sorted(set(languages)))).scores(self.states.of(sentence))
+        found: NDArray[np.float64] = scores.exp().mean(0).double().numpy()
+        return found
+
+    def _classified(self, language: str) -> dict[PromptSentence, NDArray[np.float64]]:
+        """By the aligner; of a sentence none of whose words it can read, the mean of the others."""
+        found: dict[PromptSentence, NDArray[np.float64]] = {}
+        assert self.states.inputs.classify is not None
+        for sentences in self.states.inputs.pools(language):
+            scores = self.states.inputs.classify(sentences).double().exp()
+            parts = scores.split([len(one.words) for one in sentences])
+            shares = torch.stack([part.nanmean(0) for part in parts])
+            shares = torch.where(shares.isnan(), shares.nanmean(0), shares)
+            found = dict(zip(sentences, shares.numpy(), strict=True)) | found
+        return found
 
     def _classifier(self, languages: tuple[str, ...]) -> NearestPrototype:
         """By the prototypes of all candidates in ``languages``."""
@@ -119,9 +154,111 @@ class NearestConceptSelector(NearestSelector):
         return self._classifiers[languages]
 
 
-def best_last(similarity: Float64[np.ndarray, " n"], there: Sequence[int], k: int) -> list[int]:
-    """The places of the ``k`` most similar of ``there``, the best last; of equals the earlier wins."""
-    order = np.argsort(-similarity, kind="stable")[:k]
+@dataclass(frozen=True, eq=False)
+class NearestConceptSelector(BaseSelector):
+    """The k candidates made of the same concepts as the query, the nearest last.
+
+    With p_q the shares of the concepts among the query's words as a zero-shot classifier predicts them
+    (:class:`SentenceShares`), and p_c the gold shares of a candidate, those are near whose Bhattacharyya
+    coefficient
+
+        k(q, c) = sum over k of sqrt(p_q(k) p_c(k)) = 1 - H(p_q, p_c)^2
+
+    is large: the Hellinger distance H is between 0 and 1, and feels a rare concept that one of both lacks
+    more than the Euclidean does. Labels of queries are not looked at. To choose by the retrieved structure
+    instead of the surface is the idea of Levy et al. 2023 (arXiv 2212.06800), who predict what the answer
+    will be made of and cover it. ``diversity``: :func:`best_last`.
+    """
+
+    name = "nearest-concept"
+    looks_at = "query"
+    shares: SentenceShares
+
+    @classmethod
+    def from_inputs(cls, inputs: SelectorInputs) -> Self:
+        return cls(SentenceShares(SentenceStates(inputs)))
+
+    @property
+    def made_from(self) -> dict[str, Any]:
+        inputs = self.shares.states.inputs
+        found: dict[str, Any] = {"candidates": "gold shares"}
+        found |= {"layer": inputs.layer} if inputs.classify is None else {"aligner": inputs.aligner}
+        return found | ({"diversity": inputs.diversity} if inputs.diversity else {})
+
+    def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
+        assert query is not None
+        if not k:
+            return []
+        others = np.stack([self.shares.gold(one) for one in there.values()])
+        own = self._own(query, [one.language for one in there.values()])
+        diversity = self.shares.states.inputs.diversity
+        return best_last(
+            overlap(own, others), list(there), k, lambda place: overlap(others[place], others), diversity
+        )
+
+    def _own(self, query: PromptSentence, languages: Sequence[str]) -> NDArray[np.float64]:
+        """The shares of ``query``."""
+        return self.shares.predicted(query, languages)
+
+
+class GoldConceptSelector(NearestConceptSelector):
+    """An oracle: nearest-concept with the query's **gold** shares. The ceiling of what structure can give.
+
+    It looks at the labels that the model is asked for. What it reaches is no result of a method, only what
+    better predicted shares could still add.
+    """
+
+    name = "nearest-concept-gold"
+
+    @property
+    def made_from(self) -> dict[str, Any]:
+        inputs = self.shares.states.inputs
+        return {"oracle": "gold shares"} | ({"diversity": inputs.diversity} if inputs.diversity else {})
+
+    def _own(self, query: PromptSentence, languages: Sequence[str]) -> NDArray[np.float64]:
+        return self.shares.gold(query)
+
+
+def _among(
+    known: dict[str, dict[PromptSentence, Any]], sentence: PromptSentence, read: Callable[[str], Any]
+) -> Any:
+    """What is known of ``sentence``; its language is ``read`` where it is not known yet."""
+    if sentence.language not in known:
+        known[sentence.language] = read(sentence.language)
+    if sentence not in known[sentence.language]:
+        what = f"sentence {sentence.number} (from 0) has no states"
+        remedy = "choose among the candidates of the study, for its queries"
+        raise UsageError(what, where=sentence.treebank, remedy=remedy)
+    return known[sentence.language][sentence]
+
+
+def best_last(
+    similarity: Float64[np.ndarray, " n"],
+    there: Sequence[int],
+    k: int,
+    likeness: Callable[[int], NDArray[np.float64]] | None = None,
+    diversity: float = 0.0,
+) -> list[int]:
+    """The places of the ``k`` most similar of ``there``, the best last; of equals the earlier wins.
+
+    ``diversity`` g chooses one after another by
+
+        similarity(c) - g max over the chosen c' of likeness(c, c')
+
+    (maximal marginal relevance: Carbonell and Goldstein 1998), ``likeness(c')`` [n] of one place in
+    ``similarity`` and all. The k chosen are the last k of any more that are.
+    """
+    if not diversity or likeness is None:
+        order = np.argsort(-similarity, kind="stable")[:k].tolist()
+    else:
+        order, most = list[int](), np.zeros(len(similarity))
+        left = np.ones(len(similarity), dtype=bool)
+        for number in range(k):
+            best = int(np.where(left, similarity - diversity * most, -np.inf).argmax())
+            found = likeness(best)
+            most = np.maximum(most, found) if number else found
+            left[best] = False
+            order.append(best)
     return [there[place] for place in order[::-1]]
 
 
@@ -135,9 +272,8 @@ def cosines(query: Float[np.ndarray, " dim"], others: Float[np.ndarray, "n dim"]
     return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
 
 
-def hellinger(
+def overlap(
     query: Float[np.ndarray, " concepts"], others: Float[np.ndarray, "n concepts"]
 ) -> NDArray[np.float64]:
-    """[n] Hellinger distances of ``query`` and ``others``, rows that sum to one."""
-    overlap = np.einsum("nk,k->n", np.sqrt(others), np.sqrt(query), dtype=np.float64)
-    return np.asarray(np.sqrt(np.clip(1 - overlap, 0, None)))
+    """[n] Bhattacharyya coefficients of ``query`` and ``others``, rows that sum to one; 1 for equal ones."""
+    return np.asarray(np.einsum("nk,k->n", np.sqrt(others), np.sqrt(query), dtype=np.float64))

@@ -32,10 +32,21 @@ def test_alignability_is_that_of_the_first_measure_at_its_best_layer():
 
 
 def test_an_unknown_name_is_refused_with_the_near_one():
-    with pytest.raises(UsageError, match="unknown selector 'neerest'") as found:
-        create("neerest", INPUTS)
+    with pytest.raises(UsageError, match="unknown selector 'neerest-state'") as found:
+        create("neerest-state", INPUTS)
     assert found.value.option == "selectors"
-    assert "nearest" in found.value.remedy
+    assert "nearest-state" in found.value.remedy
+
+
+def test_a_name_of_the_last_release_is_known_with_a_warning():
+    with pytest.warns(DeprecationWarning, match="nearest is now called nearest-state"):
+        assert create("nearest", INPUTS).name == "nearest-state"
+
+
+def test_variants_are_those_that_a_selector_has():
+    assert create("nearest-state:raw", INPUTS).states.standard == "raw"
+    with pytest.raises(UsageError, match="random has no variants"):
+        create("random:raw", INPUTS)
 
 
 @pytest.fixture
