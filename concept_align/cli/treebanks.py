@@ -171,7 +171,7 @@ def verify(
 ) -> None:
     """Read every file to its end and compare it with the folder's MANIFEST.json; exit 1 if one is wrong."""
     from ..treebanks import discover
-    from ..treebanks.fetch import verify as check
+    from ..treebanks.manifest import verify as check
 
     files = discover.find_treebanks(treebanks, langs, _list(splits), every=True)
     with terminal() as progress:

@@ -1,4 +1,4 @@
-"""Get a UD release: download, verify, unpack the treebanks that are wanted; verify what lies there.
+"""Get a UD release: download, verify, unpack the treebanks that are wanted.
 
 The archives are those of the LINDAT/CLARIAH-CZ repository (Zeman et al. 2022, Universal Dependencies
 2.10, http://hdl.handle.net/11234/1-4758). A release without a SHA-256 here needs one from the user, or
@@ -21,19 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from .. import atomic
-from ..errors import ConceptAlignError, FetchError, TreebankError, UsageError
+from ..errors import ConceptAlignError, FetchError, UsageError
 from ..hashing import sha256_file
 from ..lock import LOCK, writing
-from ..progress import Progress, Silent
-from ..reading import read_json
-from ..types import SPLITS
+from ..progress import Progress
 from . import registry
-from .conllu import stream
-from .discover import SUFFIXES, TreebankFile
+from .discover import SUFFIXES
 from .download import download, forget_part
+from .manifest import MANIFEST, listed_in, read_manifest
 from .unpack import TEMPORARY, remove_leftovers, unpack
 
-MANIFEST = "MANIFEST.json"
 _UNPACKING = "unpacking"  # listed, and not yet known to be in its place
 _REMEDY = "move it away, or fetch into another out folder"
 _ADDRESS = "https://lindat.mff.cuni.cz/repository/xmlui/bitstream/handle/11234/{handle}/{archive}"
@@ -109,7 +106,7 @@ def plan(
     if langs is not None:
         names = registry.select(langs)
         wanted = frozenset(registry.language(x).treebank if x in registry.CODES else x for x in names)
-    known = _listed(out)
+    known = listed_in(out)
     unsure = (wanted or frozenset()) - {name for name, one in known.items() if _UNPACKING not in one}
     # A folder that is not listed can be compared with the archive, where that is there.
     compare = bool(unsure) and ((out / name).is_file() or not unsure.isdisjoint(known))
@@ -163,7 +160,7 @@ def fetch_treebanks(
     try:
         if asked.complete and wanted is not None:
             _tidy(folder)
-            foreign = tuple(sorted(wanted - _listed(folder).keys()))
+            foreign = tuple(sorted(wanted - listed_in(folder).keys()))
             return FetchReport(release, folder, (), tuple(sorted(wanted)), (), None, None, False, foreign)
         with writing(folder, error=FetchError):  # two fetches would write the same files
             _sweep(folder)
@@ -317,96 +314,3 @@ def _archive(asked: FetchPlan, offline: bool, progress: Progress | None) -> str:
         )
         raise FetchError(what, where=str(asked.archive), remedy=f"fetch again, not offline, or {remedy}")
     return download(asked.url, asked.archive, sha256=asked.sha256, progress=progress)
-
-
-# --- the manifest, and what lies there against it ---
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The MANIFEST.json of a folder of treebanks, None where there is none. Raises FetchError."""
-    path, remedy = folder / MANIFEST, "remove it or move it away"
-    if not path.is_file():
-        return None
-    manifest = read_json(path, error=FetchError, remedy=remedy)
-    treebanks = manifest.get("treebanks") if isinstance(manifest, dict) else None
-    if not isinstance(treebanks, dict) or not all(map(_is_listing, treebanks.values())):
-        raise FetchError("not a manifest of treebanks", where=str(path), remedy=remedy)
-    return dict(manifest)
-
-
-def _is_listing(entry: Any) -> bool:
-    """Whether an entry of a manifest is what a fetch, or an earlier release's, lists of a treebank."""
-    kinds = {"sha256": str, "sentences": int, "words": int}
-    files = entry.get("files") if isinstance(entry, dict) else None
-    others = entry.get("others", []) if isinstance(entry, dict) else None
-    return (
-        isinstance(files, dict)
-        and isinstance(others, list)
-        and all(isinstance(name, str) for name in others)
-        and all(isinstance(facts, dict) for facts in files.values())
-        and all(
-            isinstance(one.get(key, kind()), kind) for one in files.values() for key, kind in kinds.items()
-        )
-    )
-
-
-def _listed(folder: Path) -> dict[str, Any]:
-    """What the manifest of a folder says of treebanks, by name."""
-    return (read_manifest(folder) or {}).get("treebanks", {})
-
-
-@dataclass(frozen=True)
-class FileCheck(TreebankFile):
-    """What was found out about one file."""
-
-    sentences: int | None  # None: not readable
-    words: int | None
-    listed: bool  # in the manifest, so that its bytes were compared
-    problems: tuple[str, ...]
-
-
-def verify(
-    files: Sequence[TreebankFile], *, splits: Sequence[str] = SPLITS, progress: Progress | None = None
-) -> list[FileCheck]:
-    """Read every file, and compare it with the MANIFEST.json beside its treebank's folder, if there is one.
-
-    A file that the manifest names for one of these treebanks and ``splits`` and that is not there is a
-    problem too. Raises FetchError for a manifest that cannot be read; all else is in the results.
-    """
-    bar = (progress or Silent()).bar("verify", len(files), unit="files")
-    folders = {file.path.absolute().parent: file for file in files}
-    known = {
-        above: (read_manifest(above) or {}).get("treebanks", {}) for above in {f.parent for f in folders}
-    }
-    listed = {folder: known[folder.parent].get(folder.name, {}).get("files", {}) for folder in folders}
-    checks = []
-    for file in files:
-        checks.append(_check(file, listed[file.path.absolute().parent].get(file.path.name)))
-        bar.advance()
-    problem = (f"missing: {MANIFEST} lists it",)
-    for folder, file in folders.items():
-        for path in (folder / name for name in listed[folder]):
-            split = next((split for split in SPLITS if split in splits and f"-ud-{split}" in path.name), None)
-            if split and not path.exists():
-                checks.append(FileCheck(file.treebank, file.language, split, path, None, None, True, problem))
-    return checks
-
-
-def _check(file: TreebankFile, listed: dict[str, Any] | None) -> FileCheck:
-    problems = []
-    sentences = words = None
-    try:
-        chunks = stream(file.path, language=file.language, treebank=file.treebank, split=file.split)
-        counted = [(chunk.sents, chunk.words) for chunk in chunks]
-        sentences, words = (sum(numbers) for numbers in zip(*counted, strict=True))
-    except TreebankError as error:
-        problems.append(f"{error.where}: {error.message}" if error.where else error.message)
-    if listed is not None:
-        if "sha256" in listed and sha256_file(file.path) != listed["sha256"]:
-            problems.append(f"not the file in {MANIFEST}: another SHA-256")
-        for name, found in (("sentences", sentences), ("words", words)):
-            if found is not None and listed.get(name, found) != found:
-                problems.append(f"{found:,} {name}, {listed[name]:,} in {MANIFEST}")
-    return FileCheck(
-        **vars(file), sentences=sentences, words=words, listed=listed is not None, problems=tuple(problems)
-    )

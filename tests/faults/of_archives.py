@@ -17,7 +17,8 @@ from campaign import Campaign, Outcome, flipped
 from kills import contents
 
 from concept_align.hashing import sha256_file
-from concept_align.treebanks.fetch import fetch_treebanks, read_manifest, verify
+from concept_align.treebanks.fetch import fetch_treebanks
+from concept_align.treebanks.manifest import read_manifest, verify
 
 TOP = "ud-treebanks-v9.9"
 WORDS = b"1\ta\ta\tNOUN\t_\t_\t0\troot\t_\t_\n\n"

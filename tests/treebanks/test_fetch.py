@@ -10,7 +10,8 @@ import pytest
 from concept_align.errors import FetchError, UsageError
 from concept_align.lock import writing
 from concept_align.treebanks.fetch import fetch_treebanks as fetch
-from concept_align.treebanks.fetch import plan, read_manifest
+from concept_align.treebanks.fetch import plan
+from concept_align.treebanks.manifest import read_manifest
 
 EN, PUD, ZZ = "UD_English-EWT", "UD_English-PUD", "UD_Zz-Zz"
 FILES = {

@@ -2,7 +2,7 @@ import pytest
 
 from concept_align.errors import UsageError
 from concept_align.treebanks import discover, registry
-from concept_align.treebanks.fetch import read_manifest
+from concept_align.treebanks.manifest import read_manifest
 
 
 def test_the_named_sets_have_their_published_sizes():
