@@ -49,27 +49,29 @@ class PredictionLog:
     def add(self, place: Place, predicted: Predictions) -> None:
         """Keep a finished unit."""
         sure = predicted.confidence
-        line = {"shots": place[0], "draw": place[1], "predicted": _packed(predicted.codes.astype("<i2"))}
-        self._lines.add(place, predicted, {**line, "confidence": None if sure is None else _packed(sure)})
+        line = {"shots": place[0], "draw": place[1], "predicted": packed(predicted.codes.astype("<i2"))}
+        self._lines.add(place, predicted, {**line, "confidence": None if sure is None else packed(sure)})
 
 
 def _read(line: Mapping[str, Any], words: int) -> tuple[Place, Predictions] | None:
     try:
-        codes = _unpacked(line["predicted"], "<i2", words).astype(np.int64)
-        sure = None if line["confidence"] is None else _unpacked(line["confidence"], "u1", words)
+        codes = unpacked(line["predicted"], "<i2", words).astype(np.int64)
+        sure = None if line["confidence"] is None else unpacked(line["confidence"], "u1", words)
     except zlib.error:
         return None
     return (int(line["shots"]), int(line["draw"])), Predictions(codes, sure)
 
 
-def _packed(array: NDArray[Any]) -> str:
+def packed(array: NDArray[Any]) -> str:
+    """An array as text for a line of JSON; :func:`unpacked` gives its numbers back, flat."""
     return base64.b64encode(zlib.compress(array.tobytes(), 1)).decode()
 
 
-def _unpacked(text: str, dtype: str, words: int) -> NDArray[Any]:
+def unpacked(text: str, dtype: str, count: int) -> NDArray[Any]:
+    """The ``count`` numbers of :func:`packed`. Raises ValueError or zlib.error for other text."""
     array = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype=dtype)
-    if len(array) != words:
-        raise ValueError(f"{len(array)} values for {words} words")
+    if len(array) != count:
+        raise ValueError(f"{len(array)} values, not {count}")
     return array
 
 

@@ -35,7 +35,7 @@ class PromptScorer(ABC):
 
     def __init__(self, model: CausalModel, template: Template = TEMPLATES[DEFAULT]) -> None:
         self.model, self.template = model, template
-        self.name, self.revision = model.name, model.revision
+        self.name, self.revision, self.dtype = model.name, model.revision, str(model.dtype)
         self.layers, self.dim, self.context_length = model.layers, model.dim, model.max_pieces
         self.layout = Layout(model.cutter, template)
 

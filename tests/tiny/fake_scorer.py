@@ -19,7 +19,7 @@ from concept_align.icl.plan import ICLPlan
 from concept_align.icl.prompting import PromptScorer
 from concept_align.icl.selectors.simple import RandomSelector
 from concept_align.icl.session import PromptSession
-from concept_align.icl.wording import LabelSet
+from concept_align.icl.wording import DEFAULT, TEMPLATES, LabelSet
 from concept_align.treebanks.concepts import Task
 from concept_align.treebanks.discover import TreebankFile
 
@@ -45,7 +45,8 @@ def _number(text: str) -> int:
 class FakeScorer(PromptScorer):
     """Knows the label of a word that was demonstrated under the labels' own names; guesses others."""
 
-    name, revision = "fake", "0"
+    name, revision, dtype = "fake", "0", "torch.float32"
+    template = TEMPLATES[DEFAULT]
     layers, dim = 2, DIM
 
     def __init__(self, context_length: int = 10_000) -> None:
