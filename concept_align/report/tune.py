@@ -171,18 +171,27 @@ def findings(frame: pd.DataFrame, layer: int) -> list[str]:
             decided = gain["low"] > 0 or gain["high"] < 0
             verdict = "which is what tuning itself added" if decided else "which may be nothing"
             said.append(
-                f"{source}, {name}, layer {layer}: a translation is found first in {_cell(after)} % of "
-                f"cases, before tuning in {percent(raw['value'])} %. With standardised vectors it is "
-                f"{percent(both['value'])} % against {percent(alone['value'])} % before: "
+                f"{source[:1].upper()}{source[1:]}, {name}, layer {layer}: a translation is found first in "
+                f"{_cell(after)} % of cases, before tuning in {percent(raw['value'])} %. With standardised "
+                f"vectors it is {percent(both['value'])} % against {percent(alone['value'])} % before: "
                 f"{_cell(gain, sign=True)} points, {verdict}."
             )
     for group, name in GROUPS.items():
         key = (LANGUAGE, "text", "output", group, TUNED[0], BEFORE[0], "nats-per-token")
         if key in known.index:
-            row = dict(known.loc[key])
-            cost = number(row["value"], row["low"], row["high"])
-            said.append(f"Plain text of {name} costs {cost} nats per token more than before.")
+            said.append(f"Plain text of {name}: {_cost_said(dict(known.loc[key]))}.")
     return said
+
+
+def _cost_said(row: dict[Any, Any]) -> str:
+    """The change in nats per token of plain text: a loss, a gain, or neither where nought is within."""
+    if row["low"] > 0:
+        return f"{number(row['value'], row['low'], row['high'])} nats per token more than before, a loss"
+    if row["high"] < 0:
+        less = number(-row["value"], -row["high"], -row["low"])
+        return f"{less} nats per token fewer than before, a gain"
+    change = number(row["value"], row["low"], row["high"])
+    return f"nats per token changed by {change}, which may be nothing"
 
 
 def tune_report(tuned: Tuned, *, figures: bool = True) -> Report:
@@ -222,10 +231,22 @@ def tune_report(tuned: Tuned, *, figures: bool = True) -> Report:
         ],
         findings=findings(frame, own) if len(frame) else ["Nothing was measured before and after."],
         sections=[*sections, Section("Files", [Files(FILES if len(frame) else FILES[1:])])],
-        notes=NOTES,
+        notes=[*NOTES, *_instructed(tuned)],
         kind="tune",
         models=[model],
     )
+
+
+def _instructed(tuned: Tuned) -> list[str]:
+    """That a control of pairs leaves instructions as they are, where it does."""
+    config, weights = tuned.config, tuned.facts.get("weights", {})
+    if config.control not in ("shuffled", "same-language") or not weights.get("answers"):
+        return []
+    return [
+        "The control is of the pairs that are contrasted. Instructions are those of a run without it: where "
+        "they are `parallel`, they ask for true translations, so what answers alone teach is in here too "
+        "(`control` answers-only shows how much)."
+    ]
 
 
 def _control(control: str) -> str:

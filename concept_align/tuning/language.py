@@ -36,16 +36,6 @@ class TextLoss:
     bytes: Int64[np.ndarray, " n"]
     left_out: int = 0  # sentences of more tokens than are read at once, or of none
 
-    @property
-    def per_token(self) -> float:
-        """Nats per predicted token."""
-        return float(self.nats.sum() / self.tokens.sum())
-
-    @property
-    def per_byte(self) -> float:
-        """Nats per byte of text."""
-        return float(self.nats.sum() / self.bytes.sum())
-
 
 @torch.inference_mode()
 def text_loss(

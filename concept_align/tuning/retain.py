@@ -25,17 +25,6 @@ MASKED = 0.15  # of an encoder's tokens, as it was trained (Devlin et al. 2019, 
 Within = Callable[[], AbstractContextManager[None]]
 
 
-def kept_loss(
-    logits_of: Head,
-    before: Float[torch.Tensor, "n width"],
-    after: Float[torch.Tensor, "n width"],
-    *,
-    within: Within = nullcontext,
-) -> Float[torch.Tensor, ""]:
-    """Mean KL in nats; see :func:`kept_nats`."""
-    return kept_nats(logits_of, before, after, within=within) / max(len(after), 1)
-
-
 def kept_nats(
     logits_of: Head,
     before: Float[torch.Tensor, "n width"],

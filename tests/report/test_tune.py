@@ -54,7 +54,28 @@ def test_what_is_told_first_stands_beside_standardising(run):
         gain = frame[group, "tuned-standardised", "standardising", "3", "p1"]
         assert f"+{100 * gain:.1f}" in sentence
         assert "tuning itself added" in sentence
-    assert f"costs {COST:.2f}" in said[-1]
+    assert said[0].startswith("Held-out, ")
+    assert f": {COST:.2f} [" in said[-1] and "more than before, a loss" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [((-0.3, -0.1), "0.20 [0.10, 0.30] nats per token fewer than before, a gain"),
+     ((-0.3, 0.1), "changed by −0.20 [−0.30, 0.10], which may be nothing")],
+)  # fmt: skip
+def test_a_gain_in_plain_text_is_called_a_gain(bounds, words):
+    changed = planted_run()
+    frame = changed.before_after
+    cost = (frame["metric"] == "nats-per-token") & (frame["reference"] != "")
+    frame.loc[cost, ["value", "low", "high"]] = -0.2, *bounds
+    assert words in tune_report(changed, figures=False).findings[-1]
+
+
+def test_a_control_of_pairs_says_that_its_instructions_are_true():
+    def said(**options):
+        return any("true translations" in note for note in tune_report(planted_run(**options)).notes)
+
+    assert said(control="shuffled") and not said() and not said(control="answers-only")
 
 
 def test_a_gain_whose_interval_holds_nought_is_not_claimed(run):

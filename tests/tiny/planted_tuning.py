@@ -68,7 +68,8 @@ def planted_table() -> pd.DataFrame:
 def planted_run(folder: str | Path = "runs/tuned", **changes: object) -> Tuned:
     """The run as it is loaded, without a folder."""
     config = TuneConfig(model="mini-decoder", pairs="mini", **changes)
-    found = Tuned(Path(folder), config, {"layer": 3, "revision": "0123456789abcdef"})
+    weights = {"contrast": 1.0, "answers": 1.5, "retention": 1.0}
+    found = Tuned(Path(folder), config, {"layer": 3, "revision": "0123456789abcdef", "weights": weights})
     found.__dict__["before_after"] = planted_table().copy()
     found.__dict__["history"] = planted_history()
     return found

@@ -14,7 +14,7 @@ from concept_align.tuning.answers import answer_loss
 from concept_align.tuning.contrast import contrast
 from concept_align.tuning.model import tunable
 from concept_align.tuning.pooling import pooled
-from concept_align.tuning.retain import kept_loss
+from concept_align.tuning.retain import kept_nats
 
 HOWS = ["lora", "full", "blocks:1-2"]
 
@@ -182,7 +182,7 @@ def test_adapters_of_narrow_weights_are_wide_and_losses_too():
         losses = [
             contrast(vectors[:2], vectors[2:]).loss,
             answer_loss(model.logits, states, ids, mask.bool() & (torch.arange(7) > 1))[0],
-            kept_loss(model.logits, before[mask.bool()], states[mask.bool()]),
+            kept_nats(model.logits, before[mask.bool()], states[mask.bool()]),
         ]
         assert {loss.dtype for loss in losses} == {torch.float32}
         sum(losses).backward()

@@ -53,12 +53,6 @@ def read(path: str, langs: Sequence[str]) -> Parallel:
     return Parallel.of(texts, documents=_documents(chosen), source=source, notes=notes)
 
 
-def parallel_files(path: str, langs: Sequence[str]) -> list[TreebankFile]:
-    """The files that :func:`read` takes its texts from."""
-    chosen = {one.treebank for one in _chosen(path, langs)[0]}
-    return [file for files in _files(path).values() for file in files if file.treebank in chosen]
-
-
 def _files(path: str) -> dict[str, list[TreebankFile]]:
     """By treebank: the files of its train split, or all where it has none."""
     found: dict[str, list[TreebankFile]] = {}
