@@ -26,6 +26,7 @@ from ..meta.hub import HubUpload
 from ..meta.learners.base import Aligner, Classifier, numbers
 from ..models.load import load_model
 from ..models.origin import WEIGHTS, weights_fingerprint
+from ..models.pieces import repeated
 from ..models.protocol import LanguageModel
 from ..models.shipped import NAMES
 from ..progress import Progress
@@ -133,10 +134,32 @@ class TextAligner(HubUpload):
             known = torch.tensor([concept in set(valid) for concept in self.concepts])
         held = more = None
         if support is not None:
-            held = self.states(readable(self.model, read_labelled(support, self.task))[0], "support")
+            held = self.states(self.readable(read_labelled(support, self.task))[0], "support")
         if unlabelled is not None:
-            more = self.states(readable(self.model, read(unlabelled))[0], "unlabelled text")
+            more = self.states(self.readable(read(unlabelled))[0], "unlabelled text")
         return TextClassifier(self, held, more, known, seed)
+
+    def readable(self, corpus: Corpus) -> tuple[Corpus, NDArray[np.int64]]:
+        """``corpus`` without the words that get no token of the model's, and the places of those that are
+        left.
+
+        A sentence of such words alone stays, to be left out whole.
+        """
+        kept, how = np.ones(corpus.words, np.bool_), self.trained.recipe.read
+        for first in range(0, corpus.sents, BLOCK):
+            places = np.arange(first, min(first + BLOCK, corpus.sents))
+            for place, pieces in zip(places.tolist(), cut(self.model, corpus, places, how), strict=True):
+                if not isinstance(pieces, ModelError):
+                    continue
+                words = corpus.words_of(place)
+                alone = [span[None] for span in corpus.spans[words]]
+                texts = [corpus.texts[place]] * len(alone)
+                found = self.model.pieces_many(*repeated(texts, alone, how))
+                covered = [not isinstance(one, ModelError) for one in found]
+                kept[words] = covered if any(covered) else True
+        if kept.all():
+            return corpus, np.arange(corpus.words)
+        return corpus.of_words(kept), np.flatnonzero(kept)
 
     def states(self, corpus: Corpus, name: str = "states") -> InMemoryStates:
         """States of ``corpus``, of the aligner's layers; of sentences as long as the model can read."""
@@ -220,8 +243,8 @@ class TextClassifier:
         corpus = given.corpus
         if task.relational:
             require_heads(corpus)
-        read, words = readable(self.aligner.model, corpus)
-        held = self.aligner.states(read, "text")
+        legible, words = self.aligner.readable(corpus)
+        held = self.aligner.states(legible, "text")
         classifier, standardiser, notes = self._kept or self._adapted(held)
         annotations, how = asked(held.annotations, task), self.aligner.trained.features
         rows = words[_places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)]
@@ -354,27 +377,6 @@ def writable(given: Document, task: Task) -> tuple[bytes | None, list[str]]:
         return given.conllu, []
     what = f"CoNLL-U Plus without the column {' and '.join(lacking)}"
     return None, [f"{what} is written as CoNLL-U: of its columns only the ten are there"]
-
-
-def readable(model: LanguageModel, corpus: Corpus) -> tuple[Corpus, NDArray[np.int64]]:
-    """``corpus`` without the words that get no token of the model's, and the places of those that are left.
-
-    A sentence of such words alone stays, to be left out whole.
-    """
-    kept = np.ones(corpus.words, np.bool_)
-    for first in range(0, corpus.sents, BLOCK):
-        places = np.arange(first, min(first + BLOCK, corpus.sents))
-        for place, pieces in zip(places.tolist(), cut(model, corpus, places), strict=True):
-            if not isinstance(pieces, ModelError):
-                continue
-            words = corpus.words_of(place)
-            alone = [span[None] for span in corpus.spans[words]]
-            found = model.pieces_many([corpus.texts[place]] * len(alone), alone)
-            covered = [not isinstance(one, ModelError) for one in found]
-            kept[words] = covered if any(covered) else True
-    if kept.all():
-        return corpus, np.arange(corpus.words)
-    return corpus.of_words(kept), np.flatnonzero(kept)
 
 
 def _said(held: InMemoryStates, corpus: Corpus, lost: NDArray[np.int64]) -> list[str]:

@@ -56,7 +56,7 @@ def extract(config: "ExtractConfig", run: RunOptions) -> None:
 
 def _print_report(report: "ExtractionReport") -> None:
     _table(
-        f"{report.store}: {report.recipe.model}, {report.recipe.pooling} pooling, {report.recipe.save_dtype}",
+        f"{report.store}: {report.recipe.model}, {report.recipe.summary}",
         "layers run",
         report.done,
     )
@@ -75,7 +75,7 @@ def _print_report(report: "ExtractionReport") -> None:
 
 def _print_estimate(planned: "ExtractionEstimate") -> None:
     _table(
-        f"{planned.store} would hold: {planned.recipe.pooling} pooling, {planned.recipe.save_dtype}",
+        f"{planned.store} would hold: {planned.recipe.summary}",
         "to run",
         planned.planned,
     )

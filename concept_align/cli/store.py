@@ -46,7 +46,7 @@ def ls(folder: Folder, json: options.Json = False) -> None:
         numbers = f"{words:,}", f"{sents:,}", size(sum(shard.bytes for shard in held)), str(bad or "")
         rows.append([*names, kind, layers, *numbers])
     emit_table(
-        f"{folder}: {recipe.model} @ {recipe.revision[:12]}, {recipe.pooling} pooling, {recipe.save_dtype}",
+        f"{folder}: {recipe.model} @ {recipe.revision[:12]}, {recipe.summary}",
         ["treebank", "lang", "split", "holds", "layers", "words", "sents", "size", "unusable"],
         rows,
         right={5, 6, 7, 8},

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from ..errors import UsageError
 from ..treebanks.concepts import check_task
-from ..types import SPLITS, MwtPolicy, Pooling, RootPolicy, Split
+from ..types import SPLITS, MwtPolicy, Pooling, Reading, RootPolicy, Split
 
 BATCH_TOKENS = 1024
 SaveDtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -28,6 +28,9 @@ class ExtractionSettings:
     pooling: Pooling | None = None
     """State of a word: its first token's, its last one's, or the mean. By default the mean for encoders, else
     the last."""
+    read: Reading = "once"
+    """twice: a decoder reads each sentence twice, and the second copy's states are kept, which see the whole
+    sentence; takes twice the time."""
     save_dtype: SaveDtype = "auto"
     """Data type on disk; auto: as computed, float32 as float16 where it fits."""
     max_words: int = 128
@@ -62,6 +65,8 @@ class ExtractionSettings:
                 raise UsageError(f"{value} is too few", option=name, remedy="give 1 or more")
         if self.sink not in ("states", "statistics"):
             raise UsageError(f"unknown sink {self.sink!r}", option="sink", remedy="use states or statistics")
+        if self.read not in get_args(Reading):
+            raise UsageError(f"unknown reading {self.read!r}", option="read", remedy="use once or twice")
         if self.save_dtype not in get_args(SaveDtype):
             remedy = f"use {', '.join(get_args(SaveDtype))}"
             raise UsageError(f"unknown data type {self.save_dtype!r}", option="save_dtype", remedy=remedy)

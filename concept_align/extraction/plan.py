@@ -120,6 +120,7 @@ def make_recipe(model: LanguageModel, request: ExtractionRequest) -> Recipe:
         max_words=request.max_words,
         max_words_per_concept=request.max_words_per_concept,
         cap_tasks=tuple(sorted(set(request.tasks))) if capped else (),
+        read=request.read,
     )
 
 
@@ -131,6 +132,9 @@ def check(model: LanguageModel, request: ExtractionRequest) -> None:
         )
     if not request.layers:
         raise UsageError("no layer is asked for", option="layers")
+    if request.read == "twice" and model.kind == "encoder":
+        what = f"{model.name} is an encoder, whose states have seen the whole sentence already"
+        raise UsageError(what, option="read", remedy="let read be once")
     if request.sink == "statistics" and not request.tasks:
         raise UsageError("statistics need a task", option="tasks")
     relational = request.sink == "statistics" and "relation" in request.tasks
@@ -265,7 +269,8 @@ def _read_and_prepare(
     cap, concepts = recipe.max_words_per_concept, list[NDArray[np.int64]]()
     if cap is not None:
         concepts = [_concepts(corpus, task, request) for task in recipe.cap_tasks]
-    return prepare(model, corpus, max_words=recipe.max_words, cap=cap, concepts=concepts, limit=limit)
+    how: dict[str, Any] = {"max_words": recipe.max_words, "read": recipe.read, "limit": limit}
+    return prepare(model, corpus, cap=cap, concepts=concepts, **how)
 
 
 def _concepts(corpus: Corpus, name: str, request: ExtractionRequest) -> NDArray[np.int64]:

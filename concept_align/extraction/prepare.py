@@ -1,8 +1,9 @@
 """Which sentences of a treebank a model can read: decided before the first state is computed.
 
-Kept is a sentence of at most ``max_words`` words, whose tokens fit the model's context length and cover every
-word. Under a cap of words per concept a sentence is kept, in the file's order, only while it holds a word
-of a concept that is still below the cap. What is left out is counted by reason.
+Kept is a sentence of at most ``max_words`` words, whose tokens (of both copies, where it is read twice) fit
+the model's context length and cover every word. Under a cap of words per concept a sentence is kept, in the
+file's order, only while it holds a word of a concept that is still below the cap. What is left out is counted
+by reason.
 """
 
 from collections import Counter
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from .. import ragged
 from ..errors import ModelError, TreebankError
 from ..models.batches import windows
+from ..models.pieces import repeated
 from ..models.protocol import LanguageModel, Pieces
 from ..models.states import WINDOW_BYTES, WINDOW_WORDS
 from ..store.shards import kept_digest
 from ..treebanks.annotations import impossible_head
 from ..treebanks.corpus import Corpus
+from ..types import Reading
 
 BLOCK = 1024  # sentences tokenised at once
 CACHED = 16384  # up to so many sentences the tokens of the first pass are kept for the second
@@ -41,6 +44,7 @@ class PreparedCorpus:
     left_out: dict[str, int]
     examples: dict[str, str]  # reason -> sentence id of the first one
     cached: list[Pieces] | None  # of the kept sentences, where there are few
+    read: Reading = "once"
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -74,7 +78,7 @@ class PreparedCorpus:
             if self.cached is not None:
                 yield span.start, self.cached[span.start : span.stop]
                 continue
-            found = cut(model, self.corpus, self.kept[span.start : span.stop])
+            found = cut(model, self.corpus, self.kept[span.start : span.stop], self.read)
             yield span.start, [pieces for pieces in found if not isinstance(pieces, ModelError)]
 
 
@@ -86,6 +90,7 @@ def prepare(
     cap: int | None = None,
     concepts: Sequence[NDArray[np.integer]] = (),
     limit: int | None = None,
+    read: Reading = "once",
 ) -> PreparedCorpus:
     """Tokenise ``corpus`` and decide what is kept: of the first ``limit`` sentences, where one is given.
 
@@ -102,13 +107,13 @@ def prepare(
     kept: list[int] = []
     cached: list[Pieces] | None = []
     room = None if cap is None else _Room(cap, concepts)
-    read = corpus.sents if limit is None else min(limit, corpus.sents)
-    if read < corpus.sents:
-        left[BEYOND] = corpus.sents - read
-    for begin in range(0, read, BLOCK):
-        places = np.arange(begin, min(begin + BLOCK, read))
+    first = corpus.sents if limit is None else min(limit, corpus.sents)
+    if first < corpus.sents:
+        left[BEYOND] = corpus.sents - first
+    for begin in range(0, first, BLOCK):
+        places = np.arange(begin, min(begin + BLOCK, first))
         short = places[lengths[places] <= max_words]
-        found = dict(zip(short.tolist(), cut(model, corpus, short), strict=True))
+        found = dict(zip(short.tolist(), cut(model, corpus, short, read), strict=True))
         for place in places.tolist():
             pieces = found.get(place)
             if pieces is None:
@@ -133,14 +138,18 @@ def prepare(
         what = f"no sentence is left to extract ({why})"
         remedy = "raise max_words, or check that the model's tokenizer knows the script"
         raise TreebankError(what, where=corpus.source.path, remedy=remedy)
-    return PreparedCorpus(corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, cached)
+    return PreparedCorpus(
+        corpus, np.array(kept, np.int64), dict(sorted(left.items())), examples, cached, read
+    )
 
 
-def cut(model: LanguageModel, corpus: Corpus, places: NDArray[np.int64]) -> list[Pieces | ModelError]:
+def cut(
+    model: LanguageModel, corpus: Corpus, places: NDArray[np.int64], read: Reading = "once"
+) -> list[Pieces | ModelError]:
     """The tokens of the sentences at ``places``; in place of one that cannot be cut, its error."""
     texts = [corpus.texts[place] for place in places.tolist()]
     spans = [corpus.spans[corpus.words_of(place)] for place in places.tolist()]
-    return model.pieces_many(texts, spans)
+    return model.pieces_many(*repeated(texts, spans, read))
 
 
 class _Room:

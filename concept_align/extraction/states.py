@@ -75,7 +75,8 @@ def extract_in_memory(
 
     ``max_words`` (of a sentence) is the recipe's unless given. Raises what an extraction raises.
     """
-    prepared = prepare(model, corpus, max_words=recipe.max_words if max_words is None else max_words)
+    most = recipe.max_words if max_words is None else max_words
+    prepared = prepare(model, corpus, max_words=most, read=recipe.read)
     bar = (progress or Silent()).bar(name, prepared.words, unit="words")
     empty = partial(torch.empty, dtype=SAVE_DTYPES[recipe.save_dtype])
     tensors = {layer: empty(prepared.words, recipe.dim) for layer in layers}

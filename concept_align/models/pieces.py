@@ -26,6 +26,7 @@ from transformers.convert_slow_tokenizer import SLOW_TO_FAST_CONVERTERS
 
 from .. import ragged
 from ..errors import ModelError
+from ..types import Reading
 from .protocol import Pieces
 
 _METASPACE = "▁"
@@ -34,6 +35,24 @@ _BYTE_LEVEL_BLANKS = "".join(chr(256 + byte) for byte in b"\t\n\v\f\r ")
 CHUNK = 256
 # Texts that another may be put after to be cut as in the middle of a text; most tokenizers take the first.
 BEFORE = ("a", "a.", "a\n")
+BETWEEN = "\n"  # the two copies of a sentence that is read twice
+
+
+def repeated(
+    texts: Sequence[str], spans: Sequence[NDArray[np.integer]], read: Reading
+) -> tuple[list[str], list[NDArray[np.int32]]]:
+    """What is cut into tokens where sentences are read once or ``twice``, and the words' spans in it.
+
+    A decoder's state of a word has not seen what follows the word. Read twice, a sentence stands there two
+    times with a line break between, and its words are those of the second copy, each of which has seen the
+    whole sentence (echo embeddings: Springer et al. 2024, arXiv 2402.15449).
+
+    >>> repeated(["A dog"], [np.array([[0, 1], [2, 5]])], "twice")[0]
+    ['A dog\\nA dog']
+    """
+    before = [text + BETWEEN if read == "twice" else "" for text in texts]
+    moved = [own.astype(np.int32) + np.int32(len(first)) for own, first in zip(spans, before, strict=True)]
+    return [first + text for first, text in zip(before, texts, strict=True)], moved
 
 
 class PieceCutter:

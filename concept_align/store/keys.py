@@ -16,10 +16,14 @@ import torch
 from ..config import from_mapping
 from ..errors import StoreError, UsageError
 from ..hashing import digest
-from ..types import FinalNorm, ModelKind, Pooling, Split
+from ..types import FinalNorm, ModelKind, Pooling, Reading, Split
 
 SCHEMA = 1
 CORRECT = "take back what was changed in it, or make it again"
+
+# Fields that recipes of earlier releases have not, and what was done then: left out of what is written where
+# it is done still, so that the stores of both are the same to the byte.
+LATER: dict[str, Any] = {"read": "once"}
 
 SAVE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -43,16 +47,24 @@ class Recipe:
     max_words_per_concept: int | None = None
     cap_tasks: tuple[str, ...] = ()  # the tasks whose concepts are counted for the cap
     schema: int = SCHEMA
+    read: Reading = "once"
+
+    @property
+    def summary(self) -> str:
+        """What states of words are, in a line: ``last pooling, float16, read twice``."""
+        twice = ", read twice" if self.read == "twice" else ""
+        return f"{self.pooling} pooling, {self.save_dtype}{twice}"
 
     def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"cap_tasks": list(self.cap_tasks)}
+        """Every field, but for those of ``LATER`` that are as they were before there were such."""
+        values = dataclasses.asdict(self) | {"cap_tasks": list(self.cap_tasks)}
+        return {key: value for key, value in values.items() if key not in LATER or LATER[key] != value}
 
     @classmethod
     def from_json(cls, value: dict[str, Any], *, where: str) -> "Recipe":
         """Raises StoreError where a field is unknown or missing (another version wrote it), or impossible."""
         known = {field.name for field in dataclasses.fields(cls)}
-        if set(value) != known:
-            odd = ", ".join(sorted(set(value) ^ known))
+        if odd := ", ".join(sorted(set(value) - known | known - set(value) - set(LATER))):
             what = f"the recipe has other fields than this version knows ({odd})"
             remedy = "use the version of concept-align that wrote it, or extract into another folder"
             raise StoreError(what, where=where, remedy=remedy)
@@ -71,7 +83,7 @@ class Recipe:
 
     def differences(self, other: "Recipe") -> list[str]:
         """``field: mine, not theirs`` for each field that decides."""
-        mine, theirs = self.to_json(), other.to_json()
+        mine, theirs = LATER | self.to_json(), LATER | other.to_json()
         return [
             f"{key} is {mine[key]!r}, not {theirs[key]!r}"
             for key in mine

@@ -100,9 +100,7 @@ class Store:
 
     def __repr__(self) -> str:
         of, languages = self.recipe, len({one.language for one in self.contents() if one.complete})
-        return (
-            f"<Store {self.folder}: {of.model}, {languages} languages, {of.pooling} pooling, {of.save_dtype}>"
-        )
+        return f"<Store {self.folder}: {of.model}, {languages} languages, {of.summary}>"
 
     @classmethod
     def open(cls, folder: str | Path) -> "Store":

@@ -1,8 +1,7 @@
 """Labelled sentences for the concepts' loss, and the places of their words among the model's tokens.
 
-Languages are drawn evenly, whatever the sizes of their treebanks. A decoder's state of a word has not seen
-what follows it; a sentence that is read twice gives every word of the second copy the whole sentence
-(Springer et al. 2024, arXiv 2402.15449).
+Languages are drawn evenly, whatever the sizes of their treebanks. A sentence may be read twice
+(:func:`concept_align.models.pieces.repeated`).
 """
 
 from collections import Counter
@@ -17,18 +16,16 @@ from numpy.typing import NDArray
 from .. import ragged
 from ..errors import LearningError, ModelError
 from ..models.batches import WordIndex, word_index
-from ..models.pieces import PieceCutter
+from ..models.pieces import PieceCutter, repeated
 from ..models.protocol import Pieces
 from ..seeding import stream
 from ..spaces.represent import START, Items, select_items
 from ..treebanks.concepts import Task, labels, relabel
 from ..treebanks.corpus import Corpus
-from ..types import UNLABELLED, Pooling
+from ..types import UNLABELLED, Pooling, Reading
 from .parallel import normalised
-from .settings import Reading
 
 LONGEST = 60  # words of a sentence
-BETWEEN = "\n"  # the two copies of a sentence that is read twice
 
 
 @dataclass(frozen=True)
@@ -175,11 +172,9 @@ class ConceptSampler:
         texts, spans = [], []
         for row in rows:
             corpus = self._corpora[row.corpus]
-            text, own = corpus.texts[row.sentence], corpus.spans[corpus.words_of(row.sentence)]
-            before = text + BETWEEN if read == "twice" else ""
-            texts.append(before + text)
-            spans.append(own + np.int32(len(before)))
-        return cutter.cut_many(texts, spans)
+            texts.append(corpus.texts[row.sentence])
+            spans.append(corpus.spans[corpus.words_of(row.sentence)])
+        return cutter.cut_many(*repeated(texts, spans, read))
 
     def _items(self, row: ConceptRow, *, roots: bool) -> Items:
         one = self._corpora[row.corpus].select([row.sentence])

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from ..config import to_mapping
 from ..errors import UsageError
-from ..types import ModelKind
+from ..types import ModelKind, Reading
 
 Preset = Literal["middle", "afp", "mid-align", "concepts"]
 SentencePooling = Literal["mean", "last", "weighted-mean"]
@@ -20,7 +20,6 @@ SentenceStandard = Literal["language", "none"]
 Directions = Literal["both", "one"]
 Pairing = Literal["any", "pivot", "fixed"]
 Schedule = Literal["cosine", "inverse-sqrt", "constant"]
-Reading = Literal["once", "twice"]
 Control = Literal["none", "shuffled", "same-language", "answers-only"]
 LOSSES = ("contrast", "answers", "retention", "concepts")  # in the order of their weights
 
