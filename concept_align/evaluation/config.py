@@ -1,7 +1,7 @@
 """The options of probes and of evaluations, without torch: what the command line reads its own from."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
 from ..errors import UsageError
 from ..layers import resolve_layers
@@ -56,6 +56,9 @@ class Protocol:
     seed: int = 0
     """Seed of everything that is drawn at random."""
 
+    # Supports are each target's own. Where all targets see the same draws, so do intervals of their means.
+    shared_draws: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "shots", tuple(self.shots))
         if not self.shots or min(self.shots) < 0 or len(set(self.shots)) < len(self.shots):
@@ -75,6 +78,13 @@ class Protocol:
     def draws_of(self, shots: int) -> int:
         """Support draws at ``shots``: there is but one empty support, and one whole train split."""
         return self.support_draws if shots > 0 else 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedDrawsProtocol(Protocol):
+    """A protocol whose draws are the same for all targets: demonstrations that stand before all of them."""
+
+    shared_draws: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)

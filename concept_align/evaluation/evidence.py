@@ -49,10 +49,19 @@ def evidence(
     learner: str,
     seeds: int = 1,
 ) -> Evidence:
-    """``draws`` are those of every training seed, seed by seed; ``weights`` the language's resamples."""
+    """``draws`` are those of every training seed, seed by seed; ``weights`` the language's resamples.
+
+    Draws that the protocol shares between languages take the place of seeds, which are shared as well: one
+    training seed is all that there may be with them.
+    """
     concepts, gold = len(test.concepts), test.y.numpy()
-    over_draws = draw_weights(len(draws) // seeds, protocol.bootstrap, protocol.seed, test.language)
-    over_seeds = seed_weights(seeds, protocol.bootstrap, protocol.seed, learner) if seeds > 1 else None
+    resamples, seed = protocol.bootstrap, protocol.seed
+    over_draws = draw_weights(len(draws) // seeds, resamples, seed, test.language)
+    over_seeds = seed_weights(seeds, resamples, seed, learner) if seeds > 1 else None
+    if protocol.shared_draws and len(draws) > 1:
+        assert seeds == 1
+        seeds, over_draws = len(draws), np.ones((resamples, 1))
+        over_seeds = draw_weights(len(draws), resamples, seed, None)
     counts = [sentence_counts(one.codes, gold, concepts, test.offsets) for one in draws]
     metrics, f1 = resample_metrics(counts, weights, over_draws, protocol.confidence, over_seeds)
     confused = np.mean([confusion(one.codes, gold, concepts) for one in draws], axis=0) / len(gold)

@@ -14,7 +14,9 @@ and draw d, weights u_s of the seeds and v_d of the draws, a resample is
 which has the variance of x_.. for what seed and draw do each by themselves, and twice that of what only a
 seed and a draw together do: intervals are on the wide side (products u_s v_d would count it thrice; Owen
 2007, The pigeonhole bootstrap). A training seed is one for all languages, so means over languages weight the
-seeds of every language alike (:mod:`.summary`).
+seeds of every language alike (:mod:`.summary`). So are draws that all languages share, as demonstrations of
+prompts are: what such a draw does to all does not average out over languages, and their draws are weighted
+alike.
 """
 
 from collections.abc import Sequence
@@ -47,9 +49,12 @@ def _rescaled(n: int, resamples: int, seed: int, *purpose: str) -> Floats:
     return np.asarray((1 + (times - 1) * np.sqrt(n / (n - 1))) / n)
 
 
-def draw_weights(draws: int, resamples: int, seed: int, language: str) -> Floats:
-    """[resamples, draws] weights of the mean over draws; one set a language, for learners share the draws."""
-    return _rescaled(draws, resamples, seed, "bootstrap-draws", language)
+def draw_weights(draws: int, resamples: int, seed: int, language: str | None) -> Floats:
+    """[resamples, draws] weights of the mean over draws; one set a language, for learners share the draws.
+
+    None: one set for all languages, which share the draws too.
+    """
+    return _rescaled(draws, resamples, seed, "bootstrap-draws", *([] if language is None else [language]))
 
 
 def seed_weights(seeds: int, resamples: int, seed: int, learner: str) -> Floats:
@@ -67,7 +72,7 @@ class MetricResamples:
     high: Float64[np.ndarray, " draws"]
     resampled: Float64[np.ndarray, "seeds resamples"]  # the mean over draws, sentences and draws resampled
     over_seeds: Float64[np.ndarray, "resamples seeds"] | None = (
-        None  # weights of the learner's seeds, if several
+        None  # weights of what all languages share, if several: the learner's seeds, or draws
     )
 
     @property

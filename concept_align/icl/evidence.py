@@ -1,10 +1,13 @@
 """Answers as evidence: rows, paired comparisons and gains, one evaluation for each source and layer.
 
-Every trial of a target asks the same sentences, which are resampled alike for all: comparisons are paired.
+Every trial of a target asks the same sentences, which are resampled alike for all: comparisons are paired. A
+draw of demonstrations stands before the queries of all targets, so that what is special about it does not
+average out over them: draws are resampled alike for all targets too, but for demonstrations of a target's own
+language (OWN), which are nobody else's.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +15,7 @@ import torch
 from jaxtyping import Float
 
 from .. import ragged
-from ..evaluation.config import Protocol
+from ..evaluation.config import Protocol, SharedDrawsProtocol
 from ..evaluation.evidence import Evidence, evidence
 from ..evaluation.predictions import LEVELS, Place, Predictions
 from ..evaluation.resampling import sentence_weights
@@ -21,7 +24,7 @@ from ..evaluation.tidy import Condition, Evaluation, tabulate
 from ..spaces.features import Features
 from .base import PromptSentence
 from .config import SCORES
-from .plan import NONE, ICLPlan
+from .plan import NONE, OWN, ICLPlan
 
 OUTPUT = "output"  # the layer of what the model itself answers
 PROBE = "probe"
@@ -82,7 +85,14 @@ class AnswerEvidence:
     def protocol(self) -> Protocol:
         config = self.plan.config
         shots, draws = tuple(sorted(config.k)), config.demo_draws
-        return Protocol(shots=shots, support_draws=draws, seed=config.seed, bootstrap=config.bootstrap)
+        return SharedDrawsProtocol(
+            shots=shots, support_draws=draws, seed=config.seed, bootstrap=config.bootstrap
+        )
+
+    def _protocol_of(self, source: str) -> Protocol:
+        """Of demonstrations in ``source``."""
+        given = asdict(self.protocol)
+        return Protocol(**given) if source == OWN else self.protocol
 
     @cached_property
     def _weights(self) -> dict[str, np.ndarray]:
@@ -129,11 +139,12 @@ class AnswerEvidence:
                 if layer != OUTPUT:
                     name = f"{ALIGNED if k else PROBE}-{name}"
                 draws = [units[place] for place in sorted(units) if place[0] == k]
-                found.setdefault((name, k), {})[key.language] = self._evidence(draws, key.language, name)
+                found.setdefault((name, k), {})[key.language] = self._evidence(draws, key, name)
         return found
 
-    def _evidence(self, draws: Sequence[Predictions], language: str, learner: str) -> Evidence:
-        return evidence(draws, self.gold[language], self._weights[language], self.protocol, learner=learner)
+    def _evidence(self, draws: Sequence[Predictions], key: AnswerKey, learner: str) -> Evidence:
+        gold, weights = self.gold[key.language], self._weights[key.language]
+        return evidence(draws, gold, weights, self._protocol_of(key.source), learner=learner)
 
     def _majority(self, source: str) -> Found:
         """The floor: the majority class of the sentences that demonstrations are chosen from."""
@@ -141,7 +152,8 @@ class AnswerEvidence:
         for language in self.plan.targets_of(source):
             concept = self.majority[source if source in self.majority else language]
             codes = np.full(self.gold[language].words, concept, dtype=np.int64)
-            by_language[language] = self._evidence([Predictions(codes, None)], language, MAJORITY)
+            key = AnswerKey(OUTPUT, MAJORITY, source, language)
+            by_language[language] = self._evidence([Predictions(codes, None)], key, MAJORITY)
         return {(MAJORITY, k): by_language for k in self.protocol.shots}
 
     def _evaluation(self, found: Found, beside: Found, layer: str, source: str, without: Found) -> Evaluation:
@@ -159,7 +171,7 @@ class AnswerEvidence:
             condition,
             found,
             self.plan.task.concepts,
-            self.protocol,
+            self._protocol_of(source),
             others={key: one for key, one in {**beside, **without}.items() if key[1] in numbers},
             over=tuple(dict.fromkeys([first, *(name for name, _ in without)])),
         )

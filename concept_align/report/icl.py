@@ -132,8 +132,9 @@ def lead(studied: ICLStudy) -> list[str]:
         f"training splits; draws of them are averaged: {config.demo_draws}. {fed} is put after a word before "
         "the next one is asked for.",
         "Brackets hold 95% bootstrap intervals: over test sentences and draws for a language, over languages "
-        "as well for means and differences. Tests are paired over target languages (sign-flip); Holm's "
-        "correction is over the pairs of one language of demonstrations and layer.",
+        "as well for means and differences, with the same resample of draws for all. Tests are paired over "
+        "target languages (sign-flip); Holm's correction is over the pairs of one language of demonstrations "
+        "and layer.",
     ]
     if config.calibrate:
         said.append(
