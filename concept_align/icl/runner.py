@@ -25,6 +25,7 @@ from .base import LabelScores
 from .config import Layer
 from .effects import ByLayer, Effects, PairedStates, accuracy_effects, alignability_effects, over_languages
 from .evidence import OUTPUT, AnswerKey, labelled, predictions
+from .nats import NATS, NatsLog, gold_nats
 from .plan import NONE, OWN, Trial
 from .session import PromptSession, calibrated, stacked, states
 from .state_learners import StateLearners
@@ -34,7 +35,16 @@ CHOICES = "selectors"  # in it: what the choices of each depend on
 KEPT = (STUDY, "units", "aligners", "effects")
 LAYOUT = OutputLayout(
     "icl",
-    (*KEPT, *TABLES, "effects-*.csv", "usefulness*.csv", "icl.json", "run.toml", *PAGE_FILES),
+    (
+        *KEPT,
+        *TABLES,
+        "effects-*.csv",
+        "selection.csv",
+        "usefulness*.csv",
+        "icl.json",
+        "run.toml",
+        *PAGE_FILES,
+    ),
     ((STUDY, '"queries"'),),
 )
 CALIBRATED = "-calibrated"
@@ -84,6 +94,7 @@ class TrialRunner:
         self.session, self.plan, self.out, self.layers = session, session.plan, out, layers
         self.made_from, self.gold = made_from, gold
         self.logs: dict[AnswerKey, PredictionLog] = {}
+        self.nats: dict[AnswerKey, NatsLog] = {}
         learnt_from = {**made_from, "demonstrations": None}
         self.learners = StateLearners(session, layers, self._folder("aligners"), learnt_from)
         self.effects = EffectRecorder(self.learners, Kept.json(self._folder("effects")), made_from)
@@ -94,21 +105,33 @@ class TrialRunner:
     def log(self, key: AnswerKey, identity: Mapping[str, Any] | None = None) -> PredictionLog:
         """The finished trials of one kind; ``identity`` tells what a learner learned from, or a choice."""
         if key not in self.logs:
-            shown = key.language if key.source == OWN else key.source
-            made_from = {
-                **self.made_from,
-                "demonstrations": None if shown == NONE else self.session.digest(shown, "train"),
-                "source": key.source,
-                "learner": key.learner,
-                "layer": key.layer,
-                "queries": self.session.digest(key.language, "test"),
-                "aligner": identity,
-            }
-            folder = self._folder("units")
-            name = re.sub(r"[^\w.+-]", "_", f"{key.learner}-{key.layer}")
-            path = None if folder is None else folder / name / f"{key.source}-{key.language}.jsonl"
-            self.logs[key] = PredictionLog(path, made_from, self.gold[key.language].words)
+            words = self.gold[key.language].words
+            self.logs[key] = PredictionLog(self._path(key), self._identity(key, identity), words)
         return self.logs[key]
+
+    def nats_log(self, key: AnswerKey, identity: Mapping[str, Any] | None = None) -> NatsLog:
+        """The same trials in nats, where the gold labels are fed back."""
+        if key not in self.nats:
+            queries = len(self.session.queries(key.language))
+            self.nats[key] = NatsLog(self._path(key, NATS), self._identity(key, identity), queries)
+        return self.nats[key]
+
+    def _path(self, key: AnswerKey, kind: str = "") -> Path | None:
+        folder = self._folder("units")
+        name = re.sub(r"[^\w.+-]", "_", f"{key.learner}-{key.layer}{kind}")
+        return None if folder is None else folder / name / f"{key.source}-{key.language}.jsonl"
+
+    def _identity(self, key: AnswerKey, identity: Mapping[str, Any] | None) -> dict[str, Any]:
+        shown = key.language if key.source == OWN else key.source
+        return {
+            **self.made_from,
+            "demonstrations": None if shown == NONE else self.session.digest(shown, "train"),
+            "source": key.source,
+            "learner": key.learner,
+            "layer": key.layer,
+            "queries": self.session.digest(key.language, "test"),
+            "aligner": identity,
+        }
 
     def take(self, trial: Trial) -> None:
         """Ask the model where an answer is missing; learners answer from the same states."""
@@ -123,15 +146,24 @@ class TrialRunner:
         ]
         plain = [(log, answer) for log, answer in plain if place not in log.done]
         learners = [found for found in self._learners(trial) if place not in found[0].done]
+        nats = []
+        if self.plan.config.feedback == "gold":
+            nats = [self.nats_log(AnswerKey(OUTPUT, name, trial.source, trial.language), chosen)]
+            nats = [log for log in nats if place not in log.done]
         if self.session.repeats(trial):
             for log in [*(log for log, _ in plain), *(log for log, _, _, _ in learners)]:
                 log.add(place, log.done[trial.k, 0])
+            for one in nats:
+                one.add(place, one.done[trial.k, 0])
             return
         moves = self.effects.wanted(trial)
-        if not (plain or learners or moves):
+        if not (plain or learners or moves or nats):
             return
         layers = self.layers if moves else [layer for _, _, layer, _ in learners]
-        answers = self.session.answers(trial, self.session.queries(trial.language), layers)
+        queries = self.session.queries(trial.language)
+        answers = self.session.answers(trial, queries, layers)
+        for one in nats:
+            one.add(place, gold_nats(answers, queries))
         if moves:
             self.effects.take(trial, answers)
         for log, answer in plain:

@@ -26,6 +26,7 @@ from .classified import classifier, selecting_aligner
 from .config import SCORES, ICLConfig, Layer
 from .effects import Effects
 from .evidence import AnswerEvidence, labelled, majority_class
+from .nats import nats_table
 from .plan import OWN, ICLPlan, plan
 from .runner import LAYOUT, TrialRunner, claim
 from .scoring import CausalScorer
@@ -46,6 +47,7 @@ class ICLStudy(Showable):
     notices: list[str]
     facts: Mapping[str, Any]
     effects: Effects | None = None  # of demonstrations on concept spaces
+    nats: pd.DataFrame | None = None  # what demonstrations are worth, where the gold labels are fed back
 
     report_maker = "icl:icl_report"
 
@@ -238,7 +240,9 @@ def _run(
     effects = runner.effects.found()
     notices = list(session.notices)
     found = AnswerEvidence(plan, scorer.name, scorer.revision, gold, majority).evaluation(answers, notices)
-    return ICLStudy(plan, found, notices, made_from, effects)
+    gold_fed = plan.config.feedback == "gold"
+    nats = nats_table(plan, {key: log.done for key, log in runner.nats.items()}) if gold_fed else None
+    return ICLStudy(plan, found, notices, made_from, effects, nats)
 
 
 def layers_of(config: ICLConfig, last: int) -> tuple[Layer, ...]:

@@ -25,6 +25,7 @@ FILES = (
     ("gains.csv", "differences, by target language and by concept"),
     ("icl.json", "what it was made from"),
 )
+NATS_FILE = ("selection.csv", "the correct label's log-probability, by target, against other choices")
 
 
 def demonstrations_count(number: int) -> str:
@@ -64,6 +65,26 @@ def aligned_table(frame: pd.DataFrame) -> TextTable | None:
     )
 
 
+def nats_tables(nats: pd.DataFrame | None) -> Iterator[TextTable]:
+    """What chosen demonstrations are worth: nats of the correct label, against none and other choices."""
+    if nats is None or nats.empty:
+        return
+    rows = nats[(nats["language"] == MEAN) & (nats["shots"] > 0)]
+    numbers = sorted(map(int, rows["shots"].unique()))
+    for against, of in rows.groupby("against", sort=False):
+        held = f" above {against}" if against else ", log-probability"
+        cells: dict[tuple[str, str], list[str]] = {}
+        for one in of.to_dict("records"):
+            bounds = "" if pd.isna(one["low"]) else f" [{one['low']:+.2f}, {one['high']:+.2f}]"
+            row = cells.setdefault((one["source"], one["learner"]), [""] * len(numbers))
+            row[numbers.index(one["shots"])] = f"{one['value']:+.2f}{bounds}"
+        yield TextTable(
+            f"The correct label{held}: mean over targets, nats",
+            ["demonstrations in", "answers", *map(demonstrations_count, numbers)],
+            [[demonstrations_name(source), learner, *row] for (source, learner), row in cells.items()],
+        )
+
+
 def comparison_table(comparisons: pd.DataFrame, metric: str = "accuracy") -> TextTable | None:
     """Every paired comparison that is in no other table, one per row; None without any."""
     rows = [
@@ -99,10 +120,13 @@ def movement_table(effects: Effects | None) -> TextTable | None:
 
 
 def tables(
-    frame: pd.DataFrame, comparisons: pd.DataFrame, effects: Effects | None = None
+    frame: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    effects: Effects | None = None,
+    nats: pd.DataFrame | None = None,
 ) -> Iterator[TextTable]:
     """Every table in the order of reading."""
-    made = [answers_table(frame), aligned_table(frame), movement_table(effects)]
+    made = [answers_table(frame), *nats_tables(nats), aligned_table(frame), movement_table(effects)]
     made += [comparison_table(comparisons, metric) for metric in ("accuracy", "macro_f1")]
     made.append(answers_table(frame, "macro_f1"))
     yield from (table for table in made if table is not None)
@@ -159,7 +183,7 @@ def lead(studied: ICLStudy) -> list[str]:
 def icl_report(studied: ICLStudy, *, figures: bool = True, useful: UsefulnessReport | None = None) -> Report:
     """The report of a study; ``useful`` is what alignability says of it."""
     plan, evaluation = studied.plan, studied.evaluation
-    first, *others = tables(evaluation.frame(), evaluation.comparisons(), studied.effects)
+    first, *others = tables(evaluation.frame(), evaluation.comparisons(), studied.effects, studied.nats)
     drawn = list(_pictures(studied, useful)) if figures else []
     sources = ", ".join(demonstrations_name(source) for source in plan.sources)
     model = studied.evaluation.conditions[0].model
@@ -176,7 +200,7 @@ def icl_report(studied: ICLStudy, *, figures: bool = True, useful: UsefulnessRep
         sections=[
             Section("Demonstrations", [*drawn, first]),
             Section("All tables", [table.folding() for table in others]),
-            Section("Files", [Files(FILES)]),
+            Section("Files", [Files(FILES if studied.nats is None else (*FILES, NATS_FILE))]),
         ],
         notes=studied.notices,
         kind="icl",
@@ -232,6 +256,8 @@ def write_icl(studied: ICLStudy, folder: str | Path, *, figures: bool = True) ->
     if studied.effects is not None:
         save_csv(studied.effects.accuracy, folder / "effects-accuracy.csv")
         save_csv(studied.effects.alignability, folder / "effects-alignability.csv")
+    if studied.nats is not None:
+        save_csv(studied.nats, folder / "selection.csv")
     useful = studied.usefulness()
     if useful is not None:
         for name, part in (("", useful.table), ("-pairs", useful.pairs), ("-choice", useful.choice)):
