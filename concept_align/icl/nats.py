@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 
 from ..cache import KeptLines
 from ..evaluation.predictions import Place
@@ -25,6 +24,7 @@ from ..statistics import mean_over_languages, percentile_interval
 from .base import LabelScores, PromptSentence
 from .evidence import OUTPUT, AnswerKey
 from .plan import NONE, ICLPlan, Variant
+from .selectors.helping import gold_mean
 
 NATS = "-nats"  # behind the name of the folder that they are kept in
 # What nats of each way of choosing are compared with: nothing shown, then the usual ways of choosing.
@@ -34,18 +34,12 @@ COLUMNS = ("source", "language", "learner", "shots", "against", "value", "low", 
 ByQuery = Mapping[AnswerKey, Mapping[Place, Float64[np.ndarray, " queries"]]]
 
 
-def of_gold(scores: Float[torch.Tensor, "items labels"], query: PromptSentence) -> float:
-    """The mean of the gold labels' ``scores``."""
-    gold = torch.tensor([item.label for item in query.items])
-    return float(scores.gather(1, gold[:, None]).mean())
-
-
 def gold_nats(
     answers: Sequence[LabelScores], queries: Sequence[PromptSentence]
 ) -> Float64[np.ndarray, " queries"]:
     """The mean log-probability of each query's gold labels, over the label set."""
     pairs = zip(answers, queries, strict=True)
-    return np.array([of_gold(one.scores.double().log_softmax(1), query) for one, query in pairs])
+    return np.array([gold_mean(one.scores.double().log_softmax(1), query) for one, query in pairs])
 
 
 class NatsLog:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float, Float64
 from numpy.typing import NDArray
 
 from ...cache import KeptLines
@@ -157,7 +157,9 @@ def measure_gains(
     table = np.stack([lines.done[key] for key in keys], axis=2)
     own = np.array([[query.words == one.words for one in candidates] for query in queries])
     table[:, own] = np.nan
-    without = [_gold(one.double().log_softmax(1), query) for one, query in zip(plain, queries, strict=True)]
+    without = [
+        gold_mean(one.double().log_softmax(1), query) for one, query in zip(plain, queries, strict=True)
+    ]
     arrays = dict(zip(QUANTITIES, table, strict=True))
     return Gains(queries, candidates, **arrays, without=np.array(without))
 
@@ -192,13 +194,13 @@ def _compared(
     gold = [item.label for item in query.items]
     raw, before = answer.scores.double(), plain.double()
     said, said_before = raw.log_softmax(1), before.log_softmax(1)
-    gain = _gold(said, query) - _gold(said_before, query)
-    pieces = _gold(raw, query) - _gold(before, query)
+    gain = gold_mean(said, query) - gold_mean(said_before, query)
+    pieces = gold_mean(raw, query) - gold_mean(before, query)
     influence = float((said.exp() * (said - said_before)).sum(1).mean())
     return gain, pieces, influence, float((answer.predicted == np.array(gold)).mean())
 
 
-def _gold(scores: torch.Tensor, query: PromptSentence) -> float:
+def gold_mean(scores: Float[torch.Tensor, "items labels"], query: PromptSentence) -> float:
     """The mean of the gold labels' ``scores`` [items, labels]."""
     gold = torch.tensor([item.label for item in query.items])
     return float(scores.gather(1, gold[:, None]).mean())

@@ -103,46 +103,44 @@ class NearestStateSelector(BaseSelector):
 
 
 @dataclass(frozen=True, eq=False)
-class SentenceShares:
-    """What sentences are made of: the shares of the concepts among their words, predicted or gold.
+class WordLabels:
+    """What words are taken for, labels unseen: log-probabilities by the study's classifier.
 
-    Predicted by the study's aligner, where it has one (``--select-aligner``): the mean of what it says of a
-    sentence's words, each language and split by itself. Else by the prototypes of the candidates' labelled
-    words. Labels of the sentences themselves are not looked at.
+    By its aligner, where it has one (``--select-aligner``): each language and split by itself. Else by the
+    prototypes of the candidates' labelled words.
     """
 
     states: SentenceStates
-    _shares: dict[str, dict[PromptSentence, NDArray[np.float64]]] = field(default_factory=dict)
+    _known: dict[str, dict[PromptSentence, torch.Tensor]] = field(default_factory=dict)
     _classifiers: dict[tuple[str, ...], NearestPrototype] = field(default_factory=dict)
 
-    def gold(self, sentence: PromptSentence) -> Float64[np.ndarray, " concepts"]:
-        """Of the labels of ``sentence``."""
-        codes = [item.label for item in sentence.items]
-        return np.bincount(codes, minlength=len(self.states.inputs.concepts)) / len(codes)
+    @property
+    def made_from(self) -> dict[str, Any]:
+        """The aligner, or the layer of the states that prototypes are of."""
+        inputs = self.states.inputs
+        return {"layer": inputs.layer} if inputs.classify is None else {"aligner": dict(inputs.aligner)}
 
-    def predicted(
+    def of(
         self, sentence: PromptSentence, languages: Sequence[str]
-    ) -> Float64[np.ndarray, " concepts"]:
-        """Without an aligner, by prototypes of the candidates in ``languages``."""
+    ) -> Float32[torch.Tensor, "words concepts"]:
+        """Of ``sentence``; ``languages`` are those of the candidates, whose prototypes may be asked."""
         if self.states.inputs.classify is not None:
-            return _among(self._shares, sentence, self._classified)
-        scores = self._classifier(tuple(sorted(set(languages)))).scores(self.states.of(sentence))
-        found: NDArray[np.float64] = scores.exp().mean(0).double().numpy()
-        return found
+            return _among(self._known, sentence, self._read)
+        return self.classifier(tuple(sorted(set(languages)))).scores(self.states.of(sentence))
 
-    def _classified(self, language: str) -> dict[PromptSentence, NDArray[np.float64]]:
-        """By the aligner; of a sentence none of whose words it can read, the mean of the others."""
-        found: dict[PromptSentence, NDArray[np.float64]] = {}
+    def _read(self, language: str) -> dict[PromptSentence, torch.Tensor]:
+        """By the aligner; of a word it cannot read, the mean of its sentence, else of all sentences."""
+        found: dict[PromptSentence, torch.Tensor] = {}
         assert self.states.inputs.classify is not None
         for sentences in self.states.inputs.pools(language):
-            scores = self.states.inputs.classify(sentences).double().exp()
-            parts = scores.split([len(one.words) for one in sentences])
-            shares = torch.stack([part.nanmean(0) for part in parts])
-            shares = torch.where(shares.isnan(), shares.nanmean(0), shares)
-            found = dict(zip(sentences, shares.numpy(), strict=True)) | found
+            shares = self.states.inputs.classify(sentences).exp()
+            parts = shares.split([len(one.words) for one in sentences])
+            for one, part in zip(sentences, parts, strict=True):
+                own = torch.where(part.isnan(), part.nanmean(0), part)
+                found.setdefault(one, torch.where(own.isnan(), shares.nanmean(0), own).log())
         return found
 
-    def _classifier(self, languages: tuple[str, ...]) -> NearestPrototype:
+    def classifier(self, languages: tuple[str, ...]) -> NearestPrototype:
         """By the prototypes of all candidates in ``languages``."""
         if languages not in self._classifiers:
             sentences = [one for code in languages for one in self.states.inputs.pools(code)[0]]
@@ -159,8 +157,8 @@ class NearestConceptSelector(BaseSelector):
     """The k candidates made of the same concepts as the query, the nearest last.
 
     With p_q the shares of the concepts among the query's words as a zero-shot classifier predicts them
-    (:class:`SentenceShares`), and p_c the gold shares of a candidate, those are near whose Bhattacharyya
-    coefficient
+    (:class:`WordLabels`; the mean of its probabilities), and p_c the gold shares of a candidate, those are
+    near whose Bhattacharyya coefficient
 
         k(q, c) = sum over k of sqrt(p_q(k) p_c(k)) = 1 - H(p_q, p_c)^2
 
@@ -172,33 +170,39 @@ class NearestConceptSelector(BaseSelector):
 
     name = "nearest-concept"
     looks_at = "query"
-    shares: SentenceShares
+    labels: WordLabels
 
     @classmethod
     def from_inputs(cls, inputs: SelectorInputs) -> Self:
-        return cls(SentenceShares(SentenceStates(inputs)))
+        return cls(WordLabels(SentenceStates(inputs)))
+
+    @property
+    def inputs(self) -> SelectorInputs:
+        return self.labels.states.inputs
 
     @property
     def made_from(self) -> dict[str, Any]:
-        inputs = self.shares.states.inputs
-        found: dict[str, Any] = {"candidates": "gold shares"}
-        found |= {"layer": inputs.layer} if inputs.classify is None else {"aligner": inputs.aligner}
-        return found | ({"diversity": inputs.diversity} if inputs.diversity else {})
+        diversity = {"diversity": self.inputs.diversity} if self.inputs.diversity else {}
+        return {"candidates": "gold shares", **self.labels.made_from, **diversity}
 
     def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
         assert query is not None
         if not k:
             return []
-        others = np.stack([self.shares.gold(one) for one in there.values()])
-        own = self._own(query, [one.language for one in there.values()])
-        diversity = self.shares.states.inputs.diversity
-        return best_last(
-            overlap(own, others), list(there), k, lambda place: overlap(others[place], others), diversity
-        )
+        others = np.stack([self._gold(one) for one in there.values()])
+        similarity = overlap(self._own(query, [one.language for one in there.values()]), others)
+        alike = lambda place: overlap(others[place], others)  # noqa: E731
+        return best_last(similarity, list(there), k, alike, self.inputs.diversity)
 
     def _own(self, query: PromptSentence, languages: Sequence[str]) -> NDArray[np.float64]:
         """The shares of ``query``."""
-        return self.shares.predicted(query, languages)
+        found: NDArray[np.float64] = self.labels.of(query, languages).double().exp().mean(0).numpy()
+        return found
+
+    def _gold(self, sentence: PromptSentence) -> NDArray[np.float64]:
+        """The shares of its labels."""
+        codes = [item.label for item in sentence.items]
+        return np.asarray(np.bincount(codes, minlength=len(self.inputs.concepts)) / len(codes))
 
 
 class GoldConceptSelector(NearestConceptSelector):
@@ -212,11 +216,11 @@ class GoldConceptSelector(NearestConceptSelector):
 
     @property
     def made_from(self) -> dict[str, Any]:
-        inputs = self.shares.states.inputs
-        return {"oracle": "gold shares"} | ({"diversity": inputs.diversity} if inputs.diversity else {})
+        diversity = {"diversity": self.inputs.diversity} if self.inputs.diversity else {}
+        return {"oracle": "gold shares", **diversity}
 
     def _own(self, query: PromptSentence, languages: Sequence[str]) -> NDArray[np.float64]:
-        return self.shares.gold(query)
+        return self._gold(query)
 
 
 def _among(
