@@ -63,7 +63,7 @@ def zero_shot(work: Path, kind: str, state: str, layer: int) -> pd.DataFrame:
             "source-probe",
             ["--train-langs", "en", "--validation-langs", "none", "--target-langs", "none"],
         ),
-        ("26", "pooled", []),
+        ("26", "pooled", ["--preset", "single"]),
     ):
         aligner, out = folder / f"{learner}-{layer}", folder / f"evaluate-{learner}-{layer}"
         run("meta-train", "--store", folder / "store", "--layers", layer, "--learner", learner, *extra,

@@ -33,6 +33,8 @@ FROZEN = {
     for name, inputs in (("wide", WIDE), ("layer 13", ["--layers", LAYER]))
     for learner in ("self-train", "pooled")
 }
+# The defaults of when it was run.
+AS_RUN = {"self-train": ["--set", "mass=free"], "pooled": ["--preset", "single"]}
 
 
 def cut(treebanks: Path, folder: Path) -> None:
@@ -100,7 +102,7 @@ def main() -> None:
         for name, (learner, inputs) in FROZEN.items():
             out = work / f"{task}-{name.replace(', ', '-').replace(' ', '-')}"
             run("meta-train", "--store", work / "frozen", "--task", task, *inputs, "--learner", learner,
-                "--train-langs", "train", "--out", out)  # fmt: skip
+                *AS_RUN[learner], "--train-langs", "train", "--out", out)  # fmt: skip
             named += ["--aligner", f"{name}={out}"]
         run("evaluate", "--store", work / "frozen", *named, "--across", "--shots", 0, "--bootstrap", 200,
             "--no-figures", "--out", work / f"frozen-{task}")  # fmt: skip
@@ -112,7 +114,7 @@ def main() -> None:
             "--dtype", "bfloat16", "--evaluate", "none", "--out", model)  # fmt: skip
         states(model / "model", options.treebanks, str(LAYER), 100, store)
         run("meta-train", "--store", store, "--task", task, "--layers", LAYER, "--learner", "pooled",
-            "--train-langs", "train", "--out", work / f"{task}-of-tuned")  # fmt: skip
+            *AS_RUN["pooled"], "--train-langs", "train", "--out", work / f"{task}-of-tuned")  # fmt: skip
         run("evaluate", "--store", store, "--aligner", f"pooled={work / f'{task}-of-tuned'}", "--shots", 0,
             "--bootstrap", 200, "--no-figures", "--out", work / f"tuned-{task}")  # fmt: skip
     if "table" in steps:

@@ -76,8 +76,9 @@ def words(options: Any, settings: dict[str, Any], layer: int, name: str, out: Pa
     run("extract", "--model", name, "--treebanks", options.treebanks, "--langs", f"{tuned},{targets}",
         "--splits", "train,test", "--layers", layer, "--limit", settings["words"]["limit"],
         "--device", options.device, "--out", store)  # fmt: skip
-    run("meta-train", "--store", store, "--layers", layer, "--learner", "pooled", "--train-langs", tuned,
-        "--validation-langs", "none", "--target-langs", targets, "--out", out / "pooled")  # fmt: skip
+    run("meta-train", "--store", store, "--layers", layer, "--learner", "pooled", "--preset", "single",
+        "--train-langs", tuned, "--validation-langs", "none", "--target-langs", targets,
+        "--out", out / "pooled")  # fmt: skip
     run("evaluate", "--store", store, "--aligner", f"pooled={out / 'pooled'}", "--langs", targets,
         "--shots", 0, "--out", out / "evaluate")  # fmt: skip
     run("alignability", "--store", store, "--task", "upos", "--layers", layer, "--split", "test",

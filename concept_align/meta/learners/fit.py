@@ -13,11 +13,13 @@ from torch.nn import functional
 from ...progress import Progress, Silent
 from ...seeding import derive
 from ..data import EpisodeBatches, Validation, WordBatches, identity, total_counts
+from ..episodes import Pool
 from ..train import Optimisation, Stage, save_history, train
 from .base import Aligner, LearnerConfig, TrainingData
 from .modules import ModelAligner
 
 SHOTS = (1, 10, 50)  # numbers of sentences that the steps of adapting are chosen for
+ALWAYS = 50  # steps: choices up to here are all tried
 Records = dict[str, list[dict[str, float]]]  # by the name that the history has them under
 
 
@@ -93,17 +95,28 @@ class Fit(ABC):
         how = {name: getattr(self.config, name) for name in settings}
         return EpisodeBatches(self.data, languages, seed=self.seed, stage=stage, **how)
 
-    def choose_steps(self, choices: Sequence[int], progress: Progress | None) -> tuple[Aligner, Records]:
+    def choose_steps(
+        self, choices: Sequence[int], progress: Progress | None, sentences: Sequence[int] = SHOTS
+    ) -> tuple[Aligner, Records]:
         """The aligner that takes, for each number of sentences, the one of ``choices`` of steps that is best
-        on the validation languages; with a record of every choice."""
-        bar = (progress or Silent()).bar("adapt steps", len(SHOTS) * len(choices))
+        on the validation languages; with a record of every choice.
+
+        Choices of more than :data:`ALWAYS` steps are tried while the last one is the best. Numbers of
+        ``sentences`` that a validation language does not have are passed over, all but the first.
+        """
+        languages = self.validation.languages
+        most = min(len(Pool(self.data.load(language, "train")).sentences) for language in languages)
+        numbers = [shots for shots in sentences if shots <= most] or list(sentences[:1])
+        bar = (progress or Silent()).bar("adapt steps", len(numbers) * len(choices))
         records, chosen = [], {}
-        for shots in SHOTS:
-            found = {}
+        for shots in numbers:
+            found: dict[int, float] = {}
             for steps in choices:
+                bar.advance()
+                if steps > ALWAYS and found and max(found, key=found.__getitem__) != list(found)[-1]:
+                    continue
                 found[steps] = self.validation.few_shot(self.aligner({1: steps}), shots)
                 records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
-                bar.advance()
             chosen[shots] = max(found, key=found.__getitem__)
         return self.aligner(chosen), {"adapt": records}
 

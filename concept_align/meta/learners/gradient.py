@@ -73,7 +73,7 @@ class GradientAligner(SteppedAligner):
 
     saved_as = "start."
 
-    def _stepped(self, support: Features, valid: torch.Tensor, steps: int) -> AlignmentModel:
+    def _stepped(self, support: Features, valid: torch.Tensor, steps: int, seed: int) -> AlignmentModel:
         model: AlignmentModel = copy.deepcopy(self.model.model)
         # The steps are on the softmax over what may be predicted: on the prototypes of these concepts alone.
         narrow = copy.deepcopy(model)

@@ -52,10 +52,7 @@ class ModelAligner(Aligner):
 
 
 class SteppedAligner(ModelAligner):
-    """A model that takes full-batch steps on a support set, as many as its number of sentences calls for.
-
-    They draw nothing at random: the seed changes nothing.
-    """
+    """A model that takes steps on a support set, as many as its number of sentences calls for."""
 
     def __init__(
         self, config: Any, model: Any, known: torch.Tensor, steps: Mapping[int, int] | None = None
@@ -71,11 +68,11 @@ class SteppedAligner(ModelAligner):
         steps = self.steps[max(fewer)] if fewer else 0
         if support is None or not steps:
             return Classifier(self.model, valid)
-        return Classifier(self._stepped(support, valid, steps), valid)
+        return Classifier(self._stepped(support, valid, steps, seed), valid)
 
     @abstractmethod
-    def _stepped(self, support: Features, valid: torch.Tensor, steps: int) -> nn.Module:
-        """A copy of the model after ``steps``."""
+    def _stepped(self, support: Features, valid: torch.Tensor, steps: int, seed: int) -> nn.Module:
+        """A copy of the model after ``steps``; ``seed`` decides what they draw at random, if anything."""
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "steps": {str(sents): taken for sents, taken in self.steps.items()}}

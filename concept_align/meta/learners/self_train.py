@@ -2,7 +2,8 @@
 
     start        theta_m: words of all training languages, labels smoothed (Szegedy et al. 2016,
                  arXiv 1512.00567); p is the mean over ``members`` m
-    unlabelled   q(k | x) = p(k | x)^(1/T) / Z on the language's unlabelled words; each theta_m <- descent on
+    unlabelled   q(k | x) = a_k p(k | x)^(1/T) / Z on the language's unlabelled words, each concept with the
+                 mass it had (:mod:`.pseudo_labels`); each theta_m <- descent on
                  -sum_k q(k | x) log p_m(k | x), and again from the new q (``rounds``)
     labelled     theta_m <- descent on -log p_m(y | x) over the support (all of f adapts), for even m from
                  what was learned from unlabelled words, for odd m from the start
@@ -25,116 +26,32 @@ it changes no prediction.
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
-from torch import nn
-from torch.nn import functional
 
 from ...config import checked
 from ...progress import Progress
-from ...seeding import derive, stream
+from ...seeding import stream
 from ...spaces.features import Features
 from ..data import torch_stream
-from ..maps import Dropout, Encoder, masked
+from ..maps import Encoder, masked
 from ..train import Stage
 from .base import CHUNK, Aligner, Classifier
+from .ensemble import Descent, Ensemble
 from .fit import Fit, Records, StagedConfig, published_shape
 from .modules import ModelAligner
+from .pseudo_labels import Mass, pseudo_labels
 from .worth import held_out, likely_better, mixed
 
 # What a classifier has learned from, last of all.
 Known = Literal["start", "unlabelled", "labelled"]
 CALIBRATED_ON = 10  # labelled sentences of a validation language
 TEMPERATURES = (0.05, 20.0)
-WORDS = 64  # looked at together, to see whether all are correct
-
-
-class Ensemble(nn.Module):
-    """``p(k|x) = 1/M sum_m p_m(k|x)``; each learns apart.
-
-    Lakshminarayanan et al. 2017, arXiv 1612.01474.
-    """
-
-    def __init__(self, members: Iterable[Any]) -> None:
-        """``members``: encoders."""
-        super().__init__()
-        members = list(members)
-        self.members, self.dim = nn.ModuleList(members), members[0].dim
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[words, dim] -> [words, concepts] log p(k|x), up to a constant."""
-        return torch.stack([member(x).log_softmax(1) for member in self.members]).logsumexp(0)
-
-    def loss(self, x: torch.Tensor, y: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
-        """The sum of the members' cross-entropies: each has the gradient it would have alone."""
-        losses = [
-            functional.cross_entropy(member(x), y, label_smoothing=smoothing) for member in self.members
-        ]
-        return torch.stack(losses).sum()
-
-
-@dataclass(frozen=True)
-class Descent:
-    """Steps of Adam on batches of words, the rate falling along a cosine from ``lr`` to 0."""
-
-    lr: float
-    epochs: int
-    batch: int
-    steps: int = 1_000_000  # at most: batches grow to keep to it
-    enough: float = 0.0  # times the epochs after which all words are correct: then it ends; 0: it does not
-
-    def run(
-        self,
-        model: nn.Module,
-        x: torch.Tensor,
-        targets: torch.Tensor,
-        valid: torch.Tensor,
-        seed: int,
-        *purpose: int | str,
-    ) -> None:
-        """Train ``model`` where it stands on ``x`` [words, dim] and ``targets``: classes [words] or the share
-        of each class [words, concepts]. Order and dropout are drawn for (seed, purpose)."""
-        words = len(x)
-        size = min(max(self.batch, -(-words * self.epochs // self.steps)), words)
-        steps, epoch = -(-words * self.epochs // size), -(-words // size)
-        random = stream(seed, *purpose, "order")
-        order = np.concatenate([random.permutation(words) for _ in range(-(-steps * size // words))])
-        for place, module in enumerate(model.modules()):
-            if isinstance(module, Dropout):
-                module.reseed(derive(seed, *purpose, "dropout", place))
-        parameters = list(model.requires_grad_(True).train().parameters())
-        adam = torch.optim.Adam(parameters, lr=self.lr, fused=True)
-        end = None
-        for step in range(steps):
-            if self.enough and end is None and step % epoch == 0 and all_correct(model, x, targets, valid):
-                end = self.enough * step
-            if end is not None and step >= end:
-                break
-            adam.param_groups[0]["lr"] = self.lr * 0.5 * (1 + np.cos(np.pi * step / steps))
-            # Batches of one size: a kernel is made once for each shape.
-            chosen = torch.from_numpy(order[step * size : (step + 1) * size])
-            with torch.enable_grad():
-                loss = functional.cross_entropy(masked(model(x[chosen].float()), valid), targets[chosen])
-            adam.zero_grad(set_to_none=True)
-            loss.backward()
-            adam.step()
-        model.requires_grad_(False).eval()
-
-
-@torch.no_grad()
-def all_correct(model: nn.Module, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
-    """Is every word's class the best one? Looks no further than the first batch with a word that is not."""
-    model.eval()
-    parts = zip(x.split(WORDS), y.split(WORDS), strict=True)
-    right = all(bool((masked(model(x.float()), valid).argmax(1) == y).all()) for x, y in parts)
-    model.train()
-    return right
 
 
 class SelfTrainAligner(ModelAligner):
@@ -206,7 +123,7 @@ class SelfTrainAligner(ModelAligner):
             x = unlabelled[torch.from_numpy(rows)]
             with torch.no_grad():
                 logits = torch.cat([masked(model(part.float()), valid) for part in x.split(CHUNK)])
-            q = (logits / config.sharpen).softmax(1)
+            q = pseudo_labels(logits, config.sharpen, config.mass)
             for place, member in enumerate(model.members):
                 descent.run(member, x, q, valid, 0, "unlabelled", number, place)
         return model
@@ -261,7 +178,7 @@ class SelfTrain(StagedConfig):
 
     name = "self-train"
     aligner, fits = SelfTrainAligner, SelfTrainFit
-    unsaid: ClassVar[Mapping[str, Any]] = {"folds": 0}
+    unsaid: ClassVar[Mapping[str, Any]] = {"folds": 0, "mass": "free"}
     positive = ("cap", "round_epochs", "sharpen", "round_words", "adapt_epochs", "adapt_steps")
     members: int = 2
     hidden: int = 256
@@ -276,6 +193,7 @@ class SelfTrain(StagedConfig):
     rounds: int = 4
     round_epochs: int = 2
     sharpen: float = 0.35  # T
+    mass: Mass = "kept"  # of a concept over all unlabelled words, when labels are sharpened; or "free"
     round_batch: int = 256  # words
     round_words: int = 20000  # unlabelled words a round, at most
     round_lr: float = 3e-4

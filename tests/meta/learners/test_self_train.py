@@ -13,14 +13,8 @@ import torch
 
 from concept_align.meta.learners import registry
 from concept_align.meta.learners.base import Classifier
-from concept_align.meta.learners.self_train import (
-    Descent,
-    Ensemble,
-    SelfTrain,
-    SelfTrainAligner,
-    all_correct,
-    temperature,
-)
+from concept_align.meta.learners.ensemble import Descent, Ensemble, all_correct
+from concept_align.meta.learners.self_train import SelfTrain, SelfTrainAligner, temperature
 from concept_align.meta.learners.worth import held_out, likely_better, mixed
 from concept_align.spaces.features import Features
 
