@@ -9,7 +9,7 @@ of steps is the one that was best on the validation languages with about as many
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -38,7 +38,8 @@ class PooledAligner(SteppedAligner):
         whole = not config.adapt_words
         batch = support.words if whole else config.adapt_words
         descent = Descent(config.adapt_lr, None, batch, steps, pull=config.adapt_pull, still=whole)
-        for place, member in enumerate(ensemble(model).members):
+        members: Iterable[Any] = ensemble(model).members
+        for place, member in enumerate(members):
             part = None if config.adapts == "all" else member.linears[-1]
             descent.run(member, support.x, support.y, valid, seed, "adapt", place, part=part)
         adapted: Encoder | Ensemble = model
