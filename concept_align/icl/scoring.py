@@ -312,6 +312,12 @@ def read_prefix(model: CausalModel, ids: Sequence[int]) -> PrefixCache:
     return cache
 
 
+def shares_prefix(model: CausalModel) -> bool:
+    """Whether several rows can go on from one prefix by our attention: proven on the probe."""
+    with model.running():
+        return _agrees(model, _in_parts)
+
+
 def _agrees(model: CausalModel, read: Callable[[CausalModel, list[int]], torch.Tensor]) -> bool:
     """Whether ``read`` gives the model's own states [tokens, dim] of the second half of the probe."""
     ids = model.probe_ids
