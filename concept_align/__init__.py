@@ -11,10 +11,10 @@
 or all of it in one call: ``ca.run("mini-encoder", ca.mini_treebanks(), task="upos")``.
 
 Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe, alignability,
-alignability_study, build_geometry, meta_train, evaluate, icl_study, tune, run. Things: Corpus, Store,
+alignability_study, build_geometry, meta_train, evaluate, icl_study, ask, tune, run. Things: Corpus, Store,
 FeatureSpec, FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner, Classifier, TextAligner,
-Protocol, Evaluation, ICLStudy, Tuned, Run. Own learners, measures and selectors: register_learner (with
-LearnerConfig), register_measure, register_selector.
+Protocol, Evaluation, ICLStudy, AskFound, TaskRow, Tuned, Run. Own learners, measures, selectors and readers
+of tasks: register_learner (with LearnerConfig), register_measure, register_selector, register_task_reader.
 
 Importing the package does nothing: no configuration is read, no folder made, no seed set, no device
 touched; torch is loaded by the first name that needs it. The rooms are described in
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from .extraction.run import extract
     from .icl.selectors import register_selector
     from .icl.study import ICLStudy, icl_study
+    from .icl.tasks import register_task_reader
+    from .icl.tasks.ask import AskFound, ask
+    from .icl.tasks.questions import TaskRow
     from .meta.learners.base import Aligner, Classifier, LearnerConfig
     from .meta.learners.registry import register_learner
     from .meta.run import meta_train
@@ -77,17 +80,20 @@ _PLACES = {
     "Protocol": "evaluation.config", "Evaluation": "evaluation.tidy", "ICLStudy": "icl.study",
     "Run": "pipeline", "LearnerConfig": "meta.learners.base",
     "register_learner": "meta.learners.registry", "register_measure": "correspondence.measures",
-    "register_selector": "icl.selectors", "shipped_model": "models.shipped",
+    "register_selector": "icl.selectors", "register_task_reader": "icl.tasks",
+    "ask": "icl.tasks.ask", "AskFound": "icl.tasks.ask", "TaskRow": "icl.tasks.questions",
+    "shipped_model": "models.shipped",
     "tune": "tuning.run", "Tuned": "tuning.tuned", "ConceptAlignError": "errors",
 }  # fmt: skip
 
 __all__ = [
-    "Alignability", "Aligner", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus", "Evaluation",
-    "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnerConfig", "Protocol", "Run",
-    "Store", "TextAligner", "Tuned", "__version__", "alignability", "alignability_study", "build_geometry",
-    "evaluate", "extract", "fetch_treebanks", "find_treebanks", "icl_study", "load_model", "meta_train",
-    "mini_treebanks", "probe", "read_conllu", "register_learner", "register_measure", "register_selector",
-    "run", "shipped_model", "tune",
+    "Alignability", "Aligner", "AskFound", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus",
+    "Evaluation", "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnerConfig",
+    "Protocol", "Run", "Store", "TaskRow", "TextAligner", "Tuned", "__version__", "alignability",
+    "alignability_study", "ask", "build_geometry", "evaluate", "extract", "fetch_treebanks",
+    "find_treebanks", "icl_study", "load_model", "meta_train", "mini_treebanks", "probe", "read_conllu",
+    "register_learner", "register_measure", "register_selector", "register_task_reader", "run",
+    "shipped_model", "tune",
 ]  # fmt: skip
 
 

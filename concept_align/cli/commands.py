@@ -13,6 +13,7 @@ from ..errors import ConceptAlignError
 from ..progress import never_silent
 from . import (
     alignability,
+    ask,
     classify,
     demo,
     doctor,
@@ -38,6 +39,7 @@ app.command("meta-train")(meta_train.meta_train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("classify")(classify.classify)
 app.command("icl")(icl.icl)
+app.command("ask")(ask.ask)
 app.command("tune")(tune.tune)
 app.add_typer(store.app, name="store")
 app.command("demo")(demo.demo)

@@ -14,6 +14,8 @@ METRIC_TITLES: dict[str, str] = {
     "accuracy": "accuracy",
     "macro_f1": "macro-F1",
     "ece": "expected calibration error",
+    "chrf": "chrF",
+    "chrf-corpus": "chrF of all sentences at once",
 }
 TASK_TITLES: dict[str, str] = {"upos": "word classes", "relation": "relations"}
 _MEASURES: dict[str, str] = {

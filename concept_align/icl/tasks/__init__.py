@@ -46,9 +46,8 @@ def register_task_reader(name: str) -> Callable[[TaskReader], TaskReader]:
 
     Example:
         >>> import concept_align as ca
-        >>> from concept_align.icl.tasks.questions import TaskRow
         >>> @ca.register_task_reader("capitals")
         ... def capitals(path, language, split, options):
-        ...     return [TaskRow("1", language, {"country": "France"}, ("Paris",))]
+        ...     return [ca.TaskRow("1", language, {"country": "France"}, ("Paris",))]
     """
     return TASK_READERS.register(name)

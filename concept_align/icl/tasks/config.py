@@ -31,7 +31,7 @@ class AskConfig:
     selectors: tuple[str, ...] = ("random",)
     """How demonstrations are chosen: random (the same for all questions), random-per-query, fixed,
     nearest-state, or a selector of your own that looks at no labels."""
-    selector_layer: int | None = None
+    select_layer: int | None = None
     """Layer of the states that nearest-state compares questions by. Without, the middle one."""
     wording: Literal["own", "english"] = "own"
     """Words between the parts of a question: of its own language, or English."""

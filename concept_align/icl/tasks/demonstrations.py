@@ -8,12 +8,25 @@ its own demonstration, nor is its translation (an equal id and answer).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...errors import ModelError, UsageError
+from ...errors import UsageError
 from ...seeding import derive
 from ..base import PromptSentence
 from ..causal import CausalModel, word_states
 from ..selectors import SELECTORS, Selector, SelectorInputs, create
 from .questions import Question
+
+# Selectors that look at the labels of words, which questions do not have.
+LABELLED = ("coverage", "nearest-concept", "best-on-train", "alignability")
+
+
+def refuse_labelled(names: Sequence[str]) -> None:
+    """UsageError for the name of a selector that is unknown, or looks at labels."""
+    for name in names:
+        kind = name.partition(":")[0]
+        SELECTORS.get(kind)
+        if kind in LABELLED:
+            what = f"the selector {name} looks at labels of words, and questions have none"
+            raise UsageError(what, option="selectors", remedy="use random, fixed or nearest-state")
 
 
 @dataclass(frozen=True)
@@ -75,19 +88,20 @@ class Demonstrator:
         given: Mapping[str, Selector] | None = None,
         seed: int = 0,
     ) -> "Demonstrator":
-        """With the selectors called ``names``, some of them ``given``. UsageError for an unknown one.
+        """With the selectors called ``names``, some of them ``given``. UsageError for one that is unknown.
 
         States are those of questions' words at ``layer``, by default the middle one, read when asked for.
         """
+        refuse_labelled([name for name in names if name not in (given or {})])
         found = cls(task, pools, questions, dict(given or {}), seed)
         at = model.layers // 2 if layer is None else layer
         inputs = SelectorInputs((), found.sentences, word_states(model, at), at)
         missing = {name: create(name, inputs) for name in names if name not in found.selectors}
         return cls(task, pools, questions, {**found.selectors, **missing}, seed, found._sentences)
 
-    def sentences(self, language: str) -> tuple[list[PromptSentence], list[PromptSentence]]:
-        """The pool and the questions of ``language`` as selectors know them."""
-        return self._of(language, "dev"), self._of(language, "test")
+    def sentences(self, language: str) -> list[list[PromptSentence]]:
+        """The pool and the questions of ``language`` as selectors know them, without what is empty."""
+        return [own for split in ("dev", "test") if (own := self._of(language, split))]
 
     def _of(self, language: str, split: str) -> list[PromptSentence]:
         if (language, split) not in self._sentences:
@@ -103,7 +117,7 @@ class Demonstrator:
     ) -> list[list[Question]]:
         """For each question of ``language`` ``k`` solved ones in ``sources``, in the order they stand.
 
-        UsageError where there are too few, or the selector cannot choose among questions.
+        UsageError where there are too few.
         """
         if not k:
             return [[] for _ in self.questions[language]]
@@ -115,24 +129,12 @@ class Demonstrator:
         found = []
         for question, sentence in zip(self.questions[language], self._of(language, "test"), strict=True):
             if alike != "query" and common is None:
-                common = _chosen(chooser, None if alike == "nothing" else sentence, there, k, seed)
+                common = chooser.select(None if alike == "nothing" else sentence, there, k, seed=seed)
             places = common if alike != "query" else None
             if places is None or any(pool[place].same(question) for place in places):
                 rest = [place for place, one in enumerate(pool) if not one.same(question)]
                 asked = None if alike == "nothing" else sentence
-                chosen = _chosen(chooser, asked, [there[place] for place in rest], k, seed)
+                chosen = chooser.select(asked, [there[place] for place in rest], k, seed=seed)
                 places = [rest[place] for place in chosen]
             found.append([pool[place] for place in places])
         return found
-
-
-def _chosen(
-    selector: Selector, query: PromptSentence | None, there: list[PromptSentence], k: int, seed: int
-) -> list[int]:
-    try:
-        return selector.select(query, there, k, seed=seed)
-    except (IndexError, ValueError, ModelError) as fault:
-        what = f"the selector {selector.name} cannot choose among questions ({fault})"
-        remedy = f"name another one of {', '.join(SELECTORS.names())}"
-        raise UsageError(what, option="selectors", remedy=remedy) from fault
-

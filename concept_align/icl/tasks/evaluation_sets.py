@@ -45,9 +45,7 @@ def _lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
-def read_paws_x(
-    path: Path, language: str, split: QuestionSplit, options: Mapping[str, Any]
-) -> list[TaskRow]:
+def read_paws_x(path: Path, language: str, split: QuestionSplit, options: Mapping[str, Any]) -> list[TaskRow]:
     """Pairs of sentences; those with a sentence that is missing are left out."""
     file = path / f"{language}.{split}_2k.tsv"
     found = []
@@ -124,7 +122,8 @@ def read_jsonl(path: Path, language: str, split: QuestionSplit, options: Mapping
 
 
 def _json_row(path: Path, line: int, row: Mapping[str, Any]) -> TaskRow:
-    answer, choices = row.get("answer"), row.get("choices")
+    answer: Any = row.get("answer")
+    choices: Any = row.get("choices")
     if choices is None:
         if not isinstance(answer, str) or not answer.strip():
             raise _bad(path, line, "its answer is no text", "write the answer, or choices and the answer")

@@ -149,9 +149,7 @@ class ConfinedWriting(Writing):
         return token
 
 
-def _write(
-    reader: TextReader, rows: Sequence[Row], shared: int, most: int, made: Sequence[Writing]
-) -> None:
+def _write(reader: TextReader, rows: Sequence[Row], shared: int, most: int, made: Sequence[Writing]) -> None:
     """Write on after ``rows``, all at once; those that are over are carried along as padding."""
     feed = _Cached(reader, rows, shared, most) if reader.shares else _Anew(reader.model, rows)
     new: list[Row] = [row[shared:] if reader.shares else row for row in rows]
@@ -189,6 +187,6 @@ class _Anew:
 
     def __call__(self, new: Sequence[Row]) -> Float[torch.Tensor, "rows dim"]:
         for row, own in zip(self.rows, new, strict=False):
-            row += own
+            row.extend(own)
         some = self.rows[: len(new)]
         return whole(self.model, some)[torch.arange(len(some)), [len(row) - 1 for row in some]]

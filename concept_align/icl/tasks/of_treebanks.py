@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...config import checked
 from ...errors import UsageError
 from ...hashing import digest
 from ...seeding import stream
@@ -40,8 +41,9 @@ def read_translation(
     if direction not in ("into", "from"):
         raise UsageError(f"direction {direction!r}", option="set", remedy="say direction=into or from")
     if other == language:
-        what = f"a translation of {language} is asked for in {other}"
-        raise UsageError(what, option="langs", remedy="leave it out, or set another language with other=")
+        what = f"{language} cannot be translated into itself"
+        remedy = "leave it out of langs and demo_langs, or set another language than this with other="
+        raise UsageError(what, where=str(path), remedy=remedy)
     mine, theirs = _parallel(path, language, other)
     texts = {
         code: dict(_texts(files, split)) for code, files in ((language, mine), (other, theirs))
@@ -115,9 +117,7 @@ def read_lemma(path: Path, language: str, split: QuestionSplit, options: Mapping
         lemma, form = _value(corpus, "LEMMA", word), corpus.forms[word]
         fields = {"sentence": corpus.texts[sentence], "form": form, "class": UPOS[corpus.upos[word]]}
         name = corpus.sent_ids[sentence]
-        rows.append(
-            TaskRow(name, language, fields, (lemma,), copied=form, where=corpus.where(sentence))
-        )
+        rows.append(TaskRow(name, language, fields, (lemma,), copied=form, where=corpus.where(sentence)))
     return _some(rows, path, language, "lemma")
 
 
@@ -133,9 +133,7 @@ def read_inflection(
         lemma, features = _value(corpus, "LEMMA", word), _value(corpus, "FEATS", word)
         fields = {"lemma": lemma, "class": UPOS[corpus.upos[word]], "features": features.replace("|", ", ")}
         name, form = corpus.sent_ids[sentence], corpus.forms[word]
-        rows.append(
-            TaskRow(name, language, fields, (form,), copied=lemma, where=corpus.where(sentence))
-        )
+        rows.append(TaskRow(name, language, fields, (form,), copied=lemma, where=corpus.where(sentence)))
     return _some(rows, path, language, "lemma and features")
 
 
@@ -161,7 +159,7 @@ def _drawn(
     features: bool = False,
 ) -> Iterator[tuple[Corpus, int, int]]:
     """A word at random of each sentence, from its ``first`` place on: (corpus, sentence, word)."""
-    classes = options.get("classes", CLASSES)
+    classes = checked(tuple[str, ...], options.get("classes", CLASSES), "set")
     if unknown := [one for one in classes if one not in UPOS]:
         what = f"{unknown[0]!r} is no word class"
         raise UsageError(what, option="set", remedy=f"classes are {', '.join(UPOS)}")

@@ -160,7 +160,7 @@ def _fields(template: str, name: str, where: str) -> set[str]:
 
 
 def put(spec: TaskSpec, row: TaskRow, words: Mapping[str, str]) -> Question:
-    """The text of a question. ConceptAlignError, with file and line, for a field or word that is not there."""
+    """The text of a question. ConceptAlignError, with file and line, for a field or word that is missing."""
 
     def word(name: str) -> str:
         if name not in words:
