@@ -20,7 +20,7 @@ def ask(config: "AskConfig", run: RunOptions) -> None:
     A task is a built-in one (paws-x, xcopa, translation, lemma, inflection, choices, texts) or a TOML file of
     your own, with the path of its questions: --task paws-x:DIR. Where there are choices, the likeliest is
     taken, by plain and by calibrated scores; else the answer is written. OUT gets results.csv and .parquet
-    (one number per row, with intervals), differences.csv (paired over questions), answers.csv (every answer),
+    (one number per row, with intervals), paired.csv (paired over questions), answers.csv (every answer),
     summary.md, index.html and figures. Finished answers are kept in OUT/units.jsonl: a run that was stopped
     resumes, and further languages, demonstrations, draws or selectors cost only themselves.
     """
@@ -49,4 +49,4 @@ def ask(config: "AskConfig", run: RunOptions) -> None:
         if not table.folded:
             emit_text_table(table, right=table.right - {1})
     say_notices(found.notices)
-    say(f"{run.out}: index.html, summary.md, results.csv, results.parquet, differences.csv, answers.csv")
+    say(f"{run.out}: index.html, summary.md, results.csv, results.parquet, paired.csv, answers.csv")

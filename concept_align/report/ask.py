@@ -21,7 +21,7 @@ from .tables import TextTable, number, percent, pivoted
 
 FILES = (
     ("results.csv", "every number, one per row, with its interval"),
-    ("differences.csv", "differences, paired over questions"),
+    ("paired.csv", "differences, paired over questions"),
     ("answers.csv", "every answer"),
     ("ask.json", "what it was made from"),
 )
@@ -169,7 +169,7 @@ def write_ask(found: AskFound, folder: str | Path, *, figures: bool = True) -> l
     """Write tables, summary and page into ``folder``; equal answers give equal bytes."""
     folder = Path(folder)
     save_table(found.frame(), folder, "results")
-    save_csv(found.differences(), folder / "differences.csv")
+    save_csv(found.differences(), folder / "paired.csv")
     save_csv(found.answers, folder / "answers.csv")
     config = {key: value for key, value in to_mapping(found.config).items() if key != "task"}
     facts = provenance.collect(

@@ -33,7 +33,7 @@ def test_a_run_writes_tables_a_page_and_figures_and_its_configuration(finished):
     assert set(read(folder)["learner"]) == {"copy", "random", "nearest-state"}
     answers = pd.read_csv(folder / "answers.csv", keep_default_na=False)
     assert len(answers) == 3 * 2 * 3  # none, random, nearest-state; of two languages
-    assert len(pd.read_csv(folder / "differences.csv"))
+    assert len(pd.read_csv(folder / "paired.csv"))
     for name in ("summary.md", "index.html", "ask.json", "demonstrations.png"):
         assert (folder / name).stat().st_size > 0
     assert "copying from the question" in (folder / "summary.md").read_text()

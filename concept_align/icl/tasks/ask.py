@@ -24,7 +24,7 @@ from .evidence import AskEvidence
 
 UNITS = "units.jsonl"
 KEPT = (STUDY, UNITS)
-RESULTS = ("results.*", "differences.csv", "answers.csv", "ask.json", "run.toml")
+RESULTS = ("results.*", "paired.csv", "answers.csv", "ask.json", "run.toml")
 LAYOUT = OutputLayout("ask", (*KEPT, *RESULTS, *PAGE_FILES), ())
 
 
