@@ -21,25 +21,35 @@ SCHEMA = 1
 
 
 def save_tensors(
-    folder: str | Path, name: str, tensors: "Mapping[str, torch.Tensor]", about: Mapping[str, Any]
+    folder: str | Path,
+    name: str,
+    tensors: "Mapping[str, torch.Tensor]",
+    about: Mapping[str, Any],
+    *,
+    described: str | None = None,
 ) -> None:
-    """Write ``tensors`` and ``about`` (anything that JSON holds) to ``folder``."""
+    """Write ``tensors`` and ``about`` (anything that JSON holds) to ``folder``.
+
+    The description is called ``described``.json where that is given, else as the tensors.
+    """
     from safetensors.torch import save
 
     data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()})
     write_bytes(Path(folder) / f"{name}.safetensors", data)
     kept = {"schema": SCHEMA, "sha256": hashlib.sha256(data).hexdigest(), "about": dict(about)}
-    write_json(Path(folder) / f"{name}.json", kept)
+    write_json(Path(folder) / f"{described or name}.json", kept)
 
 
-def load_tensors(folder: str | Path, name: str) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
+def load_tensors(
+    folder: str | Path, name: str, *, described: str | None = None
+) -> "tuple[dict[str, torch.Tensor], dict[str, Any]]":
     """Read what :func:`save_tensors` wrote; StoreError where it is absent, damaged or of another schema."""
     path, remedy = Path(folder) / f"{name}.safetensors", "save it again, or check the path"
-    kept = read_json_object(path.with_suffix(".json"), remedy=remedy)
+    description = Path(folder) / f"{described or name}.json"
+    kept = read_json_object(description, remedy=remedy)
     if kept.get("schema") != SCHEMA or not isinstance(kept.get("about"), dict):
-        raise StoreError(
-            f"another schema than {SCHEMA}", where=str(path.with_suffix(".json")), remedy="save it again"
-        )
+        what = f"another schema than {SCHEMA}"
+        raise StoreError(what, where=str(description), remedy="save it again")
     tensors, _ = read_safetensors(path, sha256=kept.get("sha256"), remedy=remedy)
     return tensors, kept["about"]
 

@@ -5,7 +5,7 @@ equal cards. A README.md or LICENSE that somebody else wrote is left alone.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,12 @@ _TASKS = {"upos": "Word classes", "relation": "Grammatical relations"}
 def write_card(folder: Path, facts: Mapping[str, Any], summary: Mapping[str, Any], **made: Any) -> None:
     """Write card and licence; ``facts`` and ``summary`` are provenance.json and summary.json, ``made`` the
     learner's ``options`` and the ``seed``."""
-    for name, text in ((CARD, card(facts, summary, **made)), (LICENCE, LICENCE_TEXT)):
+    write_texts(folder, card(facts, summary, **made))
+
+
+def write_texts(folder: Path, card: str) -> None:
+    """Write ``card`` and the licence; what somebody else wrote is left alone."""
+    for name, text in ((CARD, card), (LICENCE, LICENCE_TEXT)):
         if not (folder / name).exists() or is_ours(folder / name):
             atomic.write_text(folder / name, text)
 
@@ -59,15 +64,9 @@ def card(
     spec, scores = FeatureSpec.from_json(facts["features"]), summary["validation"]
     languages = list(dict.fromkeys([*facts["train"], *facts["validation"]]))
     treebanks = {code: facts.get("treebanks", {}).get(code, "") for code in languages}
-    known = {code: registry.find(treebank) for code, treebank in treebanks.items()}
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("concept_align.meta", ""),
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_harmless,
-    )
-    return environment.get_template("card.md.j2").render(
+    known = licences(treebanks.values())
+    return rendered(
+        "card.md.j2",
         **{key: facts[key] for key in ("store", "train", "learner", "source")},
         spec=spec,
         title=_TASKS.get(spec.task, spec.task.removeprefix("feature:")),
@@ -78,11 +77,30 @@ def card(
         options=Markup(json.dumps(dict(options), indent=2, sort_keys=True)),
         seed=seed,
         treebanks=treebanks,
-        licences={
-            code: entry.licence if entry and entry.licence else "see its LICENSE.txt"
-            for code, entry in known.items()
-        },
+        licences={code: known[treebank] for code, treebank in treebanks.items()},
         scores=scores,
         of=summary.get("scored", "validation languages"),
         scored=list(next(iter(scores.values()))["languages"]),
     )
+
+
+def licences(treebanks: Iterable[str]) -> dict[str, str]:
+    """The licence of each treebank, as the registry knows it."""
+    known = {name: registry.find(name) for name in treebanks}
+    return {
+        name: entry.licence if entry and entry.licence else "see its LICENSE.txt"
+        for name, entry in known.items()
+    }
+
+
+def rendered(template: str, *, package: str = "concept_align.meta", **values: Any) -> str:
+    """The card that ``template``, a file of ``package``, makes of ``values``; none of them is taken for
+    Markdown or HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package, ""),
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_harmless,
+    )
+    return environment.get_template(template).render(**values)
