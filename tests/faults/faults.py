@@ -13,6 +13,9 @@ that names the place and the remedy. **Recovered**: done again, with the bytes o
 **Unchanged**: the damage changes nothing that is used. **Failed** is everything else: a traceback, a hang,
 another result without a word. Written by `make faults`; the test suite runs a part of each campaign.
 
+Rows are of several runs, some with a share of the full number of cases, which the first column of numbers
+tells (`faults.py --only NAME --share PART --out FILE` renews the rows of that name alone).
+
 | campaign | tried | refused | recovered | unchanged | failed |
 |---|--:|--:|--:|--:|--:|
 """

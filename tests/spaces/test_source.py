@@ -169,3 +169,24 @@ def test_a_tiny_train_split_is_standardised_by_all_words_there_are(tools, train,
     torch.testing.assert_close(source.standardiser("xx").mean, mean)
     assert source.standardised_by("xx") == (("train", "dev", "test") if tiny else ("train",))
     assert ("all its splits" in source.notes.get("xx", "")) == tiny
+
+
+def test_a_tiny_train_split_of_one_kind_does_not_spoil_what_its_absence_would_leave_right(tools):
+    """Thirty words, all nouns, give no mean of a language: words are as well told apart as without them."""
+    noun, verb = tools.Word("NOUN", "root", 0), tools.Word("VERB", "acl", 1)
+    centres = torch.tensor([[-4.0, 0, 0], [4.0, 0, 0]])
+
+    def told_apart(*, train):
+        store = tools.MemoryStore(tools.MemoryRecipe(dim=3))
+        parts = {"test": [[noun, verb]] * 100} | ({"train": [[noun]] * 30} if train else {})
+        for number, (split, sentences) in enumerate(parts.items()):
+            kinds = torch.tensor([int(word.upos == "VERB") for one in sentences for word in one])
+            noise = torch.randn(len(kinds), 3, generator=torch.Generator().manual_seed(number))
+            states = centres[kinds] + noise + torch.tensor([7.0, 0, 0])  # all languages lie elsewhere
+            store.shards["xx", split] = tools.annotate(*sentences), {1: (states, None)}
+        test = FeatureSource(store, FeatureSpec("upos", (1,))).load("xx", "test")
+        nearest = torch.cdist(test.x, centres / 4).argmin(1)
+        gold = torch.from_numpy(test.y) if isinstance(test.y, np.ndarray) else test.y
+        return float((nearest == (gold == UPOS.index("VERB"))).double().mean())
+
+    assert told_apart(train=True) >= told_apart(train=False) - 0.01 > 0.98
