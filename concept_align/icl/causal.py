@@ -21,7 +21,7 @@ from ..errors import ModelError
 from ..layers import resolve_layers
 from ..models.capture import close, first_tensor
 from ..models.faults import explained
-from ..models.heads import READ, HeadedModel
+from ..models.heads import BLOCK, READ, HeadedModel
 from ..models.load import complain_of, configured_kind, opened, pretrained
 from ..models.origin import Origin, weights_fingerprint
 from ..models.states import TransformersModel
@@ -66,6 +66,8 @@ class CausalModel(HeadedModel):
             remedy = "use a decoder, for instance mini-decoder"
             raise ModelError("its tokens see those after them", where=self.name, remedy=remedy)
         self._refuse_overflow(whole)
+        on_cpu = self.device.type == "cpu"  # parts of logits stay near the processor there
+        self._linear_head = self._find_linear_head(final) if on_cpu else None
 
     def log_probabilities(
         self, states: Float[torch.Tensor, "n dim"], wanted: Int64[torch.Tensor, " wanted"]
@@ -74,6 +76,9 @@ class CausalModel(HeadedModel):
         wanted = wanted.to(states.device)
         parts = []
         for some in states.split(READ):
+            if self._linear_head is not None:
+                parts.append(_said(self._linear_head, some, wanted))
+                continue
             logits = self.logits(some)
             parts.append((logits[:, wanted] - logits.logsumexp(1, keepdim=True)).cpu())
         found = torch.cat(parts) if parts else torch.zeros(0, len(wanted))
@@ -112,6 +117,20 @@ class CausalModel(HeadedModel):
             if layer not in kept:
                 keep(layer, final if known else output.hidden_states[layer])
         return final, {layer: kept[layer] for layer in layers}
+
+
+def _said(head: nn.Linear, states: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """log p of the ``wanted`` tokens; logits of the others are summed part by part, and never all held."""
+    none = [None] * -(-len(head.weight) // BLOCK)
+    blocks = zip(head.weight.split(BLOCK), none if head.bias is None else head.bias.split(BLOCK), strict=True)
+    parts = [_precise(nn.functional.linear(states, *block)).logsumexp(1) for block in blocks]
+    bias = None if head.bias is None else head.bias[wanted]
+    logits = _precise(nn.functional.linear(states, head.weight[wanted], bias))
+    return logits - torch.stack(parts).logsumexp(0)[:, None]
+
+
+def _precise(logits: torch.Tensor) -> torch.Tensor:
+    return logits if logits.dtype == torch.float64 else logits.float()
 
 
 def headless(name: str, detail: str) -> ModelError:

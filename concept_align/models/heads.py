@@ -19,6 +19,7 @@ from .faults import overflow_remedy
 from .frozen import FrozenModel
 
 READ = 256  # distributions over the vocabulary held at once
+BLOCK = 8192  # tokens of the vocabulary whose logits are held at once, where parts of them will do
 _ASKED = (TypeError, ValueError, AttributeError, KeyError, IndexError, RuntimeError)
 
 
@@ -53,6 +54,19 @@ class HeadedModel(FrozenModel):
             return close(self.logits(final), whole, self.tolerance)
         except _ASKED:
             return False
+
+    def _find_linear_head(self, final: torch.Tensor) -> nn.Linear | None:
+        """The head, if logits are nothing but its product with last states, however large these are.
+
+        A soft cap is nearly linear where logits are small, so states a hundred times as large are read too.
+        """
+        head = self.module.get_output_embeddings()  # type: ignore[operator]
+        if type(head) is not nn.Linear:
+            return None
+        for states in (final[0], final[0] * 100):
+            if not close(nn.functional.linear(states, head.weight, head.bias), self.logits(states), 1e-5):
+                return None
+        return head
 
     def _refuse_overflow(self, found: torch.Tensor) -> None:
         if not bool(torch.isfinite(found).all()):

@@ -3,8 +3,10 @@
 import pytest
 import torch
 from tiny_models import DIM, tiny_folder
+from tiny_prompts import tiny_causal
 
 from concept_align.errors import ModelError
+from concept_align.icl import causal
 from concept_align.icl.causal import load_causal
 
 
@@ -39,3 +41,19 @@ def test_weights_that_are_not_finite_are_refused():
     next(module.parameters()).data.fill_(torch.inf)
     with pytest.raises(ModelError):
         CausalModel(module, TOKENIZERS["byte_fallback"](), name="broken", revision="r")
+
+
+@pytest.mark.parametrize(("name", "linear"), [("gpt2", True), ("qwen2", True), ("gemma2", False)])
+def test_probabilities_are_those_of_all_logits_by_parts_of_the_vocabulary_or_at_once(
+    name, linear, monkeypatch
+):
+    """Gemma 2 puts a soft cap on its logits: its head is no product, though nearly one on small states."""
+    model = tiny_causal(name)
+    assert (model._linear_head is not None) == linear
+    monkeypatch.setattr(causal, "BLOCK", 7)
+    states = 30 * torch.randn(300, model.dim, generator=torch.Generator().manual_seed(0))
+    wanted = torch.tensor([5, 0, 17, 5])
+    with model.running():
+        expected = model.logits(states).log_softmax(1)[:, wanted]
+        torch.testing.assert_close(model.log_probabilities(states, wanted), expected, atol=1e-4, rtol=1e-5)
+        assert model.log_probabilities(states[:0], wanted).shape == (0, 4)
