@@ -1,6 +1,6 @@
 """What gains of demonstrations cost, and how far structured prompting is from a plain pass of the model.
 
-*gains*: each of a few candidates alone before 34 queries of the mini treebanks, gold labels fed back
+*gains*: each of two candidates alone before 34 queries of the mini treebanks, gold labels fed back
 (``measure_gains``), against the plain way: for every pair, candidate and query go through transformers as
 one row, nothing shared. With labels of one token each (``symbols``) one pass a pair gives all that is
 needed. With ``tags`` of up to three tokens the plain way reads a row for every word and label, sixteen at a
@@ -8,7 +8,7 @@ time; it is timed on the first words of one query. The gains that were timed mus
 
 *prompting*: tokens a CPU second (those of queries, of the labels fed back, and the beginnings of labels; the
 demonstration is read within the time and does not count) over those of a plain forward pass of the model
-with its head, and of its blocks alone, over the same number of tokens in rows of the same number.
+with its head, and of its blocks alone, over as many tokens in as many rows, 512 tokens at once.
 
 The model is mini-decoder, or the folder of another with --gemma.
 """
@@ -26,6 +26,7 @@ from side_by_side import arguments, interleaved, report
 
 MINI = Path(__file__).parent.parent / "ud_data" / "mini"
 ROWS = 16  # of the plain way, at once
+PLAIN = 512  # tokens of a plain pass: logits of more, over a large vocabulary, would be gigabytes
 
 
 def sentences(names: Sequence[str], split: str, each: int, longest: int) -> list[Any]:
@@ -87,7 +88,7 @@ def plain_gain(way: Callable[..., Any], query: Any, candidate: Any, without: np.
 
 
 def compare(model: Any, kind: str, queries: list[Any], candidates: list[Any], rounds: int) -> dict[str, Any]:
-    """CPU seconds an item, ours and the plain way's. What is said without a candidate is in ours alone."""
+    """CPU seconds an item, ours and the plain way's; what is said without a candidate is in both."""
     from concept_align.icl.scoring import CausalScorer
     from concept_align.icl.selectors.helping import measure_gains
     from concept_align.icl.wording import label_set
@@ -103,13 +104,13 @@ def compare(model: Any, kind: str, queries: list[Any], candidates: list[Any], ro
     def way(some: Sequence[Any]) -> np.ndarray:
         return own(model, scorer, labels, some)
 
-    without = {q: way([asked[q]]) for q, _ in plain}
     found: dict[str, Any] = {}
 
     def ours() -> None:
         found["ours"] = measure_gains(scorer, labels, asked, candidates).gain
 
     def theirs() -> None:
+        without = {q: way([asked[q]]) for q in {q for q, _ in plain}}
         found["plain"] = [plain_gain(way, asked[q], candidates[c], without[q]) for q, c in plain]
 
     seconds = interleaved({"ours": ours, "plain": theirs}, rounds, warmup=0, clock=time.process_time)
@@ -136,17 +137,16 @@ def prompting(model: Any, feedback: Any, queries: list[Any], candidate: Any, rou
     laid = [scorer.layout.lay(query, first=False) for query in queries]
     tokens = sum(own.pieces() + len(own.leads) * len(trie.nodes) for own in laid)
     tokens += sum(len(trie.pieces[label]) for own in laid for label in own.labels[:-1])
-    rows = max(1, scorer.batch_pieces * len(queries) // max(tokens, 1))  # of a batch, about
-    columns = tokens // len(queries)
-    ids = torch.randint(5, model.module.config.vocab_size - 5, (min(rows, len(queries)), columns))
+    ids = torch.randint(5, model.module.config.vocab_size - 5, (len(queries), tokens // len(queries)))
 
     def prompted() -> Any:
         scorer._held = None  # the demonstration is read within the time
         return scorer.score(prompt, queries, feedback=feedback)
 
-    def forward(part: Any) -> Any:
+    def forward(part: Any) -> None:
         with model.running():
-            return part(input_ids=ids, use_cache=False)
+            for some in ids.split(max(1, PLAIN // ids.shape[1])):
+                part(input_ids=some, use_cache=False)
 
     ways: dict[str, Callable[[], Any]] = {
         "prompting": prompted,
@@ -160,6 +160,8 @@ def prompting(model: Any, feedback: Any, queries: list[Any], candidate: Any, rou
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--gemma", metavar="FOLDER", help="the folder of a converted Gemma 3 270M")
+    parser.add_argument("--candidates", type=int, default=2, help="how many, four at most")
+    parser.add_argument("--queries", type=int, default=34, help="how many (a quarter with --quick)")
     parser.add_argument("--only", choices=("symbols", "tags", "gold", "predicted"), help="one part alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -168,8 +170,10 @@ def main() -> None:
 
     model = load_causal(options.gemma or "mini-decoder", device="cpu", dtype="float32")
     rounds = 1 if options.quick or options.gemma else 3
-    queries = sentences(("French", "Russian", "Arabic", "Estonian", "Turkish"), "test", 7, 9)[:34]
-    candidates = sentences(("English", "German"), "train", 1, 9)
+    queries = sentences(("French", "Russian", "Arabic", "Estonian", "Turkish"), "test", 7, 9)[
+        : options.queries
+    ]
+    candidates = sentences(("English", "German"), "train", 2, 9)[: options.candidates]
     if options.quick:
         queries, candidates = queries[::4], candidates[:1]
     rows: dict[str, str] = {}
