@@ -1,6 +1,6 @@
 """What gains of demonstrations cost, and how far structured prompting is from a plain pass of the model.
 
-*gains*: each of two candidates alone before 34 queries of the mini treebanks, gold labels fed back
+*gains*: each of three candidates alone before 34 queries of the mini treebanks, gold labels fed back
 (``measure_gains``), against the plain way: for every pair, candidate and query go through transformers as
 one row, nothing shared. With labels of one token each (``symbols``) one pass a pair gives all that is
 needed. With ``tags`` of up to three tokens the plain way reads a row for every word and label, sixteen at a
@@ -160,7 +160,7 @@ def prompting(model: Any, feedback: Any, queries: list[Any], candidate: Any, rou
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--gemma", metavar="FOLDER", help="the folder of a converted Gemma 3 270M")
-    parser.add_argument("--candidates", type=int, default=2, help="how many, four at most")
+    parser.add_argument("--candidates", type=int, default=3, help="how many, four at most")
     parser.add_argument("--queries", type=int, default=34, help="how many (a quarter with --quick)")
     parser.add_argument("--only", choices=("symbols", "tags", "gold", "predicted"), help="one part alone")
     options = parser.parse_args()
@@ -170,7 +170,7 @@ def main() -> None:
 
     model = load_causal(options.gemma or "mini-decoder", device="cpu", dtype="float32")
     rounds = 1 if options.quick or options.gemma else 3
-    queries = sentences(("French", "Russian", "Arabic", "Estonian", "Turkish"), "test", 7, 9)[
+    queries = sentences(("French", "Russian", "Arabic", "Estonian", "Turkish"), "test", 8, 9)[
         : options.queries
     ]
     candidates = sentences(("English", "German"), "train", 2, 9)[: options.candidates]
