@@ -6,13 +6,17 @@ its own demonstration, nor is its translation (an equal id and answer).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from ...errors import UsageError
 from ...seeding import derive
 from ..base import PromptSentence
 from ..causal import CausalModel, word_states
 from ..selectors import SELECTORS, Selector, SelectorInputs, create
+from ..selectors.features import SelectionFeatures, SentenceFeatures
+from ..selectors.shared_head import LearnedSelector
 from .questions import Question
 
 # Selectors that look at the labels of words, which questions do not have.
@@ -27,6 +31,18 @@ def refuse_labelled(names: Sequence[str]) -> None:
         if kind in LABELLED:
             what = f"the selector {name} looks at labels of words, and questions have none"
             raise UsageError(what, option="selectors", remedy="use random, fixed or nearest-state")
+
+
+class QuestionFeatures(SentenceFeatures):
+    """What a learned selector knows of questions: their states and lengths. All are made of one concept.
+
+    So a selector that was learned without shares in x, on sentences or on other tasks, chooses questions too.
+    """
+
+    def _one(self, sentence: PromptSentence, languages: tuple[str, ...] | None) -> SelectionFeatures:
+        states = self.labels.states.of(sentence).double().mean(0).numpy()
+        size = np.array([[np.log(len(sentence.words)), 0.0]])
+        return SelectionFeatures(np.ones((1, 1)), states[None], size)
 
 
 @dataclass(frozen=True)
@@ -73,6 +89,7 @@ class Demonstrator:
     questions: Mapping[str, Sequence[Question]]
     selectors: Mapping[str, Selector]
     seed: int = 0
+    features: QuestionFeatures | None = None  # what learned selectors are fitted and judged by
     _sentences: dict[tuple[str, str], list[PromptSentence]] = field(default_factory=dict)
 
     @classmethod
@@ -96,8 +113,12 @@ class Demonstrator:
         found = cls(task, pools, questions, dict(given or {}), seed)
         at = model.layers // 2 if layer is None else layer
         inputs = SelectorInputs((), found.sentences, word_states(model, at), at)
-        missing = {name: create(name, inputs) for name in names if name not in found.selectors}
-        return cls(task, pools, questions, {**found.selectors, **missing}, seed, found._sentences)
+        features = QuestionFeatures.from_inputs(inputs)
+        chosen = {name: found.selectors.get(name) or create(name, inputs) for name in names}
+        for name, one in chosen.items():
+            if isinstance(one, LearnedSelector):
+                chosen[name] = replace(one, features=features)
+        return cls(task, pools, questions, chosen, seed, features, found._sentences)
 
     def sentences(self, language: str) -> list[list[PromptSentence]]:
         """The pool and the questions of ``language`` as selectors know them, without what is empty."""

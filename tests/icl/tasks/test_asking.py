@@ -11,6 +11,7 @@ from tiny_prompts import tiny_causal
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS
 from concept_align.icl.causal import word_states
+from concept_align.icl.selectors.shared import fit_selector, untrained
 from concept_align.icl.tasks.ask import ask
 from concept_align.icl.tasks.asking import open_asking
 from concept_align.icl.tasks.choosing import choice_scores
@@ -101,6 +102,21 @@ def test_the_nearest_question_in_another_language_stands_last():
     ]
     chosen = Demonstrator.of(model, "made up", {"en": pool}, {"de": asked}, ("nearest-state",))
     assert [own[-1].id for own in chosen.shown("de", ["en"], "nearest-state", 1)] == ["p1", "p0"]
+
+
+def test_a_learned_selector_begins_as_the_nearest_state_and_learns_from_gains_of_questions():
+    model, asked = tiny_causal("llama"), range(3)
+    near = demonstrator(model, ("nearest-state",), pool=range(20, 26), asked=asked)
+    pool, queries = near.sentences("en")
+    c, q = near.features.of_candidates(pool), near.features.of_queries(queries, ["en"])
+    begun = untrained([q, c], likeness="states", shares_in_x=False)
+    gains = question_gains(model, SPEC, near.questions["en"], near.pools["en"])
+    learned = fit_selector(gains, q, c, likeness="states", shares_in_x=False, ranks=(0,), penalties=(0.01,))
+    assert learned.score(q, c).shape == gains.gain.shape
+    given = {"begun": begun, "learned": learned}
+    chosen = Demonstrator.of(model, "made up", near.pools, near.questions, tuple(given), given=given)
+    assert chosen.shown("en", ["en"], "begun", 2) == near.shown("en", ["en"], "nearest-state", 2)
+    assert [len(own) for own in chosen.shown("de", ["en"], "learned", 2)] == [2, 2, 2]
 
 
 def test_selectors_that_look_at_labels_are_refused():
