@@ -21,7 +21,7 @@ from ..evaluation.aligners import SavedAligner, read_aligner
 from ..extraction.config import BATCH_TOKENS
 from ..extraction.plan import facts_of
 from ..extraction.prepare import BLOCK, cut
-from ..extraction.states import InMemoryStates, extract_in_memory
+from ..extraction.states import InMemoryStates, extract_in_memory, joined
 from ..meta.hub import HubUpload
 from ..meta.learners.base import Aligner, Classifier, numbers
 from ..models.load import load_model
@@ -33,8 +33,10 @@ from ..progress import Progress
 from ..spaces.features import Features
 from ..spaces.represent import represent, select_items
 from ..spaces.standardise import Standardiser, fit_layers, shrunk
+from ..store import Recipe
 from ..treebanks.concepts import FIELDS, Task, field_of, parse_task
 from ..treebanks.corpus import Annotations, Corpus
+from ..types import Reading
 from .classification import Classification, columns_of
 from .doubts import of_entropy, of_labels, of_tokens
 from .text import Document, Labelled, Text, asked, document, read, read_labelled, require_heads, undivided
@@ -64,11 +66,14 @@ class TextAligner(HubUpload):
         model: LanguageModel,
         expected: Standardiser | None,
         *,
+        other: LanguageModel | None = None,
         batch_tokens: int = BATCH_TOKENS,
         progress: Progress | None = None,
     ) -> None:
-        """``expected``: mean and scale that the aligner's folder keeps, if any."""
+        """``expected``: mean and scale that the aligner's folder keeps, if any; ``other``: the second model
+        of an aligner of two."""
         self.aligner, self.trained, self.model, self.expected = aligner, trained, model, expected
+        self.models = (model,) if other is None else (model, other)
         self.task, self.entropy = task_of(trained), trained.entropy()
         self.batch_tokens, self.progress = batch_tokens, progress
         if trained.features.standardise == "global" and expected is None:
@@ -84,6 +89,7 @@ class TextAligner(HubUpload):
         aligner: str | Path,
         model: AnyModel | None = None,
         *,
+        with_model: AnyModel | None = None,
         revision: str | None = None,
         device: str = "auto",
         offline: bool = False,
@@ -93,14 +99,23 @@ class TextAligner(HubUpload):
         """The aligner in a folder that meta-train wrote, or on the hub, and the model it was trained on.
 
         ``aligner`` is a folder or a hub id, with its ``revision``. ``model`` says where the model is, if not
-        where it was, or is the model: loaded, or a ``(model, tokenizer)`` pair of transformers. Raises
+        where it was, or is the model: loaded, or a ``(model, tokenizer)`` pair of transformers; so does
+        ``with_model`` of the second model of an aligner of two. Raises
         LearningError for a folder that holds no aligner, ModelError for a model that is not there or another
         one. Of a pair, whose files are not known, a warning says that its weights could not be compared.
         """
         trained = read_aligner(aligner, revision=revision, offline=offline)
         learned, expected = trained.load(), trained.expected()
-        loaded = load_recorded(trained, model, device=device, offline=offline)
-        return cls(learned, trained, loaded, expected, batch_tokens=batch_tokens, progress=progress)
+        where: dict[str, Any] = {"device": device, "offline": offline}
+        loaded = load_recorded(trained.recipe, trained.folder, model, **where)
+        other = None
+        if trained.other is not None:
+            other = load_recorded(trained.other, trained.folder, with_model, option="with_model", **where)
+        elif with_model is not None:
+            what = f"the aligner reads the states of {trained.recipe.model} alone"
+            raise UsageError(what, option="with_model", remedy="leave it out")
+        how: dict[str, Any] = {"batch_tokens": batch_tokens, "progress": progress}
+        return cls(learned, trained, loaded, expected, other=other, **how)
 
     @property
     def concepts(self) -> tuple[str, ...]:
@@ -146,35 +161,33 @@ class TextAligner(HubUpload):
 
         A sentence of such words alone stays, to be left out whole.
         """
-        kept, how = np.ones(corpus.words, np.bool_), self.trained.recipe.read
-        for first in range(0, corpus.sents, BLOCK):
-            places = np.arange(first, min(first + BLOCK, corpus.sents))
-            for place, pieces in zip(places.tolist(), cut(self.model, corpus, places, how), strict=True):
-                if not isinstance(pieces, ModelError):
-                    continue
-                words = corpus.words_of(place)
-                alone = [span[None] for span in corpus.spans[words]]
-                texts = [corpus.texts[place]] * len(alone)
-                found = self.model.pieces_many(*repeated(texts, alone, how))
-                covered = [not isinstance(one, ModelError) for one in found]
-                kept[words] = covered if any(covered) else True
-        if kept.all():
-            return corpus, np.arange(corpus.words)
-        return corpus.of_words(kept), np.flatnonzero(kept)
+        left = np.arange(corpus.words)
+        for model, recipe in zip(self.models, self.trained.recipes, strict=True):
+            kept = _covered(model, corpus, recipe.read)
+            if not kept.all():
+                corpus, left = corpus.of_words(kept), left[kept]
+        return corpus, left
 
     def states(self, corpus: Corpus, name: str = "states") -> InMemoryStates:
         """States of ``corpus``, of the aligner's layers; of sentences as long as the model can read."""
         try:
-            return extract_in_memory(
-                self.model,
-                corpus,
-                self.trained.recipe,
-                self.trained.features.layers,
-                max_words=WITHOUT_LIMIT,
-                batch_tokens=self.batch_tokens,
-                progress=self.progress,
-                name=name,
-            )
+            how = self.trained.features
+            found = [
+                extract_in_memory(
+                    model,
+                    corpus,
+                    recipe,
+                    layers,
+                    max_words=WITHOUT_LIMIT,
+                    batch_tokens=self.batch_tokens,
+                    progress=self.progress,
+                    name=name,
+                )
+                for model, recipe, layers in zip(
+                    self.models, self.trained.recipes, (how.layers, how.other_layers), strict=False
+                )
+            ]
+            return joined(*found)
         except TreebankError as error:
             raise TreebankError(
                 error.message,
@@ -307,14 +320,36 @@ def task_of(trained: SavedAligner) -> Task:
     return Task(name, trained.concepts) if trained.concepts is not None else parse_task(name)
 
 
+def _covered(model: LanguageModel, corpus: Corpus, read: Reading) -> NDArray[np.bool_]:
+    """[words] which get a token of the model's; all of those of a sentence where none does."""
+    kept = np.ones(corpus.words, np.bool_)
+    for first in range(0, corpus.sents, BLOCK):
+        places = np.arange(first, min(first + BLOCK, corpus.sents))
+        for place, pieces in zip(places.tolist(), cut(model, corpus, places, read), strict=True):
+            if not isinstance(pieces, ModelError):
+                continue
+            words = corpus.words_of(place)
+            alone = [span[None] for span in corpus.spans[words]]
+            found = model.pieces_many(*repeated([corpus.texts[place]] * len(alone), alone, read))
+            covered = [not isinstance(one, ModelError) for one in found]
+            kept[words] = covered if any(covered) else True
+    return kept
+
+
 def load_recorded(
-    trained: SavedAligner, model: AnyModel | None = None, *, device: str = "auto", offline: bool = False
+    recipe: Recipe,
+    folder: Path,
+    model: AnyModel | None = None,
+    *,
+    option: str = "model",
+    device: str = "auto",
+    offline: bool = False,
 ) -> LanguageModel:
-    """The model of ``trained``'s recipe, from ``model`` where it is not to be found under its own name.
+    """The model of a ``recipe`` that the aligner in ``folder`` keeps, from ``model`` where it is not to be
+    found under its own name.
 
     Raises ModelError where it cannot be loaded or is another one.
     """
-    recipe = trained.recipe
     if model is None or isinstance(model, str | Path):
         chosen = str(model) if model is not None else recipe.model
         local = chosen in NAMES or Path(chosen).expanduser().exists()
@@ -322,21 +357,21 @@ def load_recorded(
         if model is None and not local and not pinned:
             raise ModelError(
                 f"its states are those of a local model called {recipe.model}, which is not here",
-                where=str(trained.folder),
-                option="model",
+                where=str(folder),
+                option=option,
                 remedy="say where that model is",
             )
         revision = recipe.revision if pinned and not local else None
         model = load_model(chosen, revision=revision, dtype=recipe.dtype, device=device, offline=offline)
     else:
         model = load_model(model)
-    check_recorded(trained, model)
+    check_recorded(recipe, folder, model)
     return model
 
 
-def check_recorded(trained: SavedAligner, model: LanguageModel) -> None:
-    """ModelError, naming what differs, unless ``model`` makes the states that ``trained`` learned from."""
-    recipe = trained.recipe
+def check_recorded(recipe: Recipe, folder: Path, model: LanguageModel) -> None:
+    """ModelError, naming what differs, unless ``model`` makes the states of the ``recipe`` that the aligner
+    in ``folder`` keeps."""
     found = replace(recipe, **facts_of(model))
     # A pair that was loaded in memory is known by its weights, every other model by its files.
     if recipe.revision.startswith(WEIGHTS) and isinstance(
@@ -350,7 +385,7 @@ def check_recorded(trained: SavedAligner, model: LanguageModel) -> None:
         raise ModelError(
             f"{model.name} is not the model that the aligner learned from: "
             + "; ".join(found.differences(recipe)),
-            where=str(trained.folder),
+            where=str(folder),
             remedy=f"give {recipe.model} at revision {recipe.revision}, or train on the states of this model",
         )
     if untold:

@@ -32,6 +32,8 @@ class ClassifyConfig:
     INPUT and the support."""
     model: str | None = None
     """Where the aligner's language model is. By default where its folder says."""
+    with_model: str | None = None
+    """The same of the second model, for an aligner of two."""
     revision: str | None = None
     """Commit, tag or branch of an aligner on the hub; pin it to make results reproducible."""
     pretokenised: bool = False
@@ -80,7 +82,12 @@ def classify(
     more = None if config.unlabelled is None else read(config.unlabelled, pretokenised=config.pretokenised)
     with terminal() as progress:
         loaded = TextAligner.from_pretrained(
-            trained.folder, config.model, device=config.device, offline=config.offline, progress=progress
+            trained.folder,
+            config.model,
+            with_model=config.with_model,
+            device=config.device,
+            offline=config.offline,
+            progress=progress,
         )
         found = loaded.adapt(labelled, more, seed=config.seed).classify(given)
     _emit(found, config.out, run.json)

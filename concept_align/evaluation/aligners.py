@@ -53,6 +53,12 @@ class SavedAligner:
     seed: int | None  # of its training, where its folder tells
     configuration: dict[str, Any]  # all that decided it but the seed
     dim: int | None = None  # of its features, where its folder tells
+    other: Recipe | None = None  # of the second model, where its features have states of two
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """Of the models whose states it reads."""
+        return (self.recipe,) if self.other is None else (self.recipe, self.other)
 
     def load(self) -> Aligner:
         """LearningError where it is not of the features that its folder names."""
@@ -67,7 +73,9 @@ class SavedAligner:
 
     def expected(self) -> Standardiser | None:
         """Mean and scale that its folder keeps, of states of its layers side by side."""
-        return read_reference(self.folder, self.recipe.dim * len(self.features.layers))
+        layers = self.features.layers, self.features.other_layers
+        dims = [of.dim * len(own) for of, own in zip(self.recipes, layers, strict=False)]
+        return read_reference(self.folder, sum(dims))
 
     def entropy(self) -> UsualEntropy | None:
         """The entropy of its predictions in the training languages, where its folder keeps it."""
@@ -103,8 +111,13 @@ def read_aligner(
         )
         concepts = checked(names, about["concepts"], "concepts") if "concepts" in about else None
         dim = checked(int, about["dim"], "dim") if "dim" in about else None
-        if odd := [layer for layer in features.layers if not 0 <= layer <= recipe.layers]:
-            raise ValueError(f"there is no layer {odd[0]} of {recipe.layers}")
+        other = None
+        if features.other_layers:
+            other = Recipe.from_json(checked(dict, facts["with_store"], "with_store"), where=str(path))
+        for of, layers in ((recipe, features.layers), (other, features.other_layers)):
+            last = 0 if of is None else of.layers
+            if odd := [layer for layer in layers if not 0 <= layer <= last]:
+                raise ValueError(f"there is no layer {odd[0]} of {last}")
         told = checked(names, config.get("concepts", ()), "concepts")
         expected = concepts or (() if is_open_ended(features.task) else parse_task(features.task).concepts)
         if source not in train or (expected and told and expected != told):
@@ -130,10 +143,11 @@ def read_aligner(
         "validation": list(validation),
         "concepts": concepts,
         "states": recipe.fingerprint(),
+        **({} if other is None else {"other_states": other.fingerprint()}),
     }
     return SavedAligner(
         name or learner, folder, learner, features, source, train, validation, targets,
-        concepts, recipe, files, seed, configuration, dim,
+        concepts, recipe, files, seed, configuration, dim, other,
     )  # fmt: skip
 
 
@@ -303,14 +317,24 @@ def groups(aligners: Iterable[SavedAligner], *, across: bool = False) -> tuple[A
     return tuple(made)
 
 
-def check(aligner: SavedAligner, store: Store, targets: Collection[str]) -> None:
-    """Refuse a store of another recipe, and targets that the aligner has seen. LearningError."""
-    if aligner.recipe.fingerprint() != store.recipe.fingerprint():
+def check(
+    aligner: SavedAligner, store: Store, targets: Collection[str], *, other: Store | None = None
+) -> None:
+    """Refuse stores of another recipe, and targets that the aligner has seen. LearningError."""
+    if aligner.other is not None and other is None:
         raise LearningError(
-            "trained on states of another recipe: " + "; ".join(aligner.recipe.differences(store.recipe)),
-            where=f"{aligner.folder}, store {store.folder}",
-            remedy="give the store it was trained from, or extract one by that recipe",
+            f"trained on states of two models, {aligner.recipe.model} and {aligner.other.model}",
+            where=str(aligner.folder),
+            option="with_store",
+            remedy=f"give the store of {aligner.other.model} too",
         )
+    for recipe, held in zip(aligner.recipes, (store, other), strict=False):
+        if held is not None and recipe.fingerprint() != held.recipe.fingerprint():
+            raise LearningError(
+                "trained on states of another recipe: " + "; ".join(recipe.differences(held.recipe)),
+                where=f"{aligner.folder}, store {held.folder}",
+                remedy="give the store it was trained from, or extract one by that recipe",
+            )
     try:
         check_disjoint(aligner.train, aligner.validation, targets)
     except LearningError as error:

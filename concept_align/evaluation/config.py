@@ -96,6 +96,8 @@ class EvaluateConfig(Protocol):
     training seed alone (with one NAME, or without) are one learner."""
     store: str = ""
     """Folder that extract wrote."""
+    with_store: str | None = None
+    """Folder of the second model's states, for aligners of two models."""
     langs: tuple[str, ...] | None = None
     """Target languages: codes, or names of sets. Default: those set aside in training."""
     family_disjoint: bool = False

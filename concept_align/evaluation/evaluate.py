@@ -59,7 +59,7 @@ LAYOUT = OutputLayout(
 
 def evaluate(
     aligners: AnyAligners,
-    store: Store | str | Path | FeatureSource,
+    store: Store | str | Path | FeatureSource | Sequence[Store | str | Path],
     *,
     langs: str | Sequence[str] | None = None,
     shots: int | Sequence[int] | None = None,
@@ -76,11 +76,12 @@ def evaluate(
 
     ``aligners``: of each name a folder that meta-train wrote, a hub id, or an aligner in memory, or several
     that differ in their training seed alone; or a list of them, named by their learners. ``store``: where the
-    states are, or a :class:`FeatureSource`. ``langs``: target languages, by default those set aside in
-    training. ``features``: how words are represented, for aligners in memory that were not read from a
-    folder; their source language is English, and which languages they have seen is not known, so ``langs``
-    should be given. The other options are fields of :class:`EvaluateConfig`, and take precedence over
-    ``config``. With ``out``, finished tests are kept in ``out/units`` and taken from there next time.
+    states are, or a :class:`FeatureSource`; two stores for aligners of two models. ``langs``: target
+    languages, by default those set aside in training. ``features``: how words are represented, for aligners
+    in memory that were not read from a folder; their source language is English, and which languages they
+    have seen is not known, so ``langs`` should be given. The other options are fields of
+    :class:`EvaluateConfig`, and take precedence over ``config``. With ``out``, finished tests are kept in
+    ``out/units`` and taken from there next time.
 
     Raises UsageError for languages that the store has no test split of, LearningError for languages that an
     aligner has seen and for a store of another recipe.
@@ -98,6 +99,11 @@ def evaluate(
     }  # fmt: skip
     config = changed(config, given)
     named = named_aligners(aligners)
+    if isinstance(store, Sequence) and not isinstance(store, str):
+        if len(store) != 2:
+            raise UsageError(f"{len(store)} stores", option="store", remedy="give one, or two for two models")
+        config = changed(config, {"with_store": str(getattr(store[1], "folder", store[1]))})
+        store = store[0]
     if isinstance(store, str | Path):
         store = Store.open(store)
     units, held = (None, nullcontext()) if out is None else (Path(out) / UNITS, output_folder(out, LAYOUT))
@@ -109,7 +115,8 @@ def evaluate(
         if features is None:
             message = "how the words of an aligner in memory are represented is not known"
             raise UsageError(message, option="features", remedy="give a FeatureSpec, or the aligner's folder")
-        store = FeatureSource(store, features, cache_bytes=CACHE_BYTES)
+        two = [] if config.with_store is None else [Store.open(config.with_store)]
+        store = FeatureSource([store, *two], features, cache_bytes=CACHE_BYTES)
     with held:
         return _evaluate_loaded(named, store, config, units, progress)
 
@@ -122,6 +129,7 @@ class EvaluationPlan:
     groups: tuple[AlignerGroup, ...]
     targets: tuple[str, ...]
     config: EvaluateConfig
+    other: Store | None = None  # of the second model's states
     absent: tuple[str, ...] = ()  # the aligners' own targets that the store lacks
     related: Mapping[str, str] = field(default_factory=dict)  # left out: for what is known of their family
 
@@ -133,7 +141,9 @@ class EvaluationPlan:
 
     def facts(self) -> dict[str, Any]:
         """What decided the numbers, besides the protocol."""
+        two = {} if self.other is None else {"with_store": self.other.recipe.to_json()}
         return provenance.collect(
+            **two,
             aligners=[one.facts() for group in self.groups for one in group.aligners],
             targets=list(self.targets),
             store=self.store.recipe.to_json(),
@@ -150,7 +160,9 @@ def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: Eval
     if unknown := [name for name in config.against if name not in names]:
         remedy = f"choose from {', '.join(sorted(names))}"
         raise UsageError(f"no aligner is called {', '.join(unknown)}", option="against", remedy=remedy)
-    here = store.languages("test")
+    other = None if config.with_store is None else Store.open(config.with_store)
+    held = None if other is None else other.languages("test")
+    here = tuple(code for code in store.languages("test") if held is None or code in held)
     absent: tuple[str, ...] = ()
     if config.langs is None:
         wanted = sorted({code for aligner in aligners for code in aligner.targets})
@@ -163,14 +175,15 @@ def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: Eval
         remedy = f"extract them, or choose from {', '.join(here) or 'none'}"
         raise UsageError(message, option="langs", remedy=remedy)
     for aligner in aligners:
-        check(aligner, store, targets)
+        check(aligner, store, targets, other=other)
     related = _related(aligners, targets) if config.family_disjoint else {}
     targets = tuple(code for code in targets if code not in related)
     if not targets:
         message = f"an aligner has seen, or may have seen, the family of every target: {', '.join(related)}"
         remedy = "train on fewer families (meta-train with family_disjoint), or choose other langs"
         raise UsageError(message, option="family_disjoint", remedy=remedy)
-    return EvaluationPlan(store, groups(aligners, across=config.across), targets, config, absent, related)
+    tested = groups(aligners, across=config.across)
+    return EvaluationPlan(store, tested, targets, config, other, absent, related)
 
 
 def _related(aligners: Sequence[SavedAligner], targets: Sequence[str]) -> dict[str, str]:
@@ -209,7 +222,12 @@ def _evaluate_group(
     plan: EvaluationPlan, group: AlignerGroup, units: Path | None, progress: Progress | None
 ) -> Evaluation:
     store = plan.store
-    sources = {one: FeatureSource(store, one, cache_bytes=CACHE_BYTES) for one in group.features}
+    two = () if plan.other is None else (plan.other,)
+    sources = {
+        one: FeatureSource((store, *(two if one.other_layers else ())), one, cache_bytes=CACHE_BYTES)
+        for one in group.features
+    }
+    models = [one.recipe for one in (store, *(two if any(one.other_layers for one in sources) else ()))]
     by_name: dict[str, list[SavedAligner]] = {}  # aligners of one name are training seeds of one learner
     for aligner in group.aligners:
         check_concepts(aligner, sources[aligner.features].concepts)
@@ -218,14 +236,13 @@ def _evaluate_group(
         Candidate(
             name,
             tuple(one.load() for one in seeds),
-            tuple({**one.files, "store": store.fingerprint} for one in seeds),
+            tuple({**one.files, "store": _states(one)} for one in seeds),
             sources[seeds[0].features].load,
         )
         for name, seeds in by_name.items()
     ]
-    condition = Condition(
-        store.recipe.model, store.recipe.revision, group.layer, group.task, source=group.source
-    )
+    model, revision = (" with ".join(getattr(one, name) for one in models) for name in ("model", "revision"))
+    condition = Condition(model, revision, group.layer, group.task, source=group.source)
     if units is not None:
         kinds = "+".join(dict.fromkeys(one.standardise for one in group.features))
         units /= re.sub(r"[^\w+-]", "-", f"{condition.task}-{condition.layer}-{condition.source}-{kinds}")
@@ -235,6 +252,11 @@ def _evaluate_group(
     )
     notes = sorted({(code, note) for one in sources.values() for code, note in one.notes.items()})
     return replace(found, notices=(*found.notices, *(f"{code}: {note}" for code, note in notes)))
+
+
+def _states(aligner: SavedAligner) -> str:
+    """What the states are made by that an aligner is tested on."""
+    return " with ".join(recipe.fingerprint() for recipe in aligner.recipes)
 
 
 def _measure(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from .. import ragged
 from ..errors import ModelError
 from ..models.protocol import LanguageModel, WordStates
 from ..progress import Progress, Silent
@@ -93,3 +94,23 @@ def extract_in_memory(
     annotations = corpus.select(prepared.kept)
     states = tuple(States(tensors[n], starts.get(n), annotations.offsets, n) for n in layers)
     return InMemoryStates(corpus, prepared.kept, prepared.left_out, prepared.examples, annotations, states)
+
+
+def joined(*found: InMemoryStates) -> InMemoryStates:
+    """States of several models of one corpus, layer after layer: of the sentences that all of them read."""
+    if len(found) == 1:
+        return found[0]
+    kept = found[0].kept
+    for one in found[1:]:
+        kept = np.intersect1d(kept, one.kept)
+    layers, left, examples = list[States](), dict[str, int](), dict[str, str]()
+    for one in found:
+        places = np.searchsorted(one.kept, kept)
+        rows = torch.from_numpy(ragged.take(one.annotations.offsets, places)[0])
+        offsets = ragged.take(one.annotations.offsets, places)[1]
+        for of in one.layers:
+            start = None if of.start is None else of.start[torch.from_numpy(places)]
+            layers.append(States(of.words[rows], start, offsets, of.layer))
+        left |= {reason: max(number, left.get(reason, 0)) for reason, number in one.left_out.items()}
+        examples |= one.examples
+    return InMemoryStates(found[0].corpus, kept, left, examples, found[0].corpus.select(kept), tuple(layers))

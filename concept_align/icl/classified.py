@@ -18,14 +18,17 @@ def selecting_aligner(folder: Path, task: Task, layer: int | None, *, offline: b
     """What the folder of a saved aligner says; it is for the words of ``task``.
 
     Raises UsageError for an aligner of another task, of relations (which are asked of a word and its head,
-    and a sentence to choose for has no tree), or without states of ``layer``, where one is named;
-    LearningError for a folder that holds none.
+    and a sentence to choose for has no tree), of two models, or without states of ``layer``, where one is
+    named; LearningError for a folder that holds none.
     """
     found = read_aligner(folder, offline=offline)
     of = found.features
     if of.task != task.name or of.relational:
         what = f"an aligner of {of.task}" + (", and trees are not given to it" if of.relational else "")
         remedy = f"name one of {task.name}" if not task.relational else "leave it out: prototypes will do"
+        raise UsageError(what, where=str(folder), option="select_aligner", remedy=remedy)
+    if of.other_layers:
+        what, remedy = "an aligner of the states of two models", "name one of this model's alone"
         raise UsageError(what, where=str(folder), option="select_aligner", remedy=remedy)
     if layer is not None and layer not in of.layers:
         what = f"it reads layer {of.layer_name}, and selectors layer {layer}"
@@ -43,7 +46,7 @@ def classifier(
     Raises ModelError where ``model`` is not the one that the aligner learned from.
     """
     reader = plain_reader(model)
-    check_recorded(trained, reader)
+    check_recorded(trained.recipe, trained.folder, reader)
     text = TextAligner(trained.load(), trained, reader, trained.expected())
 
     def classify(sentences: Sequence[PromptSentence]) -> Float32[torch.Tensor, "words concepts"]:

@@ -69,6 +69,7 @@ def card(
         "card.md.j2",
         **{key: facts[key] for key in ("store", "train", "learner", "source")},
         spec=spec,
+        other=facts.get("with_store"),
         title=_TASKS.get(spec.task, spec.task.removeprefix("feature:")),
         layers=spec.layer_name,
         languages=languages,

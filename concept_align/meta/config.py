@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from ..config import from_mapping
+from ..errors import UsageError
 from ..layers import resolve_layers
 from ..spaces.spec import FeatureSpec
 from ..types import MwtPolicy, RootPolicy, Standardisation
@@ -21,6 +22,11 @@ class MetaTrainConfig:
     context_layers: tuple[int, ...] = ()
     """Those of the layers whose states of the context (neighbouring words for word classes, the dependent for
     relations) are appended to each item's own. Without, none are, as published."""
+    with_store: str | None = None
+    """Folder that extract wrote from the same treebanks with another model, whose states are appended to each
+    item's own."""
+    with_layers: tuple[int, ...] | None = None
+    """Layers of that model. By default its last."""
     learner: str = "self-train"
     """Any number of labelled sentences: self-train, shrink, closed-form. Published: proto. By gradient steps:
     maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, procrustes, ridge, target-only,
@@ -57,8 +63,19 @@ class MetaTrainConfig:
         given = {key: str(value) if isinstance(value, Path) else value for key, value in options.items()}
         return from_mapping(cls, given)
 
-    def spec(self, last: int) -> FeatureSpec:
-        """How features are made of the states of a model that has layers ``0..last``."""
+    def spec(self, last: int, other_last: int | None = None) -> FeatureSpec:
+        """How features are made of the states of a model that has layers ``0..last``, and of a second one
+        with layers ``0..other_last``.
+
+        UsageError for layers of a second model without one.
+        """
+        if other_last is None and self.with_layers:
+            raise UsageError(
+                "layers of a second store, and none is given",
+                option="with_layers",
+                remedy="name it: with_store",
+            )
+        others = () if other_last is None else resolve_layers(self.with_layers or (-1,), other_last)
         return FeatureSpec(
             self.task,
             resolve_layers(self.layers, last),
@@ -66,4 +83,5 @@ class MetaTrainConfig:
             root=self.root,
             mwt=self.mwt,
             standardise=self.standardise,
+            other_layers=others,
         )

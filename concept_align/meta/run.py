@@ -70,10 +70,13 @@ class MetaTrainPlan:
             config.learner, preset=config.preset, task=config.task, options=config.options
         )
         if features is None:
-            store = Store.open(config.store)
-            spec = config.spec(store.recipe.layers)
-            store.layers_with_states(spec.layers)
-            features = FeatureSource(store, spec)
+            stores = [
+                Store.open(folder) for folder in (config.store, config.with_store) if folder is not None
+            ]
+            spec = config.spec(*(store.recipe.layers for store in stores))
+            for store, layers in zip(stores, (spec.layers, spec.other_layers), strict=False):
+                store.layers_with_states(layers)
+            features = FeatureSource(stores, spec)
         here, called = features.languages("train"), features.store.named
         train = treebanks.select(called(config.train_langs), here, option="train_langs")
         validation = _select(called(config.validation_langs), here, "validation_langs", learned=train)
@@ -97,6 +100,11 @@ class MetaTrainPlan:
         recipe = self.features.store.recipe
         return recipe if isinstance(recipe, Recipe) else None
 
+    @property
+    def other_recipe(self) -> Recipe | None:
+        """How those of the second store were made; None without one."""
+        return self.features.stores[1].recipe if len(self.features.stores) > 1 else None
+
     def about(self) -> dict[str, Any]:
         """What the run would do."""
         return {
@@ -117,6 +125,8 @@ class MetaTrainPlan:
             languages = (*self.data.train, *self.data.validation)
             about["treebanks"] = {language: self.features.treebank(language) for language in languages}
             about["store"] = self.recipe.to_json()
+        if self.other_recipe is not None:
+            about["with_store"] = self.other_recipe.to_json()
         return provenance.collect(**about)
 
 
@@ -255,10 +265,12 @@ def _planned(store: Any, options: dict[str, Any]) -> MetaTrainPlan:
         return MetaTrainPlan.of(from_mapping(MetaTrainConfig, {**to_mapping(store), **options}))
     if isinstance(store, FeatureSource):
         names = ("task", "layers", "context_layers", "root", "mwt", "standardise")
-        if twice := sorted(set(names) & set(options)):
+        if twice := sorted({*names, "with_store", "with_layers"} & set(options)):
             raise UsageError("the features say it themselves", option=twice[0], remedy="leave it out")
         given = {name: getattr(store.spec, name) for name in names}
-        folder = str(getattr(store.store, "folder", ""))
+        folder, *others = (str(getattr(one, "folder", "")) for one in store.stores)
+        if others:
+            given |= {"with_store": others[0], "with_layers": store.spec.other_layers}
         return MetaTrainPlan.of(MetaTrainConfig.of(store=folder, **given, **options), store)
     folder = str(store.folder if isinstance(store, Store) else store)
     return MetaTrainPlan.of(MetaTrainConfig.of(store=folder, **options))
@@ -321,7 +333,8 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
     if not (out / "run.toml").exists():
         return None
     there = read_toml(out / "run.toml", MetaTrainConfig)
-    same_run(out / "run.toml", to_mapping(replace(there, store=config.store)), to_mapping(config))
+    moved = replace(there, store=config.store, with_store=there.with_store and config.with_store)
+    same_run(out / "run.toml", to_mapping(moved), to_mapping(config))
     if not is_finished(out):
         return None
     summary = read_json_object(out / "summary.json", error=LearningError, remedy="begin anew by force")

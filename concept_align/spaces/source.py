@@ -1,7 +1,7 @@
 """Features of any language and split, from a store: what probes, learners and evaluation load.
 
 States are standardised (from unlabelled words) before they are represented; several layers stand side by
-side along the dimension.
+side along the dimension, after them those of a second store, which must hold the same words.
 """
 
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from numpy.typing import ArrayLike
 
 from ..errors import LearningError, StoreError, UsageError
-from ..store.keys import Recipe
+from ..store.keys import Recipe, words_name
 from ..store.shards import States
 from ..store.store import Store
 from ..treebanks.concepts import Task, is_open_ended, parse_task, unseen
@@ -37,6 +37,30 @@ def is_tiny(train: int, test: int) -> bool:
     return train < TINY and train * TINY_SHARE < test
 
 
+def check_words(first: "StateStore", other: "StateStore", treebank: str, split: Split) -> None:
+    """StoreError, naming the file, unless both stores hold states of the same words: of the same sentences of
+    the same file, with the same labels."""
+    if not (isinstance(first, Store) and isinstance(other, Store)):
+        return
+    name = words_name(split)
+    one, two = (store.marker(treebank, name) for store in (first, other))
+    if one is None or two is None:
+        return  # reading says what is missing
+    differs = [
+        field
+        for field in ("source_sha256", "kept", "words", "sents")
+        if getattr(one, field) != getattr(two, field)
+    ]
+    if not differs:
+        return
+    files = "another file of the treebank" if "source_sha256" in differs else "other sentences of it"
+    raise StoreError(
+        f"of {treebank} {split} the two stores hold other words ({files})",
+        where=f"{other.folder / treebank / name}, {first.folder / treebank / name}",
+        remedy="extract both from the same files, with one limit and a max_words that both models can read",
+    )
+
+
 class StateStore(Protocol):
     """What is read of :class:`concept_align.store.Store`, or of states in memory."""
 
@@ -57,32 +81,47 @@ class StateStore(Protocol):
 class FeatureSource:
     """Loads :class:`Features`; keeps what was loaded lately, within ``cache_bytes``.
 
+    ``store`` holds the states; of two, the second those of the specification's ``other_layers``.
+
     Standardised by ``language``, states take mean and scale from all words of the language's train split;
     without one, from its test words, and from those of all its splits where the train split :func:`is_tiny`
     (``notes`` says so). ``global``: from those of the reference languages together. ``none`` leaves states as
     they are.
     """
 
-    def __init__(self, store: StateStore, spec: FeatureSpec, *, cache_bytes: int = CACHE_BYTES) -> None:
-        self.store, self.spec, self.cache_bytes = store, spec, cache_bytes
+    def __init__(
+        self,
+        store: StateStore | Sequence[StateStore],
+        spec: FeatureSpec,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.stores = (*store,) if isinstance(store, Sequence) else (store,)
+        if len(self.stores) != (2 if spec.other_layers else 1):
+            told = f"{len(self.stores)} stores for layers of {2 if spec.other_layers else 1} models"
+            remedy = "give two stores where the specification has other_layers, else one"
+            raise UsageError(told, option="store", remedy=remedy)
+        self.store, self.spec, self.cache_bytes = self.stores[0], spec, cache_bytes
+        self._columns = [(self.store, layer) for layer in spec.layers]
+        self._columns += [(self.stores[-1], layer) for layer in spec.other_layers]
         self.notes: dict[str, str] = {}  # language -> what was done otherwise than asked
         self._present = {
-            split: frozenset.intersection(*(frozenset(store.languages(split, n)) for n in spec.layers))
+            split: frozenset.intersection(*(frozenset(of.languages(split, n)) for of, n in self._columns))
             for split in SPLITS
         }
         self._unusable: dict[Split, dict[str, str]] = {split: {} for split in SPLITS}
-        if isinstance(store, Store):
-            for split in SPLITS:
-                for layer in spec.layers:
-                    self._unusable[split] |= store.unusable(split, layer)
-                self.notes |= {name: f"left out: {why}" for name, why in self._unusable[split].items()}
+        for split in SPLITS:
+            for of, layer in self._columns:
+                self._unusable[split] |= of.unusable(split, layer) if isinstance(of, Store) else {}
+            self.notes |= {name: f"left out: {why}" for name, why in self._unusable[split].items()}
         self._treebanks: dict[str, str] = {}
         self._annotations: dict[tuple[str, Split], Annotations] = {}
         self._standardisers: dict[str, Standardiser] = {}
         self._cache: OrderedDict[tuple[str, Split], Features] = OrderedDict()
         self._reference = spec.reference if spec.reference is not None else self.languages("train")
         self.task = self._task(spec.task)
-        if self.task.relational and spec.root == "start" and not store.recipe.has_start:
+        started = all(of.recipe.has_start for of in self.stores)
+        if self.task.relational and spec.root == "start" and not started:
             what = "the model has no sentence-start token to stand for the head of roots"
             raise UsageError(what, option="root", remedy="let root be exclude")
 
@@ -128,7 +167,7 @@ class FeatureSource:
 
     def with_layers(self, layers: tuple[int, ...]) -> "FeatureSource":
         """The same features of other layers; what is known of the treebanks is not read again."""
-        other = FeatureSource(self.store, self.spec.with_layers(layers), cache_bytes=self.cache_bytes)
+        other = FeatureSource(self.stores, self.spec.with_layers(layers), cache_bytes=self.cache_bytes)
         other._treebanks, other._annotations = self._treebanks, self._annotations
         return other
 
@@ -138,9 +177,8 @@ class FeatureSource:
 
     @property
     def dim(self) -> int:
-        return self.store.recipe.dim * (
-            len(self.layers) + context_parts(self.task) * len(self.spec.context_layers)
-        )
+        context = context_parts(self.task) * len(self.spec.context_layers) * self.store.recipe.dim
+        return sum(of.recipe.dim for of, _ in self._columns) + context
 
     @property
     def layers(self) -> tuple[int, ...]:
@@ -148,7 +186,7 @@ class FeatureSource:
 
     @property
     def layer_name(self) -> str:
-        """The layers as results name them: ``7``, ``6+10+13``, or ``6+10+13~10`` with context of layer 10."""
+        """The layers as results name them: see :class:`FeatureSpec`."""
         return self.spec.layer_name
 
     def languages(self, split: Split | None = None) -> tuple[str, ...]:
@@ -235,13 +273,16 @@ class FeatureSource:
     def _annotated(self, language: str, split: Split) -> Annotations:
         key = (language, split)
         if key not in self._annotations:
-            self._annotations[key] = self.store.annotations(self.treebank(language), split)
+            treebank = self.treebank(language)
+            for other in self.stores[1:]:
+                check_words(self.store, other, treebank, split)
+            self._annotations[key] = self.store.annotations(treebank, split)
         return self._annotations[key]
 
     def _represented(self, language: str, split: Split) -> Features:
         annotations, standardiser = self._annotated(language, split), self.standardiser(language)
         found = represent(
-            [self.store.states(self.treebank(language), split, layer) for layer in self.layers],
+            [of.states(self.treebank(language), split, layer) for of, layer in self._columns],
             annotations,
             self.task,
             root=self.spec.root,
@@ -270,8 +311,8 @@ class FeatureSource:
             self.notes[language] = f"{known}; {said}" if known else said
         about = {"kind": self.spec.standardise, "languages": list(of), "split": "+".join(splits)}
         states = [
-            [self.store.states(self.treebank(name), split, layer).words for name in of for split in splits]
-            for layer in self.layers
+            [store.states(self.treebank(name), split, layer).words for name in of for split in splits]
+            for store, layer in self._columns
         ]
         try:
             return fit_layers(states, about | {"layers": list(self.layers)})

@@ -19,7 +19,8 @@ class FeatureSpec:
 
     ``task``: ``upos``, ``relation``, ``feature:NAME`` or ``column:NAME``. ``layers``: states put side by
     side; of ``context_layers``, some of them, the states of the words before and after (of a relation: of
-    the dependent) stand beside each item too. ``root``: what stands for the head of roots. ``mwt``: the
+    the dependent) stand beside each item too. ``other_layers``: those of a second model, whose states of the
+    same words come after the first one's. ``root``: what stands for the head of roots. ``mwt``: the
     words of multiword tokens. ``standardise``: by ``language``, by the ``reference`` languages together
     (``global``; all that have a train split, if None), or ``none``.
 
@@ -34,9 +35,10 @@ class FeatureSpec:
     mwt: MwtPolicy = "share"
     standardise: Standardisation = "language"
     reference: tuple[str, ...] | None = None
+    other_layers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("layers", "context_layers", "reference"):
+        for name in ("layers", "context_layers", "reference", "other_layers"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, tuple(value))
         if not self.layers:
@@ -58,8 +60,10 @@ class FeatureSpec:
 
     @property
     def layer_name(self) -> str:
-        """The layers as results name them: ``7``, ``6+10+13``, or ``6+10+13~10`` with context of layer 10."""
-        return side_by_side(self.layers, self.context_layers)
+        """The layers as results name them: ``7``, ``6+10+13``, ``6+10+13~10`` with context of layer 10,
+        ``10 with 3`` with layer 3 of a second model."""
+        own = side_by_side(self.layers, self.context_layers)
+        return f"{own} with {side_by_side(self.other_layers)}" if self.other_layers else own
 
     def with_layers(self, layers: Sequence[int]) -> Self:
         """The same of other layers, with those of the context layers that are among them."""
@@ -73,6 +77,8 @@ class FeatureSpec:
             facts["root"] = self.root
         if self.context_layers:
             facts["context_layers"] = list(self.context_layers)
+        if self.other_layers:
+            facts["other_layers"] = list(self.other_layers)
         facts["standardise"] = self.standardise
         if self.standardise == "global" and self.reference is not None:
             facts["reference"] = list(self.reference)
@@ -84,7 +90,7 @@ class FeatureSpec:
         values = {name: facts[name] for name in ("task", "layers", "mwt", "standardise")}
         values["context_layers"] = facts.get("context_layers", facts.get("beside", ()))
         # A root is told only of a task that has heads.
-        values |= {name: facts[name] for name in ("root", "reference") if name in facts}
+        values |= {name: facts[name] for name in ("root", "reference", "other_layers") if name in facts}
         found = from_mapping(cls, values)
         check_task(found.task)
         return found
