@@ -14,34 +14,27 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from ..errors import LearningError, ModelError, TreebankError, UsageError
 from ..evaluation.aligners import SavedAligner, read_aligner
 from ..extraction.config import BATCH_TOKENS
-from ..extraction.plan import facts_of
 from ..extraction.prepare import BLOCK, cut
 from ..extraction.states import InMemoryStates, extract_in_memory, joined
 from ..meta.hub import HubUpload
 from ..meta.learners.base import Aligner, Classifier, numbers
-from ..models.load import load_model
-from ..models.origin import WEIGHTS, weights_fingerprint
 from ..models.pieces import repeated
 from ..models.protocol import LanguageModel
-from ..models.shipped import NAMES
 from ..progress import Progress
 from ..spaces.features import Features
 from ..spaces.represent import represent, select_items
 from ..spaces.standardise import Standardiser, fit_layers, shrunk
-from ..store import Recipe
 from ..treebanks.concepts import FIELDS, Task, field_of, parse_task
 from ..treebanks.corpus import Annotations, Corpus
 from ..types import Reading
 from .classification import Classification, columns_of
 from .doubts import of_entropy, of_labels, of_tokens
+from .recorded import AnyModel, load_recorded
 from .text import Document, Labelled, Text, asked, document, read, read_labelled, require_heads, undivided
-
-AnyModel = str | Path | LanguageModel | tuple[Any, Any]
 
 # A language with fewer words is standardised by what is to be expected of it, too. (docs/methods.md has what
 # was measured: of 50 words, mean and scale of their own are better than any mixture.)
@@ -334,67 +327,6 @@ def _covered(model: LanguageModel, corpus: Corpus, read: Reading) -> NDArray[np.
             covered = [not isinstance(one, ModelError) for one in found]
             kept[words] = covered if any(covered) else True
     return kept
-
-
-def load_recorded(
-    recipe: Recipe,
-    folder: Path,
-    model: AnyModel | None = None,
-    *,
-    option: str = "model",
-    device: str = "auto",
-    offline: bool = False,
-) -> LanguageModel:
-    """The model of a ``recipe`` that the aligner in ``folder`` keeps, from ``model`` where it is not to be
-    found under its own name.
-
-    Raises ModelError where it cannot be loaded or is another one.
-    """
-    if model is None or isinstance(model, str | Path):
-        chosen = str(model) if model is not None else recipe.model
-        local = chosen in NAMES or Path(chosen).expanduser().exists()
-        pinned = not recipe.revision.startswith(("sha256:", WEIGHTS))
-        if model is None and not local and not pinned:
-            raise ModelError(
-                f"its states are those of a local model called {recipe.model}, which is not here",
-                where=str(folder),
-                option=option,
-                remedy="say where that model is",
-            )
-        revision = recipe.revision if pinned and not local else None
-        model = load_model(chosen, revision=revision, dtype=recipe.dtype, device=device, offline=offline)
-    else:
-        model = load_model(model)
-    check_recorded(recipe, folder, model)
-    return model
-
-
-def check_recorded(recipe: Recipe, folder: Path, model: LanguageModel) -> None:
-    """ModelError, naming what differs, unless ``model`` makes the states of the ``recipe`` that the aligner
-    in ``folder`` keeps."""
-    found = replace(recipe, **facts_of(model))
-    # A pair that was loaded in memory is known by its weights, every other model by its files.
-    if recipe.revision.startswith(WEIGHTS) and isinstance(
-        module := getattr(model, "module", None), nn.Module
-    ):
-        found = replace(found, revision=weights_fingerprint(module))
-    untold = found.revision.startswith(WEIGHTS) and not recipe.revision.startswith(WEIGHTS)
-    if untold:
-        found = replace(found, revision=recipe.revision)
-    if found.fingerprint() != recipe.fingerprint():
-        raise ModelError(
-            f"{model.name} is not the model that the aligner learned from: "
-            + "; ".join(found.differences(recipe)),
-            where=str(folder),
-            remedy=f"give {recipe.model} at revision {recipe.revision}, or train on the states of this model",
-        )
-    if untold:
-        warnings.warn(
-            f"the aligner learned from {recipe.model} at revision {recipe.revision}: whether the loaded "
-            "model has its weights was not checked",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _places(held: InMemoryStates, rows: NDArray[np.int64]) -> NDArray[np.int64]:

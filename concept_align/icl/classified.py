@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 from jaxtyping import Float32
 
-from ..apply.aligner import TextAligner, check_recorded
+from ..apply.aligner import TextAligner
+from ..apply.recorded import check_recorded
 from ..errors import UsageError
 from ..evaluation.aligners import SavedAligner, read_aligner
 from ..treebanks.concepts import Task

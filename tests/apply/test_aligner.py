@@ -10,6 +10,7 @@ from fake_model import FakeModel
 from concept_align.apply import TextAligner
 from concept_align.apply import aligner as module
 from concept_align.apply.doubts import of_entropy, of_labels, of_tokens
+from concept_align.apply.recorded import load_recorded
 from concept_align.errors import LearningError, ModelError, UsageError
 from concept_align.evaluation.aligners import read_aligner
 from concept_align.meta.learners.base import Aligner
@@ -244,18 +245,17 @@ def test_a_pair_that_is_loaded_stands_for_its_model(mini, upos):
     assert found.adapt().classify(text).names() == upos.adapt().classify(text).names()
     # Trained on such a pair, an aligner knows its weights, wherever they come from.
     recipe = dataclasses.replace(upos.trained.recipe, revision=found.model.revision)
-    trained = dataclasses.replace(upos.trained, recipe=recipe)
-    assert module.load_recorded(trained, pair) and module.load_recorded(trained, mini.model)
+    assert load_recorded(recipe, mini.upos, pair) and load_recorded(recipe, mini.upos, mini.model)
     other = AutoModel.from_pretrained(path)
     other.embeddings.tok_embeddings.weight.data[9] += 1
     with pytest.raises(ModelError, match="revision is"):
-        module.load_recorded(trained, (other, pair[1]))
+        load_recorded(recipe, mini.upos, (other, pair[1]))
 
 
 def test_a_local_model_that_is_gone_is_asked_for(mini, upos):
     recipe = dataclasses.replace(upos.trained.recipe, model="my-model")
     with pytest.raises(ModelError, match="a local model called my-model") as caught:
-        module.load_recorded(dataclasses.replace(upos.trained, recipe=recipe))
+        load_recorded(recipe, mini.upos)
     assert "model: " in str(caught.value)
 
 

@@ -124,7 +124,7 @@ def test_relations_of_text_without_heads_are_refused_by_file_and_sentence(folder
 
 
 def test_what_cannot_be_classified_is_refused_before_the_model_is_loaded(folders, tmp_path, monkeypatch):
-    from concept_align.apply import aligner as model
+    from concept_align.apply import recorded as model
 
     monkeypatch.setattr(model, "load_model", lambda *a, **k: pytest.fail("the model was loaded"))
     empty = tmp_path / "empty.txt"
