@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 Split = Literal["train", "dev", "test"]
 Pooling = Literal["first", "last", "mean"]
+Outliers = Literal["keep", "clip", "drop"]  # words of massive norm
 Reading = Literal["once", "twice"]  # how often a model reads a sentence; states are the last copy's
 MwtPolicy = Literal["share", "first", "skip"]
 RootPolicy = Literal["start", "exclude"]

@@ -61,12 +61,17 @@ def verify(folder: Folder, json: options.Json = False) -> None:
     store = Store.open(folder)
     with terminal() as progress:
         problems = store.verify(progress)
-    checked = len(store.contents())
+    shards = store.contents()
+    checked, massive = len(shards), [shard for shard in shards if shard.massive]
     if json:
-        emit_json({"checked": checked, "problems": [asdict(problem) for problem in problems]})
+        about = {"checked": checked, "problems": [asdict(problem) for problem in problems]}
+        emit_json(about | {"massive": [asdict(shard) for shard in massive]})
     else:
         for problem in problems:
             say(f"{problem.path}: {problem.what}\n  → {problem.remedy}")
+        for shard in massive:
+            where = f"{shard.treebank} {shard.split}, layer {shard.layer}"
+            say(f"{where}: states of {shard.massive:,} of {shard.words:,} words are massive (--outliers)")
         say(f"{checked} shards read, {len(problems)} with problems")
     if problems:
         raise typer.Exit(1)

@@ -291,8 +291,9 @@ def _evaluate_loaded(
         Candidate(name, tuple(seeds), tuple(_identity(one, features) for one in seeds))
         for name, seeds in by_name.items()
     ]
-    recipe = getattr(getattr(features, "store", None), "recipe", None)
-    model, revision = getattr(recipe, "model", "arrays"), getattr(recipe, "revision", "")
+    recipes = [getattr(one, "recipe", None) for one in features.stores]
+    model = " with ".join(getattr(one, "model", "arrays") for one in recipes)
+    revision = " with ".join(getattr(one, "revision", "") for one in recipes)
     condition = Condition(model, revision, features.layer_name, features.task.name)
     here = [code for code in features.languages("test") if code != condition.source]
     targets = here if config.langs is None else select(",".join(config.langs), features.languages("test"))

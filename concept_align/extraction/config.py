@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from ..errors import UsageError
 from ..treebanks.concepts import check_task
-from ..types import SPLITS, MwtPolicy, Pooling, Reading, RootPolicy, Split
+from ..types import SPLITS, MwtPolicy, Outliers, Pooling, Reading, RootPolicy, Split
 
 BATCH_TOKENS = 1024
 SaveDtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -31,6 +31,9 @@ class ExtractionSettings:
     read: Reading = "once"
     """twice: a decoder reads each sentence twice, and the second copy's states are kept, which see the whole
     sentence; takes twice the time."""
+    outliers: Outliers = "keep"
+    """Words whose state is over 10 times as long as the median of its layer: keep, clip to that, or drop (the
+    mean of the others stands for them)."""
     save_dtype: SaveDtype = "auto"
     """Data type on disk; auto: as computed, float32 as float16 where it fits."""
     max_words: int = 128
@@ -67,6 +70,12 @@ class ExtractionSettings:
             raise UsageError(f"unknown sink {self.sink!r}", option="sink", remedy="use states or statistics")
         if self.read not in get_args(Reading):
             raise UsageError(f"unknown reading {self.read!r}", option="read", remedy="use once or twice")
+        if self.outliers not in get_args(Outliers):
+            remedy = f"use {', '.join(get_args(Outliers))}"
+            raise UsageError(f"unknown value {self.outliers!r}", option="outliers", remedy=remedy)
+        if self.sink == "statistics" and self.outliers != "keep":
+            what = "class statistics are summed before the median of a layer is known"
+            raise UsageError(what, option="outliers", remedy="keep outliers, or keep states")
         if self.save_dtype not in get_args(SaveDtype):
             remedy = f"use {', '.join(get_args(SaveDtype))}"
             raise UsageError(f"unknown data type {self.save_dtype!r}", option="save_dtype", remedy=remedy)

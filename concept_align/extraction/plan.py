@@ -121,6 +121,7 @@ def make_recipe(model: LanguageModel, request: ExtractionRequest) -> Recipe:
         max_words_per_concept=request.max_words_per_concept,
         cap_tasks=tuple(sorted(set(request.tasks))) if capped else (),
         read=request.read,
+        outliers=request.outliers,
     )
 
 

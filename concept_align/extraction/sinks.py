@@ -18,6 +18,7 @@ from ..store.manifest import Marker
 from ..store.shards import ShardWriter, States, file_size, state_shapes, statistics_tensors
 from ..treebanks.concepts import parse_task
 from ..treebanks.corpus import Annotations
+from .outliers import massive, norms_of, tame
 from .plan import ExtractionRequest
 
 Sink = Callable[[WordStates], None]  # takes those of the next kept sentences
@@ -50,6 +51,7 @@ def _check_finite(values: torch.Tensor, layer: int, where: str | None = None) ->
 def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Marker) -> Iterator[Sink]:
     """Files of all ``layers``, which appear when the block ends well; markers last."""
     where, made = f"{marker.treebank} {marker.split}", dict[Path, Marker]()
+    norms: dict[int, list[torch.Tensor]] = {layer: [] for layer in layers}
     with ExitStack() as stack:
         writers: dict[int, tuple[Path, str, ShardWriter]] = {}
         for layer in layers:
@@ -64,12 +66,18 @@ def states_sink(folder: Path, recipe: Recipe, layers: Sequence[int], marker: Mar
             for layer, (_, _, writer) in writers.items():
                 for name, held in (("words", states.words), ("start", states.start)):
                     if layer in held:
-                        writer.append(name, cast(held[layer], recipe.save_dtype, layer, where))
+                        saved = cast(held[layer], recipe.save_dtype, layer, where)
+                        writer.append(name, saved)
+                        if name == "words":
+                            norms[layer].append(norms_of(saved))
 
         yield add
         for layer, (path, name, writer) in writers.items():
-            digest = writer.finish(name)
-            made[path] = replace(marker, kind="states", layer=layer, size=writer.size, sha256=digest)
+            lengths, how = torch.cat(norms[layer]), recipe.outliers
+            some = bool(massive(lengths).any()) and how != "keep"
+            found = tame(writer.rows("words", name), lengths, how) if some else int(massive(lengths).sum())
+            size, digest = writer.size, writer.finish(name)
+            made[path] = replace(marker, kind="states", layer=layer, size=size, sha256=digest, massive=found)
     for path, own in made.items():
         manifest.write(path, own)
 

@@ -17,6 +17,7 @@ from ..store.shards import States
 from ..treebanks.corpus import Annotations, Corpus
 from ..types import Pooling
 from .config import BATCH_TOKENS
+from .outliers import norms_of, tame
 from .prepare import PreparedCorpus, prepare
 from .sinks import cast
 
@@ -91,6 +92,9 @@ def extract_in_memory(
         for layer, held in starts.items():
             held[sents] = cast(part.start[layer], recipe.save_dtype, layer, corpus.source.path)
         bar.advance(int(part.offsets[-1]))
+    if recipe.outliers != "keep":
+        for held in tensors.values():
+            tame(held, norms_of(held), recipe.outliers)
     annotations = corpus.select(prepared.kept)
     states = tuple(States(tensors[n], starts.get(n), annotations.offsets, n) for n in layers)
     return InMemoryStates(corpus, prepared.kept, prepared.left_out, prepared.examples, annotations, states)

@@ -16,14 +16,14 @@ import torch
 from ..config import from_mapping
 from ..errors import StoreError, UsageError
 from ..hashing import digest
-from ..types import FinalNorm, ModelKind, Pooling, Reading, Split
+from ..types import FinalNorm, ModelKind, Outliers, Pooling, Reading, Split
 
 SCHEMA = 1
 CORRECT = "take back what was changed in it, or make it again"
 
 # Fields that recipes of earlier releases have not, and what was done then: left out of what is written where
 # it is done still, so that the stores of both are the same to the byte.
-LATER: dict[str, Any] = {"read": "once"}
+LATER: dict[str, Any] = {"read": "once", "outliers": "keep"}
 
 SAVE_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -48,12 +48,14 @@ class Recipe:
     cap_tasks: tuple[str, ...] = ()  # the tasks whose concepts are counted for the cap
     schema: int = SCHEMA
     read: Reading = "once"
+    outliers: Outliers = "keep"
 
     @property
     def summary(self) -> str:
         """What states of words are, in a line: ``last pooling, float16, read twice``."""
         twice = ", read twice" if self.read == "twice" else ""
-        return f"{self.pooling} pooling, {self.save_dtype}{twice}"
+        done = {"keep": "", "clip": ", outliers clipped", "drop": ", outliers dropped"}[self.outliers]
+        return f"{self.pooling} pooling, {self.save_dtype}{twice}{done}"
 
     def to_json(self) -> dict[str, Any]:
         """Every field, but for those of ``LATER`` that are as they were before there were such."""

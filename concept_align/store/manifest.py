@@ -32,6 +32,7 @@ NAME = re.compile(
 
 Kind = Literal["words", "states", "statistics"]
 _TICK = 10_000_000  # nanoseconds
+UNCOUNTED = ("massive", None)
 LOST = "its annotations are missing or damaged"
 # What shards of the same sentences have in common.
 _SHARED = (
@@ -58,6 +59,7 @@ class Marker:
     task: str | None = None
     second_moments: bool = False  # of statistics
     left_out: dict[str, int] = field(default_factory=dict)  # reason -> sentences
+    massive: int | None = None  # words of states whose norm is massive; None: not counted, or no states
     schema: int = SCHEMA
 
     def made_like(self, other: "Marker") -> bool:
@@ -70,7 +72,8 @@ def marker_path(shard: Path) -> Path:
 
 
 def write(shard: Path, marker: Marker) -> None:
-    atomic.write_json(marker_path(shard), dataclasses.asdict(marker))
+    facts = dataclasses.asdict(marker)
+    atomic.write_json(marker_path(shard), {key: one for key, one in facts.items() if (key, one) != UNCOUNTED})
 
 
 def write_shard(

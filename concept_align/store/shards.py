@@ -108,7 +108,7 @@ class ShardWriter:
     def __init__(self, file: IO[bytes], tensors: Shapes, metadata: Mapping[str, str] | None = None) -> None:
         header, places = _layout(tensors, metadata)
         self._file = file
-        self._dtypes = {name: dtype for name, (dtype, _) in tensors.items()}
+        self._shapes = dict(tensors)
         self._next = {name: low for name, (low, _) in places.items()}
         self._end = {name: high for name, (_, high) in places.items()}
         self._hash = hashlib.sha256()
@@ -118,8 +118,8 @@ class ShardWriter:
 
     def append(self, name: str, rows: torch.Tensor) -> None:
         """Add rows (on any device, of the tensor's dtype) to tensor ``name``."""
-        if rows.dtype != self._dtypes[name]:
-            raise ValueError(f"rows of {name} are {rows.dtype}, not {self._dtypes[name]}")
+        if rows.dtype != (dtype := self._shapes[name][0]):
+            raise ValueError(f"rows of {name} are {rows.dtype}, not {dtype}")
         if not rows.numel():
             return
         data = rows.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
@@ -136,6 +136,19 @@ class ShardWriter:
         if place == self._hashed:
             self._hash.update(data)
             self._hashed = self._position
+
+    def rows(self, name: str, path: str | Path) -> torch.Tensor:
+        """Tensor ``name``, whose rows have all been added, in the file at ``path``: what is written into it
+        is in the file."""
+        self._file.flush()
+        self._hash, self._hashed = hashlib.sha256(), 0  # the file is hashed anew
+        whole = torch.from_file(str(path), shared=True, size=self.size, dtype=torch.uint8)
+        dtype, shape = self._shapes[name]
+        return (
+            whole[self._end[name] - math.prod(shape) * dtype.itemsize : self._end[name]]
+            .view(dtype)
+            .view(shape)
+        )
 
     def finish(self, path: str | Path) -> str:
         """The SHA-256 of the whole file, which can be read at ``path``; ValueError if rows are missing."""

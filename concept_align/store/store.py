@@ -78,6 +78,7 @@ class ShardInfo:
     bytes: int
     complete: bool
     fault: str | None  # why it is not complete
+    massive: int | None = None  # words of massive norm, where they were counted
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,7 @@ class Store:
             bytes=path.stat().st_size if path.exists() else 0,
             complete=wrong is None,
             fault=wrong,
+            massive=marker.massive if marker else None,
         )
 
     def languages(self, split: Split | None = None, layer: int | None = None) -> tuple[str, ...]:
