@@ -333,7 +333,9 @@ def _finished(out: Path, config: MetaTrainConfig) -> MetaTrainResult | None:
     if not (out / "run.toml").exists():
         return None
     there = read_toml(out / "run.toml", MetaTrainConfig)
-    moved = replace(there, store=config.store, with_store=there.with_store and config.with_store)
+    moved = replace(
+        there, store=config.store, with_store=there.with_store and (config.with_store or there.with_store)
+    )
     same_run(out / "run.toml", to_mapping(moved), to_mapping(config))
     if not is_finished(out):
         return None

@@ -87,14 +87,14 @@ def test_an_aligner_remembers_both_models(two):
     assert trained.expected().mean.shape == (trained.dim,)
     card = (two.aligner / "README.md").read_text("utf-8")
     assert "After them stand the states of `mini-decoder`" in card
-    again = run_meta_training(
-        str(two.a),
-        two.aligner,
-        **{"learner": "pooled", "layers": 3, "validation_langs": "et", "target_langs": "tr"},
-        options={"hidden": 0, "epochs": 4, "lr": 3e-3, "batch": 64, "adapts": "none"},
-        **two.how,
-    )
+    same = {
+        "learner": "pooled", "layers": 3, "train_langs": "en", "validation_langs": "et", "target_langs": "tr",
+        "options": {"hidden": 0, "epochs": 4, "lr": 3e-3, "batch": 64, "adapts": "none"},
+    }  # fmt: skip
+    again = run_meta_training(str(two.a), two.aligner, **{**same, **two.how})
     assert again.seconds == 0
+    with pytest.raises(LearningError, match="with_store"):
+        run_meta_training(str(two.a), two.aligner, **same)
 
 
 def test_it_is_tested_on_both_stores_and_on_nothing_less(two):
