@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from concept_align.apply import TextAligner
-from concept_align.apply import aligner as module
 from concept_align.apply.text import read
 from concept_align.evaluation.aligners import read_aligner
 from concept_align.extraction.run import extract_files
@@ -28,8 +27,7 @@ def twice(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     return SimpleNamespace(store=folder / "store", aligner=aligner, model=model)
 
 
-def test_text_gives_the_scores_that_the_twice_read_store_gives(twice, monkeypatch):
-    monkeypatch.setattr(module, "ENOUGH_WORDS", 100)
+def test_text_gives_the_scores_that_the_twice_read_store_gives(twice):
     source = FeatureSource(Store.open(twice.store), read_aligner(twice.aligner).features)
     support, query = source.load("tr", "dev"), source.load("tr", "test")
     expected = Aligner.from_pretrained(twice.aligner).adapt(support).scores(query.x)

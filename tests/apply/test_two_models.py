@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from concept_align.apply import TextAligner
-from concept_align.apply import aligner as module
 from concept_align.errors import LearningError, StoreError, UsageError
 from concept_align.evaluation.aligners import read_aligner
 from concept_align.evaluation.evaluate import evaluate
@@ -112,8 +111,7 @@ def test_it_is_tested_on_both_stores_and_on_nothing_less(two):
         evaluate({"both": two.aligner}, [two.a, two.a], langs=["tr"], **QUICK)
 
 
-def test_text_gives_the_scores_that_both_stores_give(two, monkeypatch):
-    monkeypatch.setattr(module, "ENOUGH_WORDS", 100)
+def test_text_gives_the_scores_that_both_stores_give(two):
     source = FeatureSource(stores(two), read_aligner(two.aligner).features)
     expected = Aligner.from_pretrained(two.aligner).adapt().scores(source.load("tr", "test").x)
     text = TextAligner.from_pretrained(two.aligner, two.models[0], with_model=two.models[1])
