@@ -24,7 +24,7 @@ from concept_align.treebanks.concepts import RELATIONS, UPOS
 from concept_align.treebanks.conllu import read
 from concept_align.treebanks.corpus import Corpus
 from concept_align.treebanks.discover import find_treebanks
-from concept_align.treebanks.fetch import verify
+from concept_align.treebanks.manifest import verify
 from concept_align.treebanks.registry import CODES, language
 
 FEW, SHARE = 5, 0.005  # a class with fewer words here and this share of the words there is too rare

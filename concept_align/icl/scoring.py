@@ -24,7 +24,7 @@ from .prompting import Chooser, PromptScorer, Read, filled
 from .wording import DEFAULT, TEMPLATES, LabelSet, Template
 
 CHUNK = 512  # tokens of a prompt read at once
-BATCH_PIECES = 2048
+BATCH_PIECES = 1024
 Part = tuple[list[int], list[int]]  # tokens of a row, and the places among them where a label is asked
 
 
