@@ -11,10 +11,11 @@
 or all of it in one call: ``ca.run("mini-encoder", ca.mini_treebanks(), task="upos")``.
 
 Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe, alignability,
-alignability_study, build_geometry, meta_train, evaluate, icl_study, ask, tune, run. Things: Corpus, Store,
-FeatureSpec, FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner, Classifier, TextAligner,
-Protocol, Evaluation, ICLStudy, AskFound, TaskRow, Tuned, Run. Own learners, measures, selectors and readers
-of tasks: register_learner (with LearnerConfig), register_measure, register_selector, register_task_reader.
+alignability_study, build_geometry, meta_train, evaluate, icl_study, select.fit, ask, tune, run. Things:
+Corpus, Store, FeatureSpec, FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner,
+Classifier, TextAligner, Protocol, Evaluation, ICLStudy, LearnedSelector, AskFound, TaskRow, Tuned, Run. Own
+learners, measures, selectors and readers of tasks: register_learner (with LearnerConfig), register_measure,
+register_selector, register_task_reader.
 
 Importing the package does nothing: no configuration is read, no folder made, no seed set, no device
 touched; torch is loaded by the first name that needs it. The rooms are described in
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from .evaluation.probing import probe
     from .evaluation.tidy import Evaluation
     from .extraction.run import extract
+    from .icl import select
     from .icl.selectors import register_selector
+    from .icl.selectors.shared_head import LearnedSelector
     from .icl.study import ICLStudy, icl_study
     from .icl.tasks import register_task_reader
     from .icl.tasks.ask import AskFound, ask
@@ -65,7 +68,7 @@ if TYPE_CHECKING:
     from .tuning.run import tune
     from .tuning.tuned import Tuned
 
-# name -> where it is; imported when it is asked for (PEP 562)
+# name -> where it is (``:``, it is that module); imported when it is asked for (PEP 562)
 _PLACES = {
     "extract": "extraction.run", "load_model": "models.load", "read_conllu": "treebanks.conllu",
     "find_treebanks": "treebanks.discover", "fetch_treebanks": "treebanks.fetch",
@@ -80,6 +83,7 @@ _PLACES = {
     "Protocol": "evaluation.config", "Evaluation": "evaluation.tidy", "ICLStudy": "icl.study",
     "Run": "pipeline", "LearnerConfig": "meta.learners.base",
     "register_learner": "meta.learners.registry", "register_measure": "correspondence.measures",
+    "select": "icl.select:", "LearnedSelector": "icl.selectors.shared_head",
     "register_selector": "icl.selectors", "register_task_reader": "icl.tasks",
     "ask": "icl.tasks.ask", "AskFound": "icl.tasks.ask", "TaskRow": "icl.tasks.questions",
     "shipped_model": "models.shipped",
@@ -88,11 +92,11 @@ _PLACES = {
 
 __all__ = [
     "Alignability", "Aligner", "AskFound", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus",
-    "Evaluation", "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnerConfig",
-    "Protocol", "Run", "Store", "TaskRow", "TextAligner", "Tuned", "__version__", "alignability",
-    "alignability_study", "ask", "build_geometry", "evaluate", "extract", "fetch_treebanks",
+    "Evaluation", "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnedSelector",
+    "LearnerConfig", "Protocol", "Run", "Store", "TaskRow", "TextAligner", "Tuned", "__version__",
+    "alignability", "alignability_study", "ask", "build_geometry", "evaluate", "extract", "fetch_treebanks",
     "find_treebanks", "icl_study", "load_model", "meta_train", "mini_treebanks", "probe", "read_conllu",
-    "register_learner", "register_measure", "register_selector", "register_task_reader", "run",
+    "register_learner", "register_measure", "register_selector", "register_task_reader", "run", "select",
     "shipped_model", "tune",
 ]  # fmt: skip
 
@@ -100,7 +104,9 @@ __all__ = [
 def __getattr__(name: str) -> "Any":
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    place = _PLACES[name]
+    module = import_module(f".{place.removesuffix(':')}", __name__)
+    value = module if place.endswith(":") else getattr(module, name)
     globals()[name] = value  # asked for once
     return value
 

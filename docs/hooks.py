@@ -1,5 +1,6 @@
 """What pages take from the code: the help of commands and the public names."""
 
+import inspect
 import re
 from typing import Any
 
@@ -74,9 +75,12 @@ def reference() -> str:
         parts.append(f"\n## {title}\n")
         for name in chosen:
             thing = getattr(concept_align, name)
+            shown = name
+            if inspect.ismodule(thing):  # ca.select, of one function
+                shown, thing = f"{name}.fit", thing.fit
             parts.append(
                 BLOCK.format(
-                    name=name, path=f"{thing.__module__}.{thing.__qualname__}"
+                    name=shown, path=f"{thing.__module__}.{thing.__qualname__}"
                 )
             )
     return "\n".join(parts)

@@ -31,6 +31,7 @@ from .plan import OWN, ICLPlan, plan
 from .runner import LAYOUT, TrialRunner, claim
 from .scoring import CausalScorer
 from .selectors import Selector, SelectorInputs, create, look_up
+from .selectors.shared_head import LearnedSelector
 from .session import PromptSession
 from .usefulness import UsefulnessReport, usefulness_report
 from .wording import label_set, template
@@ -191,6 +192,9 @@ def open_session(
     for name in config.selectors:
         if name not in given:
             given[name] = create(name, inputs)
+        elif isinstance(learned := given[name], LearnedSelector):
+            learned.refuse_targets(plan.targets)
+            given[name] = learned.with_inputs(inputs)
     for scorer in scorers.values():
         for note in scorer.notes:
             session.note(note)

@@ -1,0 +1,78 @@
+"""From treebanks and a model to a selector, and into a study."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import concept_align as ca
+from concept_align.errors import LearningError, UsageError
+
+FEW = {"queries": 4, "candidates": 8, "ranks": (0,), "penalties": (0.1,), "max_words": 12}
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("select") / "selector"
+    found = ca.select.fit(
+        "mini-decoder", "mini", langs="fr,ru", demo_langs=["en", "de"], out=folder, pairs="mini", **FEW
+    )
+    return found, folder
+
+
+def test_the_selector_knows_what_it_was_made_from_and_a_second_run_gives_the_same_bytes(fitted):
+    found, folder = fitted
+    about = found.about
+    assert (about["langs"], about["demo_langs"], about["queries"], about["candidates"]) == (
+        ["fr", "ru"], ["de", "en"], 4, 8,
+    )  # fmt: skip
+    assert about["layer"] == 2 and about["model"] == "mini-decoder" and about["translations"] > 1
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    langs = {"langs": ["fr", "ru"], "demo_langs": ["en", "de"]}
+    again = ca.select.fit("mini-decoder", "mini", out=folder, pairs="mini", **langs, **FEW)
+    assert again.made_from == found.made_from
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    with pytest.raises(LearningError, match=r"gains\.jsonl"):
+        ca.select.fit("mini-decoder", "mini", out=folder, **langs, **{**FEW, "queries": 3})
+
+
+def test_the_teacher_self_looks_at_no_label_of_the_queries(monkeypatch):
+    from concept_align.icl import select
+
+    plain, shuffled = select._Sentences.drawn, []
+
+    def relabelled(self, files, most, *, asked=False):
+        found = plain(self, files, most, asked=asked)
+        if not asked:
+            return found
+        changed = [replace(one, items=tuple(replace(item, label=0) for item in one.items)) for one in found]
+        shuffled.append(changed)
+        return changed
+
+    settings = {"langs": ["fr"], "teacher": "self", **FEW}
+    found = ca.select.fit("mini-decoder", "mini", **settings)
+    monkeypatch.setattr(select._Sentences, "drawn", relabelled)
+    again = ca.select.fit("mini-decoder", "mini", **settings)
+    assert shuffled and again.made_from == found.made_from
+    assert np.abs(found.head.u).max() > 0
+
+
+def test_a_study_takes_the_selector_and_refuses_targets_that_it_learned_from(fitted):
+    folder = fitted[1]
+    few = {"k": [2], "demo_draws": 1, "queries": 2, "candidates": 10, "bootstrap": 100, "labels": ["tags"]}
+    selectors = {"learned": ca.LearnedSelector.from_pretrained(folder)}
+    study = ca.icl_study("mini-decoder", "mini", langs=["tr"], selectors=selectors, **few)
+    assert "icl-tags-learned" in set(study.frame()["learner"])
+    with pytest.raises(LearningError, match="queries in fr"):
+        ca.icl_study("mini-decoder", "mini", langs=["fr", "tr"], selectors=selectors, **few)
+    with pytest.raises(UsageError, match="fitted with layer 2, asked with 1"):
+        ca.icl_study("mini-decoder", "mini", langs=["tr"], selectors=selectors, select_layer=1, **few)
+
+
+def test_impossible_options_are_told():
+    for options, said in [
+        ({"queries": 0}, "queries"), ({"task": "feature:Case"}, "task"), ({"labels": "language"}, "labels"),
+        ({"teacher": "mine"}, "teacher"), ({"unknown": 1}, "unknown"),
+    ]:  # fmt: skip
+        with pytest.raises(UsageError, match=said):
+            ca.select.fit("mini-decoder", "mini", langs=["fr"], **options)
