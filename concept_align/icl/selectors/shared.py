@@ -92,7 +92,7 @@ def fit_selector(
     settings = _settings(ranks, penalties, coherences if any(said) else (0.0,))
     choice = _choice(tables, settings, begin)
     best = min(choice, key=lambda row: row["divergence"]) if choice else {}  # of equals the simpler
-    chosen = Strength(best["rank"], best["coherence"], best["penalty"]) if best else settings[-1]
+    chosen = Strength(best["rank"], best["coherence"], best["penalty"]) if best else settings[0]
     found = learn(tables, chosen, begin)
     about = {
         "teacher": teacher,
