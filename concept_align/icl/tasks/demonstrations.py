@@ -2,7 +2,7 @@
 
 Demonstrations are chosen by the selectors of prompts (:mod:`..selectors`), to which a question is a sentence:
 those that look at sentences, or at states, will do, those that look at labels will not. A question is never
-its own demonstration, nor is its translation (an equal id and answer).
+its own demonstration, nor is its translation (an equal id).
 """
 
 from collections.abc import Mapping, Sequence

@@ -89,6 +89,12 @@ def test_a_question_is_neither_its_own_demonstration_nor_its_translations():
         chosen.shown("de", ["en"], "random-per-query", 4)
 
 
+def test_a_translation_with_another_answer_text_is_no_demonstration():
+    mine = Question("7", "de", "Gras ist", (" grün",), 0, "grün")
+    assert mine.same(Question("7", "en", "Grass is", (" green",), 0, "green"))
+    assert not mine.same(Question("8", "en", "Blood is", (" red",), 0, "red"))
+
+
 def test_the_nearest_question_in_another_language_stands_last():
     """The pool holds, in the other language, the words of each question in another order."""
     model = tiny_causal("gpt2")
