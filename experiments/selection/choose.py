@@ -169,9 +169,17 @@ def scores(
         "nearest-state": queries.likeness(candidates, "states"),
         "nearest-concept": queries.likeness(candidates, "shares"),
         "nearest-concept-gold": replace(queries, shares=shares).likeness(candidates, "shares"),
+        **best_on_self(gains, len(own.queries)),
         **{name: one.score(queries, candidates) for name, one in selectors.items()},
         ORACLE: own.gain,
     }
+
+
+def best_on_self(gains: dict[str, Gains], queries: int) -> dict[str, Scores]:
+    """The best on average for predicted labels of the target languages: what ``self`` has to beat."""
+    if "self" not in gains:
+        return {}
+    return {"best-on-self": np.tile(np.nanmean(gains["self"].gain, axis=0), (queries, 1))}
 
 
 def chosen(

@@ -12,6 +12,7 @@ import argparse
 import sys
 import tomllib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ PROMPTS = {
     "unlabelled-8": ("tags", 8, False),
     "labelled-4": ("tags", 4, True),
 }
+
+
+NEAR = ("none", "labelled-8", "shuffled-8")  # what is asked of English and its like
 
 
 def bare(sentence: PromptSentence) -> PromptSentence:
@@ -122,6 +126,26 @@ def asked(
     return rows
 
 
+def table(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """With means over languages, and paired differences to the majority class and to other prompts."""
+    keys = ["languages", "prompt", "way"]
+    values = frame.set_index([*keys, "language"])["value"].sort_index()
+    sizes = frame.groupby(keys, sort=False)[["k", "tokens"]].first()
+    means = []
+    for (languages, prompt, way), about in sizes.iterrows():  # type: ignore[misc]
+        own = values[languages, prompt, way]
+        against = {"": 0.0 * own}
+        if way != "majority":
+            against |= {"majority": values[languages, prompt, "majority"]}
+            others = [(languages, name, way) for name in PROMPTS if name != prompt]
+            against |= {key[1]: values[key] for key in others if key in sizes.index}
+        for name, other in against.items():
+            mean = mean_over_languages((own - other).to_numpy(), seed=seed)
+            told = {"languages": languages, "prompt": prompt, "way": way, "against": name, "language": "mean"}
+            means.append(told | about.to_dict() | mean)
+    return pd.concat([frame.assign(against=""), pd.DataFrame(means)], ignore_index=True)
+
+
 def main() -> None:
     settings = tomllib.loads((HERE / "config.toml").read_text())
     own = settings["larger"] | {"seed": settings["seed"]}
@@ -131,22 +155,18 @@ def main() -> None:
     parser.add_argument("--treebanks", type=Path, required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--work", type=Path, default=Path("runs/selection/larger"))
-    parser.add_argument("--prompt", action="append", choices=list(PROMPTS))
     options = parser.parse_args()
     scorer = CausalScorer(load_causal(options.model, dtype=own["dtype"]))
     sentences, kept = Sentences(settings, options.treebanks, "upos"), Kept.json(options.work)
+    near = own | {"langs": own["near"], "probe_langs": own["near_probe_langs"]}
     rows: list[dict[str, Any]] = []
-    for name in options.prompt or PROMPTS:
-        made_from = {"settings": own, "revision": scorer.revision, "prompt": PROMPTS[name]}
-        rows += kept.get(name, made_from, lambda name=name: asked(scorer, sentences, own, name))
-        print(f"{name}: done", file=sys.stderr, flush=True)
-    frame = pd.DataFrame(rows)
-    means = []
-    for (name, k, tokens, way), part in frame.groupby(["prompt", "k", "tokens", "way"], sort=False):
-        about = {"prompt": name, "k": k, "tokens": tokens, "way": way, "language": "mean"}
-        means.append(about | mean_over_languages(part["value"].to_numpy(), seed=own["seed"]))
-    whole = pd.concat([frame, pd.DataFrame(means)], ignore_index=True).drop(columns="p")
-    save_csv(whole.round(5), HERE / "larger.csv")
+    for which, asks, names in (("far", own, PROMPTS), ("near", near, NEAR)):
+        for name in names:
+            made_from = {"settings": asks, "revision": scorer.revision, "prompt": PROMPTS[name]}
+            found = kept.get(f"{which}-{name}", made_from, partial(asked, scorer, sentences, asks, name))
+            rows += [{"languages": which, **row} for row in found]
+            print(f"{which}, {name}: done", file=sys.stderr, flush=True)
+    save_csv(table(pd.DataFrame(rows), own["seed"]).round(5), HERE / "larger.csv")
 
 
 if __name__ == "__main__":

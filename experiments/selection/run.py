@@ -106,7 +106,7 @@ class Asked:
         """Put what is chosen before each query, once, and tell what it did."""
         queries, candidates = self.sentences.of("test"), self.sentences.of("candidates")
         choices = [
-            (name, k, draw, places)
+            (name, int(k), draw, places)
             for k, names in self.settings["tasks"][self.sentences.name].items()
             for (name, draw), places in choose.chosen(
                 self.features, self.selectors, self.said, "test", int(k), self.settings

@@ -23,7 +23,7 @@ from concept_align.seeding import stream
 from concept_align.statistics import mean_over_languages, means_over_drawn, percentile_interval
 
 METRICS = ("gain", "accuracy", "calibrated")
-REFERENCES = ("random", "best-on-train", "nearest-state", "nearest-concept")
+REFERENCES = ("random", "best-on-train", "best-on-self", "nearest-state", "nearest-concept")
 ORACLE = "oracle"
 RESAMPLES = 2000
 DIGITS = 5
