@@ -76,6 +76,9 @@ class TextAligner(HubUpload):
                 remedy="run meta-train again, with force",
             )
 
+    def __repr__(self) -> str:
+        return f"TextAligner({self.trained.learner}, {self.task.name}, {self.model.name})"
+
     @classmethod
     def from_pretrained(
         cls,

@@ -58,8 +58,11 @@ def _print(frame: "pd.DataFrame") -> None:
 
     for condition, rows in tables.by_condition(frame):
         say_title(tables.condition_title(condition))
+        means = tables.summary_tables(rows)
         for table in (
-            *tables.summary_tables(rows),
+            *(
+                means if tables.per_language(rows, "accuracy")["language"].nunique() > 1 else means[:1]
+            ),  # of one language all are equal
             tables.language_table(rows, tables.ordered_shots(rows)[0]),
         ):
             if table is not None:

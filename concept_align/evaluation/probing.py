@@ -68,7 +68,7 @@ class ProbeRun:
         return cls(Probe.load(place), tensors["predicted"].numpy().astype(np.int64))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProbeSweepResult(Showable):
     """Accuracy and macro-F1 of a probe in every layer and language.
 
@@ -84,6 +84,9 @@ class ProbeSweepResult(Showable):
     layers: tuple[int, ...]
 
     report_maker = "probe:probe_report"
+
+    def __repr__(self) -> str:
+        return f"ProbeSweepResult({len(self.languages)} languages, layers {', '.join(map(str, self.layers))})"
 
     def report(self) -> Any:
         """Findings, tables and figures, as a :class:`concept_align.report.builder.Report`."""

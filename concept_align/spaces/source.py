@@ -165,6 +165,10 @@ class FeatureSource:
         source.task = store.task
         return source
 
+    def __repr__(self) -> str:
+        count = len(self.languages())
+        return f"FeatureSource({self.spec.task}, layers {self.layer_name}, {count} languages)"
+
     def with_layers(self, layers: tuple[int, ...]) -> "FeatureSource":
         """The same features of other layers; what is known of the treebanks is not read again."""
         other = FeatureSource(self.stores, self.spec.with_layers(layers), cache_bytes=self.cache_bytes)

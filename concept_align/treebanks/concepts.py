@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, Int32
 
 from ..errors import UsageError
-from ..registration import nearest, suggest
+from ..registration import nearest
 from ..types import UNLABELLED
 from .annotations import Annotations, TextColumn
 
@@ -161,8 +161,11 @@ def unseen(task: str, among: Iterable[Annotations]) -> UsageError:
     features = {
         pair.partition("=")[0] for one in among for f in one.feats_names for pair in f.split("|") if f
     }
-    known = sorted(_FEATURE + name for name in features)
-    remedy = suggest(task, known) if known and task.startswith(_FEATURE) else "use upos or relation"
+    remedy = "use upos or relation"
+    if features and task.startswith(_FEATURE):  # the names alone are compared: all begin alike
+        meant = nearest(task.removeprefix(_FEATURE), features)
+        said = [_FEATURE + name for name in meant or sorted(features)]
+        remedy = f"did you mean {said[0]!r}?" if meant else f"use {', '.join(said)}"
     return UsageError(f"no word has a label of {task}", option="task", remedy=remedy)
 
 

@@ -69,6 +69,12 @@ def test_without_adapting_it_is_zero_shot(mini, upos):
     assert labels == upos.adapt().classify([["Der", "Hund", "schläft", "."]]).labels()
 
 
+def test_they_show_what_they_are(mini, upos):
+    named = upos.trained.learner
+    assert repr(upos) == f"TextAligner({named}, upos, {upos.model.name})"
+    assert f"({named}, 17 concepts, in " in repr(upos.aligner)
+
+
 def test_a_single_word_leans_on_the_training_languages_alone(upos):
     found = upos.adapt().classify(["Hund"])
     assert found.notes == (

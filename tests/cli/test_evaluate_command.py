@@ -85,6 +85,13 @@ def test_people_get_tables_figures_and_the_place_of_the_files(run, out):
     assert "comparisons.csv" in stderr
 
 
+def test_of_one_language_no_equal_means_are_printed(run, out):
+    code, stdout, stderr = run("--out", out, *QUICK, "--langs", "cy")
+    assert code == 0, stderr
+    assert stdout.count("Mean over target languages") == 1 and "Welsh (cy)" in stdout
+    assert not any(word in stdout for word in ("Low-resource", "low-resource", "Worst", "Standard deviation"))
+
+
 def test_a_second_run_adapts_nothing_and_gives_the_same_bytes(run, out, monkeypatch):
     assert run("--out", out, *QUICK)[0] == 0
     first = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}

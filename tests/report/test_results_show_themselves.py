@@ -57,6 +57,7 @@ def test_a_sweep_of_probes_shows_itself(store):
     result = ca.probe(store, langs=["en", "de"], layers=[1, 3])
     assert isinstance(result.plot_layers(), matplotlib.figure.Figure)
     assert "layer" in result.to_markdown() and result.to_html().startswith("<!doctype html>")
+    assert repr(result) == "ProbeSweepResult(2 languages, layers 1, 3)"
 
 
 def test_the_whole_line_in_one_call(tmp_path):

@@ -149,7 +149,19 @@ def test_roots_of_a_model_without_a_start_piece_are_refused_before_anything_is_r
     FeatureSource(store, FeatureSpec("upos", (1,), root="start"))
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("feature:Cas", "did you mean 'feature:Case'?"), ("feature:Foo", "use feature:Case")]
+)
+def test_features_that_no_word_has_are_compared_by_their_own_names(store, name, remedy):
+    with pytest.raises(UsageError, match="no word has") as caught:
+        FeatureSource(store, FeatureSpec(name, (1,)))
+    assert caught.value.remedy == remedy
+
+
 def test_impossible_choices_are_refused(store):
+    assert repr(FeatureSource(store, FeatureSpec("upos", (1, 2)))) == (
+        "FeatureSource(upos, layers 1+2, 3 languages)"
+    )
     with pytest.raises(UsageError, match="standardise: unknown value 'both'"):
         FeatureSource(store, FeatureSpec("upos", (1,), standardise="both"))
     with pytest.raises(UsageError, match="layer"):

@@ -124,6 +124,10 @@ class Aligner(hub.HubUpload):
     # What ``adapt`` is meant to be given: a support set, or (the upper bound) all labelled training words.
     wants: ClassVar[Literal["support", "everything"]] = "support"
 
+    def __repr__(self) -> str:
+        place = f", in {self.folder}" if self.folder else ""
+        return f"{type(self).__name__}({getattr(self, 'learner', '?')}, {len(self.known)} concepts{place})"
+
     @property
     def dim(self) -> int | None:
         """Dimension of the words it was trained on; None where any will do."""
