@@ -39,7 +39,7 @@ def icl(config: "ICLConfig", run: RunOptions) -> None:
     planned = plan(config)
     # The targets' test splits are read first, then the tests begin.
     with terminal(weights=[*[0] * len(planned.targets), 1]) as progress:
-        session = open_session(planned, progress=progress)
+        session = open_session(planned, folder=run.out, progress=progress)
         with output_folder(run.out, LAYOUT, force=run.force) as held:
             studied = run_study(session, run.out, progress=progress)
             write_icl(studied, run.out, figures=run.figures)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ..errors import UsageError
 from ..types import Standardisation
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # What is put after a query's word before the next word: what the model chose, or the gold label.
 Feedback = Literal["predicted", "gold"]
 AUTO = "auto"
+# What a learned selector learns from (:mod:`.selectors.teachers`).
+Teacher = Literal["gain", "self", "influence", "published"]
 SCORES: Literal["scores"] = "scores"  # as a layer: the scores of the labels are the features
 Layer = int | Literal["scores"]
 
@@ -40,17 +42,27 @@ class ICLConfig:
     """Sets of demonstrations that are averaged."""
     selectors: tuple[str, ...] = ("random",)
     """How demonstrations are chosen: random, random-per-query, fixed, coverage, nearest-state,
-    nearest-state:raw, nearest-concept, nearest-concept-gold (an oracle), alignability, or a selector of your
-    own."""
+    nearest-state:raw, nearest-concept, nearest-concept-gold (an oracle), best-on-train, learned,
+    learned:TEACHER, learned:DIR (a saved one), alignability, or a selector of your own."""
     pool: Literal["each", "joint"] = "each"
     """Demonstrations in each of the languages by itself, or chosen from all of them together."""
     diversity: float = 0.0
     """What selectors that rank take off for a candidate like one that is shown already, times how alike."""
+    select_langs: tuple[str, ...] = (AUTO,)
+    """Languages whose training sentences best-on-train and learned learn from, none of them a target; auto:
+    five."""
+    select_queries: int = 40
+    """Sentences of these languages together."""
+    select_candidates: int = 64
+    """Candidates, of all languages of demonstrations together, that are tried before each of them."""
+    select_teacher: Teacher = "gain"
+    """What learned learns from: the gain of the correct labels; of predicted ones (self); influence;
+    published, a control."""
     select_layer: int | None = None
     """Layer of the states that selectors compare sentences by. Without, the middle one."""
     select_aligner: Path | None = None
-    """A saved aligner of the same model and task: what nearest-concept takes the words of queries for.
-    Without, the prototypes of the candidates' words say it."""
+    """A saved aligner of the same model and task: what nearest-concept and learned take the words of queries
+    for. Without, the prototypes of the candidates' words say it."""
     alignability: Path | None = None
     """What alignability wrote: does it predict whose demonstrations help? The selector of that name chooses
     languages by it."""
@@ -122,6 +134,12 @@ class ICLConfig:
         return learners.create(kind, preset=preset or "default", task=self.task, options=self.options)
 
 
+def learns(selector: str) -> bool:
+    """Does ``NAME`` or ``NAME:VARIANT`` learn in the study what helps? One in a folder has learned before."""
+    kind, _, variant = selector.partition(":")
+    return kind == "best-on-train" or (kind == "learned" and (not variant or variant in get_args(Teacher)))
+
+
 def check(config: ICLConfig) -> None:
     """Raise UsageError, with the option, for values that are impossible."""
     wrong = [k for k in (*config.k, *config.align_k) if k < 0]
@@ -131,7 +149,16 @@ def check(config: ICLConfig) -> None:
         )
     if odd := [k for k in config.align_k if k not in config.k]:
         raise UsageError(f"{odd} are not among k {config.k}", option="align_k", remedy="choose among k")
-    for name in ("demo_draws", "queries", "candidates", "max_words", "align_sentences", "limit"):
+    for name in (
+        "demo_draws",
+        "queries",
+        "candidates",
+        "max_words",
+        "align_sentences",
+        "limit",
+        "select_queries",
+        "select_candidates",
+    ):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError(f"{value} is too few", option=name, remedy="say 1 or more")

@@ -4,6 +4,7 @@ A trial is one prompt's worth of answers: demonstrations in a language, put befo
 prompt without demonstrations says nothing of their language, so it is asked once for all of them.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..meta.data import check_disjoint
 from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import META_TRAIN, VALIDATION, select
-from .config import AUTO, Feedback, ICLConfig, check
+from .config import AUTO, Feedback, ICLConfig, check, learns
 
 OWN = "own"  # demonstrations in the target language itself
 ANY = "any"  # demonstrations in any of the named languages, as a selector chooses
@@ -36,7 +37,7 @@ class Variant:
     def name(self) -> str:
         """``icl-tags``, followed by whatever is not the default."""
         parts = ["icl", self.labels]
-        parts += [self.selector.replace(":", "-")] if self.selector != "random" else []
+        parts += [re.sub(r"[:/\\]+", "-", self.selector)] if self.selector != "random" else []
         parts += [self.template] if self.template != "tagged" else []
         parts += ["gold-feedback"] if self.feedback == "gold" else []
         return "-".join([*parts, *(["contextual"] if self.contextual else [])])
@@ -64,6 +65,7 @@ class ICLPlan:
     train: tuple[str, ...]  # of aligned in-context learning, without the language of demonstrations
     validation: tuple[str, ...]
     files: Mapping[tuple[str, str], TreebankFile]  # (language, split)
+    select: tuple[str, ...] = ()  # that selectors learn from
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -124,6 +126,7 @@ class ICLPlan:
             for draw in range(self.config.demo_draws)
             for language in self.targets_of(source)
             if source == ANY or variant.selector != "alignability"  # which chooses the language
+            if source != OWN or variant.selector != "best-on-train"  # which has tried none of the target's
         ]
         return none + some
 
@@ -163,9 +166,11 @@ def plan(config: ICLConfig, *, own: Collection[str] = ()) -> ICLPlan:
         what = f"no train split of {', '.join(missing)} for demonstrations in their own language"
         raise UsageError(what, option="langs", remedy="leave them out")
     train, validation = _aligned(config, targets, sources, trained) if config.layers else ((), ())
+    learning = any(learns(name) for name in config.selectors if name not in own)
+    learned_from = _selecting(config, targets, sources, trained) if learning else ()
     files = {(code, "train"): file for code, file in trained.items()}
     files |= {(code, "test"): file for code, file in tested.items()}
-    return ICLPlan(config, task, targets, sources, train, validation, files)
+    return ICLPlan(config, task, targets, sources, train, validation, files, learned_from)
 
 
 def _found(folder: str | Path, split: str) -> list[TreebankFile]:
@@ -174,6 +179,27 @@ def _found(folder: str | Path, split: str) -> list[TreebankFile]:
 
 def _select(names: Sequence[str], here: Mapping[str, TreebankFile], option: str) -> tuple[str, ...]:
     return select(",".join(names), tuple(here), option=option)
+
+
+def _selecting(
+    config: ICLConfig, targets: Sequence[str], sources: Sequence[str], here: Mapping[str, TreebankFile]
+) -> tuple[str, ...]:
+    """The languages that selectors learn from, none of them a target."""
+    if not {*sources} - {OWN, ANY}:
+        what = "selectors learn of demonstrations in languages that are named"
+        raise UsageError(what, option="demo_langs", remedy="name one besides own")
+    if config.select_langs == (AUTO,):
+        others = [code for code in META_TRAIN if code in here and code not in {*targets, *sources}]
+        found = tuple(others[:TRAINING])
+    else:
+        found = _select(config.select_langs, here, "select_langs")
+    if shared := [code for code in found if code in targets]:
+        what = f"{', '.join(shared)} among the languages that selectors learn from and the targets"
+        raise UsageError(what, option="select_langs", remedy="take them out of one")
+    if not found:
+        what = "no language is left that selectors could learn from"
+        raise UsageError(what, option="select_langs", remedy="name fewer targets, or some here")
+    return found
 
 
 def _aligned(

@@ -32,7 +32,7 @@ from .state_learners import StateLearners
 
 STUDY = "study.json"
 CHOICES = "selectors"  # in it: what the choices of each depend on
-KEPT = (STUDY, "units", "aligners", "effects")
+KEPT = (STUDY, "units", "aligners", "effects", "selection", "selector")
 LAYOUT = OutputLayout(
     "icl",
     (

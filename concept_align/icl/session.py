@@ -52,6 +52,20 @@ class PromptSession:
         """The test sentences of ``language``: the same for every trial."""
         return self._sentences(language, "test", self.plan.config.queries)
 
+    def learning_queries(self, language: str) -> list[PromptSentence]:
+        """The share of ``language`` in the training sentences that selectors learn from, no query's words
+        among them; as long as the model's context allows."""
+        plan, key = self.plan, (language, "select")
+        if key not in self._kept:
+            asked = {one.words for target in plan.targets for one in self.queries(target)}
+            longest, number = plan.config.max_words, plan.select.index(language)
+            fit = {one.words: one for one in self.read(language, "train") if len(one.words) <= longest}
+            left = [one for words, one in fit.items() if words not in asked and one.items and self._fits(one)]
+            order = stream(plan.config.seed, "sentences", *key).permutation(len(left))
+            share = range(number, plan.config.select_queries, len(plan.select))
+            self._kept[key] = [left[place] for place in order[: len(share)]]
+        return self._kept[key]
+
     def _sentences(self, language: str, split: str, most: int) -> list[PromptSentence]:
         if (language, split) in self._kept:
             return self._kept[language, split]
@@ -123,6 +137,7 @@ class PromptSession:
         plan = self.plan
         train = {*plan.named, *plan.train, *plan.validation, *(plan.targets if OWN in plan.sources else ())}
         found = [self.candidates(language)] if language in train else []
+        found += [self.learning_queries(language)] if language in plan.select else []
         return [*found, *([self.queries(language)] if language in plan.targets else [])]
 
     def repeats(self, trial: Trial) -> bool:

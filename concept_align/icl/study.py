@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ from .nats import nats_table
 from .plan import OWN, ICLPlan, plan
 from .runner import LAYOUT, TrialRunner, claim
 from .scoring import CausalScorer
+from .selection import Selection
 from .selectors import Selector, SelectorInputs, create, look_up
 from .selectors.shared_head import LearnedSelector
+from .selectors.simple import RandomSelector
 from .session import PromptSession
 from .usefulness import UsefulnessReport, usefulness_report
 from .wording import label_set, template
@@ -126,7 +128,8 @@ def icl_study(
     settings |= {"task": task, "langs": langs, "demo_langs": demo_langs, "k": k}
     settings |= {"model": str(model) if loaded is None else loaded.name, "treebanks": Path(treebanks)}
     config = from_mapping(ICLConfig, settings | {"selectors": list(given) or selectors})
-    session = open_session(plan(config, own=given), model=loaded, selectors=given, progress=progress)
+    planned = plan(config, own=given)
+    session = open_session(planned, model=loaded, selectors=given, folder=out, progress=progress)
     return run(session, out, force=force, progress=progress)
 
 
@@ -135,12 +138,14 @@ def open_session(
     *,
     model: CausalModel | None = None,
     selectors: Mapping[str, Selector] | None = None,
+    folder: str | Path | None = None,
     progress: Progress | None = None,
 ) -> PromptSession:
     """What the prompts of ``plan`` are made of, with its model loaded unless ``model`` is given.
 
-    ``selectors`` of the user's own go by the names that the plan gives. What is cheap to get wrong is looked
-    at before the model is loaded.
+    ``selectors`` of the user's own go by the names that the plan gives. What selectors learn from is kept in
+    ``folder``, that of the study; nothing is measured before a trial is taken. What is cheap to get wrong is
+    looked at before the model is loaded.
     """
     config, given = plan.config, dict(selectors or {})
     templates = {name: template(name) for name in config.templates}
@@ -179,15 +184,18 @@ def open_session(
     scorers = {name: CausalScorer(model, one) for name, one in templates.items()}
     session = PromptSession(plan, scorers, given, read)
     layer = model.layers // 2 if layer is None else layer
+    classify = None if trained is None else classifier(trained, model)
+    place = None if folder is None else Path(folder)
     inputs = SelectorInputs(
         plan.task.concepts,
         session.pools,
         word_states(model, layer),
         layer,
         scores,
-        None if trained is None else classifier(trained, model),
+        classify,
         {} if trained is None else trained.files,
         config.diversity,
+        Selection(session, place, classify, progress) if plan.select else None,
     )
     for name in config.selectors:
         if name not in given:
@@ -259,18 +267,20 @@ def layers_of(config: ICLConfig, last: int) -> tuple[Layer, ...]:
 def estimate(session: PromptSession, *, few: int = 2) -> dict[str, Any]:
     """What a study would run, for people and machines, and the ``seconds`` it would take.
 
-    ``few`` queries of the first target are timed for every number of demonstrations, and multiplied. What
-    fitting learners takes is not in it.
+    ``few`` queries of the first target are timed for every number of demonstrations, chosen at random, and
+    multiplied; so are the single demonstrations that selectors learn from. What fitting learners and reading
+    states for a choice take is not in it.
     """
     plan = session.plan
     trials, queries = plan.trials(), session.queries(plan.targets[0])
+    timed = replace(session, selectors=dict.fromkeys(session.selectors, RandomSelector()))
     each: dict[int, tuple[float, float]] = {}  # k -> seconds of a prompt, of a query
     for k in plan.config.k:
         trial = next(trial for trial in trials if trial.k == k and trial.language == plan.targets[0])
         taken = []
         for count in (1, 1 + few):
             began = time.monotonic()
-            session.answers(trial, queries[:count])
+            timed.answers(trial, queries[:count])
             taken.append(time.monotonic() - began)
         own = max(taken[1] - taken[0], 0.0) / few
         each[k] = (max(taken[0] - own, 0.0), own)
@@ -289,12 +299,18 @@ def estimate(session: PromptSession, *, few: int = 2) -> dict[str, Any]:
             languages = len({*plan.trained_on(source), *plan.validation})
             seconds += languages * each[k][1] * plan.config.align_sentences
             seconds += languages * each[k][0] * plan.config.demo_draws
+    pairs = plan.config.select_queries * plan.config.select_candidates if plan.select else 0
+    if pairs:
+        one = each.get(1) or each[min((k for k in each if k), default=0)]
+        seconds += pairs * one[1] + plan.config.select_candidates * one[0]
     return {
         "model": plan.config.model,
         "task": plan.task.name,
         "targets": list(plan.targets),
         "demonstrations": list(plan.sources),
         "pool": plan.config.pool,
+        "select_langs": list(plan.select),
+        "select_pairs": pairs,
         "train": list(plan.train),
         "validation": list(plan.validation),
         "variants": [variant.name for variant in plan.variants],

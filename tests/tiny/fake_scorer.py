@@ -112,7 +112,9 @@ CONCEPTS = ("A", "B", "C", "D")
 
 def make_plan(targets: tuple[str, ...] = ("ga", "tr"), **options: Any) -> ICLPlan:
     """A plan of made-up languages; ``options`` are the configuration's, and sources, train, validation."""
-    parts = {name: options.pop(name) for name in ("sources", "train", "validation") if name in options}
+    parts = {
+        name: options.pop(name) for name in ("sources", "train", "validation", "select") if name in options
+    }
     usual = {
         "k": (0, 2),
         "demo_draws": 2,

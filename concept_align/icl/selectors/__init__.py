@@ -27,7 +27,7 @@ Packages register theirs by an entry point of the group ``concept_align.selector
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pandas as pd
 import torch
@@ -36,6 +36,10 @@ from jaxtyping import Float32
 from ...errors import UsageError
 from ...registration import Registry
 from ..base import PromptSentence
+from ..config import Teacher
+
+if TYPE_CHECKING:
+    from .helping import Gains
 
 There = Mapping[int, PromptSentence]  # what may be chosen: place among the candidates -> sentence
 # What a choice depends on besides the candidates: of "nothing", one choice serves all queries and ``select``
@@ -60,6 +64,18 @@ class Selector(Protocol):
         ...
 
 
+class Training(Protocol):
+    """What a study offers to selectors that learn: gains of single demonstrations in other languages."""
+
+    def gains(self, teacher: Teacher) -> "Gains":
+        """Measured when they are first asked for."""
+        ...
+
+    def made_from(self, teacher: Teacher) -> Mapping[str, Any]:
+        """What decides them; known before they are measured."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class SelectorInputs:
     """What a study offers to a selector whose class has ``from_inputs(inputs)``.
@@ -71,6 +87,7 @@ class SelectorInputs:
     ``classify(sentences)`` are log-probabilities [words, concepts] that a saved aligner gives to the words of
     sentences of one language, end to end (NaN for a word it cannot read), if one was given; ``aligner`` is
     what it was made from. ``diversity`` is what a selector that ranks takes off for what is shown already.
+    ``training`` is what selectors learn from, where the study has languages for it.
     """
 
     concepts: tuple[str, ...]
@@ -81,6 +98,7 @@ class SelectorInputs:
     classify: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words concepts"]] | None = None
     aligner: Mapping[str, Any] = field(default_factory=dict)
     diversity: float = 0.0
+    training: Training | None = None
 
 
 class BaseSelector(ABC):
@@ -131,6 +149,7 @@ SELECTORS: Registry[Any] = Registry(
         "nearest-state": f"{__name__}.nearest:NearestStateSelector",
         "nearest-concept": f"{__name__}.nearest:NearestConceptSelector",
         "nearest-concept-gold": f"{__name__}.nearest:GoldConceptSelector",
+        "best-on-train": f"{__name__}.trained:BestOnTrainSelector",
         "alignability": f"{__name__}.simple:AlignabilitySelector",
     },
 )
@@ -153,6 +172,15 @@ def register_selector(name: str) -> Callable[[Any], Any]:
         ...         return list(range(k))
     """
     return SELECTORS.register(name)
+
+
+def training_of(inputs: SelectorInputs, name: str) -> Training:
+    """What the selector ``name`` learns from. UsageError where nothing measures gains."""
+    if inputs.training is None:
+        what = f"the selector {name} learns from gains of demonstrations, and nothing measures them"
+        remedy = "ask for it by name, from icl_study or concept-align icl"
+        raise UsageError(what, option="selectors", remedy=remedy)
+    return inputs.training
 
 
 def look_up(name: str) -> tuple[Any, str]:

@@ -14,7 +14,23 @@ SCORES = pd.DataFrame(
         for measure, layer, value in (("rsa", "3", 0.5), ("rsa", "4", 0.7), ("cka", "3", 0.9))
     ]
 )
-INPUTS = SelectorInputs(("a",), lambda language: [], lambda some: torch.zeros(0, 2), 2, SCORES)
+
+
+class NoTraining:
+    """Gains that nobody asks for."""
+
+    teacher = "gain"
+
+    def gains(self, teacher):
+        raise AssertionError
+
+    def made_from(self, teacher):
+        return {"teacher": teacher}
+
+
+INPUTS = SelectorInputs(
+    ("a",), lambda language: [], lambda some: torch.zeros(0, 2), 2, SCORES, training=NoTraining()
+)
 
 
 @pytest.mark.parametrize("name", SELECTORS.names())
@@ -45,6 +61,9 @@ def test_a_name_of_the_last_release_is_known_with_a_warning():
 
 def test_variants_are_those_that_a_selector_has():
     assert create("nearest-state:raw", INPUTS).states.standard == "raw"
+    without = SelectorInputs(("a",), INPUTS.pools, INPUTS.word_states, 2)
+    with pytest.raises(UsageError, match="best-on-train learns from gains"):
+        create("best-on-train", without)
     with pytest.raises(UsageError, match="random has no variants"):
         create("random:raw", INPUTS)
 

@@ -1,0 +1,119 @@
+"""Selectors that learn in a study: from which sentences, what they choose, what is kept."""
+
+from dataclasses import replace
+
+import fake_scorer
+import numpy as np
+import pytest
+import torch
+
+from concept_align.errors import UsageError
+from concept_align.icl.config import ICLConfig
+from concept_align.icl.plan import ANY, OWN, Trial, Variant, plan
+from concept_align.icl.selection import Selection
+from concept_align.icl.selectors import SelectorInputs
+from concept_align.icl.selectors.simple import RandomSelector
+from concept_align.icl.selectors.trained import BestOnTrainSelector
+from concept_align.icl.study import run
+from concept_align.treebanks.discover import mini_treebanks
+
+FEW = {"feedback": "gold", "labels": ("tags",), "calibrate": False, "k": (0, 1, 3), "queries": 6,
+       "select_queries": 6, "select_candidates": 20, "selectors": ("random", "best-on-train")}  # fmt: skip
+BEST = Variant("tags", "best-on-train", feedback="gold")
+
+
+def session_of(planned, folder=None):
+    session = fake_scorer.make_session(planned)
+    training = Selection(session, folder)
+    inputs = SelectorInputs(
+        planned.task.concepts, session.pools, lambda some: torch.zeros(0, 2), 2, training=training
+    )
+    best = BestOnTrainSelector.from_inputs(inputs)
+    return replace(session, selectors={"random": RandomSelector(), "best-on-train": best}), training
+
+
+@pytest.fixture
+def planned():
+    return fake_scorer.make_plan(**FEW, select=("fr", "et"))
+
+
+def test_learning_queries_are_training_sentences_with_no_querys_words(planned):
+    session, _ = session_of(planned)
+    asked = {one.words for target in planned.targets for one in session.queries(target)}
+    # A treebank whose training sentences repeat the targets' queries.
+    (some, *_) = session.queries("ga")
+    read = lambda language, split: [  # noqa: E731
+        *(replace(some, language=language) for _ in range(3) if language == "fr"),
+        *fake_scorer.read(language, split),
+    ]
+    session = replace(session, read=read, _kept={})
+    found = {code: session.learning_queries(code) for code in planned.select}
+    assert [len(own) for own in found.values()] == [3, 3]
+    assert not asked & {one.words for own in found.values() for one in own}
+    train = {one.words for one in fake_scorer.read("fr", "train")}
+    assert {one.words for one in found["fr"]} <= train
+    assert found["fr"] in session.pools("fr")
+
+
+def test_candidates_are_taken_in_turn_from_each_language(planned):
+    _, training = session_of(planned)
+    assert [one.language for one in training.candidates] == ["en", "de"] * 10
+    assert len({one.words for one in training.candidates}) == 20
+
+
+def test_best_on_train_is_the_best_mean_gain_in_other_languages_and_nested_in_k(planned):
+    session, training = session_of(planned)
+    gains = training.gains("gain")
+    means = np.nanmean(gains.gain, axis=0)
+    english = [place for place, one in enumerate(gains.candidates) if one.language == "en"]
+    best = gains.candidates[max(english, key=lambda place: means[place])]
+    chosen = [session.demonstrations(Trial("en", "ga", BEST, k, 0)) for k in (1, 2, 3)]
+    assert chosen[0] == [best]
+    assert chosen[1] == chosen[2][1:] and chosen[0] == chosen[1][1:]
+    everywhere = gains.candidates[int(means.argmax())]
+    assert session.demonstrations(Trial(ANY, "ga", BEST, 1, 0)) == [everywhere]
+    with pytest.raises(UsageError, match=r"11 demonstrations are asked for, and there are 10 \(tried in"):
+        session.demonstrations(Trial("en", "ga", BEST, 11, 0))
+
+
+def test_gains_are_kept_in_the_study_and_measured_once(tmp_path):
+    planned = fake_scorer.make_plan(("ga",), **FEW, select=("fr", "et"), sources=("en",), demo_draws=1)
+    session, _ = session_of(planned, tmp_path)
+    first = run(session, tmp_path)
+    (path,) = tmp_path.glob("selection/*/gains.jsonl")
+    lines = path.read_bytes()
+    assert len(lines.splitlines()) == 2 + len(session_of(planned)[1].candidates)  # header, nothing shown
+    again, _ = session_of(planned, tmp_path)
+    assert run(again, tmp_path).nats.equals(first.nats)
+    assert again.scorers["tagged"].asked == 0
+    assert path.read_bytes() == lines
+    for unit in (tmp_path / "units").rglob("*.jsonl"):
+        unit.unlink()
+    torn, _ = session_of(planned, tmp_path)
+    path.write_bytes(lines[:-10])
+    assert run(torn, tmp_path).nats.equals(first.nats)
+    assert path.read_bytes() == lines
+    other = replace(planned, select=("et",))
+    with pytest.raises(
+        UsageError, match=r"select_langs \(\['fr', 'et'\], now \['et'\]\) of the selector best"
+    ):
+        run(session_of(other, tmp_path)[0], tmp_path)
+
+
+def config(**options):
+    usual = {"langs": ("ga", "tr"), "demo_langs": ("en",), "selectors": ("random", "best-on-train")}
+    return ICLConfig("no-such-model", mini_treebanks(), **{**usual, **options})
+
+
+def test_learning_languages_are_no_targets_and_by_default_five():
+    found = plan(config())
+    assert len(found.select) == 5
+    assert not {*found.select} & {"ga", "tr", "en"}
+    assert plan(config(selectors=("random",))).select == ()
+    assert plan(config(select_langs=("fr", "en"))).select == ("fr", "en")
+    with pytest.raises(UsageError, match="tr among the languages that selectors learn from and the targets"):
+        plan(config(select_langs=("fr", "tr")))
+    with pytest.raises(UsageError, match="in languages that are named"):
+        plan(config(demo_langs=(OWN,)))
+    own = plan(config(demo_langs=("en", OWN)))
+    assert {trial.variant.selector for trial in own.trials() if trial.source == OWN} == {"random"}
