@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from jaxtyping import Float32
 
-from .. import hashing
+from .. import hashing, ragged
 from ..progress import Progress
 from .base import PromptSentence
 from .config import Teacher
+from .prompting import PromptScorer
 from .selectors.helping import Gains, measure_gains
-from .session import PromptSession
+from .selectors.teachers import relabelled
+from .session import PromptSession, calibrated, stacked
 from .wording import LabelSet
 
 FOLDER = "selection"  # in a study's folder: gains, by what labels they are of
@@ -35,6 +37,25 @@ class Selection:
     classify: Classify | None = None  # by a saved aligner, where there is one
     progress: Progress | None = None
     _gains: dict[str, Gains] = field(default_factory=dict)
+
+    @property
+    def teacher(self) -> Teacher:
+        """What ``learned`` learns from, unless it is said with its name."""
+        return self.session.plan.config.select_teacher
+
+    @property
+    def seed(self) -> int:
+        return self.session.plan.config.seed
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a saved selector tells of the study."""
+        scorer = self._scorer
+        return {"model": scorer.name, "revision": scorer.revision, "task": self.session.plan.task.name}
+
+    @property
+    def _scorer(self) -> PromptScorer:
+        return self.session.scorers[self.session.plan.variants[0].template]
 
     @property
     def queries(self) -> list[PromptSentence]:
@@ -61,18 +82,36 @@ class Selection:
         """Of the correct labels; for the teacher ``self`` of predicted ones: no correct one is looked at."""
         kind = PREDICTED if teacher == "self" else GOLD
         if kind not in self._gains:
-            queries = self.queries
+            queries = self.predicted() if teacher == "self" else self.queries
             folder = None if self.folder is None else self.folder / FOLDER / kind
-            scorer = self.session.scorers[self.session.plan.variants[0].template]
             options: dict[str, Any] = {"folder": folder, "progress": self.progress}
-            self._gains[kind] = measure_gains(scorer, self.labels, queries, self.candidates, **options)
+            self._gains[kind] = measure_gains(self._scorer, self.labels, queries, self.candidates, **options)
             if misfits := self._gains[kind].misfits:
                 self.session.note(f"selection: {misfits} pairs of sentences do not fit the model's context")
         return self._gains[kind]
 
+    def predicted(self) -> list[PromptSentence]:
+        """The queries with labels that are predicted: by the aligner, else by the calibrated model itself."""
+        found: list[PromptSentence] = []
+        for language in self.session.plan.select:
+            queries = self.session.learning_queries(language)
+            if not queries:
+                continue
+            if self.classify is not None:
+                scores = self.classify(queries).nan_to_num(nan=-torch.inf)
+                begins = ragged.offsets_of([len(one.words) for one in queries]).tolist()
+                own = zip(begins[:-1], queries, strict=True)
+                scores = scores[[begin + item.word for begin, one in own for item in one.items]]
+            else:
+                alone = self._scorer.prompt([], self.labels, room=0)
+                scores = calibrated(stacked(self._scorer.score(alone, queries)))
+            codes = scores.argmax(1).split([len(one.items) for one in queries])
+            found += relabelled(queries, [part.tolist() for part in codes])
+        return found
+
     def made_from(self, teacher: Teacher) -> dict[str, Any]:
         """What decides the gains, besides the model and how it is asked."""
-        told = {
+        return {
             "teacher": teacher,
             "select_langs": list(self.session.plan.select),
             "learned_from": _digest(self.queries),
@@ -80,7 +119,6 @@ class Selection:
             "labels": self.labels.names,
             "template": self.session.plan.variants[0].template,
         }
-        return told
 
 
 def _digest(sentences: Sequence[PromptSentence]) -> str:

@@ -154,7 +154,7 @@ def open_session(
             label_set(kind, plan.task.concepts, language=language)
     for name in config.selectors:
         if name not in given:
-            look_up(name)
+            look_up(name, plan.targets)
     trained, layer = None, config.select_layer
     if config.select_aligner is not None:
         trained = selecting_aligner(config.select_aligner, plan.task, layer, offline=config.offline)

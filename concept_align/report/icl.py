@@ -176,8 +176,31 @@ def lead(studied: ICLStudy) -> list[str]:
                 else ""
             )
         )
+    said += _of_selectors(studied)
     said.append(f"`{WITHOUT}` behind a name: the same without demonstrations.")
     return said
+
+
+def _of_selectors(studied: ICLStudy) -> Iterator[str]:
+    """What selectors learned from, and what they have seen of the targets."""
+    plan = studied.plan
+    if plan.select:
+        of_predicted = any(
+            name == "learned:self" or (name == "learned" and plan.config.select_teacher == "self")
+            for name in plan.config.selectors
+        )
+        yield (
+            f"Selectors that learn did so from training sentences in "
+            f"{', '.join(map(language_name, plan.select))}; no label of a target has a part in their choices."
+            + (
+                " The teacher `self` predicted the labels that were learned from: no correct label but those "
+                "of the candidates has a part in those choices."
+                if of_predicted
+                else ""
+            )
+        )
+    if "nearest-concept-gold" in plan.config.selectors:
+        yield "`nearest-concept-gold` looks at the queries' correct labels: an oracle, and no method."
 
 
 def icl_report(studied: ICLStudy, *, figures: bool = True, useful: UsefulnessReport | None = None) -> Report:

@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from concept_align.errors import UsageError
+from concept_align.errors import LearningError, UsageError
 from concept_align.icl.config import ICLConfig
 from concept_align.icl.plan import ANY, OWN, Trial, Variant, plan
 from concept_align.icl.selection import Selection
-from concept_align.icl.selectors import SelectorInputs
+from concept_align.icl.selectors import SelectorInputs, create
 from concept_align.icl.selectors.simple import RandomSelector
 from concept_align.icl.selectors.trained import BestOnTrainSelector
-from concept_align.icl.study import run
+from concept_align.icl.study import icl_study, run
+from concept_align.report.icl import lead
 from concept_align.treebanks.discover import mini_treebanks
 
 FEW = {"feedback": "gold", "labels": ("tags",), "calibrate": False, "k": (0, 1, 3), "queries": 6,
@@ -117,3 +118,73 @@ def test_learning_languages_are_no_targets_and_by_default_five():
         plan(config(demo_langs=(OWN,)))
     own = plan(config(demo_langs=("en", OWN)))
     assert {trial.variant.selector for trial in own.trials() if trial.source == OWN} == {"random"}
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """A small study of the shipped model with all that learns, and its options."""
+    options = {"treebanks": mini_treebanks(), "langs": "ga", "demo_langs": "en", "k": (0, 1),
+               "demo_draws": 1, "queries": 3, "candidates": 12, "max_words": 10, "labels": "symbols",
+               "select_langs": ("fr", "et"), "select_queries": 6, "select_candidates": 8,
+               "feedback": "gold", "calibrate": False, "bootstrap": 100}  # fmt: skip
+    folder = tmp_path_factory.mktemp("learned") / "study"
+    names = ["random", "best-on-train", "learned", "learned:self"]
+    return options, folder, icl_study("mini-decoder", selectors=names, out=folder, **options)
+
+
+def nats_of(studied, learner):
+    rows = studied.nats.query("language == 'ga' and shots == 1 and against == ''")
+    return rows[rows["learner"] == f"icl-symbols-{learner}gold-feedback"]["value"].item()
+
+
+def test_what_was_learned_is_kept_and_chooses_the_same_when_it_is_named(learned):
+    options, folder, first = learned
+    assert {"learned", "learned-self"} == {path.name for path in (folder / "selector").iterdir()}
+    assert {"gold", "predicted"} == {path.name for path in (folder / "selection").iterdir()}
+    assert set(first.nats["against"]) == {"", "no demonstrations", "random", "best-on-train"}
+    told = " ".join(lead(first))
+    assert "training sentences in French, Estonian; no label of a target" in told
+    assert "predicted the labels that were learned from" in told
+    saved = folder / "selector" / "learned"
+    again = icl_study("mini-decoder", selectors=f"learned:{saved}", **options)
+    (name,) = {row for row in again.nats["learner"] if "learned" in row}
+    own = again.nats.query("language == 'ga' and shots == 1 and against == ''")
+    assert own[own["learner"] == name]["value"].item() == nats_of(first, "learned-")
+    with pytest.raises(LearningError, match="learned from queries in fr"):
+        icl_study("mini-decoder", selectors=f"learned:{saved}", **options | {"langs": "fr"})
+
+
+def test_nothing_is_measured_again_and_another_teacher_or_aligner_is_refused(learned):
+    options, folder, first = learned
+    kept = {path: path.read_bytes() for path in folder.rglob("*.jsonl")}
+    names = ["random", "best-on-train", "learned", "learned:self"]
+    assert icl_study("mini-decoder", selectors=names, out=folder, **options).nats.equals(first.nats)
+    assert {path: path.read_bytes() for path in kept} == kept
+    with pytest.raises(UsageError, match=r"teacher \(gain, now influence\) of the selector learned"):
+        icl_study("mini-decoder", selectors="learned", out=folder, select_teacher="influence", **options)
+    with pytest.raises(UsageError, match=r"diversity \(None, now 0.3\) of the selector learned"):
+        icl_study("mini-decoder", selectors="learned", out=folder, diversity=0.3, **options)
+
+
+def test_no_correct_label_is_looked_at_where_labels_are_predicted(planned):
+    """Neither of what is learned from nor of the targets: other labels change nothing measured."""
+    session, training = session_of(planned)
+    wrong = lambda language, split: [  # noqa: E731
+        one
+        if language in planned.named
+        else replace(one, items=tuple(replace(item, label=0) for item in one.items))
+        for one in fake_scorer.read(language, split)
+    ]
+    blind = Selection(replace(session, read=wrong, _kept={}))
+    classify = lambda some: torch.eye(4)[[len(word) % 4 for one in some for word in one.words]].log()  # noqa: E731
+    found, other = (replace(one, classify=classify, _gains={}).gains("self") for one in (training, blind))
+    assert np.array_equal(found.gain, other.gain)
+    assert not np.array_equal(found.gain, training.gains("gain").gain)
+
+
+def test_a_teacher_that_there_is_not_is_refused_before_anything_is_loaded():
+    with pytest.raises(UsageError, match=r"'gian' is no teacher, and no folder") as found:
+        icl_study("no-such-model", mini_treebanks(), langs="ga", selectors="learned:gian")
+    assert "gain" in found.value.remedy
+    with pytest.raises(UsageError, match="learns from gains"):
+        create("learned:self", SelectorInputs(("a",), lambda _: [], lambda some: torch.zeros(0, 2), 2))

@@ -27,6 +27,7 @@ Packages register theirs by an entry point of the group ``concept_align.selector
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pandas as pd
@@ -65,7 +66,22 @@ class Selector(Protocol):
 
 
 class Training(Protocol):
-    """What a study offers to selectors that learn: gains of single demonstrations in other languages."""
+    """What a study offers to selectors that learn: gains of single demonstrations in other languages.
+
+    ``teacher`` is the study's, ``folder`` the study's own, ``facts`` are for the card of what was learned.
+    """
+
+    @property
+    def teacher(self) -> Teacher: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def folder(self) -> Path | None: ...
+
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
 
     def gains(self, teacher: Teacher) -> "Gains":
         """Measured when they are first asked for."""
@@ -150,6 +166,7 @@ SELECTORS: Registry[Any] = Registry(
         "nearest-concept": f"{__name__}.nearest:NearestConceptSelector",
         "nearest-concept-gold": f"{__name__}.nearest:GoldConceptSelector",
         "best-on-train": f"{__name__}.trained:BestOnTrainSelector",
+        "learned": f"{__name__}.learned:StudySelector",
         "alignability": f"{__name__}.simple:AlignabilitySelector",
     },
 )
@@ -183,16 +200,19 @@ def training_of(inputs: SelectorInputs, name: str) -> Training:
     return inputs.training
 
 
-def look_up(name: str) -> tuple[Any, str]:
+def look_up(name: str, targets: Sequence[str] = ()) -> tuple[Any, str]:
     """What the selector ``NAME`` or ``NAME:VARIANT`` is made by, and its variant.
 
-    UsageError for an unknown name, and for a variant of a selector that has none.
+    UsageError for an unknown name, for a variant of a selector that has none, and for one that it refuses
+    (``check_variant``) to use in ``targets``.
     """
     kind, _, variant = name.partition(":")
     made = SELECTORS.get(kind)
     if variant and not hasattr(made, "from_variant"):
         what = f"the selector {kind} has no variants, and {variant!r} is none"
         raise UsageError(what, option="selectors", remedy=f"say {kind}")
+    if variant and hasattr(made, "check_variant"):
+        made.check_variant(variant, targets)
     return made, variant
 
 

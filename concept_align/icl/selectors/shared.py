@@ -29,11 +29,12 @@ from ...errors import UsageError
 from ...hashing import digest
 from ...seeding import stream
 from ..base import PromptSentence
+from ..config import Teacher
 from .features import LIKENESSES, SIZES, Likeness, SelectionFeatures
 from .helping import Gains
 from .selection_loss import Learned, Strength, Table, divergence, learn
 from .shared_head import STARTS, LearnedSelector, SelectionHead, raw_features
-from .teachers import Teacher, soft_targets, spread, teacher_scores
+from .teachers import soft_targets, spread, teacher_scores
 
 DIRECTIONS = 16  # of the states
 QUARTERS = 4  # of the candidates: one is left out with a language

@@ -17,7 +17,7 @@ control, for its optimum is a demonstration that changes nothing.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float64
@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 from ..base import PromptSentence
+from ..config import Teacher
 from .helping import Gains
 
-Teacher = Literal["gain", "self", "influence", "published"]
 TEACHERS: tuple[Teacher, ...] = get_args(Teacher)
 
 
