@@ -13,6 +13,7 @@ SMALLER = {
         'ca.build_geometry(store, task="upos")': 'ca.build_geometry(store, task="upos", bootstrap=10)',
         "permutations=199": "permutations=19, bootstrap=10",
     },
+    "demonstrations": {'"queries": 6': '"queries": 2', '"select_queries": 9': '"select_queries": 3'},
     "icl": {
         "queries=6": "queries=2",
         "demo_draws=2": "demo_draws=1",

@@ -25,6 +25,7 @@ from . import BaseSelector, SelectorInputs, There
 
 # What is done to words' states before they are compared.
 Standard = Literal["language", "raw"]
+SentencePlace = tuple[str, int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,20 +38,20 @@ class SentenceStates:
 
     inputs: SelectorInputs
     standard: Standard = "language"
-    _rows: dict[str, dict[PromptSentence, torch.Tensor]] = field(default_factory=dict)  # by language
+    _rows: dict[str, dict[SentencePlace, torch.Tensor]] = field(default_factory=dict)  # by language
 
     def of(self, sentence: PromptSentence) -> Float32[torch.Tensor, "words dim"]:
         """The words of ``sentence``. Raises UsageError for one that the study does not use."""
         return _among(self._rows, sentence, self._read)
 
-    def _read(self, language: str) -> dict[PromptSentence, torch.Tensor]:
-        rows: dict[PromptSentence, torch.Tensor] = {}
+    def _read(self, language: str) -> dict[SentencePlace, torch.Tensor]:
+        rows: dict[SentencePlace, torch.Tensor] = {}
         for sentences in self.inputs.pools(language):
             x = self.inputs.word_states(sentences)
             if self.standard == "language":
                 x = StandardiserFitter(x.shape[1]).update(x).finish().states(x)
             parts = x.split([len(one.words) for one in sentences])
-            rows = dict(zip(sentences, parts, strict=True)) | rows
+            rows = dict(zip(map(_place, sentences), parts, strict=True)) | rows
         return rows
 
 
@@ -111,7 +112,7 @@ class WordLabels:
     """
 
     states: SentenceStates
-    _known: dict[str, dict[PromptSentence, torch.Tensor]] = field(default_factory=dict)
+    _known: dict[str, dict[SentencePlace, torch.Tensor]] = field(default_factory=dict)
     _classifiers: dict[tuple[str, ...], NearestPrototype] = field(default_factory=dict)
 
     @property
@@ -128,16 +129,16 @@ class WordLabels:
             return _among(self._known, sentence, self._read)
         return self.classifier(tuple(sorted(set(languages)))).scores(self.states.of(sentence))
 
-    def _read(self, language: str) -> dict[PromptSentence, torch.Tensor]:
+    def _read(self, language: str) -> dict[SentencePlace, torch.Tensor]:
         """By the aligner; of a word it cannot read, the mean of its sentence, else of all sentences."""
-        found: dict[PromptSentence, torch.Tensor] = {}
+        found: dict[SentencePlace, torch.Tensor] = {}
         assert self.states.inputs.classify is not None
         for sentences in self.states.inputs.pools(language):
             shares = self.states.inputs.classify(sentences).exp()
             parts = shares.split([len(one.words) for one in sentences])
             for one, part in zip(sentences, parts, strict=True):
                 own = torch.where(part.isnan(), part.nanmean(0), part)
-                found.setdefault(one, torch.where(own.isnan(), shares.nanmean(0), own).log())
+                found.setdefault(_place(one), torch.where(own.isnan(), shares.nanmean(0), own).log())
         return found
 
     def classifier(self, languages: tuple[str, ...]) -> NearestPrototype:
@@ -224,16 +225,21 @@ class GoldConceptSelector(NearestConceptSelector):
 
 
 def _among(
-    known: dict[str, dict[PromptSentence, Any]], sentence: PromptSentence, read: Callable[[str], Any]
+    known: dict[str, dict[SentencePlace, Any]], sentence: PromptSentence, read: Callable[[str], Any]
 ) -> Any:
     """What is known of ``sentence``; its language is ``read`` where it is not known yet."""
     if sentence.language not in known:
         known[sentence.language] = read(sentence.language)
-    if sentence not in known[sentence.language]:
+    if _place(sentence) not in known[sentence.language]:
         what = f"sentence {sentence.number} (from 0) has no states"
         remedy = "choose among the candidates of the study, for its queries"
         raise UsageError(what, where=sentence.treebank, remedy=remedy)
-    return known[sentence.language][sentence]
+    return known[sentence.language][_place(sentence)]
+
+
+def _place(sentence: PromptSentence) -> SentencePlace:
+    """What tells sentences apart whose labels may be predicted ones."""
+    return sentence.treebank, sentence.number, sentence.words
 
 
 def best_last(
