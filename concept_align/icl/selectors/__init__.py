@@ -65,7 +65,7 @@ class Selector(Protocol):
         ...
 
 
-class Training(Protocol):
+class SelectorTraining(Protocol):
     """What a study offers to selectors that learn: gains of single demonstrations in other languages.
 
     ``teacher`` is the study's, ``folder`` the study's own, ``facts`` are for the card of what was learned.
@@ -114,7 +114,7 @@ class SelectorInputs:
     classify: Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words concepts"]] | None = None
     aligner: Mapping[str, Any] = field(default_factory=dict)
     diversity: float = 0.0
-    training: Training | None = None
+    training: SelectorTraining | None = None
 
 
 class BaseSelector(ABC):
@@ -191,7 +191,7 @@ def register_selector(name: str) -> Callable[[Any], Any]:
     return SELECTORS.register(name)
 
 
-def training_of(inputs: SelectorInputs, name: str) -> Training:
+def training_of(inputs: SelectorInputs, name: str) -> SelectorTraining:
     """What the selector ``name`` learns from. UsageError where nothing measures gains."""
     if inputs.training is None:
         what = f"the selector {name} learns from gains of demonstrations, and nothing measures them"

@@ -10,7 +10,7 @@ from ...errors import UsageError
 from ...registration import suggest
 from ..base import PromptSentence
 from ..config import Teacher
-from . import BaseSelector, SelectorInputs, There, Training, training_of
+from . import BaseSelector, SelectorInputs, SelectorTraining, There, training_of
 from .features import SentenceFeatures
 from .shared import fit_selector
 from .shared_head import LearnedSelector
@@ -30,7 +30,7 @@ class StudySelector(BaseSelector):
     name = "learned"
     looks_at = "query"
     inputs: SelectorInputs
-    training: Training
+    training: SelectorTraining
     teacher: Teacher
 
     @classmethod

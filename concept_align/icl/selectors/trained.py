@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import PromptSentence
-from . import BaseSelector, SelectorInputs, There, Training, training_of
+from . import BaseSelector, SelectorInputs, SelectorTraining, There, training_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class BestOnTrainSelector(BaseSelector):
     """
 
     name = "best-on-train"
-    training: Training
+    training: SelectorTraining
 
     @classmethod
     def from_inputs(cls, inputs: SelectorInputs) -> Self:
