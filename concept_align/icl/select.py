@@ -34,6 +34,7 @@ from ..types import Split
 from .base import PromptSentence, tagged_sentences
 from .causal import in_memory, load_causal, word_states
 from .classified import classifier, selecting_aligner
+from .config import Teacher
 from .prompting import PromptScorer
 from .scoring import CausalScorer
 from .selectors import SelectorInputs
@@ -41,7 +42,7 @@ from .selectors.features import Likeness, SentenceFeatures
 from .selectors.helping import measure_gains
 from .selectors.shared import PENALTIES, Translations, fit_selector
 from .selectors.shared_head import LAYOUT, UNITS, LearnedSelector
-from .selectors.teachers import Teacher, relabelled
+from .selectors.teachers import relabelled
 from .session import calibrated
 from .wording import LabelSet, label_set, template
 
