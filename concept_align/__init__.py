@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from .icl.tasks import register_task_reader
     from .icl.tasks.ask import AskFound, ask
     from .icl.tasks.questions import TaskRow
-    from .meta.learners.base import Aligner, Classifier, LearnerConfig
+    from .meta.learners.base import Aligner, LearnerConfig
+    from .meta.learners.classifier import Classifier
     from .meta.learners.registry import register_learner
     from .meta.run import meta_train
     from .models.load import load_model
@@ -79,7 +80,7 @@ _PLACES = {
     "Corpus": "treebanks.corpus", "Store": "store.store", "FeatureSpec": "spaces.spec",
     "FeatureSource": "spaces.source", "Features": "spaces.features", "ConceptSpace": "spaces.prototypes",
     "Geometry": "correspondence.geometry", "Alignability": "correspondence.table",
-    "Aligner": "meta.learners.base", "Classifier": "meta.learners.base", "TextAligner": "apply.aligner",
+    "Aligner": "meta.learners.base", "Classifier": "meta.learners.classifier", "TextAligner": "apply.aligner",
     "Protocol": "evaluation.config", "Evaluation": "evaluation.tidy", "ICLStudy": "icl.study",
     "Run": "pipeline", "LearnerConfig": "meta.learners.base",
     "register_learner": "meta.learners.registry", "register_measure": "correspondence.measures",

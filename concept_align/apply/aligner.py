@@ -21,11 +21,12 @@ from ..extraction.config import BATCH_TOKENS
 from ..extraction.prepare import BLOCK, cut
 from ..extraction.states import InMemoryStates, extract_in_memory, joined
 from ..meta.hub import HubUpload
-from ..meta.learners.base import Aligner, Classifier, numbers
+from ..meta.learners.base import Aligner
+from ..meta.learners.classifier import Classifier, numbers
 from ..models.pieces import repeated
 from ..models.protocol import LanguageModel
 from ..progress import Progress
-from ..spaces.features import Features
+from ..spaces.features import Features, Sentences
 from ..spaces.represent import represent, select_items
 from ..spaces.standardise import Standardiser, fit_layers, shrunk
 from ..treebanks.concepts import FIELDS, Task, field_of, parse_task
@@ -260,9 +261,8 @@ class TextClassifier:
         rows = words[_places(held, select_items(annotations, task, root=how.root, mwt=how.mwt).rows)]
         codes = np.full(corpus.words, -1, np.int64)
         scores = torch.full((corpus.words, len(task.concepts)), torch.nan)
-        found = numbers(
-            classifier.scores(self.aligner.features(held, annotations, standardiser).x), "classify"
-        )
+        items = self.aligner.features(held, annotations, standardiser)
+        found = numbers(classifier.scores(items.sentences), "classify")
         codes[rows], scores[torch.from_numpy(rows)] = found.argmax(1).numpy(), found
         written, said = writable(given, task)
         lost = np.setdiff1d(np.arange(corpus.words), words)
@@ -300,10 +300,12 @@ class TextClassifier:
             support = self.aligner.features(self._support, self._support.annotations, standardiser)
         if self.aligner.aligner.transductive:
             seen = [
-                self.aligner.features(held, asked(held.annotations, self.aligner.task), standardiser).x
+                self.aligner.features(
+                    held, asked(held.annotations, self.aligner.task), standardiser
+                ).sentences
                 for held in sources
             ]
-            unlabelled = torch.cat(seen) if sum(map(len, seen)) else None
+            unlabelled = Sentences.joined(seen) if any(one.words for one in seen) else None
         classifier = self.aligner.aligner.adapt(
             support, unlabelled=unlabelled, valid=self._valid, seed=self._seed
         )

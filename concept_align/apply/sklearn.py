@@ -23,7 +23,7 @@ from ..meta.learners import registry
 from ..meta.learners.base import Aligner, TrainingData
 from ..registration import nearest
 from ..seeding import stream
-from ..spaces.features import Features
+from ..spaces.features import Features, Sentences
 from ..types import Split
 from .aligner import task_of
 
@@ -69,7 +69,7 @@ class ConceptClassifier(ClassifierMixin, BaseEstimator):
             chosen = set(codes_of(list(self.valid), concepts).tolist())
             valid = torch.tensor([code in chosen for code in range(len(concepts))])
         support = None if y is None else features_of(X, y, groups, concepts, "X")
-        unlabelled = x if aligner.transductive else None
+        unlabelled = sentences_of(X, groups) if aligner.transductive else None
         self.classifier_ = aligner.adapt(support, unlabelled=unlabelled, valid=valid, seed=self.seed)
         reachable = torch.isfinite(self.classifier_.scores(x[:1])[0]).numpy()
         self.columns_ = np.flatnonzero(reachable)
@@ -77,8 +77,12 @@ class ConceptClassifier(ClassifierMixin, BaseEstimator):
         self.n_features_in_ = int(x.shape[1])
         return self
 
-    def predict_log_proba(self, X: ArrayLike) -> NDArray[np.float32]:
-        """[words, classes] log-probabilities, in the order of ``classes_``."""
+    def predict_log_proba(self, X: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.float32]:
+        """[words, classes] log-probabilities, in the order of ``classes_``.
+
+        ``groups`` [words] names the sentence of each word, for aligners to which it matters; without it,
+        every word is one of its own.
+        """
         check_is_fitted(self, "classifier_")
         x = words_of(X)
         if x.shape[1] != self.n_features_in_:
@@ -86,16 +90,22 @@ class ConceptClassifier(ClassifierMixin, BaseEstimator):
                 f"X has {x.shape[1]} features, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} features as input"
             )
-        found: NDArray[np.float32] = self.classifier_.scores(x).numpy()[:, self.columns_]
-        return found
+        if groups is None or not self.classifier_.sequential:
+            found = self.classifier_.scores(x)
+        else:
+            rows, offsets = by_sentence(groups, len(x))
+            found = torch.empty(len(x), len(self.classifier_.valid))
+            found[rows] = self.classifier_.scores(Sentences(x[rows], offsets))
+        columns: NDArray[np.float32] = found.numpy()[:, self.columns_]
+        return columns
 
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float32]:
+    def predict_proba(self, X: ArrayLike, groups: ArrayLike | None = None) -> NDArray[np.float32]:
         """[words, classes] probabilities, in the order of ``classes_``."""
-        return np.exp(self.predict_log_proba(X))
+        return np.exp(self.predict_log_proba(X, groups))
 
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
+    def predict(self, X: ArrayLike, groups: ArrayLike | None = None) -> NDArray[Any]:
         """[words] the best class of each word."""
-        scores = self.predict_log_proba(X)
+        scores = self.predict_log_proba(X, groups)
         found: NDArray[Any] = self.classes_[scores.argmax(1)]
         return found
 
@@ -208,14 +218,28 @@ def features_of(
     codes = np.zeros(len(states), np.int64) if y is None else codes_of(y, concepts)
     if len(codes) != len(states):
         raise UsageError(f"{len(codes)} labels for {len(states)} words", where=language)
-    named = np.arange(len(states)) // TYPICAL_SENTENCE if sentences is None else np.asarray(sentences)
-    if named.shape != (len(states),):
-        raise UsageError(f"names of {named.shape} sentences for {len(states)} words", where=language)
+    rows, offsets = by_sentence(sentences, len(states), language)
+    return Features(language, tuple(map(str, concepts)), states[rows], torch.from_numpy(codes)[rows], offsets)
+
+
+def by_sentence(
+    sentences: ArrayLike | None, words: int, where: str = ""
+) -> tuple[torch.Tensor, ragged.Offsets]:
+    """Places of the words [words] sentence by sentence, and where sentences begin."""
+    named = np.arange(words) // TYPICAL_SENTENCE if sentences is None else np.asarray(sentences)
+    if named.shape != (words,):
+        raise UsageError(f"names of {named.shape} sentences for {words} words", where=where)
     _, first, inverse = np.unique(named, return_index=True, return_inverse=True)
     place = np.argsort(np.argsort(first))[inverse]
     rows = torch.from_numpy(np.argsort(place, kind="stable"))
-    offsets = ragged.offsets_of(np.bincount(place, minlength=len(first)))
-    return Features(language, tuple(map(str, concepts)), states[rows], torch.from_numpy(codes)[rows], offsets)
+    return rows, ragged.offsets_of(np.bincount(place, minlength=len(first)))
+
+
+def sentences_of(x: ArrayLike, sentences: ArrayLike | None) -> Sentences:
+    """Words [words, dim] without labels, sentence by sentence; in the order given where none are named."""
+    states = words_of(x)
+    rows, offsets = by_sentence(sentences, len(states))
+    return Sentences(states[rows], offsets)
 
 
 def words_of(x: ArrayLike) -> torch.Tensor:

@@ -14,7 +14,7 @@ import torch
 from ..errors import LearningError
 from ..progress import Bar
 from ..seeding import derive
-from ..spaces.features import Features
+from ..spaces.features import Features, Sentences
 from ..spaces.source import is_tiny
 from ..types import Split
 from .config import SUPPORTS, Protocol
@@ -27,7 +27,8 @@ class Adapts(Interface):
     """What evaluation asks of an aligner; ``transductive`` and ``wants`` are asked for where it has them.
 
     ``adapt`` takes what that of :class:`Aligner` takes and gives a classifier: an object with ``codes``, and
-    with ``scores`` (log-probabilities) where its confidences are known.
+    with ``scores`` (log-probabilities) where its confidences are known. Words are [words, dim]; what says
+    that it is ``sequential`` is given :class:`Sentences`.
     """
 
     @property
@@ -67,11 +68,12 @@ class Target:
     labelled: Split = "train"  # the split that its labelled sentences are of
 
     @cached_property
-    def unlabelled(self) -> torch.Tensor:
-        """[words, dim]: what may be seen of it without labels; the test words for want of others."""
+    def unlabelled(self) -> Sentences:
+        """What may be seen of it without labels; the test words for want of others."""
         if self.train is None or not self.train.words:
-            return self.test_x
-        return torch.cat([self.train.x, self.test_x]) if self.sees_test else self.train.x
+            return self.test_words
+        train = Sentences(self.train.x, self.train.offsets)
+        return Sentences.joined([train, self.test_words]) if self.sees_test else train
 
     @property
     def sees_test(self) -> bool:
@@ -81,9 +83,9 @@ class Target:
         return self.labelled == "test" or is_tiny(self.train.words, self.test.words)
 
     @cached_property
-    def test_x(self) -> torch.Tensor:
-        """[words, dim] the test words."""
-        return self.test.x
+    def test_words(self) -> Sentences:
+        """The test words without their labels."""
+        return Sentences(self.test.x, self.test.offsets)
 
     def support(self, shots: int, draw: int, protocol: Protocol) -> Features | None:
         """The support set of one draw; None for zero shots, the whole train split for all shots."""
@@ -243,16 +245,22 @@ class Candidate:
     def _predicted(
         self, aligner: Adapts, target: Target, shots: int, draw: int, protocol: Protocol
     ) -> Predictions:
-        looks = {"unlabelled": target.unlabelled} if getattr(aligner, "transductive", False) else {}
+        transductive = getattr(aligner, "transductive", False)
+        looks = {"unlabelled": _words_for(aligner, target.unlabelled)} if transductive else {}
         seed = derive(protocol.seed, "adapt", target.test.language, shots, draw)
         classifier = aligner.adapt(
             target.support(shots, draw, protocol), valid=target.valid, seed=seed, **looks
         )
+        words = _words_for(classifier, target.test_words)
         with torch.no_grad():
             if not hasattr(classifier, "scores"):
-                return _checked(classifier.codes(target.test_x), None, target.test, self.name)
-            best, codes = classifier.scores(target.test_x).max(1)
+                return _checked(classifier.codes(words), None, target.test, self.name)
+            best, codes = classifier.scores(words).max(1)
             return _checked(codes, best.exp(), target.test, self.name)
+
+
+def _words_for(reader: object, words: Sentences) -> torch.Tensor | Sentences:
+    return words if getattr(reader, "sequential", False) else words.x
 
 
 def _checked(codes: torch.Tensor, sure: torch.Tensor | None, test: Features, name: str) -> Predictions:
@@ -295,7 +303,7 @@ class DataUseNotes:
             if not trained:
                 self.without.setdefault(one.name, []).append(language)
         if one.transductive and (trained or not one.everything):
-            self.words.setdefault(one.name, []).append(len(target.unlabelled))
+            self.words.setdefault(one.name, []).append(target.unlabelled.words)
             if target.sees_test:
                 (self.tiny if trained else self.test).setdefault(one.name, []).append(language)
 

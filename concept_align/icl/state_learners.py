@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import ragged
 from ..cache import Kept
 from ..errors import LearningError, UsageError
 from ..evaluation.predictions import Predictions
 from ..meta.data import branches_of
 from ..meta.learners.base import Aligner, TrainingData
 from ..seeding import derive
-from ..spaces.features import Features
+from ..spaces.features import Features, Sentences
 from ..spaces.standardise import StandardiserFitter
 from ..types import Split
 from .base import LabelScores, PromptSentence
@@ -153,5 +154,7 @@ class StateLearners:
         aligner = self.aligner(source, trial.k, layer, learner)
         x = self.standardising(source, trial.k, layer)(x)
         seed = derive(self.session.plan.config.seed, "adapt", trial.language, trial.k, trial.draw)
-        classifier = aligner.adapt(None, unlabelled=x if aligner.transductive else None, seed=seed)
-        return predictions(classifier.scores(x))
+        items = [len(one.items) for one in self.session.queries(trial.language)]
+        words = Sentences(x, ragged.offsets_of(items))
+        classifier = aligner.adapt(None, unlabelled=words if aligner.transductive else None, seed=seed)
+        return predictions(classifier.scores(words))

@@ -28,9 +28,9 @@ class MetaTrainConfig:
     with_layers: tuple[int, ...] | None = None
     """Layers of that model. By default its last."""
     learner: str = "self-train"
-    """Any number of labelled sentences: self-train, shrink, closed-form. Published: proto. By gradient steps:
-    maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, procrustes, ridge, target-only,
-    oracle."""
+    """Any number of labelled sentences: self-train, tagger, shrink, closed-form. Published: proto. By
+    gradient steps: maml, fomaml, anil, meta-sgd, reptile. Baselines: source-probe, pooled, procrustes, ridge,
+    target-only, oracle."""
     preset: str = "default"
     """default, or faithful: as published, for learners that were."""
     task: str = "upos"

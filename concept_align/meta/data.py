@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ..errors import LearningError
 from ..seeding import derive, stream
-from ..spaces.features import Features
+from ..spaces.features import Features, Sentences
 from ..treebanks import registry
 from .episodes import Episode, EpisodeBatch, Pool, batch, schedule
-from .learners.base import Aligner, Classifier, TrainingData
+from .learners.base import Aligner, TrainingData
+from .learners.classifier import Classifier
 from .maps import valid_concepts
 
 
@@ -132,6 +133,49 @@ class WordBatches:
         return order[rng.permutation(len(order))]
 
 
+class SentenceBatches(WordBatches):
+    """Batches of whole sentences of like length over all training languages."""
+
+    POOL = 64  # batches whose sentences are put in order of length
+
+    def __init__(self, data: TrainingData, *, seed: int, stage: str, size: int, cap: int) -> None:
+        """``size``: sentences of a batch; ``cap``: of a language an epoch, at most."""
+        super().__init__(data, seed=seed, stage=stage, size=size, cap=cap)
+        self.pools = [Pool(features).sentences for features in self.features]  # those with a word
+        self.takes = [min(len(pool), cap) for pool in self.pools]
+        self.steps = -(-sum(self.takes) // size)
+
+    def __call__(self, epoch: int, step: int) -> tuple[Any, torch.Tensor]:
+        """Sentences of one step and y [words]."""
+        chosen, parts, labels = self._order(epoch)[step * self.size : (step + 1) * self.size], [], []
+        for place, features in enumerate(self.features):
+            own = chosen[chosen[:, 0] == place, 1]
+            if len(own):
+                sentences, rows = features.sentences.take(own)
+                parts.append(sentences)
+                labels.append(features.y[rows])
+        return Sentences.joined(parts), torch.cat(labels)
+
+    def _shuffled(self, epoch: int) -> NDArray[np.int64]:
+        """[sentences, 2] of an epoch: the place of the language, and the sentence in it."""
+        rng, parts, lengths = stream(self.seed, self.stage, "sentences", epoch), [], []
+        for place, (features, pool, take) in enumerate(
+            zip(self.features, self.pools, self.takes, strict=True)
+        ):
+            own = rng.permutation(pool)[:take]
+            parts.append(np.stack([np.full(take, place), own], axis=1))
+            lengths.append(np.diff(features.offsets)[own])
+        order, longest = np.concatenate(parts), np.concatenate(lengths)
+        mixed = rng.permutation(len(order))
+        many = self.POOL * self.size
+        pooled = [mixed[at : at + many] for at in range(0, len(mixed), many)]
+        sorted_ = np.concatenate([one[np.argsort(longest[one], kind="stable")] for one in pooled])
+        # Whole batches in random order, the last one, which may be smaller, in its place.
+        whole = len(sorted_) // self.size * self.size
+        batches = sorted_[:whole].reshape(-1, self.size)
+        return order[np.concatenate([rng.permutation(batches).reshape(-1), sorted_[whole:]])]
+
+
 class EpisodeBatches:
     """The episodes of a stage, some of them at once; each one's number of shots is drawn with it."""
 
@@ -169,7 +213,7 @@ class EpisodeBatches:
 
 def accuracy(classifier: Classifier, test: Features) -> float:
     """The share of the words of ``test`` that are of the concept predicted."""
-    return float((classifier.codes(test.x) == test.y).double().mean())
+    return float((classifier.codes(test.sentences) == test.y).double().mean())
 
 
 class Validation:
@@ -199,12 +243,17 @@ class Validation:
         found = [accuracy(classifier(language), query) for language, query in self.queries.items()]
         return sum(found) / len(found)
 
-    def few_shot(self, aligner: Aligner, shots: int, *, smoothing: bool = False, seed: int = 0) -> float:
-        """Mean accuracy of ``aligner`` given ``shots`` sentences of each language."""
+    def few_shot(
+        self, aligner: Aligner, shots: int, *, smoothing: bool = False, seed: int = 0, looks: bool = False
+    ) -> float:
+        """Mean accuracy of ``aligner`` given ``shots`` sentences of each language; with ``looks``, those that
+        are transductive are given its training words without their labels."""
 
         def adapted(language: str) -> Classifier:
             support = self.support(language, shots, smoothing=smoothing) if shots else None
-            return aligner.adapt(support, valid=self.valid[language], seed=seed)
+            sees = looks and aligner.transductive
+            unlabelled = self.load(language, "train").sentences if sees else None
+            return aligner.adapt(support, unlabelled=unlabelled, valid=self.valid[language], seed=seed)
 
         return self.accuracy(adapted)
 

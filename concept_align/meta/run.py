@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from .. import atomic, provenance
 from ..checkpoint import same_run
 from ..config import from_mapping, read_toml, to_mapping, to_toml
@@ -24,6 +26,7 @@ from ..outputs import OutputLayout, output_folder
 from ..progress import Progress
 from ..reading import read_json_object
 from ..seeding import derive
+from ..spaces.features import Sentences
 from ..spaces.source import FeatureSource
 from ..statistics import LEAST_BOUNDED
 from ..store import Recipe, Store
@@ -189,7 +192,7 @@ def meta_train(
             task and layers itself.
         task: ``"upos"`` (unless told otherwise), ``"relation"``, ``"feature:NAME"`` or ``"column:NAME"``.
         layers: 7, [6, 9], -1 (the last, unless told otherwise) or ``"all"``; several are concatenated.
-        learner: ``self-train``, ``shrink``, ``closed-form``, ``proto``, ``maml``, ``pooled``, ... or one of
+        learner: ``self-train``, ``tagger``, ``shrink``, ``proto``, ``maml``, ``pooled``, ... or one of
             your own (``ca.register_learner``).
         out: the folder that keeps the aligner, its history and card; a run that was stopped there resumes,
             a finished one is taken as it is. Without, nothing is kept.
@@ -298,7 +301,7 @@ def _validation(planned: MetaTrainPlan, aligner: Aligner) -> dict[str, Any]:
     by_shots: dict[int, dict[str, float]] = {shots: {} for shots in VALIDATION_SHOTS}
     # What is learned of a language's unlabelled words serves all its supports while they follow each other.
     for language, query in validation.queries.items():
-        unlabelled = validation.load(language, "train").x if aligner.transductive else None
+        unlabelled = validation.load(language, "train").sentences if aligner.transductive else None
         for shots, languages in by_shots.items():
             support = validation.support(language, shots) if shots else None
             classifier = aligner.adapt(support, unlabelled=unlabelled, seed=seed)
@@ -321,8 +324,8 @@ def _entropy(planned: MetaTrainPlan, aligner: Aligner) -> UsualEntropy | None:
     held, found = features.languages("dev"), []
     for language in languages:
         loaded = features.load(language, "dev" if language in held else "train")
-        x = loaded.rows(slice(0, ASKED))
-        if len(x):
+        x = Sentences(loaded.rows(slice(0, ASKED)), np.minimum(loaded.offsets, ASKED))
+        if x.words:
             classifier = aligner.adapt(unlabelled=x if aligner.transductive else None)
             found.append(entropies_of(classifier.scores(x)))
     return UsualEntropy.of(found)

@@ -85,6 +85,11 @@ class Features:
         """What the representations take in memory."""
         return self.stored.numel() * self.stored.element_size()
 
+    @property
+    def sentences(self) -> "Sentences":
+        """Its words without their labels."""
+        return Sentences(self.stored, self.offsets)
+
     def counts(self) -> Int[torch.Tensor, " concepts"]:
         """Words of each concept."""
         return torch.bincount(self.y, minlength=len(self.concepts))
@@ -94,6 +99,64 @@ class Features:
         taken, offsets = ragged.take(self.offsets, sentences)
         rows = torch.from_numpy(taken)
         return Features(self.language, self.concepts, self.rows(rows), self.y[rows], offsets)
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """Words without labels, sentence by sentence: for what reads a word with those around it.
+
+    Wherever words [words, dim] are taken, these are taken too; what reads words one by one passes over where
+    sentences end.
+    """
+
+    stored: Float[torch.Tensor, "words dim"]  # in 32 bits or 16, as of :class:`Features`
+    offsets: ragged.Offsets  # [sents + 1]
+
+    def __post_init__(self) -> None:
+        if len(self.stored) != int(self.offsets[-1]):
+            what = f"{len(self.stored)} words in sentences of {int(self.offsets[-1])}"
+            raise UsageError(what, option="offsets", remedy="give the borders of these words")
+
+    @classmethod
+    def of(cls, words: "torch.Tensor | Sentences") -> "Sentences":
+        """``words`` as they are; of a tensor, every word is a sentence of its own."""
+        return words if isinstance(words, Sentences) else cls(words, np.arange(len(words) + 1))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Sentences]") -> "Sentences":
+        """One after the other; at least one."""
+        lengths = np.concatenate([ragged.lengths(part.offsets) for part in parts])
+        return cls(torch.cat([part.stored for part in parts]), ragged.offsets_of(lengths))
+
+    @property
+    def x(self) -> Float[torch.Tensor, "words dim"]:
+        """float32 [words, dim]."""
+        return widened(self.stored)
+
+    @property
+    def words(self) -> int:
+        return int(self.stored.shape[0])
+
+    @property
+    def sents(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, sentences: ArrayLike) -> "tuple[Sentences, Int[torch.Tensor, ' words']]":
+        """The given sentences in the order given, and the places of their words."""
+        taken, offsets = ragged.take(self.offsets, sentences)
+        rows = torch.from_numpy(taken)
+        return Sentences(widened(self.stored[rows]), offsets), rows
+
+    def split(self, most: int) -> "list[Sentences]":
+        """Runs of whole sentences of ``most`` words together, where no sentence is longer."""
+        found, begin = [], 0
+        while begin < self.sents:
+            end = int(np.searchsorted(self.offsets, self.offsets[begin] + most, side="right")) - 1
+            end = max(end, begin + 1)
+            low, high = self.offsets[begin], self.offsets[end]
+            found.append(Sentences(widened(self.stored[low:high]), self.offsets[begin : end + 1] - low))
+            begin = end
+        return found
 
 
 def states_of(x: ArrayLike | torch.Tensor, words: int) -> Float[torch.Tensor, "words dim"]:

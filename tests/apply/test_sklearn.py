@@ -8,6 +8,7 @@ import copy
 import numpy as np
 import planted
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold, cross_val_score
@@ -18,6 +19,7 @@ from sklearn.utils import estimator_checks
 from concept_align.apply.sklearn import ConceptClassifier, MetaLearner, features_of
 from concept_align.errors import UsageError
 from concept_align.meta.learners.base import Aligner
+from concept_align.meta.learners.tagger import Tagger, TaggerAligner
 from concept_align.treebanks.concepts import UPOS
 
 WORLD = planted.Planted(sents=60, shift=0.3)
@@ -163,3 +165,20 @@ def test_what_cannot_be_fitted_is_named(learned, fit, message):
 def test_words_of_another_dimension_are_refused(learned):
     with pytest.raises(ValueError, match="X has 5 features, but ConceptClassifier is expecting 24"):
         learned.adapt(np.zeros((3, 24))).predict(np.zeros((2, 5)))
+
+
+def test_groups_name_the_sentences_of_words_in_any_order_where_neighbours_matter():
+    words = WORLD("tr", "train")
+    config = Tagger(hidden=8, reads=4, members=1, rounds=0)
+    aligner = TaggerAligner(config, config.model(words.dim, 6, 0), torch.ones(6, dtype=torch.bool))
+    aligner.concepts = planted.CONCEPTS
+    x, _, sentences = arrays("tr")
+    classifier = ConceptClassifier(aligner).fit(x)
+    expected = aligner.adapt().scores(words.sentences).numpy()
+    # Sentences word by word in turns: the first word of each, then the second.
+    turns = np.argsort(np.concatenate([np.arange(n) for n in np.diff(words.offsets)]), kind="stable")
+    told = classifier.predict_log_proba(x[turns], groups=sentences[turns])
+    np.testing.assert_allclose(told, expected[turns][:, classifier.columns_], atol=1e-5)
+    alone = aligner.adapt().scores(words.x).numpy()
+    np.testing.assert_allclose(classifier.predict_log_proba(x), alone[:, classifier.columns_], atol=1e-5)
+    assert not np.allclose(alone, expected, atol=0.01)

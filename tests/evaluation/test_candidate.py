@@ -272,3 +272,25 @@ def test_a_small_test_split_is_halved_and_more_shots_are_left_out(toy):
     assert (support.sents, rest.sents) == (4, 5)
     again, _ = divided(small, Protocol(shots=(0, 1000), bootstrap=500))
     assert torch.equal(support.x, again.x)
+
+
+def test_what_is_sequential_is_told_where_sentences_end_and_what_is_not_is_given_words(toy):
+    seen = []
+
+    class Reads(Recorder):
+        sequential = True
+
+        def adapt(self, support=None, *, unlabelled=None, valid=None, seed=0):
+            seen.append(unlabelled)
+            return SimpleNamespace(scores=self._scores, sequential=True)
+
+        def _scores(self, words):
+            seen.append(words)
+            return (-torch.cdist(words.x, self.centres)).log_softmax(1)
+
+    evaluation = run(toy, [("reads", Reads(toy.centres, transductive=True))], ["t1"])
+    plain = run(toy, [("reads", Recorder(toy.centres, transductive=True))], ["t1"])
+    for one, split in zip(seen[:2], ("train", "test"), strict=True):
+        expected = toy.load("t1", split)
+        assert one.offsets.tolist() == expected.offsets.tolist() and torch.equal(one.x, expected.x)
+    assert evaluation.frame().equals(plain.frame())

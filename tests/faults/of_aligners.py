@@ -29,6 +29,7 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "self-train": {**SMALL, "rounds": 1, "round_words": 50, "adapt_steps": 5},
     "pooled": {**SMALL, "adapts": "head"},
     "shrink": EPISODIC,
+    "tagger": {"epochs": 1, "rounds": 1, "round_words": 50, "adapt_steps": (0, 5), "hidden": 8, "reads": 4},
     "closed-form": EPISODIC,
     "maml": {**EPISODIC, "steps": 1, "adapt_steps": 1},
     "ridge": {"rank": 4, "preset": "fast"},

@@ -17,7 +17,8 @@ from concept_align.evaluation.config import EvaluateConfig
 from concept_align.evaluation.evaluate import plan_evaluation
 from concept_align.meta.config import MetaTrainConfig
 from concept_align.meta.hub import SUMMED
-from concept_align.meta.learners.base import LEARNERS, Aligner, Classifier, LearnerConfig
+from concept_align.meta.learners.base import LEARNERS, Aligner, LearnerConfig
+from concept_align.meta.learners.classifier import Classifier
 from concept_align.meta.learners.registry import create, register_learner
 from concept_align.meta.maps import distance_logits
 from concept_align.meta.reference import entropies_of

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool
 from safetensors.torch import save
 
 from ... import atomic, ragged
@@ -23,14 +23,13 @@ from ...integrity import SUMS, write_sums
 from ...matmul import few_threads
 from ...progress import Progress
 from ...registration import Registry
-from ...spaces.features import Features
+from ...spaces.features import Features, Sentences
 from ...tensors import read_safetensors
 from ...types import Split
 from .. import hub
-from ..maps import masked
+from .classifier import AnyWords, Classifier, read_as
 from .saved import AGAIN, SCHEMA, check_numbers, names_of, read_config
 
-CHUNK = 16384  # words scored at once: bounds memory, changes no score
 _COUNTS = ("batch", "members", "episodes_per_step")  # options that end so must be above 0
 _SHARES = ("dropout", "smoothing")  # below 1
 
@@ -49,55 +48,6 @@ class TrainingData:
     concepts: tuple[str, ...]
     load: Callable[[str, Split], Features]
     branches: Mapping[str, str] = field(default_factory=dict)  # language -> branch, where known
-
-
-@dataclass(frozen=True, eq=False)
-class Classifier:
-    """Concepts of words of one language, by scores [words, concepts] of words [words, dim].
-
-    ``logits`` are log-probabilities up to a constant of each word; ``concepts`` are the names, where they are
-    known. LearningError where no concept is ``valid``.
-    """
-
-    logits: Callable[[torch.Tensor], torch.Tensor]
-    valid: Bool[torch.Tensor, " concepts"]
-    concepts: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not bool(self.valid.any()):
-            raise LearningError(
-                "no concept is valid for this pair of languages",
-                where="adapt",
-                remedy="lower the least number of words, or extract more sentences",
-            )
-
-    @torch.no_grad()
-    def scores(self, x: Float[torch.Tensor, "words dim"]) -> Float[torch.Tensor, "words concepts"]:
-        """float32 log-probabilities; -inf where not valid."""
-        parts = [masked(self.logits(part.float()), self.valid).log_softmax(1) for part in x.split(CHUNK)]
-        return torch.cat(parts) if parts else torch.zeros(0, len(self.valid))
-
-    def codes(self, x: Float[torch.Tensor, "words dim"]) -> Int[torch.Tensor, " words"]:
-        """int64 places of the best concepts among all."""
-        return self.scores(x).argmax(1)
-
-    def predict(self, x: Float[torch.Tensor, "words dim"]) -> list[str]:
-        """The name of each word's best concept; LearningError where the names are not known."""
-        if self.concepts is None:
-            raise LearningError(
-                "the aligner does not know its concepts' names",
-                where="predict",
-                remedy="take codes(x), places in the inventory it was trained with; or train it again",
-            )
-        return [self.concepts[code] for code in numbers(self.scores(x), "predict").argmax(1).tolist()]
-
-
-def numbers(scores: torch.Tensor, where: str) -> torch.Tensor:
-    """``scores``; LearningError where one is none (NaN): the best of them would be any."""
-    if bool(scores.isnan().any()):
-        remedy = "check that the words' states are finite, or run meta-train again"
-        raise LearningError("scores that are no numbers (NaN)", where=where, remedy=remedy)
-    return scores
 
 
 class Aligner(hub.HubUpload):
@@ -121,6 +71,8 @@ class Aligner(hub.HubUpload):
     folder: Path | None = None  # where it was read from or saved to
     # Whether ``adapt`` looks at unlabelled words; who adapts need not load them where it does not.
     transductive: bool = False
+    # Whether a word's neighbours change what it is taken for: ``_adapt`` is given unlabelled Sentences.
+    sequential: ClassVar[bool] = False
     # What ``adapt`` is meant to be given: a support set, or (the upper bound) all labelled training words.
     wants: ClassVar[Literal["support", "everything"]] = "support"
 
@@ -137,7 +89,7 @@ class Aligner(hub.HubUpload):
         self,
         support: Features | None = None,
         *,
-        unlabelled: Float[torch.Tensor, "words dim"] | None = None,
+        unlabelled: AnyWords | None = None,
         valid: torch.Tensor | None = None,
         seed: int = 0,
     ) -> Classifier:
@@ -151,7 +103,8 @@ class Aligner(hub.HubUpload):
         no concept is valid.
         """
         given = {"support": None if support is None else support.dim}
-        given["unlabelled"] = None if unlabelled is None else int(unlabelled.shape[1])
+        looks = None if unlabelled is None else Sentences.of(unlabelled).stored
+        given["unlabelled"] = None if looks is None else int(looks.shape[1])
         for name, dim in given.items():
             if dim is not None and self.dim is not None and dim != self.dim:
                 raise UsageError(
@@ -168,12 +121,12 @@ class Aligner(hub.HubUpload):
         known = self._known(support)
         allowed = known if valid is None else known & valid.to(known.device)
         labelled = None if support is None else _of_concepts(support, allowed)
-        numbers = (0 if labelled is None else labelled.x.numel()) + (
-            0 if unlabelled is None else unlabelled.numel()
-        )
+        given_words = [None if labelled is None else labelled.stored, looks]
+        numbers = sum(one.numel() for one in given_words if one is not None)
+        seen = None if unlabelled is None else read_as(unlabelled, self.sequential)
         try:
             with few_threads(numbers):
-                return replace(self._adapt(labelled, allowed, unlabelled, seed), concepts=self.concepts)
+                return replace(self._adapt(labelled, allowed, seen, seed), concepts=self.concepts)
         except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]
             raise LearningError(
                 f"its equations have no solution: {error}",
@@ -367,6 +320,7 @@ LEARNERS: Registry[type[LearnerConfig]] = Registry(
             "proto": "proto:Proto",
             "shrink": "shrink:Shrink",
             "self-train": "self_train:SelfTrain",
+            "tagger": "tagger:Tagger",
             "closed-form": "closed_form:ClosedForm",
             "procrustes": "source_probe:Procrustes",
             "ridge": "source_probe:Ridge",

@@ -43,7 +43,8 @@ from ..episodes import EpisodeBatch, Words
 from ..maps import Encoder, distance_logits
 from ..solvers import ridge, rigid
 from ..train import Optimisation, Stage
-from .base import Classifier, TrainingData
+from .base import TrainingData
+from .classifier import Classifier
 from .fit import EpisodicConfig, Fit, published_shape
 from .modules import ModelAligner
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from ...seeding import derive, stream
+from ...spaces.features import Sentences
 from ..maps import Dropout, masked
 
 WORDS = 64  # looked at together, to see whether all are correct
@@ -27,11 +28,11 @@ class Ensemble(nn.Module):
         members = list(members)
         self.members, self.dim = nn.ModuleList(members), members[0].dim
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor | Sentences) -> torch.Tensor:
         """[words, dim] -> [words, concepts] log p(k|x), up to a constant."""
         return torch.stack([member(x).log_softmax(1) for member in self.members]).logsumexp(0)
 
-    def loss(self, x: torch.Tensor, y: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
+    def loss(self, x: torch.Tensor | Sentences, y: torch.Tensor, *, smoothing: float = 0.0) -> torch.Tensor:
         """The sum of the members' cross-entropies: each has the gradient it would have alone."""
         losses = [
             functional.cross_entropy(member(x), y, label_smoothing=smoothing) for member in self.members
@@ -46,7 +47,8 @@ def ensemble(model: Any) -> Ensemble:
 
 @dataclass(frozen=True)
 class Descent:
-    """Steps of Adam on batches of words, the rate falling along a cosine from ``lr`` to 0."""
+    """Steps of Adam on batches of words, or of sentences where those are given, the rate falling along a
+    cosine from ``lr`` to 0."""
 
     lr: float
     epochs: int | None  # None: as many ``steps`` as are said
@@ -57,7 +59,7 @@ class Descent:
     still: bool = False  # the rate stays as it is, and nothing is dropped
 
     def shape(self, words: int) -> tuple[int, int]:
-        """Words of a batch, and steps."""
+        """Words (or sentences) of a batch, and steps."""
         if self.epochs is None:
             return min(self.batch, words), self.steps
         size = min(max(self.batch, -(-words * self.epochs // self.steps)), words)
@@ -66,7 +68,7 @@ class Descent:
     def run(
         self,
         model: nn.Module,
-        x: torch.Tensor,
+        x: torch.Tensor | Sentences,
         targets: torch.Tensor,
         valid: torch.Tensor,
         seed: int,
@@ -76,7 +78,9 @@ class Descent:
         """Train ``model`` (``part`` of it alone, if named) where it stands on ``x`` [words, dim] and
         ``targets``: classes [words] or the share of each class [words, concepts]. Order and dropout are drawn
         for (seed, purpose)."""
-        words = len(x)
+        if isinstance(x, Sentences):  # a batch of empty ones has no loss
+            x = Sentences(x.stored, np.unique(x.offsets))
+        words = x.sents if isinstance(x, Sentences) else len(x)
         size, steps = self.shape(words)
         epoch = -(-words // size)
         random = stream(seed, *purpose, "order")
@@ -97,9 +101,13 @@ class Descent:
             if not self.still:
                 adam.param_groups[0]["lr"] = self.lr * 0.5 * (1 + np.cos(np.pi * step / steps))
             # Batches of one size: a kernel is made once for each shape.
-            chosen = torch.from_numpy(order[step * size : (step + 1) * size])
+            chosen = order[step * size : (step + 1) * size]
+            rows = torch.from_numpy(chosen)
+            if isinstance(x, Sentences):
+                some, rows = x.take(chosen)
             with torch.enable_grad():
-                loss = functional.cross_entropy(masked(model(x[chosen].float()), valid), targets[chosen])
+                logits = model(some if isinstance(x, Sentences) else x[rows].float())
+                loss = functional.cross_entropy(masked(logits, valid), targets[rows])
                 for now, start in zip(parameters, starts, strict=False):  # none without a pull
                     loss = loss + self.pull * (now - start).square().sum()
             adam.zero_grad(set_to_none=True)
@@ -109,10 +117,13 @@ class Descent:
 
 
 @torch.no_grad()
-def all_correct(model: nn.Module, x: torch.Tensor, y: torch.Tensor, valid: torch.Tensor) -> bool:
+def all_correct(model: nn.Module, x: torch.Tensor | Sentences, y: torch.Tensor, valid: torch.Tensor) -> bool:
     """Is every word's class the best one? Looks no further than the first batch with a word that is not."""
     model.eval()
-    parts = zip(x.split(WORDS), y.split(WORDS), strict=True)
-    right = all(bool((masked(model(x.float()), valid).argmax(1) == y).all()) for x, y in parts)
+    if isinstance(x, Sentences):
+        right = bool((masked(model(x), valid).argmax(1) == y).all())
+    else:
+        parts = zip(x.split(WORDS), y.split(WORDS), strict=True)
+        right = all(bool((masked(model(some.float()), valid).argmax(1) == own).all()) for some, own in parts)
     model.train()
     return right

@@ -45,7 +45,7 @@ class Fit(ABC):
         """By the name that the history has them under. A stage is made when the one before is done: it says
         what is still learned."""
 
-    def aligner(self, *more: Any) -> ModelAligner:
+    def aligner(self, *more: Any) -> Any:
         """What was learned so far; ``more`` is what the learner's aligner takes beside its model."""
         made: ModelAligner = self.config.aligner(self.config, self.model, self.known, *more)
         return made
@@ -65,8 +65,9 @@ class Fit(ABC):
         validate: Callable[[], dict[str, float]] | None = None,
         *,
         module: nn.Module | None = None,
+        batches: WordBatches | None = None,
     ) -> Stage:
-        """A stage on single words of all training languages.
+        """A stage on single words of all training languages, or on other ``batches``.
 
         All of the model learns, unless a ``module`` of it is named, by ``loss(x, y)`` or the cross-entropy of
         its logits; its zero-shot accuracy chooses the epoch, unless ``validate`` does.
@@ -74,16 +75,18 @@ class Fit(ABC):
         config, learning = self.config, module or self.model
         episodic = isinstance(config, EpisodicConfig)
         epochs, lr = (config.pooled_epochs, config.pooled_lr) if episodic else (config.epochs, config.lr)
-        batches = WordBatches(self.data, seed=self.seed, stage=name, size=config.batch, cap=config.cap)
+        if batches is None:
+            batches = WordBatches(self.data, seed=self.seed, stage=name, size=config.batch, cap=config.cap)
+        given = batches
 
         def of_step(epoch: int, step: int) -> torch.Tensor:
-            x, y = batches(epoch, step)
+            x, y = given(epoch, step)
             return loss(x, y) if loss else functional.cross_entropy(learning(x), y)
 
         return Stage(
             name,
             learning,
-            batches.steps,
+            given.steps,
             of_step,
             validate or (lambda: {"zero-shot accuracy": self.validation.few_shot(self.aligner(), 0)}),
             Optimisation(epochs, lr, config.weight_decay, decoupled=True),
@@ -108,14 +111,16 @@ class Fit(ABC):
         most = min(len(Pool(self.data.load(language, "train")).sentences) for language in languages)
         numbers = [shots for shots in sentences if shots <= most] or list(sentences[:1])
         bar = (progress or Silent()).bar("adapt steps", len(numbers) * len(choices))
-        records, chosen = [], {}
+        aligner, records, chosen = self.aligner({}), [], {}
+        aligner.keeps = len(languages)  # what is learned from unlabelled words serves all choices
         for shots in numbers:
             found: dict[int, float] = {}
             for steps in choices:
                 bar.advance()
                 if steps > ALWAYS and found and max(found, key=found.__getitem__) != list(found)[-1]:
                     continue
-                found[steps] = self.validation.few_shot(self.aligner({1: steps}), shots)
+                aligner.steps = {1: steps}
+                found[steps] = self.validation.few_shot(aligner, shots, looks=True)
                 records.append({"shots": shots, "steps": steps, "accuracy": found[steps]})
             chosen[shots] = max(found, key=found.__getitem__)
         return self.aligner(chosen), {"adapt": records}

@@ -10,7 +10,8 @@ from torch import nn
 from ...checkpoint import under
 from ...config import checked
 from ...spaces.features import Features
-from .base import Aligner, Classifier
+from .base import Aligner
+from .classifier import Classifier
 from .saved import MOST_STEPS, check_size
 
 
@@ -64,11 +65,15 @@ class SteppedAligner(ModelAligner):
     def _adapt(
         self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
     ) -> Classifier:
-        fewer = [sents for sents in self.steps if support is not None and sents <= support.sents]
-        steps = self.steps[max(fewer)] if fewer else 0
+        steps = self.steps_of(support)
         if support is None or not steps:
             return Classifier(self.model, valid)
         return Classifier(self._stepped(support, valid, steps, seed), valid)
+
+    def steps_of(self, support: Features | None) -> int:
+        """As many as ``support`` takes."""
+        fewer = [sents for sents in self.steps if support is not None and sents <= support.sents]
+        return self.steps[max(fewer)] if fewer else 0
 
     @abstractmethod
     def _stepped(self, support: Features, valid: torch.Tensor, steps: int, seed: int) -> nn.Module:

@@ -26,7 +26,8 @@ from ..data import Validation, torch_stream
 from ..episodes import IGNORED, Pool, query_words, schedule
 from ..maps import Encoder, distance_logits, masked, valid_concepts
 from ..train import Optimisation, Stage
-from .base import Classifier, TrainingData
+from .base import TrainingData
+from .classifier import Classifier
 from .fit import Fit, StagedConfig, published_shape
 from .modules import ModelAligner
 from .source_probe import probe_source

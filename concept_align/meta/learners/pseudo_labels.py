@@ -11,10 +11,19 @@ Asano et al. 2020 (arXiv 1911.05371). Distribution alignment (Berthelot et al. 2
 a new language there are none, and those of other languages are not its own.
 """
 
-from typing import Literal
+import copy
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float
+
+from ...seeding import stream
+from ...spaces.features import Sentences
+from ..maps import masked
+from .classifier import CHUNK
+from .ensemble import Descent, Ensemble
+from .modules import ModelAligner
 
 Mass = Literal["kept", "free"]
 TURNS, TOLERANCE = 200, 1e-4  # of the mass of a concept
@@ -35,3 +44,58 @@ def pseudo_labels(
         q = q * torch.where(now > 0, goal / now, 1.0)
         q = q / q.sum(1, keepdim=True)
     return q.float()
+
+
+def refined(
+    start: Ensemble, unlabelled: torch.Tensor | Sentences, valid: torch.Tensor, config: Any
+) -> Ensemble:
+    """``start`` after ``config.rounds`` of learning from its own labels of words, or of whole sentences."""
+    model = copy.deepcopy(start)
+    descent = Descent(config.round_lr, config.round_epochs, config.round_batch)
+    for number in range(config.rounds):
+        x = drawn(unlabelled, config.round_words, number)
+        with torch.no_grad():
+            given = [part.float() if isinstance(part, torch.Tensor) else part for part in x.split(CHUNK)]
+            logits = torch.cat([masked(model(part), valid) for part in given])
+        q = pseudo_labels(logits, config.sharpen, config.mass)
+        for place, member in enumerate(model.members):
+            descent.run(member, x, q, valid, 0, "unlabelled", number, place)
+    return model
+
+
+def drawn(unlabelled: torch.Tensor | Sentences, most: int, number: int) -> torch.Tensor | Sentences:
+    """Words of round ``number`` in an order of its own, ``most`` of them at most; or sentences with about so
+    many words."""
+    random = stream(0, "unlabelled", number)
+    if isinstance(unlabelled, torch.Tensor):
+        return unlabelled[torch.from_numpy(random.permutation(len(unlabelled))[:most])]
+    order = random.permutation(unlabelled.sents)
+    ends = (unlabelled.offsets[order + 1] - unlabelled.offsets[order]).cumsum()
+    return unlabelled.take(order[: max(1, int((ends <= most).sum()))])[0]
+
+
+class RefinedAligner(ModelAligner):
+    """An ensemble that learns from its pseudo-labels of a language's words before it is asked."""
+
+    keeps = 1  # languages of which it is kept what was learned from their unlabelled words
+
+    def __init__(self, config: Any, model: Ensemble, known: torch.Tensor, *more: Any) -> None:
+        super().__init__(config, model, known, *more)
+        self.transductive = config.rounds > 0
+        self._refined: list[tuple[Sentences, torch.Tensor, Ensemble]] = []
+
+    def start(self, unlabelled: torch.Tensor | Sentences | None, valid: torch.Tensor) -> Ensemble:
+        """The start after learning from ``unlabelled`` words; what was asked for last is kept."""
+        model: Ensemble = self.model
+        if unlabelled is None or not self.config.rounds:
+            return model
+        words = Sentences.of(unlabelled)
+        if not words.words:
+            return model
+        for seen, allowed, found in self._refined:
+            same = seen.stored is words.stored and np.array_equal(seen.offsets, words.offsets)
+            if same and torch.equal(allowed, valid):
+                return found
+        made = refined(self.model, unlabelled, valid, self.config)
+        self._refined = [*self._refined[max(0, len(self._refined) + 1 - self.keeps) :], (words, valid, made)]
+        return made

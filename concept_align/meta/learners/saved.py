@@ -84,6 +84,11 @@ def check_size(config: Any, dim: int, saved: int) -> None:
     """ValueError where a model of the configuration would not be of the size of what was ``saved``: it would
     be made only to be refused, whatever memory that takes."""
     hidden, members = getattr(config, "hidden", 0), getattr(config, "members", 1)
-    rank = getattr(config, "rank", 1)
-    if dim < 1 or members < 1 or hidden < 0 or not members * dim * max(hidden, 1) <= saved >= rank:
+    rank, reads = getattr(config, "rank", 1), getattr(config, "reads", 0)
+    if (
+        dim < 1
+        or members < 1
+        or hidden < 0
+        or not members * max(dim * max(hidden, 1), 8 * reads**2) <= saved >= rank
+    ):
         raise ValueError("its sizes are not those of the tensors")

@@ -36,16 +36,15 @@ from scipy.optimize import minimize_scalar
 
 from ...config import checked
 from ...progress import Progress
-from ...seeding import stream
 from ...spaces.features import Features
 from ..data import torch_stream
-from ..maps import Encoder, masked
+from ..maps import Encoder
 from ..train import Stage
-from .base import CHUNK, Aligner, Classifier
+from .base import Aligner
+from .classifier import Classifier
 from .ensemble import Descent, Ensemble
 from .fit import Fit, Records, StagedConfig, published_shape
-from .modules import ModelAligner
-from .pseudo_labels import Mass, pseudo_labels
+from .pseudo_labels import Mass, RefinedAligner
 from .worth import held_out, likely_better, mixed
 
 # What a classifier has learned from, last of all.
@@ -54,7 +53,7 @@ CALIBRATED_ON = 10  # labelled sentences of a validation language
 TEMPERATURES = (0.05, 20.0)
 
 
-class SelfTrainAligner(ModelAligner):
+class SelfTrainAligner(RefinedAligner):
     """The start, and how to learn from a language's words."""
 
     def __init__(
@@ -66,8 +65,6 @@ class SelfTrainAligner(ModelAligner):
     ) -> None:
         super().__init__(config, model, known)
         self.temperatures = dict(temperatures or {})
-        self.transductive = config.rounds > 0
-        self._refined: tuple[torch.Tensor, torch.Tensor, Ensemble] | None = None
 
     def _adapt(
         self, support: Features | None, valid: torch.Tensor, unlabelled: torch.Tensor | None, seed: int
@@ -105,28 +102,6 @@ class SelfTrainAligner(ModelAligner):
         for place, member in enumerate(model.members):
             descent.run(member, x, y, valid, seed, "labelled", place)
         return self._classifier(model, "labelled", valid)
-
-    def start(self, unlabelled: torch.Tensor | None, valid: torch.Tensor) -> Ensemble:
-        """The start after learning from ``unlabelled`` words; the last one asked for is kept."""
-        if unlabelled is None or not len(unlabelled) or not self.config.rounds:
-            return self.model
-        kept = self._refined
-        if kept is None or kept[0] is not unlabelled or not torch.equal(kept[1], valid):
-            kept = self._refined = (unlabelled, valid, self._refine(unlabelled, valid))
-        return kept[2]
-
-    def _refine(self, unlabelled: torch.Tensor, valid: torch.Tensor) -> Ensemble:
-        config, model = self.config, copy.deepcopy(self.model)
-        descent = Descent(config.round_lr, config.round_epochs, config.round_batch)
-        for number in range(config.rounds):
-            rows = stream(0, "unlabelled", number).permutation(len(unlabelled))[: config.round_words]
-            x = unlabelled[torch.from_numpy(rows)]
-            with torch.no_grad():
-                logits = torch.cat([masked(model(part.float()), valid) for part in x.split(CHUNK)])
-            q = pseudo_labels(logits, config.sharpen, config.mass)
-            for place, member in enumerate(model.members):
-                descent.run(member, x, q, valid, 0, "unlabelled", number, place)
-        return model
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "temperatures": self.temperatures}

@@ -35,7 +35,8 @@ from ...spaces.probe import Probe, fit_probe, probe_config
 from ..data import require
 from ..maps import distance_logits, masked
 from ..solvers import cross, polar, ridge
-from .base import Aligner, Classifier, LearnerConfig, TrainingData
+from .base import Aligner, LearnerConfig, TrainingData
+from .classifier import Classifier
 from .fit import published_shape
 
 # r, in units of the mean squared length of a word.

@@ -26,7 +26,8 @@ from ..data import Validation, accuracy, require, torch_stream
 from ..maps import Encoder, masked
 from ..solvers import fit_logistic
 from ..train import Optimisation, Stage, save_history, train
-from .base import Aligner, Classifier, LearnerConfig, TrainingData
+from .base import Aligner, LearnerConfig, TrainingData
+from .classifier import Classifier
 from .fit import published_shape
 
 

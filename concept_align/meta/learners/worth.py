@@ -9,6 +9,7 @@ stays zero-shot where that is good already. Stacking by held-out predictions: Wo
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from ... import ragged
 from ...seeding import stream
-from .base import Classifier
+from .classifier import Classifier
 
 NO_DIFFERENCE = 0.01  # of shares of correct words
 
@@ -49,8 +50,8 @@ def mixed(before: Classifier, after: Classifier, share: float) -> Classifier:
     """The mean of what two classifiers say, ``after`` with ``share``."""
     weights = [math.log(max(one, 1e-12)) for one in (1 - share, share)]
 
-    def logits(x: torch.Tensor) -> torch.Tensor:
+    def logits(x: Any) -> torch.Tensor:
         first, second = (one.scores(x) + weight for one, weight in zip((before, after), weights, strict=True))
         return torch.logaddexp(first, second)
 
-    return Classifier(logits, after.valid)
+    return Classifier(logits, after.valid, sequential=after.sequential)

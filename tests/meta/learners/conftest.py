@@ -28,6 +28,10 @@ SMALL: dict[str, dict[str, Any]] = {
         "pooled_lr": 3e-3,
     },
     "self-train": {"hidden": 32, "epochs": 4, "batch": 128, "adapt_lr": 1e-2},
+    "tagger": {
+        "hidden": 32, "reads": 8, "epochs": 3, "batch": 16, "lr": 1e-2, "adapt_lr": 1e-2, "rounds": 1,
+        "adapt_steps": [0, 5, 20, 50], "adapt_sentences": [10, 50],
+    },
     "closed-form": {
         "rank": 8, "hidden": 32, "pooled_epochs": 3, "batch": 128, "epochs": 2, "episodes": 10, "queries": 10,
         "pooled_lr": 3e-3,
@@ -91,6 +95,6 @@ def accuracy() -> Callable[..., float]:
         if shots:
             draw = Pool(train).draw(np.random.default_rng(0), shots=shots, queries=0)
             support = train.of_sentences(draw.support)
-        return float((aligner.adapt(support).codes(test.x) == test.y).double().mean())
+        return float((aligner.adapt(support).codes(test.sentences) == test.y).double().mean())
 
     return measure

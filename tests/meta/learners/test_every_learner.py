@@ -12,8 +12,8 @@ from concept_align.meta.learners.base import Aligner
 
 # Learners that know something of a language before its first labelled word.
 ZERO_SHOT = (
-    "source-probe", "pooled", "proto", "shrink", "self-train", "closed-form", "procrustes", "ridge",
-    "maml", "fomaml", "anil", "meta-sgd", "reptile",
+    "source-probe", "pooled", "proto", "shrink", "self-train", "tagger", "closed-form", "procrustes",
+    "ridge", "maml", "fomaml", "anil", "meta-sgd", "reptile",
 )  # fmt: skip
 NAMES = (*ZERO_SHOT, "target-only", "oracle")
 # Those that can follow a language anywhere, and not only so far as it is turned, scaled and moved.

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.base import Classifier
+from concept_align.meta.learners.classifier import Classifier
 from concept_align.meta.learners.ensemble import Descent, Ensemble, all_correct
 from concept_align.meta.learners.self_train import SelfTrain, SelfTrainAligner, temperature
 from concept_align.meta.learners.worth import held_out, likely_better, mixed
