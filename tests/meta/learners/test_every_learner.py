@@ -93,6 +93,15 @@ def test_words_are_scored_one_by_one(name, fitted, apart):
     assert classifier.scores(test.x[:0]).shape == (0, len(test.concepts))
 
 
+def test_borders_of_sentences_matter_to_what_is_sequential_alone(name, fitted, apart):
+    test = apart.load("zz", "test")
+    aligner = fitted(name, apart)
+    classifier = aligner.adapt(None)
+    words, sentences = classifier.scores(test.x), classifier.scores(test.sentences)
+    assert classifier.sequential == aligner.sequential == (name == "tagger")
+    assert torch.equal(words, sentences) != aligner.sequential
+
+
 @pytest.mark.parametrize("name", ZERO_SHOT)
 def test_a_fit_depends_on_its_seed_alone(name, small, shared):
     learner = registry.create(name, options=small[name])

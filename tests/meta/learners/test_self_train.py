@@ -54,12 +54,26 @@ def shifted(shared):
 
 def test_unlabelled_words_lead_the_classifier_to_a_language_that_lies_aside(fitted, shared, shifted):
     trained = fitted("self-train", shared)
-    config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32, rounds=10)
+    config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32, rounds=10, mass="free")
     aligner = SelfTrainAligner(config, trained.model, trained.known)
     train, test = shifted
     without, with_words = aligner.adapt(), aligner.adapt(unlabelled=train.x)
     assert right(without, test) < 0.97
     assert right(with_words, test) > 0.99
+
+
+def test_where_concepts_are_told_apart_but_too_often_or_too_seldom_their_mass_must_be_free(
+    fitted, shared, shifted
+):
+    """What keeps its mass keeps a wrong one, too: of words that all moved to one side."""
+    trained, train = fitted("self-train", shared), shifted[0]
+    found = {}
+    for mass in ("free", "kept"):
+        config = dataclasses.replace(trained.config, round_lr=1e-2, round_batch=32, rounds=10, mass=mass)
+        classifier = SelfTrainAligner(config, trained.model, trained.known).adapt(unlabelled=train.x)
+        shares = torch.bincount(classifier.codes(train.x), minlength=6) / train.words
+        found[mass] = (shares - train.counts() / train.words).abs().sum()
+    assert found["free"] < 0.02 < 0.1 < found["kept"]
 
 
 def test_labels_of_unlabelled_words_are_not_looked_at(fitted, shared):
