@@ -1,10 +1,13 @@
 """Pseudo-labels: what a classifier says of unlabelled words, sharpened, for it to learn from.
 
     free   q(k | x) = p(k | x)^(1/T) / Z(x)
-    kept   q(k | x) = a_k p(k | x)^(1/T) / Z(x),   a such that  sum_x q(k | x) = sum_x p(k | x)
+    kept   q(k | x) = a_k p(k | x)^(1/T) / Z(x),   a such that  mean_x q(k | x) = mean_x p'(k | x)
+           p'(k | x) = max(p(k | x) - e/K, 0) / Z'(x),   p' of the start
 
 Sharpening gives what is frequent more than it had, and what is rare less: round by round rare concepts die
-out. ``kept`` leaves every concept the number of words that it had. a is found by dividing columns and rows by
+out. ``kept`` leaves every concept the share of words that it had at the start, after each of the K concepts
+has given back what smoothed labels (e) taught to say of every word: that alone would make rare ones common.
+A share that is wrong stays wrong. a is found by dividing columns and rows by
 turns (iterative proportional fitting, Deming and Stephan 1940), as pseudo-labels of equal mass are in
 Asano et al. 2020 (arXiv 1911.05371). Distribution alignment (Berthelot et al. 2020, ReMixMatch, arXiv
 1911.09785) is its relative: one such division, before sharpening, towards the frequencies of given labels; of
@@ -16,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 
 from ...seeding import stream
 from ...spaces.features import Sentences
@@ -30,13 +33,16 @@ TURNS, TOLERANCE = 200, 1e-4  # of the mass of a concept
 
 
 def pseudo_labels(
-    logits: Float[torch.Tensor, "words concepts"], sharpen: float, mass: Mass
+    logits: Float[torch.Tensor, "words concepts"],
+    sharpen: float,
+    kept: Float64[torch.Tensor, " concepts"] | None = None,
 ) -> Float[torch.Tensor, "words concepts"]:
-    """float32 q of log-probabilities ``logits`` (up to a constant of each word); ``sharpen`` is T."""
+    """float32 q of log-probabilities ``logits`` (up to a constant of each word); ``sharpen`` is T, ``kept``
+    the share of words that every concept is to have."""
     q = (logits.double() / sharpen).softmax(1)
-    if mass == "free" or not len(q):
+    if kept is None or not len(q):
         return q.float()
-    goal = logits.double().softmax(1).sum(0)
+    goal = kept * len(q)
     for _ in range(TURNS):
         now = q.sum(0)
         if bool(((now - goal).abs() <= TOLERANCE * goal).all()):
@@ -46,18 +52,30 @@ def pseudo_labels(
     return q.float()
 
 
+def shares(
+    logits: Float[torch.Tensor, "words concepts"], smoothing: float
+) -> Float64[torch.Tensor, " concepts"]:
+    """The mean of p', of log-probabilities learned from labels that were smoothed by so much (e)."""
+    said = logits.double().softmax(1)
+    said = (said - smoothing / said.shape[1]).clamp(min=0)
+    return (said / said.sum(1, keepdim=True)).mean(0)
+
+
 def refined(
     start: Ensemble, unlabelled: torch.Tensor | Sentences, valid: torch.Tensor, config: Any
 ) -> Ensemble:
     """``start`` after ``config.rounds`` of learning from its own labels of words, or of whole sentences."""
     model = copy.deepcopy(start)
     descent = Descent(config.round_lr, config.round_epochs, config.round_batch)
+    kept = None
     for number in range(config.rounds):
         x = drawn(unlabelled, config.round_words, number)
         with torch.no_grad():
             given = [part.float() if isinstance(part, torch.Tensor) else part for part in x.split(CHUNK)]
             logits = torch.cat([masked(model(part), valid) for part in given])
-        q = pseudo_labels(logits, config.sharpen, config.mass)
+        if config.mass == "kept" and kept is None:
+            kept = shares(logits, config.smoothing)
+        q = pseudo_labels(logits, config.sharpen, kept)
         for place, member in enumerate(model.members):
             descent.run(member, x, q, valid, 0, "unlabelled", number, place)
     return model

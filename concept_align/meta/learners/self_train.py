@@ -2,8 +2,8 @@
 
     start        theta_m: words of all training languages, labels smoothed (Szegedy et al. 2016,
                  arXiv 1512.00567); p is the mean over ``members`` m
-    unlabelled   q(k | x) = a_k p(k | x)^(1/T) / Z on the language's unlabelled words, each concept with the
-                 mass it had (:mod:`.pseudo_labels`); each theta_m <- descent on
+    unlabelled   q(k | x) = p(k | x)^(1/T) / Z on the language's unlabelled words, each concept with the mass
+                 it had, if asked to (:mod:`.pseudo_labels`); each theta_m <- descent on
                  -sum_k q(k | x) log p_m(k | x), and again from the new q (``rounds``)
     labelled     theta_m <- descent on -log p_m(y | x) over the support (all of f adapts), for even m from
                  what was learned from unlabelled words, for odd m from the start
@@ -168,7 +168,7 @@ class SelfTrain(StagedConfig):
     rounds: int = 4
     round_epochs: int = 2
     sharpen: float = 0.35  # T
-    mass: Mass = "kept"  # of a concept over all unlabelled words, when labels are sharpened; or "free"
+    mass: Mass = "free"  # kept: that of every concept over all unlabelled words, when labels are sharpened
     round_batch: int = 256  # words
     round_words: int = 20000  # unlabelled words a round, at most
     round_lr: float = 3e-4

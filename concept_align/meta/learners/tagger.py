@@ -141,7 +141,7 @@ class Tagger(StagedConfig):
     rounds: int = 4
     round_epochs: int = 2
     sharpen: float = 0.35
-    mass: Mass = "kept"
+    mass: Mass = "free"
     round_batch: int = 16  # sentences
     round_words: int = 20000  # unlabelled words a round, at most
     round_lr: float = 3e-4

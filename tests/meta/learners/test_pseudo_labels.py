@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from concept_align.meta.learners import registry
-from concept_align.meta.learners.pseudo_labels import pseudo_labels
+from concept_align.meta.learners.pseudo_labels import pseudo_labels, shares
 from concept_align.meta.learners.self_train import SelfTrainAligner
 
 LANGUAGES = ("zz", "yy", "xx")
@@ -37,37 +37,50 @@ def learned(planted):
     )
 
 
+def kept(given, sharpen):
+    return pseudo_labels(given, sharpen, shares(given, 0.0))
+
+
 @pytest.mark.parametrize("sharpen", [1.0, 0.35, 0.1])
 def test_every_concept_keeps_its_mass_and_every_word_has_one(sharpen):
     given = logits()
-    q = pseudo_labels(given, sharpen, "kept")
+    q = kept(given, sharpen)
     torch.testing.assert_close(q.sum(0), given.softmax(1).sum(0), rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(q.sum(1), torch.ones(500))
     assert bool((q[:, 5] == 0).all())
 
 
 def test_without_sharpening_labels_are_what_was_said():
-    for mass in ("kept", "free"):
-        torch.testing.assert_close(pseudo_labels(logits(), 1.0, mass), logits().softmax(1))
+    for given in (kept(logits(), 1.0), pseudo_labels(logits(), 1.0)):
+        torch.testing.assert_close(given, logits().softmax(1))
 
 
 def test_sharpening_alone_takes_from_the_rare_and_gives_to_the_common():
-    p, q = logits().softmax(1).sum(0), pseudo_labels(logits(), 0.35, "free").sum(0)
+    p, q = logits().softmax(1).sum(0), pseudo_labels(logits(), 0.35).sum(0)
     assert q[0] > 1.05 * p[0] and q[4] < 0.6 * p[4]
-    torch.testing.assert_close(pseudo_labels(logits(), 0.35, "free"), (logits() / 0.35).softmax(1))
+    torch.testing.assert_close(pseudo_labels(logits(), 0.35), (logits() / 0.35).softmax(1))
 
 
 def test_kept_labels_are_sharper_and_differ_from_free_ones_by_a_factor_of_each_concept():
-    kept, free = (pseudo_labels(logits(), 0.35, mass)[:, :5].log() for mass in ("kept", "free"))
-    ratio = (kept - free) - (kept - free)[:, :1]
+    q, free = kept(logits(), 0.35)[:, :5], pseudo_labels(logits(), 0.35)[:, :5]
+    ratio = (q.log() - free.log()) - (q.log() - free.log())[:, :1]
     torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), atol=1e-4, rtol=0)
-    entropy = {one: -(q * q.clamp(min=1e-30).log()).sum() for one, q in
-               (("said", logits().softmax(1)), ("kept", kept.exp()))}  # fmt: skip
-    assert entropy["kept"] < entropy["said"]
+    said = logits()[:, :5].softmax(1)
+    assert -(q * q.log()).sum() < -(said * said.log()).sum()
+
+
+def test_what_smoothed_labels_gave_to_every_concept_is_taken_back():
+    """Words whose concepts are certain, said as smoothed labels teach to: the shares are the words'."""
+    y = torch.tensor([0] * 90 + [1] * 10)
+    smoothed = torch.full((100, 4), 0.2 / 4)
+    smoothed[torch.arange(100), y] += 0.8
+    found = shares(smoothed.log(), 0.2)
+    torch.testing.assert_close(found, torch.tensor([0.9, 0.1, 0.0, 0.0], dtype=torch.float64))
+    assert shares(smoothed.log(), 0.0)[2] > 0.04
 
 
 def test_of_no_words_there_are_no_labels():
-    assert pseudo_labels(logits(0), 0.35, "kept").shape == (0, 6)
+    assert pseudo_labels(logits(0), 0.35).shape == (0, 6)
 
 
 def test_rare_concepts_do_not_pay_for_common_ones(learned):
