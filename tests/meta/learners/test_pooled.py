@@ -26,7 +26,9 @@ def steps_tried(shared, monkeypatch):
     def choose(accuracy, data=shared, **options):
         fit = PooledFit(Pooled(hidden=8, **options), data, 0)
         monkeypatch.setattr(
-            fit.validation, "few_shot", lambda aligner, shots: accuracy(shots, aligner.steps[1])
+            fit.validation,
+            "few_shot",
+            lambda aligner, shots, *, looks: accuracy(shots, aligner.steps[1]),
         )
         aligner, records = fit.finish(None)
         tried = {shots: [] for shots in aligner.steps}
