@@ -300,4 +300,4 @@ def test_a_transductive_aligner_gets_the_words_of_the_text(upos, monkeypatch):
     monkeypatch.setattr(type(upos.aligner), "transductive", True)
     upos.adapt().classify(["Der Hund schläft."])
     assert seen[0] is None
-    assert seen[1].shape == (4, 256)
+    assert seen[1].x.shape == (4, 256) and seen[1].sents == 1
