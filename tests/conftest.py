@@ -33,3 +33,16 @@ def ud_release() -> Path:
     if not folder.is_dir():
         pytest.skip("no UD release at hand: set CONCEPT_ALIGN_UD to a folder that holds UD_* treebanks")
     return folder
+
+
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is registered in a test is gone after it: other tests in this process may use the name."""
+    from concept_align.correspondence.measures.custom import MEASURES
+    from concept_align.icl.selectors import SELECTORS
+    from concept_align.icl.tasks import TASK_READERS
+    from concept_align.meta.engines.base import ENGINES
+    from concept_align.meta.learners.base import LEARNERS
+
+    for registry in (ENGINES, LEARNERS, MEASURES, SELECTORS, TASK_READERS):
+        monkeypatch.setattr(registry, "_made", dict(registry._made))

@@ -136,6 +136,7 @@ WITH_PYTHON = [page for page in READ if page.exists() and "```python" in page.re
 
 
 @pytest.mark.filterwarnings("ignore:mean and scale of the language:UserWarning")
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.stem)
 def test_the_python_of_the_pages_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -9,11 +9,6 @@ from pathlib import Path
 import pytest
 
 import concept_align as ca
-from concept_align.correspondence.measures.custom import MEASURES
-from concept_align.icl.selectors import SELECTORS
-from concept_align.icl.tasks import TASK_READERS
-from concept_align.meta.engines.base import ENGINES
-from concept_align.meta.learners.base import LEARNERS
 
 PACKAGE = Path(__file__).parent.parent / "concept_align"
 MODULES = [
@@ -34,13 +29,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("registries")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name: str, runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(runs, tmp_path / "runs")
     monkeypatch.chdir(tmp_path)
-    # What an example registers is gone after it: other tests in this process may use the name.
-    for registry in (ENGINES, LEARNERS, MEASURES, SELECTORS, TASK_READERS):
-        monkeypatch.setattr(registry, "_made", dict(registry._made))
     module = importlib.import_module(name)
     failed, _ = doctest.testmod(module, extraglobs={"tmp": tmp_path}, optionflags=FLAGS)
     assert failed == 0

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..base import PromptSentence
+if TYPE_CHECKING:
+    from ..base import PromptSentence
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,9 @@ class Question:
         """
         return self.beginning == other.beginning or self.id == other.id
 
-    def sentence(self, task: str, number: int) -> PromptSentence:
+    def sentence(self, task: str, number: int) -> "PromptSentence":
         """As a sentence for selectors, nothing asked of its words (text without spaces is one word)."""
         words = tuple((self.text or self.beginning).split()) or (self.id,)
+        from ..base import PromptSentence  # which comes with torch: the help does without
+
         return PromptSentence(task, self.language, number, words, ())
