@@ -129,16 +129,23 @@ class TunePlan:
         return {name: weight for name, weight in zip(LOSSES, self.config.weights, strict=True) if weight}
 
     def identity(self) -> dict[str, Any]:
-        """What every number of the run depends on, besides the place in which it is computed."""
-        weights = self.weights
+        """What every trained number depends on, besides the place in which it is computed."""
+        return {**self.config.decides(), **self.data()}
+
+    def data(self) -> dict[str, Any]:
+        """The model and the files that are learned from, by what they hold."""
         return {
-            **self.config.decides(),
             "revision": self.origin.revision,
             "pairs": self.parallel.digest,
-            "retain": digest(dict(self.retained)) if "retention" in weights else "",
+            "retain": digest(dict(self.retained)) if "retention" in self.weights else "",
             "labelled": [corpus.source.sha256 for corpus in self.corpora],
             "instructed": [source.digest for source in self.sources],
         }
+
+    @property
+    def measured_on(self) -> dict[str, str]:
+        """The translations that are retrieved before and after, by what they hold."""
+        return {name: one.digest for name, one in self.tested.items()}
 
     def facts(self) -> dict[str, Any]:
         """What is told of the run, in its folder and before it."""

@@ -17,8 +17,10 @@ import pandas as pd
 
 from .. import atomic, provenance
 from ..cache import Kept
-from ..checkpoint import same_run
+from ..checkpoint import ANEW, same_run
 from ..config import from_mapping, read_toml, to_mapping, to_toml
+from ..errors import LearningError
+from ..hashing import as_json
 from ..integrity import write_sums
 from ..outputs import OutputLayout, output_folder
 from ..progress import Progress, Silent
@@ -32,7 +34,7 @@ from .objectives import losses
 from .plan import HELD_OUT, TunePlan
 from .prepare import chosen_layer, measured_standard
 from .processes import rank, shared, shared_tensors, together
-from .settings import TuneConfig
+from .settings import PLACES, TuneConfig
 from .standard import Standard
 from .study import Measured, RetrievalSet, before_after, evaluate
 from .train import Row, Training, train
@@ -40,6 +42,7 @@ from .tuned import BEFORE_AFTER, HISTORY, SUMMED, Tuned, is_tuned
 
 BEFORE = "before"
 LAYOUT = OutputLayout("tune", (), ())
+DATA = "made_from"  # in what is told of a finished run: its model and files, by what they hold
 MERGED = 8_000_000_000  # parameters up to which the whole model is written unless told otherwise
 
 
@@ -86,7 +89,7 @@ def tune(
         with output_folder(place, LAYOUT) as held:
             if force:
                 held.clear()
-            finished = _finished(place, planned.given)
+            finished = _finished(place, planned)
             if not shared(finished):
                 atomic.write_text(place / "run.toml", to_toml(planned.given))
                 _kept(planned, place, device, progress or Silent())
@@ -108,12 +111,29 @@ def _planned(model: Any, pairs: str | None, fields: Mapping[str, Any]) -> TunePl
     return TunePlan.of(from_mapping(TuneConfig, given))
 
 
-def _finished(out: Path, config: TuneConfig) -> bool:
-    """Whether ``out`` holds the finished run of ``config``; LearningError where it holds another one."""
+def _finished(out: Path, planned: TunePlan) -> bool:
+    """Whether ``out`` holds the finished run of ``planned``; LearningError where it holds another one.
+
+    Files are known by what they hold, not by where they are.
+    """
     if not (out / "run.toml").exists():
         return False
-    same_run(out / "run.toml", to_mapping(read_toml(out / "run.toml", TuneConfig)), to_mapping(config))
-    return is_tuned(out)
+    finished = is_tuned(out)
+    before = to_mapping(read_toml(out / "run.toml", TuneConfig))
+    now = to_mapping(planned.given)
+    known = read_json(out / "provenance.json") if finished else {}
+    if DATA in known:
+        before, now = ({k: v for k, v in one.items() if k not in PLACES} for one in (before, now))
+    same_run(out / "run.toml", before, now)
+    other = [name for name, value in _data(planned).items() if known.get(DATA, {}).get(name, value) != value]
+    if other:
+        what = f"the folder holds a run of other data: {', '.join(other)}"
+        raise LearningError(what, where=str(out), remedy=ANEW)
+    return finished
+
+
+def _data(planned: TunePlan) -> Any:
+    return as_json({**planned.data(), "tested": planned.measured_on})
 
 
 def _trained(
@@ -162,6 +182,7 @@ def _kept(planned: TunePlan, out: Path, device: str, progress: Progress) -> None
     size = sum(one.numel() for one in model.module.parameters())
     facts = {
         **planned.facts(),
+        DATA: _data(planned),
         "architecture": model.architecture,
         "dtype": str(model.dtype).removeprefix("torch."),
         "learned": sum(one.numel() for _, one in learning.parameters()),
@@ -221,11 +242,7 @@ def _before(planned: TunePlan, model: TunableModel, out: Path) -> Measured | Non
         seen = tuple(planned.split.seen)
         return Measured(model.name, model.revision, planned.config.seed, seen, outcomes, notes)
 
-    config = planned.config
-    made_from = {
-        **planned.identity(), "evaluate": config.evaluate,
-        "tested": {name: one.digest for name, one in planned.tested.items()},
-    }  # fmt: skip
+    made_from = {**planned.identity(), "evaluate": planned.config.evaluate, "tested": planned.measured_on}
     kept = Kept(out / BEFORE, save, load)
     found = kept.find("model", made_from)
     if found is None and (found := _measured(planned, model, tuned=False)) is not None:

@@ -188,9 +188,10 @@ class TuneConfig:
         return {key: value for key, value in to_mapping(self).items() if key not in _DECIDES_NOTHING}
 
 
-_DECIDES_NOTHING = {
-    "model", "pairs", "treebanks", "retain", "revision", "evaluate", "eval_pairs", "eval_langs", "eval_every",
-    "save_every", "merge", "device", "offline",
+# Where things are; what they hold is known otherwise.
+PLACES = frozenset({"model", "pairs", "treebanks", "retain", "revision", "eval_pairs"})
+_DECIDES_NOTHING = PLACES | {
+    "evaluate", "eval_langs", "eval_every", "save_every", "merge", "device", "offline",
 }  # fmt: skip
 
 

@@ -146,6 +146,18 @@ def test_a_checkpoint_of_other_translations_is_refused(given, tmp_path, monkeypa
         tune(out=tmp_path / "out", **{**given, **NOTHING, "pairs": str(pairs)})
 
 
+def test_a_finished_run_is_known_by_what_its_files_hold(given, tmp_path):
+    pairs = tmp_path / "pairs.tsv"
+    tiny_tuning.translations(pairs)
+    own = {**given, **NOTHING, "pairs": str(pairs)}
+    tune(out=tmp_path / "out", **own)
+    moved = pairs.rename(tmp_path / "moved.tsv")
+    assert tune(out=tmp_path / "out", **{**own, "pairs": str(moved)}).seconds == 0
+    moved.write_text(moved.read_text().replace("\n", " more\n", 2).replace("el more", "el"))
+    with pytest.raises(LearningError, match="a run of other data: instructed, pairs, tested"):
+        tune(out=tmp_path / "out", **{**own, "pairs": str(moved)})
+
+
 @pytest.mark.parametrize("train", ["full", "blocks:2-3"])
 def test_whole_weights_may_learn_and_others_stay(given, tmp_path, train):
     tuned = tune(out=tmp_path / "out", **{**given, **NOTHING, "train": train})
