@@ -97,7 +97,7 @@ def compare(model: Any, kind: str, queries: list[Any], candidates: list[Any], ro
     scorer, labels = CausalScorer(model), label_set(kind, UPOS)
     single = scorer.layout.trie(labels).longest == 1
     own: Callable[..., Any] = one_pass if single else row_a_label
-    # Of a row a label, the first words of one query are enough; later ones take longer.
+    # Where each label is a row of its own, the first words of a query are enough: later ones take longer.
     asked = queries if single else [replace(queries[0], items=queries[0].items[:2]), *queries]
     plain = list(product(range(len(asked)) if single else [0], range(len(candidates))))
 

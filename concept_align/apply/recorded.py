@@ -1,4 +1,4 @@
-"""The language model that an aligner learned from: found again, and refused where it is another one."""
+"""The language model that an aligner learned from is looked up, and another one refused."""
 
 import warnings
 from dataclasses import replace

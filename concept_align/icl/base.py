@@ -8,16 +8,21 @@ Which words are asked about is decided where representations decide it (``select
 so that the items of a prompt are those of the features of the same corpus, in the same order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Int64
 
+from .. import hashing
+from ..progress import Progress
 from ..spaces.represent import START, select_items
-from ..treebanks.concepts import Task
+from ..treebanks import conllu
+from ..treebanks.concepts import Task, closed_columns
 from ..treebanks.corpus import Corpus
+from ..treebanks.discover import TreebankFile
 from ..types import MwtPolicy, RootPolicy
 from .wording import LabelSet
 
@@ -73,6 +78,32 @@ def tagged_sentences(
         source, forms = corpus.source, tuple(corpus.forms[words])
         found.append(PromptSentence(source.treebank, source.language, number, forms, asked_of))
     return found
+
+
+def labelled_corpus(file: TreebankFile, task: Task, progress: Progress | None = None) -> Corpus:
+    """The sentences of ``file``, with labels that ``task`` can ask for. TreebankError where it has none."""
+    corpus = conllu.read(
+        file.path,
+        language=file.language,
+        treebank=file.treebank,
+        split=file.split,
+        strict=closed_columns([task.name]),
+        progress=progress,
+    )
+    corpus.refuse_withheld()
+    return corpus
+
+
+def digest_of(sentences: Sequence[PromptSentence]) -> str:
+    """A hash of their words and labels."""
+    return hashing.digest(
+        [(one.words, [(item.word, item.head, item.label) for item in one.items]) for one in sentences]
+    )
+
+
+def in_turn(parts: Iterable[Sequence[PromptSentence]], most: int) -> list[PromptSentence]:
+    """The first ``most``, one of each part after the other as long as they last."""
+    return [one for turn in zip_longest(*parts) for one in turn if one is not None][:most]
 
 
 @dataclass(frozen=True)

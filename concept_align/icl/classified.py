@@ -15,8 +15,17 @@ from .base import PromptSentence
 from .causal import CausalModel, plain_reader
 
 
-def selecting_aligner(folder: Path, task: Task, layer: int | None, *, offline: bool = False) -> SavedAligner:
+def selecting_aligner(
+    folder: Path,
+    task: Task,
+    layer: int | None,
+    *,
+    options: tuple[str, str] = ("select_aligner", "select_layer"),
+    offline: bool = False,
+) -> SavedAligner:
     """What the folder of a saved aligner says; it is for the words of ``task``.
+
+    ``options`` are what the caller calls the aligner and the layer.
 
     Raises UsageError for an aligner of another task, of relations (which are asked of a word and its head,
     and a sentence to choose for has no tree), of two models, or without states of ``layer``, where one is
@@ -27,14 +36,14 @@ def selecting_aligner(folder: Path, task: Task, layer: int | None, *, offline: b
     if of.task != task.name or of.relational:
         what = f"an aligner of {of.task}" + (", and trees are not given to it" if of.relational else "")
         remedy = f"name one of {task.name}" if not task.relational else "leave it out: prototypes will do"
-        raise UsageError(what, where=str(folder), option="select_aligner", remedy=remedy)
+        raise UsageError(what, where=str(folder), option=options[0], remedy=remedy)
     if of.other_layers:
         what, remedy = "an aligner of the states of two models", "name one of this model's alone"
-        raise UsageError(what, where=str(folder), option="select_aligner", remedy=remedy)
+        raise UsageError(what, where=str(folder), option=options[0], remedy=remedy)
     if layer is not None and layer not in of.layers:
         what = f"it reads layer {of.layer_name}, and selectors layer {layer}"
-        remedy = "name that layer in select_layer, or leave it out"
-        raise UsageError(what, where=str(folder), option="select_aligner", remedy=remedy)
+        remedy = f"name that layer in {options[1]}, or leave it out"
+        raise UsageError(what, where=str(folder), option=options[0], remedy=remedy)
     return found
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 # What is put after a query's word before the next word: what the model chose, or the gold label.
 Feedback = Literal["predicted", "gold"]
 AUTO = "auto"
+OWN = "own"  # demonstrations in the target language itself
+ANY = "any"  # demonstrations in any of the named languages, as a selector chooses
+NONE = "none"  # the language of no demonstrations
 # What a learned selector learns from (:mod:`.selectors.teachers`).
 Teacher = Literal["gain", "self", "influence", "published"]
 SCORES: Literal["scores"] = "scores"  # as a layer: the scores of the labels are the features

@@ -23,8 +23,8 @@ from ..evaluation.results import MAJORITY
 from ..evaluation.tidy import Condition, Evaluation, tabulate
 from ..spaces.features import Features
 from .base import PromptSentence
-from .config import SCORES
-from .plan import NONE, OWN, ICLPlan
+from .config import NONE, OWN, SCORES
+from .plan import ICLPlan
 
 OUTPUT = "output"  # the layer of what the model itself answers
 PROBE = "probe"

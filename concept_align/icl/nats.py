@@ -22,8 +22,9 @@ from ..evaluation.predictions import Place
 from ..evaluation.resampling import sentence_weights
 from ..statistics import mean_over_languages, percentile_interval
 from .base import LabelScores, PromptSentence
+from .config import NONE
 from .evidence import OUTPUT, AnswerKey
-from .plan import NONE, ICLPlan, Variant
+from .plan import ICLPlan, Variant
 from .selectors.helping import gold_mean
 
 NATS = "-nats"  # behind the name of the folder that they are kept in

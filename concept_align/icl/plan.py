@@ -15,11 +15,8 @@ from ..meta.data import check_disjoint
 from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import META_TRAIN, VALIDATION, select
-from .config import AUTO, Feedback, ICLConfig, check, learns
+from .config import ANY, AUTO, NONE, OWN, Feedback, ICLConfig, check, learns
 
-OWN = "own"  # demonstrations in the target language itself
-ANY = "any"  # demonstrations in any of the named languages, as a selector chooses
-NONE = "none"  # the language of no demonstrations
 TRAINING = 5  # training languages of aligned in-context learning, as published
 
 

@@ -22,11 +22,11 @@ from ..outputs import PAGE_FILES, OutputLayout
 from ..reading import read_json_object
 from ..spaces.features import Features
 from .base import LabelScores
-from .config import Layer
+from .config import NONE, OWN, Layer
 from .effects import ByLayer, Effects, PairedStates, accuracy_effects, alignability_effects, over_languages
 from .evidence import OUTPUT, AnswerKey, labelled, predictions
 from .nats import NATS, NatsLog, gold_nats
-from .plan import NONE, OWN, Trial
+from .plan import Trial
 from .session import PromptSession, calibrated, stacked, states
 from .state_learners import StateLearners
 

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,11 @@ from ..errors import UsageError
 from ..outputs import output_folder
 from ..progress import Progress
 from ..seeding import stream
-from ..treebanks import conllu
-from ..treebanks.concepts import Task, closed_columns, is_open_ended, parse_task
+from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..types import Split
-from .base import PromptSentence, tagged_sentences
+from .base import PromptSentence, in_turn, labelled_corpus, tagged_sentences
 from .causal import in_memory, load_causal, word_states
 from .classified import classifier, selecting_aligner
 from .config import Teacher
@@ -42,8 +40,7 @@ from .selectors.features import Likeness, SentenceFeatures
 from .selectors.helping import measure_gains
 from .selectors.shared import PENALTIES, Translations, fit_selector
 from .selectors.shared_head import LAYOUT, UNITS, LearnedSelector
-from .selectors.teachers import relabelled
-from .session import calibrated
+from .self_labels import predicted
 from .wording import LabelSet, label_set, template
 
 
@@ -138,7 +135,9 @@ def fit(
     files = {part: _files(config.treebanks, own, part) for part, own in _parts(config)}
     trained = None
     if config.aligner is not None:
-        trained = selecting_aligner(config.aligner, task, config.layer, offline=config.offline)
+        trained = selecting_aligner(
+            config.aligner, task, config.layer, options=("aligner", "layer"), offline=config.offline
+        )
     if loaded is None:
         options = {name: getattr(config, name) for name in ("revision", "dtype", "device", "offline")}
         loaded = load_causal(config.model, **options)
@@ -160,7 +159,8 @@ def fit(
     shown = [one.language for one in candidates]
     known = features.of_queries(queries, shown)
     if config.teacher == "self":
-        words = None if trained is None else (lambda one: features.labels.of(one, shown))
+        known_of = features.labels.of
+        words = None if trained is None else (lambda own: torch.cat([known_of(one, shown) for one in own]))
         queries = predicted(queries, scorer, labels, words)
     folder = None if out is None else Path(out)
     with nullcontext() if folder is None else output_folder(folder, LAYOUT, force=force):
@@ -187,31 +187,6 @@ def fit(
     return found
 
 
-def predicted(
-    queries: Sequence[PromptSentence],
-    scorer: PromptScorer,
-    labels: LabelSet,
-    words: Callable[[PromptSentence], torch.Tensor] | None = None,
-) -> list[PromptSentence]:
-    """``queries`` with predicted labels, for the teacher ``self``; their own are not looked at.
-
-    By ``words``, log-probabilities [words, concepts] of a sentence; without, by what the model itself says
-    without a demonstration, each label's mean over the items of the language taken off.
-    """
-    if words is not None:
-        found = [words(one)[[item.word for item in one.items]].argmax(1) for one in queries]
-        return relabelled(queries, [one.tolist() for one in found])
-    prompt = scorer.prompt([], labels, room=0)
-    scores = [one.scores.float() for one in scorer.score(prompt, queries)]
-    guesses: dict[int, list[int]] = {}
-    for code in dict.fromkeys(one.language for one in queries):
-        places = [place for place, one in enumerate(queries) if one.language == code]
-        best = calibrated(torch.cat([scores[place] for place in places])).argmax(1)
-        parts = best.split([len(scores[place]) for place in places])
-        guesses |= {place: part.tolist() for place, part in zip(places, parts, strict=True)}
-    return relabelled(queries, [guesses[place] for place in range(len(queries))])
-
-
 @dataclass(frozen=True, eq=False)
 class _Sentences:
     """Sentences as a study draws them."""
@@ -226,15 +201,15 @@ class _Sentences:
         """The first ``most`` in a random order, one language after the other; ``asked``: those that fit."""
         parts = []
         for file in files:
-            found = [one for one in self._tagged(self._corpus(file)) if not asked or self._fits(one)]
+            corpus = labelled_corpus(file, self.task, self.progress)
+            found = [one for one in self._tagged(corpus) if not asked or self._fits(one)]
             if not found:
                 what = f"no labelled sentence of at most {self.config.max_words} words fits"
                 remedy = "raise max_words, or leave the language out"
                 raise UsageError(what, where=f"{file.language}, train split", remedy=remedy)
             order = stream(self.config.seed, "sentences", file.language, "train").permutation(len(found))
             parts.append([found[place] for place in order])
-        turns = [one for turn in zip_longest(*parts) for one in turn if one is not None]
-        return turns[:most]
+        return in_turn(parts, most)
 
     def translations(self) -> tuple[list[PromptSentence], np.ndarray]:
         """Sentences of equal ids, and the places of two of each meaning."""
@@ -244,7 +219,7 @@ class _Sentences:
         by_id: dict[str, list[PromptSentence]] = {}
         langs = config.pair_langs or config.langs
         for file in _first_split(find_treebanks(config.pairs, langs)):
-            corpus = self._corpus(file)
+            corpus = labelled_corpus(file, self.task, self.progress)
             for one in self._tagged(corpus):
                 by_id.setdefault(corpus.sent_ids[one.number], []).append(one)
         several = {name: own for name, own in by_id.items() if len(own) > 1}
@@ -262,18 +237,6 @@ class _Sentences:
         return [
             one for one in tagged_sentences(corpus, self.task, longest=self.config.max_words) if one.items
         ]
-
-    def _corpus(self, file: TreebankFile) -> Corpus:
-        corpus = conllu.read(
-            file.path,
-            language=file.language,
-            treebank=file.treebank,
-            split=file.split,
-            strict=closed_columns([self.task.name]),
-            progress=self.progress,
-        )
-        corpus.refuse_withheld()
-        return corpus
 
     def _fits(self, query: PromptSentence) -> bool:
         alone = self.scorer.prompt([], self.labels, room=0)

@@ -4,28 +4,21 @@ Candidates are those of the study's languages of demonstrations, taken in turn f
 sentences of languages that are no targets. Nothing of a target but its words has a part in it.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import torch
-from jaxtyping import Float32
-
-from .. import hashing, ragged
 from ..progress import Progress
-from .base import PromptSentence
+from .base import PromptSentence, digest_of, in_turn
 from .config import Teacher
 from .prompting import PromptScorer
 from .selectors.helping import Gains, measure_gains
-from .selectors.teachers import relabelled
-from .session import PromptSession, calibrated, stacked
+from .self_labels import Classify, predicted
+from .session import PromptSession
 from .wording import LabelSet
 
 FOLDER = "selection"  # in a study's folder: gains, by what labels they are of
 GOLD, PREDICTED = "gold", "predicted"
-Classify = Callable[[Sequence[PromptSentence]], Float32[torch.Tensor, "words concepts"]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +61,7 @@ class Selection:
         """The first of each language of demonstrations, in turn."""
         session = self.session
         parts = [session.candidates(language) for language in session.plan.named]
-        turns = [one for turn in zip_longest(*parts) for one in turn if one is not None]
-        return turns[: session.plan.config.select_candidates]
+        return in_turn(parts, session.plan.config.select_candidates)
 
     @property
     def labels(self) -> LabelSet:
@@ -82,7 +74,9 @@ class Selection:
         """Of the correct labels; for the teacher ``self`` of predicted ones: no correct one is looked at."""
         kind = PREDICTED if teacher == "self" else GOLD
         if kind not in self._gains:
-            queries = self.predicted() if teacher == "self" else self.queries
+            queries = self.queries
+            if teacher == "self":
+                queries = predicted(queries, self._scorer, self.labels, self.classify)
             folder = None if self.folder is None else self.folder / FOLDER / kind
             options: dict[str, Any] = {"folder": folder, "progress": self.progress}
             self._gains[kind] = measure_gains(self._scorer, self.labels, queries, self.candidates, **options)
@@ -90,39 +84,13 @@ class Selection:
                 self.session.note(f"selection: {misfits} pairs of sentences do not fit the model's context")
         return self._gains[kind]
 
-    def predicted(self) -> list[PromptSentence]:
-        """The queries with labels that are predicted: by the aligner, else by the calibrated model itself."""
-        found: list[PromptSentence] = []
-        for language in self.session.plan.select:
-            queries = self.session.learning_queries(language)
-            if not queries:
-                continue
-            if self.classify is not None:
-                scores = self.classify(queries).nan_to_num(nan=-torch.inf)
-                begins = ragged.offsets_of([len(one.words) for one in queries]).tolist()
-                own = zip(begins[:-1], queries, strict=True)
-                scores = scores[[begin + item.word for begin, one in own for item in one.items]]
-            else:
-                alone = self._scorer.prompt([], self.labels, room=0)
-                scores = calibrated(stacked(self._scorer.score(alone, queries)))
-            codes = scores.argmax(1).split([len(one.items) for one in queries])
-            found += relabelled(queries, [part.tolist() for part in codes])
-        return found
-
     def made_from(self, teacher: Teacher) -> dict[str, Any]:
         """What decides the gains, besides the model and how it is asked."""
         return {
             "teacher": teacher,
             "select_langs": list(self.session.plan.select),
-            "learned_from": _digest(self.queries),
-            "tried": _digest(self.candidates),
+            "learned_from": digest_of(self.queries),
+            "tried": digest_of(self.candidates),
             "labels": self.labels.names,
             "template": self.session.plan.variants[0].template,
         }
-
-
-def _digest(sentences: Sequence[PromptSentence]) -> str:
-    """A hash of words and labels."""
-    return hashing.digest(
-        [(one.words, [(item.word, item.head, item.label) for item in one.items]) for one in sentences]
-    )

@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from jaxtyping import Float, Float32
 
-from .. import hashing
 from ..errors import UsageError
 from ..seeding import derive, stream
-from .base import NO_HEAD, LabelScores, PromptSentence
-from .config import Layer
-from .plan import ANY, OWN, ICLPlan, Trial, Variant
+from .base import NO_HEAD, LabelScores, PromptSentence, digest_of
+from .config import ANY, OWN, Layer
+from .plan import ICLPlan, Trial, Variant
 from .prompting import CONTENT_FREE, PromptScorer, content_free, preference
 from .selectors import Selector
 from .wording import LabelSet, label_set
@@ -149,9 +148,7 @@ class PromptSession:
     def digest(self, language: str, split: str) -> str:
         """A hash of the sentences that are used of ``language``, words and labels."""
         sentences = self.candidates(language) if split == "train" else self.queries(language)
-        return hashing.digest(
-            [(one.words, [(item.word, item.head, item.label) for item in one.items]) for one in sentences]
-        )
+        return digest_of(sentences)
 
     def answers(
         self, trial: Trial, queries: Sequence[PromptSentence], layers: Sequence[Layer] = ()

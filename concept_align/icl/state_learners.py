@@ -26,9 +26,9 @@ from ..spaces.features import Features, Sentences
 from ..spaces.standardise import StandardiserFitter
 from ..types import Split
 from .base import LabelScores, PromptSentence
-from .config import Layer
+from .config import NONE, Layer
 from .evidence import labelled, predictions
-from .plan import NONE, Trial
+from .plan import Trial
 from .session import PromptSession, states
 
 

@@ -18,16 +18,14 @@ from ..layers import resolve_layers
 from ..outputs import output_folder
 from ..progress import Progress, Silent
 from ..showing import Showable, reporter
-from ..treebanks import conllu
-from ..treebanks.concepts import closed_columns
-from .base import PromptSentence, tagged_sentences
+from .base import PromptSentence, labelled_corpus, tagged_sentences
 from .causal import CausalModel, in_memory, load_causal, word_states
 from .classified import classifier, selecting_aligner
-from .config import SCORES, ICLConfig, Layer
+from .config import OWN, SCORES, ICLConfig, Layer
 from .effects import Effects
 from .evidence import AnswerEvidence, labelled, majority_class
 from .nats import nats_table
-from .plan import OWN, ICLPlan, plan
+from .plan import ICLPlan, plan
 from .runner import LAYOUT, TrialRunner, claim
 from .scoring import CausalScorer
 from .selection import Selection
@@ -169,16 +167,7 @@ def open_session(
     def read(language: str, split: str) -> list[PromptSentence]:
         if (language, split) not in plan.files:
             raise UsageError(f"there is no {split} split of {language}", where=str(config.treebanks))
-        file = plan.files[language, split]
-        corpus = conllu.read(
-            file.path,
-            language=file.language,
-            treebank=file.treebank,
-            split=file.split,
-            strict=closed_columns([plan.task.name]),
-            progress=progress,
-        )
-        corpus.refuse_withheld()
+        corpus = labelled_corpus(plan.files[language, split], plan.task, progress)
         return tagged_sentences(corpus, plan.task, limit=config.limit, longest=config.max_words)
 
     scorers = {name: CausalScorer(model, one) for name, one in templates.items()}

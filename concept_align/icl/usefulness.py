@@ -21,8 +21,8 @@ from ..correspondence.table import Alignability
 from ..errors import UsageError
 from ..evaluation.results import SUMMARIES
 from ..statistics import adjusted, mean_over_languages
+from .config import ANY, OWN
 from .dyads import KINDS, DirectedPairs, directed_pairs, dyad_correlation
-from .plan import ANY, OWN
 from .selectors.simple import best_layer
 
 WHOSE: tuple[str, ...] = ("model", "revision", "layer", "task", "learner")  # answers

@@ -52,6 +52,15 @@ class Entry(Language):
     roles: tuple[str, ...]  # the named sets it belongs to
 
 
+_PUD = re.compile(r"([nw]\d{5})\d{3}[a-z]?")
+
+
+def pud_document(sent_id: str) -> str | None:
+    """The document that a sentence of PUD is of: the first six signs of its id; None for other ids."""
+    found = _PUD.fullmatch(sent_id)
+    return found[1] if found else None
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

@@ -5,8 +5,8 @@ import pytest
 
 from concept_align.config import from_mapping
 from concept_align.errors import LearningError, UsageError
-from concept_align.icl.config import ICLConfig
-from concept_align.icl.plan import ANY, NONE, OWN, Variant, plan
+from concept_align.icl.config import ANY, NONE, OWN, ICLConfig
+from concept_align.icl.plan import Variant, plan
 from concept_align.treebanks.discover import mini_treebanks
 
 MINI = str(mini_treebanks())

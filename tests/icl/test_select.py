@@ -76,3 +76,39 @@ def test_impossible_options_are_told():
     ]:  # fmt: skip
         with pytest.raises(UsageError, match=said):
             ca.select.fit("mini-decoder", "mini", langs=["fr"], **options)
+
+
+@pytest.fixture(scope="module")
+def aligner(tmp_path_factory):
+    """A word-class aligner of layer 2 of the mini decoder, learned from German and English."""
+    folder = tmp_path_factory.mktemp("aligner")
+    store = ca.extract(
+        "mini-decoder", ca.mini_treebanks(), folder / "store", langs=["de", "en", "et"], layers=[2]
+    )
+    ca.meta_train(store, layers=[2], learner="source-probe", out=folder / "probe")
+    return folder / "probe"
+
+
+def test_an_aligner_says_what_queries_are_made_of_in_fit_and_in_a_study(aligner):
+    given = {"langs": ["fr"], "demo_langs": ["de"], **FEW}
+    found = ca.select.fit("mini-decoder", "mini", aligner=aligner, teacher="self", layer=2, **given)
+    plain = ca.select.fit("mini-decoder", "mini", teacher="self", layer=2, **given)
+    assert found.about["aligner"] and not plain.about["aligner"]
+    assert found.made_from != plain.made_from
+    few = {"k": [2], "demo_draws": 1, "queries": 2, "candidates": 10, "bootstrap": 100, "labels": ["tags"]}
+    study = ca.icl_study(
+        "mini-decoder", "mini", langs=["tr"], demo_langs="de", selectors="nearest-concept",
+        select_aligner=aligner, **few,
+    )  # fmt: skip
+    assert "icl-tags-nearest-concept" in set(study.frame()["learner"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "option", "said"),
+    [({"task": "relation"}, "aligner", "an aligner of upos"), ({"layer": 1}, "aligner", "in layer,")],
+)
+def test_an_aligner_of_something_else_is_refused_under_the_name_of_the_option(aligner, changes, option, said):
+    with pytest.raises(UsageError) as refused:
+        ca.select.fit("mini-decoder", "mini", langs=["fr"], aligner=aligner, **{**FEW, **changes})
+    assert refused.value.option == option
+    assert said in str(refused.value)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from concept_align.errors import LearningError, UsageError
-from concept_align.icl.config import ICLConfig
-from concept_align.icl.plan import ANY, OWN, Trial, Variant, plan
+from concept_align.icl.config import ANY, OWN, ICLConfig
+from concept_align.icl.plan import Trial, Variant, plan
 from concept_align.icl.selection import Selection
 from concept_align.icl.selectors import SelectorInputs, create
 from concept_align.icl.selectors.simple import RandomSelector

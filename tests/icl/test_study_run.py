@@ -10,8 +10,8 @@ import torch
 
 from concept_align.correspondence.table import COLUMNS
 from concept_align.errors import UsageError
-from concept_align.icl.config import ICLConfig
-from concept_align.icl.plan import ANY, NONE, OWN, Trial, Variant, plan
+from concept_align.icl.config import ANY, NONE, OWN, ICLConfig
+from concept_align.icl.plan import Trial, Variant, plan
 from concept_align.icl.selectors.simple import FixedSelector
 from concept_align.icl.session import calibrated
 from concept_align.icl.study import icl_study, open_session, run

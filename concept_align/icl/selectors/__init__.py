@@ -28,7 +28,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import pandas as pd
 import torch
@@ -123,6 +123,7 @@ class BaseSelector(ABC):
     name: str
     looks_at: LooksAt = "nothing"
     seeded: bool = False
+    labelled: ClassVar[bool] = False  # it looks at labels of words, which not all sentences have
 
     def select(
         self, query: PromptSentence | None, candidates: Sequence[PromptSentence], k: int, *, seed: int

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...errors import UsageError
 from ..base import PromptSentence
 from . import SelectorInputs
-from .nearest import SentenceStates, WordLabels
+from .nearest import SentenceStates, WordLabels, gold_shares
 
 # What makes two sentences alike: the concepts they are made of, or the model's states.
 Likeness = Literal["shares", "states"]
@@ -70,14 +70,6 @@ def _products(rows: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))[:, None]
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
-
-
-def gold_shares(sentence: PromptSentence, concepts: int) -> NDArray[np.float64]:
-    """What the items of ``sentence`` are made of; all concepts alike where nothing is asked of it."""
-    if not sentence.items:
-        return np.full(concepts, 1 / concepts)
-    counts = np.bincount([item.label for item in sentence.items], minlength=concepts)
-    return np.asarray(counts / counts.sum())
 
 
 @dataclass(frozen=True, eq=False)

@@ -171,6 +171,7 @@ class NearestConceptSelector(BaseSelector):
 
     name = "nearest-concept"
     looks_at = "query"
+    labelled = True
     labels: WordLabels
 
     @classmethod
@@ -190,7 +191,7 @@ class NearestConceptSelector(BaseSelector):
         assert query is not None
         if not k:
             return []
-        others = np.stack([self._gold(one) for one in there.values()])
+        others = np.stack([gold_shares(one, len(self.inputs.concepts)) for one in there.values()])
         similarity = overlap(self._own(query, [one.language for one in there.values()]), others)
         alike = lambda place: overlap(others[place], others)  # noqa: E731
         return best_last(similarity, list(there), k, alike, self.inputs.diversity)
@@ -199,11 +200,6 @@ class NearestConceptSelector(BaseSelector):
         """The shares of ``query``."""
         found: NDArray[np.float64] = self.labels.of(query, languages).double().exp().mean(0).numpy()
         return found
-
-    def _gold(self, sentence: PromptSentence) -> NDArray[np.float64]:
-        """The shares of its labels."""
-        codes = [item.label for item in sentence.items]
-        return np.asarray(np.bincount(codes, minlength=len(self.inputs.concepts)) / len(codes))
 
 
 class GoldConceptSelector(NearestConceptSelector):
@@ -221,7 +217,15 @@ class GoldConceptSelector(NearestConceptSelector):
         return {"oracle": "gold shares", **diversity}
 
     def _own(self, query: PromptSentence, languages: Sequence[str]) -> NDArray[np.float64]:
-        return self._gold(query)
+        return gold_shares(query, len(self.inputs.concepts))
+
+
+def gold_shares(sentence: PromptSentence, concepts: int) -> NDArray[np.float64]:
+    """What the items of ``sentence`` are made of; all concepts alike where nothing is asked of it."""
+    if not sentence.items:
+        return np.full(concepts, 1 / concepts)
+    counts = np.bincount([item.label for item in sentence.items], minlength=concepts)
+    return np.asarray(counts / counts.sum())
 
 
 def _among(
@@ -248,23 +252,26 @@ def best_last(
     k: int,
     likeness: Callable[[int], NDArray[np.float64]] | None = None,
     diversity: float = 0.0,
+    worth: Float64[np.ndarray, " n"] | float = 0.0,
 ) -> list[int]:
     """The places of the ``k`` most similar of ``there``, the best last; of equals the earlier wins.
 
-    ``diversity`` g chooses one after another by
+    ``diversity`` g chooses one after another, after j others, by
 
-        similarity(c) - g max over the chosen c' of likeness(c, c')
+        similarity(c) + worth(c) / (1 + g j) - g max over the chosen c' of likeness(c, c')
 
     (maximal marginal relevance: Carbonell and Goldstein 1998), ``likeness(c')`` [n] of one place in
-    ``similarity`` and all. The k chosen are the last k of any more that are.
+    ``similarity`` and all. ``worth`` is what a candidate is good for before any query; it counts less each
+    time, for what is good for anybody shows the same. The k chosen are the last k of any more that are.
     """
     if not diversity or likeness is None:
-        order = np.argsort(-similarity, kind="stable")[:k].tolist()
+        order = np.argsort(-(similarity + worth), kind="stable")[:k].tolist()
     else:
         order, most = list[int](), np.zeros(len(similarity))
         left = np.ones(len(similarity), dtype=bool)
         for number in range(k):
-            best = int(np.where(left, similarity - diversity * most, -np.inf).argmax())
+            score = similarity + worth / (1 + diversity * number) - diversity * most
+            best = int(np.where(left, score, -np.inf).argmax())
             found = likeness(best)
             most = np.maximum(most, found) if number else found
             left[best] = False

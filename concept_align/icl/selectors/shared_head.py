@@ -12,8 +12,7 @@ For k > 1, one at a time, the best of
 
     s_j(c) = a k(q, c) + x_q' A B' x_c + u'x_c / (1 + gamma j) - gamma max over chosen c' of k(c, c')
 
-after j others: maximal marginal relevance (Carbonell and Goldstein 1998, SIGIR), with what is good for
-anybody counting less each time: sentences that are good for anybody show the same.
+after j others (:func:`.nearest.best_last`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,6 +35,7 @@ from ...tensors import load_tensors, save_tensors
 from ..base import PromptSentence
 from . import BaseSelector, SelectorInputs, There
 from .features import SIZES, Likeness, SelectionFeatures, SentenceFeatures
+from .nearest import best_last
 from .selector_card import CARD_FILES, write_selector_card
 
 MODEL, CONFIG = "model", "config"  # model.safetensors, config.json
@@ -157,15 +157,9 @@ class LearnedSelector(BaseSelector):
         Those of a smaller k are among those of a larger one. Of equals the earlier wins.
         """
         fit, worth = self.head.parts(query, candidates)
-        left, places, nearest = dict.fromkeys(range(len(candidates))), list[int](), np.zeros(len(candidates))
-        for number in range(min(k, len(candidates))):
-            score = fit[0] + worth / (1 + self.diversity * number) - self.diversity * nearest
-            best = max(left, key=lambda place: score[place])
-            del left[best]
-            places.append(best)
-            alike = candidates.rows([best]).likeness(candidates, self.head.likeness)[0]
-            nearest = np.maximum(nearest, alike) if number else alike
-        return places[::-1]
+        there = range(len(candidates))
+        alike = lambda place: candidates.rows([place]).likeness(candidates, self.head.likeness)[0]  # noqa: E731
+        return best_last(fit[0], there, min(k, len(candidates)), alike, self.diversity, worth)
 
     def with_inputs(self, inputs: SelectorInputs) -> Self:
         """The selector among the sentences of a study, with the diversity that is asked for there.

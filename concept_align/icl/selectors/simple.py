@@ -82,6 +82,7 @@ class CoverageSelector(BaseSelector):
     """
 
     name = "coverage"
+    labelled = True
 
     def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
         # Sorted so that the first of equals is the one to take.
@@ -122,6 +123,7 @@ class AlignabilitySelector(BaseSelector):
     """
 
     name = "alignability"
+    labelled = True
     table: Mapping[tuple[str, str], float]  # either order of the two languages will do
     inner: Selector = field(default_factory=RandomSelector)
     languages: int = 1

@@ -21,6 +21,7 @@ class BestOnTrainSelector(BaseSelector):
     """
 
     name = "best-on-train"
+    labelled = True
     training: SelectorTraining
 
     @classmethod

@@ -9,9 +9,10 @@ import numpy as np
 from ...errors import UsageError
 from ...hashing import digest
 from ..causal import CausalModel, load_causal, word_states
+from ..config import ANY, OWN
 from ..selectors import Selector
 from .choosing import Scores, choice_scores, information
-from .config import ANY, OWN, AskConfig, Asking, askings, check_ask
+from .config import AskConfig, Asking, askings, check_ask
 from .demonstrations import Asked, Demonstrator, after_demonstrations, refuse_labelled
 from .generating import written
 from .questions import Question

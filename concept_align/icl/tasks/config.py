@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...errors import UsageError
-
-OWN, ANY, NONE = "own", "any", "none"
+from ..config import ANY, NONE
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Counted:
 
 
 def answers_frame(session: AskSession, found: Mapping[Asking, Mapping[str, Any]]) -> pd.DataFrame:
-    """Every answer: a row a question and set of demonstrations."""
+    """Every answer: one row for each question and set of demonstrations."""
     rows = []
     for asking, answers in found.items():
         for place, question in enumerate(session.questions[asking.language]):

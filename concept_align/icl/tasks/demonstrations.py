@@ -19,16 +19,11 @@ from ..selectors.features import SelectionFeatures, SentenceFeatures
 from ..selectors.shared_head import LearnedSelector
 from .questions import Question
 
-# Selectors that look at the labels of words, which questions do not have.
-LABELLED = ("coverage", "nearest-concept", "best-on-train", "alignability")
-
 
 def refuse_labelled(names: Sequence[str]) -> None:
     """UsageError for the name of a selector that is unknown, or looks at labels."""
     for name in names:
-        kind = name.partition(":")[0]
-        SELECTORS.get(kind)
-        if kind in LABELLED:
+        if getattr(SELECTORS.get(name.partition(":")[0]), "labelled", False):
             what = f"the selector {name} looks at labels of words, and questions have none"
             raise UsageError(what, option="selectors", remedy="use random, fixed or nearest-state")
 

@@ -11,7 +11,6 @@ its documents is what demonstrations are of, the rest is asked: by id, so that n
 demonstrates it.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from .questions import TaskRow
 
 CLASSES = ("NOUN", "VERB", "ADJ")
 LONGEST = 40  # words of a sentence
-_PUD = re.compile(r"([nw]\d{5})\d{3}[a-z]?")
 _FIFTH = 5
 
 
@@ -103,7 +101,7 @@ def _sentences(files: list[TreebankFile], split: QuestionSplit) -> Iterator[tupl
             lenient=True, trees=False, strict=(),
         )  # fmt: skip
         for sentence, name in enumerate(corpus.sent_ids):
-            document = match[1] if (match := _PUD.fullmatch(name)) else name
+            document = registry.pud_document(name) or name
             shown = int(digest(["document", document])[:8], 16) % _FIFTH == 0
             words = corpus.words_of(sentence)
             if (not divided or shown == (split == "dev")) and words.stop - words.start <= LONGEST:

@@ -61,8 +61,8 @@ class Question:
         return self.beginning == other.beginning or self.id == other.id
 
     def sentence(self, task: str, number: int) -> "PromptSentence":
-        """As a sentence for selectors, nothing asked of its words (text without spaces is one word)."""
-        words = tuple((self.text or self.beginning).split()) or (self.id,)
-        from ..base import PromptSentence  # which comes with torch: the help does without
+        """As a sentence for selectors, one thing asked of it (text without spaces is one word)."""
+        from ..base import NO_HEAD, Item, PromptSentence  # which comes with torch: the help does without
 
-        return PromptSentence(task, self.language, number, words, ())
+        words = tuple((self.text or self.beginning).split()) or (self.id,)
+        return PromptSentence(task, self.language, number, words, (Item(0, NO_HEAD, 0),))

@@ -19,7 +19,6 @@ from ...treebanks.discover import MINI, TreebankFile, find_treebanks
 from ..parallel import AGREE, LEAST, Parallel, cleaned, length_agreement
 
 _NEWDOC = re.compile(r"^#\s*newdoc\b(?:\s+id\s*=\s*([^\n]*))?", re.MULTILINE)
-_PUD = re.compile(r"([nw]\d{5})\d{3}[a-z]?")
 
 
 @dataclass(eq=False)
@@ -144,7 +143,7 @@ def _documents(chosen: Sequence[_Candidate]) -> dict[str, str]:
     """The document of each id: what is one document in any language is one."""
     tellers = [one.documents for one in chosen if len(set(one.documents.values())) > 1]
     ids = dict.fromkeys(one for own in chosen for one in own.texts)
-    tellers.append({one: match[1] for one in ids if (match := _PUD.fullmatch(one))})
+    tellers.append({one: known for one in ids if (known := registry.pud_document(one))})
     parent = {one: one for one in ids}
 
     def root(one: str) -> str:

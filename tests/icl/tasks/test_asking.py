@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from tiny_prompts import tiny_causal
 from concept_align.errors import UsageError
 from concept_align.evaluation.results import COLUMNS
 from concept_align.icl.causal import word_states
+from concept_align.icl.selectors import SELECTORS
 from concept_align.icl.selectors.shared import fit_selector, untrained
 from concept_align.icl.tasks.ask import ask
 from concept_align.icl.tasks.asking import open_asking
@@ -125,9 +127,23 @@ def test_a_learned_selector_begins_as_the_nearest_state_and_learns_from_gains_of
     assert [len(own) for own in chosen.shown("de", ["en"], "learned", 2)] == [2, 2, 2]
 
 
-def test_selectors_that_look_at_labels_are_refused():
+LABELLED = ("coverage", "nearest-concept", "nearest-concept-gold", "best-on-train", "alignability")
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_selectors_that_look_at_labels_are_refused(name):
     with pytest.raises(UsageError, match="looks at labels of words"):
-        demonstrator(tiny_causal("gpt2"), ("nearest-concept",))
+        demonstrator(tiny_causal("gpt2"), (name,))
+
+
+def test_every_built_in_selector_chooses_questions_or_is_refused():
+    learn = ("learned",)  # from gains, which a study measures: learned:DIR is fitted
+    others = sorted({*SELECTORS._places} - {*LABELLED, *learn})
+    long = [replace(question(n), text="five words are long enough") for n in range(20, 24)]
+    pools, asked = {"en": long}, {"en": [question(1)]}
+    chosen = Demonstrator.of(tiny_causal("gpt2"), "made up", pools, asked, others)
+    assert {len(chosen.shown("en", ["en"], name, 2)[0]) for name in others} == {2}
+    assert chosen.shown("en", ["en"], "fixed", 2)[0] == long[:2]
 
 
 def test_demonstrations_that_do_not_fit_are_left_out_and_counted():
