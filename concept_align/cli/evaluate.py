@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..evaluation.config import EvaluateConfig
-    from ..evaluation.evaluate import EvaluationPlan
+    from ..evaluation.plan import EvaluationPlan
 
 
 @configured(
@@ -32,7 +32,8 @@ def evaluate(config: "EvaluateConfig", run: RunOptions) -> None:
     languages cost only themselves.
     """
     from ..evaluation.aligners import read_aligners
-    from ..evaluation.evaluate import LAYOUT, UNITS, plan_evaluation, run_evaluation
+    from ..evaluation.evaluate import LAYOUT, UNITS, run_evaluation
+    from ..evaluation.plan import plan_evaluation
     from ..report.evaluation import write_evaluation
     from ..store import Store
 

@@ -15,7 +15,8 @@ from ..correspondence.build import build_geometry
 from ..correspondence.pairs import alignability
 from ..evaluation.aligners import read_aligners
 from ..evaluation.config import EvaluateConfig, ProbeSweep
-from ..evaluation.evaluate import plan_evaluation, run_evaluation
+from ..evaluation.evaluate import run_evaluation
+from ..evaluation.plan import plan_evaluation
 from ..evaluation.probing import best_layer, run_sweep
 from ..evaluation.tidy import Evaluation
 from ..extraction.run import extract_files

@@ -1,4 +1,4 @@
-"""Saved aligners: what they were trained on, which are one learner, and which are tested together.
+"""Saved aligners: what they were trained on, and which are one learner.
 
 An aligner is tested on the states of the recipe it was trained on, represented as they were then, in
 languages it has neither learned from nor been chosen by. Aligners that differ in their training seed alone
@@ -8,7 +8,7 @@ are.
 
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -18,14 +18,13 @@ from ..config import checked
 from ..errors import ConceptAlignError, LearningError, UsageError, encoded
 from ..hashing import sha256_file
 from ..meta import hub
-from ..meta.data import check_disjoint
 from ..meta.learners.base import Aligner
 from ..meta.learners.saved import read_config
 from ..meta.reference import UsualEntropy, read_entropy, read_reference
 from ..reading import read_json_object, read_toml
 from ..spaces.spec import FeatureSpec
 from ..spaces.standardise import Standardiser
-from ..store import Recipe, Store
+from ..store import Recipe
 from ..treebanks.concepts import is_open_ended, parse_task
 
 PROVENANCE = "provenance.json"
@@ -265,91 +264,3 @@ def _differences(a: Any, b: Any, path: str = "") -> list[str]:
 def _short(value: Any) -> str:
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-@dataclass(frozen=True)
-class AlignerGroup:
-    """Aligners that are tested together, on the same words."""
-
-    source: str
-    features: tuple[FeatureSpec, ...]  # those among them; the first decides the words
-    aligners: tuple[SavedAligner, ...]
-
-    @property
-    def task(self) -> str:
-        return self.features[0].task
-
-    @property
-    def layer(self) -> str:
-        """As results name it: ``10``, or ``10 | 6+10+13~10`` where aligners differ in their layers."""
-        return " | ".join(dict.fromkeys(one.layer_name for one in self.features))
-
-
-def groups(aligners: Iterable[SavedAligner], *, across: bool = False) -> tuple[AlignerGroup, ...]:
-    """Aligners by the features they take; ``across`` features, by the words they are tested on.
-
-    Raises UsageError where two groups would have rows that cannot be told apart, and where one name stands
-    for aligners with different features that are to be tested together.
-    """
-    found: dict[Any, list[SavedAligner]] = {}
-    for aligner in aligners:
-        how = aligner.features
-        alike = (how.task, how.root, how.mwt) if across else how
-        found.setdefault((aligner.source, alike), []).append(aligner)
-    made = []
-    items: dict[tuple[Any, ...], FeatureSpec] = {}
-    for (source, _), some in found.items():
-        kinds = sorted({one.features for one in some}, key=lambda how: (len(how.context_layers), how.layers))
-        made.append(group := AlignerGroup(source, tuple(kinds), tuple(some)))
-        first = group.features[0]
-        other = items.setdefault((group.task, group.layer, group.source), first)
-        if (first.root, first.mwt) != (other.root, other.mwt):
-            raise UsageError(
-                f"aligners of {first.task} with different words under test: root {first.root}, "
-                f"mwt {first.mwt} and root {other.root}, mwt {other.mwt}",
-                option="aligners",
-                remedy="evaluate them apart, each in its own out folder",
-            )
-        named = {(one.name, one.features) for one in group.aligners}
-        if twice := sorted({name for name, _ in named if [one for one, _ in named].count(name) > 1}):
-            message = f"{', '.join(twice)}: one name for aligners with different features"
-            raise UsageError(message, option="across", remedy="give each its own name: NAME=DIR")
-    return tuple(made)
-
-
-def check(
-    aligner: SavedAligner, store: Store, targets: Collection[str], *, other: Store | None = None
-) -> None:
-    """Refuse stores of another recipe, and targets that the aligner has seen. LearningError."""
-    if aligner.other is not None and other is None:
-        raise LearningError(
-            f"trained on states of two models, {aligner.recipe.model} and {aligner.other.model}",
-            where=str(aligner.folder),
-            option="with_store",
-            remedy=f"give the store of {aligner.other.model} too",
-        )
-    for recipe, held in zip(aligner.recipes, (store, other), strict=False):
-        if held is not None and recipe.fingerprint() != held.recipe.fingerprint():
-            raise LearningError(
-                "trained on states of another recipe: " + "; ".join(recipe.differences(held.recipe)),
-                where=f"{aligner.folder}, store {held.folder}",
-                remedy="give the store it was trained from, or extract one by that recipe",
-            )
-    try:
-        check_disjoint(aligner.train, aligner.validation, targets)
-    except LearningError as error:
-        message = f"{error.message} (aligner {aligner.folder})"
-        remedy = "leave them out: the aligner has seen them"
-        raise LearningError(message, option="langs", remedy=remedy) from error
-
-
-def check_concepts(aligner: SavedAligner, concepts: Sequence[str]) -> None:
-    """Refuse an inventory other than the aligner's, where that is known: its scores go by place."""
-    if aligner.concepts is not None and aligner.concepts != tuple(concepts):
-        odd = sorted(set(aligner.concepts) ^ set(concepts))
-        raise LearningError(
-            f"the store's inventory of {aligner.features.task} is not the one it was trained with "
-            f"(they differ in {', '.join(odd) or 'order'})",
-            where=str(aligner.folder),
-            remedy="evaluate on the store it was trained from",
-        )

@@ -2,15 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import save
 
-from .. import provenance
 from ..config import changed
 from ..errors import UsageError
 from ..hashing import digest
@@ -21,24 +20,14 @@ from ..progress import Progress, Silent
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..store import Store
-from ..treebanks.registry import family, select
+from ..treebanks.registry import select
 from ..types import SPLITS
-from .aligners import (
-    AlignerGroup,
-    AnyAligner,
-    AnyAligners,
-    SavedAligner,
-    check,
-    check_concepts,
-    groups,
-    named_aligners,
-    read_aligners,
-    saved_in,
-)
+from .aligners import AnyAligner, AnyAligners, SavedAligner, named_aligners, read_aligners, saved_in
 from .candidate import Adapts, Candidate, DataUseNotes, MajorityClass, TargetViews
 from .comparisons import BASELINES, references
 from .config import EvaluateConfig, Protocol
 from .evidence import Evidence, evidence
+from .plan import AlignerGroup, EvaluationPlan, check_concepts, plan_evaluation
 from .protocol import Load
 from .resampling import sentence_weights
 from .results import MAJORITY
@@ -119,88 +108,6 @@ def evaluate(
         store = FeatureSource([store, *two], features, cache_bytes=CACHE_BYTES)
     with held:
         return _evaluate_loaded(named, store, config, units, progress)
-
-
-@dataclass(frozen=True)
-class EvaluationPlan:
-    """Aligners that are tested together, and the languages to test them in."""
-
-    store: Store
-    groups: tuple[AlignerGroup, ...]
-    targets: tuple[str, ...]
-    config: EvaluateConfig
-    other: Store | None = None  # of the second model's states
-    absent: tuple[str, ...] = ()  # the aligners' own targets that the store lacks
-    related: Mapping[str, str] = field(default_factory=dict)  # left out: for what is known of their family
-
-    def tests(self, group: AlignerGroup) -> int:
-        """How many tests a group of aligners takes, with the majority baseline."""
-        candidates = [Candidate(one.name, (one.load(),)) for one in group.aligners]
-        each = sum(map(self.config.draws_of, self.config.shots))
-        return len(self.targets) * (each + sum(one.tests(self.config) for one in candidates))
-
-    def facts(self) -> dict[str, Any]:
-        """What decided the numbers, besides the protocol."""
-        two = {} if self.other is None else {"with_store": self.other.recipe.to_json()}
-        return provenance.collect(
-            **two,
-            aligners=[one.facts() for group in self.groups for one in group.aligners],
-            targets=list(self.targets),
-            store=self.store.recipe.to_json(),
-        )
-
-
-def plan_evaluation(aligners: Sequence[SavedAligner], store: Store, config: EvaluateConfig) -> EvaluationPlan:
-    """Work out the targets and check them.
-
-    Raises UsageError for languages that the store has no test split of and for names in ``against`` that no
-    aligner has, LearningError for languages an aligner has seen and for a store of another recipe.
-    """
-    names = {one.name for one in aligners}
-    if unknown := [name for name in config.against if name not in names]:
-        remedy = f"choose from {', '.join(sorted(names))}"
-        raise UsageError(f"no aligner is called {', '.join(unknown)}", option="against", remedy=remedy)
-    other = None if config.with_store is None else Store.open(config.with_store)
-    held = None if other is None else other.languages("test")
-    here = tuple(code for code in store.languages("test") if held is None or code in held)
-    absent: tuple[str, ...] = ()
-    if config.langs is None:
-        wanted = sorted({code for aligner in aligners for code in aligner.targets})
-        targets = tuple(code for code in wanted if code in here)
-        absent = tuple(code for code in wanted if code not in here)
-    else:
-        targets = select(store.named(config.langs), here)
-    if not targets:
-        message = "none of the languages set aside in training has a test split in the store"
-        remedy = f"extract them, or choose from {', '.join(here) or 'none'}"
-        raise UsageError(message, option="langs", remedy=remedy)
-    for aligner in aligners:
-        check(aligner, store, targets, other=other)
-    related = _related(aligners, targets) if config.family_disjoint else {}
-    targets = tuple(code for code in targets if code not in related)
-    if not targets:
-        message = f"an aligner has seen, or may have seen, the family of every target: {', '.join(related)}"
-        remedy = "train on fewer families (meta-train with family_disjoint), or choose other langs"
-        raise UsageError(message, option="family_disjoint", remedy=remedy)
-    tested = groups(aligners, across=config.across)
-    return EvaluationPlan(store, tested, targets, config, other, absent, related)
-
-
-def _related(aligners: Sequence[SavedAligner], targets: Sequence[str]) -> dict[str, str]:
-    """Why some ``targets`` are left out: what is known of relatives among the languages that an aligner has
-    seen."""
-    seen = {code: family(code) for one in aligners for code in (*one.train, *one.validation)}
-    if unknown := sorted(code for code, of in seen.items() if of is None):
-        message = f"the family of {', '.join(unknown)} is not known, which an aligner has seen"
-        remedy = "name targets that are no relatives of it, without family_disjoint"
-        raise UsageError(message, option="family_disjoint", remedy=remedy)
-    found = {}
-    for code in targets:
-        if (own := family(code)) is None:
-            found[code] = "its family is not known, so an aligner may have seen relatives"
-        elif own in seen.values():
-            found[code] = "of a family that an aligner has seen"
-    return found
 
 
 def run_evaluation(

@@ -14,7 +14,7 @@ from concept_align.config import read_toml
 from concept_align.errors import LearningError, UsageError
 from concept_align.evaluation.aligners import read_aligner
 from concept_align.evaluation.config import EvaluateConfig
-from concept_align.evaluation.evaluate import plan_evaluation
+from concept_align.evaluation.plan import plan_evaluation
 from concept_align.meta.config import MetaTrainConfig
 from concept_align.meta.hub import SUMMED
 from concept_align.meta.learners.base import LEARNERS, Aligner, LearnerConfig
