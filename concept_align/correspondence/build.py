@@ -1,85 +1,31 @@
 """A geometry from states or class statistics in a store, or from any source of features: layer by layer."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..cache import Kept
 from ..class_sums import Statistics
-from ..errors import StoreError, UsageError
-from ..hashing import as_json, digest
+from ..errors import UsageError
+from ..hashing import digest
 from ..progress import Progress, Silent
 from ..ragged import sentence_of
-from ..seeding import derive, stream
-from ..spaces.features import Features
-from ..spaces.probe import Probe, ProbeConfig, fit_probe, probe_config
+from ..spaces.probe import probe_config
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..spaces.standardise import FLOOR
-from ..store.keys import layer_name
 from ..store.store import Store
 from ..tensors import load_tensors, save_tensors
-from ..types import SPLITS, MwtPolicy, RootPolicy, Space, Split, Standardisation, Unit
+from ..types import MwtPolicy, RootPolicy, Split, Standardisation
 from .geometry import Geometry, Layers, languages_of, layers_of
 from .moments import MomentStack, SpaceMoments, bootstrap_weights, half_weights, space_moments
+from .own_probe import SpaceSampling, choosing_split, made_from, own_probe
 from .whitening import whitening
-
-SCHEMA = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpaceSampling:
-    """Which words make the prototypes of a geometry, and what is done to them."""
-
-    space: Space = "raw"
-    """``raw`` states, or ``probe``: after the language's own linear probe."""
-    whiten: bool = False
-    """Distances are Mahalanobis, by the covariance of words within concepts."""
-    shuffled: bool = False
-    """A control: labels permuted over the words of a language. What correspondence is left comes from counts
-    and the measure, not from concepts."""
-    min_words: int = 1
-    """A concept with fewer words has no prototype."""
-    max_sentences: int | None = None
-    """At most so many sentences of a language, drawn by ``seed``."""
-    halves: int = 10
-    """Random splits of the sentences into halves, for the ceiling; the same for every layer."""
-    bootstrap: int = 200
-    """Bootstrap draws, for the intervals; the same for every layer, so that layers can be compared pair by
-    pair."""
-    unit: Unit = "sentences"
-    """What is resampled."""
-    seed: int = 0
-    probe: ProbeConfig | None = None
-    """How the language's own probe is trained; the preset ``fast``, if not given."""
-
-    def __post_init__(self) -> None:
-        if self.space not in get_args(Space) or self.unit not in get_args(Unit):
-            remedy = f"use {' or '.join(get_args(Space))}, and {' or '.join(get_args(Unit))}"
-            raise UsageError(f"unknown space {self.space!r} or unit {self.unit!r}", remedy=remedy)
-        cap = 1 if self.max_sentences is None else self.max_sentences
-        if min(self.halves, self.bootstrap) < 0 or min(self.min_words, cap) < 1:
-            raise UsageError(
-                f"halves {self.halves}, bootstrap {self.bootstrap}, min_words {self.min_words}, "
-                f"max_sentences {self.max_sentences}",
-                remedy="halves and bootstrap are 0 or more, min_words and max_sentences 1 or more",
-            )
-
-    def words_of(self, features: Features, split: Split) -> Features:
-        """The words of ``features`` that are used, with the labels they are taken to have."""
-        if self.max_sentences is not None and self.max_sentences < features.sents:
-            drawn = stream(self.seed, "probe-sentences", features.language).permutation(features.sents)
-            features = features.of_sentences(np.sort(drawn[: self.max_sentences]))
-        if self.shuffled:
-            order = stream(self.seed, "shuffled", features.language, split).permutation(features.words)
-            features = replace(features, y=features.y[torch.from_numpy(order)])
-        return features
 
 
 def build_geometry(
@@ -145,7 +91,7 @@ def build_geometry(
     # Many treebanks have a test split alone.
     names, notes = languages_of(langs, held, f"{split} states in these layers", first.languages())
     rank = chosen.probe.rank if chosen.space == "probe" and chosen.probe is not None else None
-    splits = (split, *_choosing(split)) if chosen.space == "probe" else (split,)
+    splits = (split, *choosing_split(split)) if chosen.space == "probe" else (split,)
     kept = _kept(folder)
     bar = (progress or Silent()).bar("concept spaces", len(numbers) * len(names), unit="spaces")
     stack = MomentStack(len(numbers), len(names))
@@ -192,106 +138,6 @@ def layers_held(store: Store, split: Split | None = None) -> list[int]:
     """Layers with states of any language."""
     shards = [shard for shard in store.contents() if shard.complete and shard.kind == "states"]
     return sorted({one.layer for one in shards if one.layer is not None and split in (None, one.split)})
-
-
-def made_from(source: FeatureSource, language: str, splits: Iterable[Split]) -> dict[str, Any]:
-    """What decides the features of ``language``: the recipe, the treebank, the files of states, the task."""
-    store = source.store
-    if not isinstance(store, Store):
-        remedy = "leave out folder and probes, or give a Store"
-        raise UsageError("only what is made from a store on disk can be kept", option="folder", remedy=remedy)
-    treebank = source.treebank(language)
-    states, annotations = {}, {}
-    own, by = tuple(splits), source.standardised_by(language) if source.spec.standardise == "language" else ()
-    # A tiny train split is standardised by other words as well.
-    for split in dict.fromkeys(own if len(by) == 1 else (*own, *by)):
-        found = [store.marker(treebank, layer_name(split, layer)) for layer in source.layers]
-        there = [marker for marker in found if marker is not None]
-        if len(there) == len(found):
-            states[split] = "+".join(marker.sha256 for marker in there)
-            annotations[split] = there[0].source_sha256
-    return {
-        "schema": SCHEMA,
-        "model": store.recipe.model,
-        "recipe": store.fingerprint,
-        "treebank": treebank,
-        "states": states,
-        "annotations": annotations,
-        "features": source.describe(),
-        "concepts": list(source.concepts),
-    }
-
-
-def probe_made_from(
-    source: FeatureSource, language: str, chosen: SpaceSampling, split: Split = "train"
-) -> dict[str, Any]:
-    """All that decides the language's own probe."""
-    assert chosen.probe is not None
-    about = made_from(source, language, SPLITS) | {"config": asdict(chosen.probe)}
-    about |= {"max_sentences": chosen.max_sentences, "seed": chosen.seed}
-    about |= {} if split == "train" else {"split": split}
-    return about | ({"shuffled": True} if chosen.shuffled else {})
-
-
-def probe_folder(
-    folder: str | Path, source: FeatureSource, *, shuffled: bool = False, split: Split = "train"
-) -> Path:
-    """Where the probes of a task and layer are kept, in a folder for each language."""
-    layer = "+".join(f"{layer:02d}" for layer in source.layers)
-    name = f"{source.task.name.replace(':', '-')}.layer-{layer}"
-    name += "" if split == "train" else f".{split}"
-    return Path(folder) / "units" / (f"{name}.shuffled" if shuffled else name)
-
-
-def _choosing(split: Split) -> tuple[Split, ...]:
-    """The split that chooses the epoch of a probe trained on ``split``."""
-    return () if split == "dev" else ("dev",)
-
-
-def fit_own_probe(
-    source: FeatureSource,
-    train: Features,
-    chosen: SpaceSampling,
-    about: dict[str, Any] | None,
-    split: Split = "train",
-) -> Probe:
-    """A linear probe of one language, trained on ``train`` (words of ``split``) as
-    :meth:`SpaceSampling.words_of` gives it."""
-    assert chosen.probe is not None
-    language, dev = train.language, None
-    for choosing in _choosing(split):
-        if language in source.languages(choosing):
-            every = replace(chosen, max_sentences=None)
-            dev = every.words_of(source.load(language, choosing), choosing)
-    return fit_probe(
-        train,
-        dev,
-        chosen.probe,
-        seed=derive(chosen.seed, "probe", language),
-        standardiser=source.standardiser(language),
-        provenance=about,
-    )
-
-
-def own_probe(
-    source: FeatureSource, train: Features, chosen: SpaceSampling, folder: str | Path | None, split: Split
-) -> Probe:
-    """The language's own probe, for its concept space {B'c_k}; trained once and kept in ``folder``.
-
-    The folder has the layout, and the probes the description, of ``concept-align probe``: what a layer sweep
-    has trained with the same options is used as it is.
-    """
-    if folder is None:
-        return fit_own_probe(source, train, chosen, None, split)
-    about = probe_made_from(source, train.language, chosen, split)
-    place = probe_folder(folder, source, shuffled=chosen.shuffled, split=split) / train.language
-    with suppress(StoreError):
-        known = Probe.load(place)
-        if dict(known.provenance) == as_json(about):
-            return known
-    probe = fit_own_probe(source, train, chosen, about, split)
-    probe.save(place)
-    return probe
 
 
 def _kept(folder: str | Path | None) -> Kept[SpaceMoments]:

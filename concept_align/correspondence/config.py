@@ -9,8 +9,8 @@ from ..errors import UsageError
 from ..types import SPLITS, MwtPolicy, RootPolicy, Space, Split, Standardisation, Unit
 
 if TYPE_CHECKING:
-    from .build import SpaceSampling
     from .measures import Measure
+    from .own_probe import SpaceSampling
 
 DEFAULT = ("cka", "rsa", "procrustes", "retrieval-p1")
 
@@ -99,7 +99,7 @@ class AlignabilityConfig:
 
     def sampling(self) -> "SpaceSampling":
         """Which words make the prototypes. UsageError for what cannot be."""
-        from .build import SpaceSampling
+        from .own_probe import SpaceSampling
 
         same = ("space", "max_sentences", "halves", "bootstrap", "unit", "seed")
         given = {name: getattr(self, name) for name in same}

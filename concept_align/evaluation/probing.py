@@ -19,7 +19,7 @@ from .. import provenance
 from ..atomic import save_table, write_json
 from ..cache import Kept
 from ..config import changed
-from ..correspondence.build import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
+from ..correspondence.own_probe import SpaceSampling, fit_own_probe, probe_folder, probe_made_from
 from ..errors import UsageError
 from ..layers import resolve_layers
 from ..outputs import PAGE_FILES, OutputLayout, output_folder
