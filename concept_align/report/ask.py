@@ -9,6 +9,7 @@ from .. import atomic, provenance
 from ..atomic import save_csv, save_table
 from ..config import to_mapping
 from ..evaluation.results import MAJORITY
+from ..icl.runner import CALIBRATED
 from ..icl.tasks.ask import AskFound
 from ..icl.tasks.counting import COPY, REFERENCE
 from ..icl.tasks.stand_ins import FLUENCY, MEANING
@@ -119,12 +120,14 @@ def ask_findings(found: AskFound) -> list[str]:
     floors = rows[rows["learner"].isin([MAJORITY, COPY])]
     own = rows[~rows["learner"].isin([MAJORITY, COPY, REFERENCE])]
     best = own.sort_values("value", ascending=False, kind="stable").iloc[0]
-    said = (
-        f"Best: {best['learner']} with {demonstrations_count(int(best['shots']))}"
-        + (f" in {demonstrations_name(best['source'])}" if best["shots"] else "")
-        + f", mean {metric_name(metric)} {percent(best['value'], best['low'], best['high'])} % over "
-        f"{best['n']} languages"
-    )
+    shown = int(best["shots"])
+    calibrated = ", calibrated" if best["learner"].endswith(CALIBRATED) else ""
+    way = f"the model alone{calibrated}"
+    if shown:
+        where = demonstrations_name(best["source"])
+        way = f"{best['learner']} with {demonstrations_count(shown)} in {where}"
+    value = percent(best["value"], best["low"], best["high"])
+    said = f"Best: {way}, mean {metric_name(metric)} {value} % over {best['n']} languages"
     if len(floors):
         floor = floors.iloc[0]
         name = "the commonest answer" if floor["learner"] == MAJORITY else "copying from the question"

@@ -9,8 +9,10 @@ import pandas as pd
 from .. import atomic, provenance
 from ..atomic import save_csv, save_table
 from ..config import to_mapping
+from ..icl.config import ANY, OWN
 from ..icl.effects import MEAN, Effects
 from ..icl.evidence import ALIGNED, OUTPUT, PROBE, WITHOUT
+from ..icl.plan import ICLPlan
 from ..icl.study import ICLStudy
 from ..icl.usefulness import UsefulnessReport
 from .builder import Files, Picture, Report, Section, models_of
@@ -44,6 +46,14 @@ def answers_table(frame: pd.DataFrame, metric: str = "accuracy") -> TextTable:
         ["demonstrations in", "answers", *map(demonstrations_count, numbers)],
         [[demonstrations_name(name[0]), name[1], *row] for name, row in zip(names, cells, strict=True)],
     )
+
+
+def _sources(plan: ICLPlan) -> str:
+    """Where demonstrations come from; of a joint pool, the languages that are in it."""
+    if plan.config.pool != "joint":
+        return ", ".join(map(demonstrations_name, plan.sources))
+    pool = f"{', '.join(map(demonstrations_name, plan.named))} (one pool)"
+    return f"{pool}, {demonstrations_name(OWN)}" if OWN in plan.sources else pool
 
 
 def aligned_table(frame: pd.DataFrame) -> TextTable | None:
@@ -148,7 +158,7 @@ def lead(studied: ICLStudy) -> list[str]:
     plan = studied.plan
     config = plan.config
     model = studied.evaluation.conditions[0].model
-    sources = ", ".join(demonstrations_name(source) for source in plan.sources)
+    sources = _sources(plan)
     fed = "What it chose itself" if config.feedback == "predicted" else "The correct label"
     said = [
         f"{model} is asked for {task_name(plan.task.name)} of the words of {config.queries} test sentences "
@@ -208,14 +218,17 @@ def icl_report(studied: ICLStudy, *, figures: bool = True, useful: UsefulnessRep
     plan, evaluation = studied.plan, studied.evaluation
     first, *others = tables(evaluation.frame(), evaluation.comparisons(), studied.effects, studied.nats)
     drawn = list(_pictures(studied, useful)) if figures else []
-    sources = ", ".join(demonstrations_name(source) for source in plan.sources)
+    sources = _sources(plan)
     model = studied.evaluation.conditions[0].model
     return Report(
         title="In-context learning",
         lead=f"{model}, {len(plan.targets)} target languages, demonstrations in {sources}",
         facts=[
             (str(len(plan.targets)), "target languages"),
-            (str(len(plan.sources)), "languages of demonstrations"),
+            (
+                str(len({*plan.sources} - {ANY})),
+                "languages of demonstrations",
+            ),
             (str(max(plan.config.k)), "demonstrations at most"),
             (str(plan.config.queries), "test sentences per language at most"),
         ],

@@ -64,16 +64,16 @@ def test_every_language_and_layer_is_tested_and_written_tidily(store, tmp_path):
 
 def test_a_run_that_is_repeated_makes_no_probe_again_and_says_the_same(store, tmp_path, monkeypatch):
     first = sweep(store, tmp_path)
-    monkeypatch.setattr("concept_align.correspondence.build.fit_probe", None)
+    monkeypatch.setattr("concept_align.correspondence.own_probe.fit_probe", None)
     again = sweep(store, tmp_path)
     assert again == first
 
 
 def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(store, tmp_path, monkeypatch):
-    from concept_align.correspondence import build
+    from concept_align.correspondence import own_probe
 
     whole = sweep(store, tmp_path / "whole")
-    real, made = build.fit_probe, []
+    real, made = own_probe.fit_probe, []
 
     def stops_at_the_third(train, *arguments, **options):
         if len(made) == 2:
@@ -81,10 +81,10 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been_stopped(store, tmp
         made.append(train.language)
         return real(train, *arguments, **options)
 
-    monkeypatch.setattr(build, "fit_probe", stops_at_the_third)
+    monkeypatch.setattr(own_probe, "fit_probe", stops_at_the_third)
     CliRunner().invoke(app, ["probe", "--store", str(store), "--out", str(tmp_path / "cut"), *QUICK])
     assert len(list((tmp_path / "cut").glob("units/*/*/made_from.json"))) == 2
-    monkeypatch.setattr(build, "fit_probe", lambda *a, **o: (made.append("more"), real(*a, **o))[1])
+    monkeypatch.setattr(own_probe, "fit_probe", lambda *a, **o: (made.append("more"), real(*a, **o))[1])
     assert sweep(store, tmp_path / "cut")["results"] == whole["results"]
     assert made.count("more") == 4
 

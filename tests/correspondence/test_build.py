@@ -271,7 +271,7 @@ def test_probes_are_trained_once(mini_store, tmp_path, monkeypatch):
     options = {"layers": [4], "langs": ["en", "fr"], "space": "probe", "probe": config, **FEW}
     first = build_geometry(store, probes=tmp_path, **options)
     assert first.space == "probe" and first.dims == (8,)
-    monkeypatch.setattr("concept_align.correspondence.build.fit_probe", None)
+    monkeypatch.setattr("concept_align.correspondence.own_probe.fit_probe", None)
     again = build_geometry(store, probes=tmp_path, **options)
     np.testing.assert_array_equal(first.gram, again.gram)
     assert np.linalg.matrix_rank(np.nan_to_num(first.gram[0, 0])) <= 8
@@ -287,7 +287,7 @@ def test_the_probes_of_a_layer_sweep_are_used(mini_store, tmp_path, monkeypatch)
     source = FeatureSource(store, FeatureSpec("upos", (4,)))
     monkeypatch.setattr(source, "load", lambda *key, load=source.load: load(key[0], "train"))  # no test split
     probe_run(source, sweep, "en", tmp_path)
-    monkeypatch.setattr("concept_align.correspondence.build.fit_probe", None)
+    monkeypatch.setattr("concept_align.correspondence.own_probe.fit_probe", None)
     options = {"space": "probe", "probe": config, "probes": tmp_path, "seed": 3, "max_sentences": 10}
     assert build_geometry(store, layers=[4], langs=["en"], **options, **FEW).dims == (4,)
 
