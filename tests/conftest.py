@@ -3,12 +3,17 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 import shapes
 
 # Before the package is imported: only later imports are checked. CONCEPT_ALIGN_SHAPES=0 turns it off.
 if os.environ.get("CONCEPT_ALIGN_SHAPES", "1") != "0":
     shapes.install("concept_align")
+
+# A machine may be busy: no test is about time.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 REPOSITORY = Path(__file__).parent.parent
 

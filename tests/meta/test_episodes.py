@@ -18,7 +18,7 @@ def features(lengths, classes=5, dim=3, seed=0):
     return Features("xx", tuple("abcdefghij"[:classes]), x, y, offsets)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     lengths=st.lists(st.integers(0, 6), min_size=4, max_size=30),
     shots=st.integers(0, 10),

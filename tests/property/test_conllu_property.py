@@ -85,7 +85,7 @@ def sentences(draw: st.DrawFn) -> Sentence:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(sentences(), min_size=1, max_size=6), st.sampled_from([1 << 20, 64]))
 def test_what_is_written_is_read_back(drawn: list[Sentence], block: int) -> None:
     kept, reader.BLOCK_BYTES = reader.BLOCK_BYTES, block

@@ -51,7 +51,7 @@ def files(draw: st.DrawFn) -> str:
     return text if draw(st.booleans()) else text.rstrip("\n\r ")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(files(), st.integers(0, 99))
 def test_nothing_but_the_asked_cells_differs(text: str, seed: int) -> None:
     document = of_bytes(text.encode(), "stdin")

@@ -53,7 +53,7 @@ def test_every_word_covers_exactly_the_pieces_that_overlap_it(script, kind, form
         check(TOKENIZERS[kind](), cutters[kind], text, spans)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

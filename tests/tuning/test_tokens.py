@@ -88,7 +88,7 @@ def texts(draw):
     return ("" if script in SPACELESS else " ").join("".join(word) for word in words)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(prompt=texts(), answer=texts(), name=st.sampled_from(DECODERS))
 def test_what_is_trained_on_is_exactly_the_answer_and_its_end_token(prompt, answer, name):
     cut, tokenizer = tokens(name)
