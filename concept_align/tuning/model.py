@@ -10,24 +10,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-import transformers
 from jaxtyping import Float, Int
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers.models.auto import modeling_auto
 
 from ..errors import ModelError
-from ..icl.causal import CausalModel
+from ..icl.whole import kind_of, open_whole, whole
 from ..layers import resolve_layers
 from ..matmul import fast_matmul
 from ..models.batches import batches
 from ..models.capture import first_tensor
 from ..models.faults import explained
 from ..models.frozen import FrozenModel
-from ..models.heads import HeadedModel, MaskedModel
-from ..models.load import complain_of, configured_kind, opened, pretrained, read_base
-from ..models.origin import Origin, weights_fingerprint
-from ..models.states import TransformersModel, reads_padding
+from ..models.heads import HeadedModel
+from ..models.origin import weights_fingerprint
+from ..models.states import reads_padding
 from ..types import ModelKind
 
 BATCH_TOKENS = 512  # rows times longest row of what is read at once on a CPU: more is no faster
@@ -45,9 +42,7 @@ class TunableModel:
         self._frozen, self._capture = frozen, frozen._capture
         self.module, self.tokenizer = frozen.module, frozen.tokenizer
         self.name, self.revision, self.architecture = frozen.name, frozen.revision, frozen.architecture
-        self.kind: ModelKind = "decoder" if isinstance(frozen, CausalModel) else "encoder"
-        if isinstance(frozen, TransformersModel):
-            self.kind = frozen.kind
+        self.kind: ModelKind = kind_of(frozen)
         self.layers, self.dim, self.blocks = frozen.layers, frozen.dim, frozen._capture.blocks
         self.tokens, self.pad, self.max_tokens = frozen.cutter, frozen.pad, frozen.max_pieces
         self.device, self.dtype, self.notes = frozen.device, frozen.dtype, frozen.notes
@@ -147,44 +142,12 @@ def open_tunable(
         ('decoder', 4, 256)
     """
 
-    def read(origin: Origin, config: Any, kind: torch.dtype) -> nn.Module:
-        known: Any = modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-        loader: Any = transformers.AutoModelForMaskedLM
-        if configured_kind(config) == "decoder":
-            known, loader = modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, transformers.AutoModelForCausalLM
-        if config.model_type not in known or getattr(config, "is_encoder_decoder", False):
-            return read_base(origin, config, kind)[0]
-        module, missing = pretrained(loader, origin, config, kind, None)
-        missing = [key for key in missing if "pooler" not in key]
-        base: nn.Module = module.base_model  # type: ignore[assignment]
-        begins = f"{module.base_model_prefix}."
-        complain_of([key for key in missing if base is module or key.startswith(begins)], origin)
-        return base if missing else module
-
-    def probed(module: nn.Module, tokenizer: Any, origin: Origin) -> FrozenModel:
-        module.config.use_cache = False  # type: ignore[union-attr]
-        return _frozen(module, tokenizer, name, origin.revision)
-
     with explained(name):
-        return TunableModel(opened(name, read, probed, revision, dtype, device, None, offline))
+        return TunableModel(open_whole(name, revision=revision, dtype=dtype, device=device, offline=offline))
 
 
 def tunable(module: nn.Module, tokenizer: Any, *, name: str | None = None) -> TunableModel:
     """A loaded model of transformers and its fast tokenizer, to be trained; its revision hashes weights."""
     known = name or str(getattr(module.config, "_name_or_path", "") or type(module).__name__)
     with explained(known):
-        return TunableModel(_frozen(module, tokenizer, known, weights_fingerprint(module)))
-
-
-def _frozen(module: nn.Module, tokenizer: Any, name: str, revision: str) -> FrozenModel:
-    """The model as what it is: with a causal head, with a head for masks, or without any."""
-    base: Any = getattr(module, "base_model", module)
-    known: dict[str, Any] = {"name": name, "revision": revision}
-    if base is module or module.get_output_embeddings() is None:  # type: ignore[operator]
-        return TransformersModel(module, tokenizer, **known)
-    if configured_kind(module.config) == "decoder":
-        return CausalModel(module, tokenizer, **known)
-    try:
-        return MaskedModel(module, tokenizer, base=base, **known)
-    except (ModelError, TypeError, AttributeError):  # its head cannot be run apart: it is left
-        return TransformersModel(base, tokenizer, **known)
+        return TunableModel(whole(module, tokenizer, name=known, revision=weights_fingerprint(module)))
