@@ -20,10 +20,21 @@ null moves the residuals of x and takes the controls out once more (Freedman and
 Business and Economic Statistics 1; for languages x languages tables Dekker, Krackhardt and Snijders 2007,
 Psychometrika 72), which keeps its level where x goes with the controls, as moving x itself does not.
 
+*Means over resampled languages* (with what each brings: sentences, draws) have percentile intervals that
+are too narrow where languages are few: resamples of n have (n - 1) / n of the variance, and the normal's
+percentiles are not Student's. So their ends are moved away from their middle, by
+
+    sqrt(n / (n - 1)) * t_{n - 1}(.975) / z(.975):      1.44 times as wide for 6 languages, 1.12 for 17
+
+Of 5, 6, 8, 12 and 17 simulated languages, noise within them 0.3 of what is between them, nominal 95 % cover
+the mean in 87, 89, 92, 93, 94 % of cases as percentiles where languages are normal (84, 86, 88, 89, 92 %
+where they are exponential), and so in 97, 97, 97, 96, 96 % (96, 95, 94, 94, 94 %).
+
 *Two learners in the same languages* are compared by the sign-flip test: how often would the mean
 difference be as large if, in each language, which of the two is better were a coin's throw (Fisher's
 randomisation test on paired differences)? It is exact up to 18 languages and sampled beyond, with the
-identity counted: p = (1 + #as large) / (1 + draws).
+identity counted: p = (1 + #as large) / (1 + draws). Languages that are related are no independent coins: with
+``groups`` all languages of a genus, or of a family, are flipped together.
 """
 
 from collections.abc import Sequence
@@ -168,15 +179,37 @@ def percentile_interval(resampled: Floats, confidence: float) -> tuple[float, fl
     return float(low[0]), float(high[0])
 
 
-def bounds_over_languages(resampled: Floats, languages: int, confidence: float) -> tuple[Floats, Floats]:
-    """Percentile intervals of every column of [resamples, columns], a statistic of resampled ``languages``.
+def bounds_over_languages(
+    resampled: Floats, languages: int, confidence: float, *, means: bool = True
+) -> tuple[Floats, Floats]:
+    """Intervals of every column of [resamples, columns], a statistic of resampled ``languages``.
 
-    NaN for fewer than five of them: of so few, a percentile interval is far too narrow.
+    Of ``means``, percentiles widened for few languages, but not beyond the shares 0 and 1 where all resamples
+    lie between these; of other statistics plain percentiles. NaN for fewer than five languages: of so few,
+    no interval is known to hold.
     """
     if languages < LEAST_BOUNDED:
         nothing = np.full(resampled.shape[1], np.nan)
         return nothing, nothing
-    return percentile_bounds(resampled, confidence)
+    low, high = percentile_bounds(resampled, confidence)
+    if not means:
+        return low, high
+    known = np.isfinite(resampled)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = np.where(known, resampled, 0).sum(0) / known.sum(0)
+    wider = few_languages(languages, confidence)
+    inside = ((resampled >= 0) & (resampled <= 1) | ~known).all(0)
+    low, high = middle + wider * (low - middle), middle + wider * (high - middle)
+    return np.where(inside, low.clip(min=0), low), np.where(inside, high.clip(max=1), high)
+
+
+@lru_cache(maxsize=64)
+def few_languages(n: int, confidence: float) -> float:
+    """By how much a percentile interval of a mean over ``n`` resampled languages is too narrow."""
+    from scipy.stats import norm, t
+
+    tail = (1 + confidence) / 2
+    return float(np.sqrt(n / (n - 1)) * t.ppf(tail, n - 1) / norm.ppf(tail))
 
 
 def means_over_drawn(drawn: Floats, rng: np.random.Generator) -> Floats:
@@ -194,8 +227,16 @@ def _signs(n: int) -> Floats:
     return np.asarray(1.0 - 2.0 * ((np.arange(1 << (n - 1))[:, None] >> np.arange(n)) & 1), dtype=np.float64)
 
 
-def sign_flip(differences: Floats, *, draws: int = 10_000, seed: int = 0) -> float:
-    """Two-sided p of the mean of ``differences [languages]`` under random signs; NaN for none."""
+def sign_flip(
+    differences: Floats, *, groups: Sequence[object] | None = None, draws: int = 10_000, seed: int = 0
+) -> float:
+    """Two-sided p of the mean of ``differences [languages]`` under random signs; NaN for none.
+
+    ``groups`` [languages] names what is flipped together: languages of one genus, or of one family.
+    """
+    if groups is not None and len(groups):
+        places = np.unique([str(group) for group in groups], return_inverse=True)[1]
+        differences = np.bincount(places, weights=differences).astype(np.float64)
     n = len(differences)
     if n == 0:
         return float("nan")

@@ -24,6 +24,7 @@ from ..statistics import (
     sign_flip,
     wilcoxon,
 )
+from ..treebanks.registry import relatives
 from .config import Protocol
 from .evidence import Evidence
 from .results import MAJORITY, METRICS
@@ -34,10 +35,11 @@ FEW = 6
 BASELINES: tuple[str, ...] = ("pooled", "source-probe", "proto")
 
 # ``difference`` is a - b over the ``n`` languages both were tested in; in ``better_in`` of them a is better.
-# The adjusted p-values are those of ``p_sign_flip`` among all pairs compared and shots of one metric.
+# ``p_branch`` and ``p_family`` flip related languages together. The adjusted p-values are those of
+# ``p_sign_flip`` among all pairs compared and shots of one metric.
 COMPARED = (
     "metric", "shots", "a", "b", "n", "difference", "low", "high", "better_in", "worse_in",
-    "p_sign_flip", "p_wilcoxon", "p_holm", "p_bh",
+    "p_sign_flip", "p_branch", "p_family", "p_wilcoxon", "p_holm", "p_bh",
 )  # fmt: skip
 # ``learner`` less ``reference``: of a metric in a language (``n``: its words), or of a concept's F1 in the
 # mean over languages (``n``: languages).
@@ -102,8 +104,10 @@ def compare(cells: Mapping[Key, ByLanguage], protocol: Protocol, against: Sequen
         row = {"metric": metric, "shots": shots, "a": a, "b": b, "n": len(languages)}
         row |= {"difference": float(values.mean()), "low": float(low[0]), "high": float(high[0])}
         row |= {"better_in": int((values > 0).sum()), "worse_in": int((values < 0).sum())}
-        p = sign_flip(values, seed=protocol.seed)
-        return row | {"p_sign_flip": p, "p_wilcoxon": wilcoxon(values)}
+        row["p_sign_flip"] = sign_flip(values, seed=protocol.seed)
+        for name, groups in zip(("p_branch", "p_family"), relatives(languages), strict=True):
+            row[name] = sign_flip(values, groups=groups, seed=protocol.seed)
+        return row | {"p_wilcoxon": wilcoxon(values)}
 
     rows: list[dict[str, Any]] = []
     for metric in dict.fromkeys(metric for _, _, metric in cells):

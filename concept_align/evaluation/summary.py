@@ -2,10 +2,11 @@
 
 Means are bootstrapped in two stages: languages are drawn with replacement, and each drawn language brings a
 resample of its sentences and draws; training seeds are the same for all languages, so one resample of them is
-brought to all. Noise makes every spread larger and every minimum smaller, in each resample once more, so the
-others are bounded without adding noise: the standard deviation by resampling languages alone; the worst
-language, and the distance from best to worst, by the sentences and draws of the languages that were best and
-worst (resampling languages is inconsistent for extremes: the worst one is left out of 37% of the resamples).
+brought to all; the ends are widened for few languages (:mod:`concept_align.statistics`). Noise makes every
+spread larger and every minimum smaller, in each resample once more, so the others are bounded without adding
+noise: the standard deviation by resampling languages alone; the worst language, and the distance from best to
+worst, by the sentences and draws of the languages that were best and worst (resampling languages is
+inconsistent for extremes: the worst one is left out of 37% of the resamples).
 
 Summaries of fewer than five languages have no interval.
 
@@ -102,7 +103,8 @@ def summarise(of: ByLanguage, low: tuple[str, ...], protocol: Protocol) -> Itera
     """Every summary that the languages allow; ``low`` are low-resource ones; a spread takes two languages."""
 
     def bounded(name: str, value: float, resampled: Floats, n: int) -> Summary:
-        low, high = bounds_over_languages(resampled[:, None], n, protocol.confidence)
+        means = name.endswith("mean")
+        low, high = bounds_over_languages(resampled[:, None], n, protocol.confidence, means=means)
         return Summary(name, value, float(low[0]), float(high[0]), n)
 
     languages = tuple(sorted(of))

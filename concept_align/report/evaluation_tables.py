@@ -147,11 +147,11 @@ def comparison_table(
             rows.append([
                 f"{best} − {pair['b']}", shots_name(int(str(shots))),
                 percent(pair["difference"], pair["low"], pair["high"]), f"{pair['better_in']} of {pair['n']}",
-                *(p_value(pair[p]) for p in ("p_sign_flip", "p_wilcoxon", "p_holm")),
+                *(p_value(pair.get(p, np.nan)) for p in ("p_sign_flip", "p_branch", "p_holm")),
             ])  # fmt: skip
     if not rows:
         return None
-    columns = ["pair", "shots", "difference", "better in", "p sign-flip", "p Wilcoxon", "p Holm"]
+    columns = ["pair", "shots", "difference", "better in", "p sign-flip", "p by genus", "p Holm"]
     return TextTable(f"The best learner against the others: {metric_name(metric)}, points", columns, rows)
 
 

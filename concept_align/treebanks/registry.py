@@ -202,6 +202,21 @@ def family(name: str) -> str | None:
     return found.family or None if found else None
 
 
+def relatives(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The branch (genus) of each language or treebank, and its family; one that is not known is its own.
+
+    Example:
+        >>> relatives(["de", "sv", "fi", "tlh"])
+        (['germanic', 'germanic', 'finnic', 'tlh'], ['indo-european', 'indo-european', 'uralic', 'tlh'])
+    """
+    found = [known(name) for name in names]
+    pairs = list(zip(names, found, strict=True))
+    return (
+        [one.branch or name if one else name for name, one in pairs],
+        [one.family or name if one else name for name, one in pairs],
+    )
+
+
 def select(
     langs: str | Sequence[str],
     available: Collection[str] | None = None,

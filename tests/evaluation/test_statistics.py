@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from concept_align.statistics import sign_flip, wilcoxon
+from concept_align.statistics import bounds_over_languages, few_languages, sign_flip, wilcoxon
 
 
 def brute(differences):
@@ -41,6 +41,46 @@ def test_many_languages_are_drawn_and_agree_with_the_exact_test():
 def test_sign_flip_does_not_depend_on_who_is_first():
     differences = np.random.default_rng(2).normal(0.3, 1, size=12)
     assert sign_flip(differences) == sign_flip(-differences)
+
+
+def test_related_languages_are_flipped_together():
+    differences = np.array([0.3, 0.1, -0.2, 0.4, 0.25])
+    assert sign_flip(differences, groups=range(5)) == sign_flip(differences)
+    by_genus = sign_flip(differences, groups=["germanic", "germanic", "finnic", "slavic", "slavic"])
+    assert by_genus == pytest.approx(brute(np.array([0.4, -0.2, 0.65])))
+    assert sign_flip(differences, groups=["one"] * 5) == 1.0
+    assert np.isnan(sign_flip(np.zeros(0), groups=[]))
+
+
+def test_p_by_genus_holds_its_level_where_relatives_go_together():
+    rng = np.random.default_rng(4)
+    genus = np.repeat(np.arange(6), 4)
+    draws = [rng.normal(size=6)[genus] + 0.2 * rng.normal(size=24) for _ in range(200)]
+    apart, together = ([sign_flip(one, groups=of, draws=500) < 0.05 for one in draws] for of in (None, genus))
+    assert np.mean(apart) > 0.2  # relatives counted as witnesses of their own
+    assert np.mean(together) < 0.1
+
+
+def test_means_over_few_languages_are_covered_as_often_as_is_said():
+    rng = np.random.default_rng(5)
+    n, covered = 6, np.zeros(2)
+    for _ in range(400):
+        values = rng.normal(size=n)
+        resampled = values[rng.integers(0, n, size=(400, n))].mean(1)[:, None]
+        for place, means in enumerate((False, True)):
+            low, high = bounds_over_languages(resampled, n, 0.95, means=means)
+            covered[place] += low[0] <= 0 <= high[0]
+    assert covered[0] / 400 < 0.88  # plain percentiles
+    assert covered[1] / 400 > 0.90
+
+
+def test_bounds_of_shares_stay_shares_and_many_languages_change_little():
+    resampled = np.linspace(0.9, 1.0, 101)[:, None]
+    low, high = bounds_over_languages(resampled, 6, 0.95)
+    assert high[0] == 1.0 and low[0] < 0.9025
+    assert few_languages(6, 0.95) == pytest.approx(1.44, abs=0.005)
+    assert few_languages(200, 0.95) == pytest.approx(1, abs=0.01)
+    assert np.isnan(bounds_over_languages(resampled, 4, 0.95)[0]).all()
 
 
 @pytest.mark.parametrize("test", [sign_flip, wilcoxon])
