@@ -16,6 +16,9 @@ from torch import nn
 from ..errors import ModelError
 from ..types import FinalNorm
 
+# What the model itself returns as its last state, whether that is its last layer or normed after it.
+OUTPUT = -1
+
 
 class _Enough(Exception):
     """The last wanted layer is there."""
@@ -66,23 +69,27 @@ class Capture:
         self.final_norm: FinalNorm = "none"
 
     def run(self, ids: torch.Tensor, mask: torch.Tensor, layers: Sequence[int]) -> dict[int, torch.Tensor]:
-        """[rows, length, dim] for each of ``layers``, padding included; ``ids``, ``mask`` [rows, length]."""
+        """[rows, length, dim] for each of ``layers``, padding included; ``ids``, ``mask`` [rows, length].
+
+        ``OUTPUT`` is one that may be asked for.
+        """
         if self.blocks is None:
             states = all_hidden_states(self.module, ids, mask)
             return {layer: states[layer] for layer in layers}
         wanted, last = set(layers), max(layers)
+        normed = last == self.layers and self.final_norm != "pre"
+        whole = normed or OUTPUT in wanted
         kept: dict[int, torch.Tensor] = {}
 
         def keep(layer: int, states: torch.Tensor) -> None:
             kept[layer] = states
-            if layer == last and (layer < self.layers or self.final_norm == "pre"):
+            if layer == last and not whole:
                 raise _Enough
 
-        with self.taking(wanted, keep):
+        with self.taking(wanted - {OUTPUT}, keep):
             try:
                 output = self.module(input_ids=ids, attention_mask=mask)
-                if last == self.layers and self.final_norm != "pre":
-                    kept[last] = output[0]
+                kept |= {OUTPUT: output[0]} | ({last: output[0]} if normed else {})
             except _Enough:
                 pass
         for layer in wanted:

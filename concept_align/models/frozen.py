@@ -4,7 +4,7 @@ Its tokenizer must be its own, it must run on text alone, and which blocks give 
 probe against the model's own hidden states (:mod:`.capture`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..errors import ModelError
 from ..matmul import fast_matmul
 from ..types import FinalNorm
 from .capture import all_hidden_states, find_capture
+from .edits import StateEdit, Where, check_layers, editing
 from .faults import explained_memory, out_of_memory
 from .pieces import PieceCutter
 
@@ -72,6 +73,31 @@ class FrozenModel:
     def running(self) -> Iterator[None]:
         """Inference, with the fastest exact matrix products."""
         with torch.inference_mode(), fast_matmul() if self.fast else nullcontext():
+            yield
+
+    @contextmanager
+    def intervened(self, edits: Mapping[int, StateEdit], at: Where | None = None) -> Iterator[None]:
+        """Inside, whatever runs the model has its states changed by ``edits``, by layer.
+
+        ``at`` [rows, length] says which tokens' states, where every forward pass reads as many of them;
+        without it all are changed, as for the generation of text. Afterwards, and after an exception, the
+        model is as it was. ModelError where its blocks are not known; UsageError for a layer that it does not
+        have, or whose states nothing in it reads.
+
+        >>> from concept_align.models.edits import Shift
+        >>> from concept_align.models.load import load_model
+        >>> model = load_model("mini-decoder")
+        >>> shift = Shift(torch.ones(model.dim), 0.5)
+        >>> with model.running():
+        ...     before = model.module(input_ids=model.probe_ids)[0]
+        ...     with model.intervened({2: shift}):
+        ...         within = model.module(input_ids=model.probe_ids)[0]
+        ...     after = model.module(input_ids=model.probe_ids)[0]
+        >>> torch.equal(before, within), torch.equal(before, after)
+        (False, True)
+        """
+        check_layers(self._capture, edits, self.name)
+        with editing(self._capture, edits, at):
             yield
 
     def _refuse_misfits(self) -> None:
