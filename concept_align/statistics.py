@@ -212,8 +212,19 @@ def few_languages(n: int, confidence: float) -> float:
     return float(np.sqrt(n / (n - 1)) * t.ppf(tail, n - 1) / norm.ppf(tail))
 
 
-def means_over_drawn(drawn: Floats, rng: np.random.Generator) -> Floats:
-    """[draws] means over languages, drawn with replacement, of ``drawn`` [langs, draws]."""
+def means_over_drawn(
+    drawn: Floats, rng: np.random.Generator, *, groups: Sequence[object] | None = None
+) -> Floats:
+    """[draws] means over languages, drawn with replacement, of ``drawn`` [langs, draws].
+
+    ``groups`` [languages] names what is drawn together: all languages of one genus, or of one family.
+    """
+    if groups is not None:
+        names, places = np.unique([str(group) for group in groups], return_inverse=True)
+        within = (places == np.arange(len(names))[:, None]).astype(np.float64)  # [groups, langs]
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=drawn.shape[1])
+        total = np.einsum("dg,gd->d", times.astype(np.float64), within @ drawn)
+        return np.asarray(total / (times @ within.sum(axis=1)))
     chosen = rng.integers(0, len(drawn), size=drawn.shape)
     return np.asarray(np.take_along_axis(drawn, chosen, axis=0).mean(axis=0))
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from concept_align.statistics import bounds_over_languages, few_languages, sign_flip, wilcoxon
+from concept_align.statistics import (
+    bounds_over_languages,
+    few_languages,
+    means_over_drawn,
+    sign_flip,
+    wilcoxon,
+)
 
 
 def brute(differences):
@@ -99,3 +105,10 @@ def test_no_language_is_no_test():
 def test_wilcoxon_of_a_known_example():
     assert wilcoxon(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == pytest.approx(2 / 32)
     assert wilcoxon(np.zeros(4)) == 1.0
+
+
+def test_languages_of_a_group_are_drawn_together():
+    drawn = np.repeat(np.array([[1.0], [1.0], [4.0]]), 2000, axis=1)
+    means = means_over_drawn(drawn, np.random.default_rng(0), groups=["a", "a", "b"])
+    assert set(np.round(means, 6)) == {1.0, 2.0, 4.0}  # a twice, both, b twice
+    assert means.mean() == pytest.approx(0.25 * 1 + 0.5 * 2 + 0.25 * 4, abs=0.06)
