@@ -13,6 +13,7 @@ DEFAULT = {
     "meta-train": 2,
     "evaluate": 6,
     "icl": 3,
+    "ask": 2,
     "tune": 1,
     "demo": 0,
     "fetch": 6,

@@ -18,6 +18,7 @@ COMMANDS = (
     "extract --config c.toml --dry-run", "probe -s störe", "alignability -s störe",
     "meta-train -s störe --learner pröto --out x", "evaluate -s störe -a é=nö --out x",
     "classify nö text.txt", "icl --model mini-decöder -t xé --langs de",
+    "ask --model mini-decöder --task lemma:xé --langs de",
     "tune --model nö --pairs nö.tsv --out x", "store ls störe",
     "store verify störe", "store gc störe", "demo --dry-run --out dé",
 )  # fmt: skip

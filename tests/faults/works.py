@@ -144,6 +144,14 @@ def icl(folder: Path) -> Work:
     return work
 
 
+def ask(folder: Path) -> Work:
+    """Lemmas asked of a tiny decoder, without demonstrations and after one."""
+    small = ["--model", tiny_run(folder)["model"], "--task", "lemma:mini", "--langs", "de,fi",
+             "--demo-langs", "fr", "--k", "0,1", "--demo-draws", "1", "--limit", "3", "--bootstrap", "20",
+             "--device", "cpu", "--no-figures", "--json"]  # fmt: skip
+    return lambda out, *options: command("ask", *small, "--out", out, *options)
+
+
 def whole_demo(folder: Path) -> Work:
     config = DemoConfig(model=("mini-encoder",), langs=("en", "de", "et", "ga"), task=("upos",), limit=10)
 
@@ -227,6 +235,7 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "meta-train": meta_train,
     "evaluate": evaluate,
     "icl": icl,
+    "ask": ask,
     "tune": tune,
     "demo": whole_demo,
     "fetch": fetch,
