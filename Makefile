@@ -53,7 +53,7 @@ docs: env
 	@echo "look at site/index.html"
 
 bench: env
-	@for script in parse extract store meta alignability icl gains tune cli_start; do \
+	@for script in parse extract store meta alignability icl gains tune intervene cli_start; do \
 	  echo "benchmarks/$$script.py --quick"; $(BIN)/python benchmarks/$$script.py --quick || exit 1; done
 
 clean:
