@@ -2,7 +2,7 @@
 
 To see what a change of states does, a model is run for every change. What comes before the lowest layer that
 is changed is the same each time: its blocks are passed by, and the block that gives this layer gives what it
-gave before, changed. With n blocks, N changes at layer l take 1 + N (n - l) / n forward passes for N.
+gave before, changed. With n blocks, N changes at layer l take l + N (n - l) blocks, not N n.
 
 That a model started in the middle goes on as it did is proven for each layer, once, on the model's probe. A
 model that hands on more than states (the keys of lower blocks, say) is run as a whole for every change.
