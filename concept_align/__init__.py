@@ -11,11 +11,11 @@
 or all of it in one call: ``ca.run("mini-encoder", ca.mini_treebanks(), task="upos")``.
 
 Verbs: extract, load_model, read_conllu, find_treebanks, fetch_treebanks, mini_treebanks, probe, alignability,
-alignability_study, build_geometry, meta_train, evaluate, icl_study, select.fit, ask, tune, run. Things:
-Corpus, Store, FeatureSpec, FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner,
-Classifier, TextAligner, Protocol, Evaluation, ICLStudy, LearnedSelector, AskFound, TaskRow, Tuned, Run. Own
-learners, measures, selectors and readers of tasks: register_learner (with LearnerConfig), register_measure,
-register_selector, register_task_reader.
+alignability_study, build_geometry, meta_train, evaluate, icl_study, select.fit, ask, intervene, tune, run.
+Things: Corpus, Store, FeatureSpec, FeatureSource, Features, ConceptSpace, Geometry, Alignability, Aligner,
+Classifier, TextAligner, Protocol, Evaluation, ICLStudy, LearnedSelector, AskFound, TaskRow, Interventions,
+Tuned, Run. Own learners, measures, selectors and readers of tasks: register_learner (with LearnerConfig),
+register_measure, register_selector, register_task_reader.
 
 Importing the package does nothing: no configuration is read, no folder made, no seed set, no device
 touched; torch is loaded by the first name that needs it. The rooms are described in
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from .icl.tasks import register_task_reader
     from .icl.tasks.ask import AskFound, ask
     from .icl.tasks.questions import TaskRow
+    from .intervention.found import Interventions
+    from .intervention.study import intervene
     from .meta.learners.base import Aligner, LearnerConfig
     from .meta.learners.classifier import Classifier
     from .meta.learners.registry import register_learner
@@ -88,17 +90,18 @@ _PLACES = {
     "register_selector": "icl.selectors", "register_task_reader": "icl.tasks",
     "ask": "icl.tasks.ask", "AskFound": "icl.tasks.ask", "TaskRow": "icl.tasks.questions",
     "shipped_model": "models.shipped",
+    "intervene": "intervention.study", "Interventions": "intervention.found",
     "tune": "tuning.run", "Tuned": "tuning.tuned", "ConceptAlignError": "errors",
 }  # fmt: skip
 
 __all__ = [
     "Alignability", "Aligner", "AskFound", "Classifier", "ConceptAlignError", "ConceptSpace", "Corpus",
-    "Evaluation", "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "LearnedSelector",
-    "LearnerConfig", "Protocol", "Run", "Store", "TaskRow", "TextAligner", "Tuned", "__version__",
-    "alignability", "alignability_study", "ask", "build_geometry", "evaluate", "extract", "fetch_treebanks",
-    "find_treebanks", "icl_study", "load_model", "meta_train", "mini_treebanks", "probe", "read_conllu",
-    "register_learner", "register_measure", "register_selector", "register_task_reader", "run", "select",
-    "shipped_model", "tune",
+    "Evaluation", "FeatureSource", "FeatureSpec", "Features", "Geometry", "ICLStudy", "Interventions",
+    "LearnedSelector", "LearnerConfig", "Protocol", "Run", "Store", "TaskRow", "TextAligner", "Tuned",
+    "__version__", "alignability", "alignability_study", "ask", "build_geometry", "evaluate", "extract",
+    "fetch_treebanks", "find_treebanks", "icl_study", "intervene", "load_model", "meta_train",
+    "mini_treebanks", "probe", "read_conllu", "register_learner", "register_measure", "register_selector",
+    "register_task_reader", "run", "select", "shipped_model", "tune",
 ]  # fmt: skip
 
 

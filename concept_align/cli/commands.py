@@ -20,6 +20,7 @@ from . import (
     evaluate,
     extract,
     icl,
+    intervene,
     meta_train,
     probe,
     store,
@@ -40,6 +41,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("classify")(classify.classify)
 app.command("icl")(icl.icl)
 app.command("ask")(ask.ask)
+app.command("intervene")(intervene.intervene)
 app.command("tune")(tune.tune)
 app.add_typer(store.app, name="store")
 app.command("demo")(demo.demo)

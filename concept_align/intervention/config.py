@@ -21,7 +21,7 @@ Kind = Literal["remove", "remove-one", "pair", "swap", "steer"]
 ALIGNER, TASK = "aligner", "task"
 READOUTS = ("probe", "loss", "agreement")
 CONTROLS = (MATCHED, "random", "components", "language", "shuffled")
-DRAWN = (MATCHED, "random", "shuffled")  # controls with chance in them
+DRAWN = (MATCHED, "random")  # controls with chance in them
 _WRITE = "write remove, remove-one, remove:NOUN, pair:NOUN-VERB, swap:NOUN-VERB or steer:NOUN-VERB:2"
 
 
@@ -124,7 +124,7 @@ class InterveneConfig:
     """Number of directions. By default one fewer than concepts, 8 at most."""
     interventions: tuple[str, ...] = ("remove",)
     """What is done: remove (all concepts), remove-one (each by itself), remove:NOUN, pair:NOUN-VERB (what
-    tells two apart), swap:NOUN-VERB (words of the first become the second), steer:NOUN-VERB:2 (towards the
+    tells two apart), swap:NOUN-VERB (words of the two change places), steer:NOUN-VERB:2 (towards the
     second)."""
     where: str = "all"
     """Which tokens are changed: all, words (no special ones), or those of words of one concept."""
@@ -139,7 +139,7 @@ class InterveneConfig:
     must hold), global (of the stored languages together), or none."""
     alignability: Path | None = None
     """What alignability wrote: does it predict, in the matrix, whose directions act where?"""
-    words: int = 20000
+    source_words: int = 5000
     """Labelled words of a source language, at most."""
     sentences: int = 100
     """Sentences that are read of a language, at most."""
@@ -178,8 +178,8 @@ class InterveneConfig:
     def decides(self) -> dict[str, Any]:
         """What every measured number of a study depends on, besides the files and the model."""
         names = (
-            "task", "method", "centred", "where", "standardise", "words", "sentences", "max_words", "seed",
-            "rank",
+            "task", "method", "centred", "where", "standardise", "source_words", "sentences", "max_words",
+            "seed", "rank",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
@@ -206,7 +206,7 @@ def check(config: InterveneConfig) -> None:
         if is_relational(task):
             what = "a relation is of two words, and directions are those of one word's state"
             raise UsageError(what, option="task", remedy="use upos, feature:NAME or column:NAME")
-    for name in ("words", "sentences", "max_words", "batch_tokens", "bootstrap", "rank"):
+    for name in ("source_words", "sentences", "max_words", "batch_tokens", "bootstrap", "rank"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UsageError(f"{value} is too few", option=name, remedy="say 1 or more")

@@ -20,7 +20,7 @@ from ..errors import UsageError
 from ..icl.dyads import KINDS, directed_pairs, dyad_correlation
 from ..icl.selectors.simple import best_layer
 from ..showing import Showable
-from .evidence import parts_of, single_part
+from .evidence import ALL, MEAN, parts_of, single_part
 
 PREDICTED = (
     "readout", "layer", "intervention", "read_layer", "measure", "measure_layer", "kind", "r", "low", "high",
@@ -39,6 +39,7 @@ class Interventions(Showable):
     effects: pd.DataFrame
     sources: pd.DataFrame  # the matrix, a row for each pair
     directions: pd.DataFrame
+    agreement: pd.DataFrame  # relations and features of every treebank, whether they are used, and why not
     predicted: pd.DataFrame  # by alignability
     facts: Mapping[str, Any]
     notices: tuple[str, ...] = ()
@@ -48,6 +49,11 @@ class Interventions(Showable):
     def frame(self) -> pd.DataFrame:
         """The tidy table: a row for every value, change and excess, with its interval."""
         return self.effects
+
+    def means(self) -> pd.DataFrame:
+        """Of the same, means over languages of all concepts together."""
+        rows = self.effects
+        return rows[(rows["language"] == MEAN) & (rows["concept"] == ALL)].reset_index(drop=True)
 
     def matrix(
         self,

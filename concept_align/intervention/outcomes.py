@@ -80,7 +80,8 @@ class MeasuredReadOut:
 class InterventionOutcome:
     """All that was measured in ``language`` while spans of ``source`` were changed at ``layer``.
 
-    ``spans`` are rows about the directions: name, rank, the share of variance taken, overlap.
+    ``spans`` are rows about the directions (rank, share of variance, overlap), ``pairs`` about agreement in
+    the treebank.
     """
 
     language: str
@@ -89,6 +90,7 @@ class InterventionOutcome:
     measured: tuple[MeasuredReadOut, ...]
     spans: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
+    pairs: tuple[Mapping[str, Any], ...] = ()
 
 
 def save_outcome(folder: Path, outcome: InterventionOutcome) -> None:
@@ -105,7 +107,8 @@ def save_outcome(folder: Path, outcome: InterventionOutcome) -> None:
             }
         )  # fmt: skip
     facts = {"language": outcome.language, "layer": outcome.layer, "source": outcome.source}
-    facts |= {"spans": [dict(row) for row in outcome.spans], "notes": list(outcome.notes)}
+    facts |= {name: [dict(row) for row in getattr(outcome, name)] for name in ("spans", "pairs")}
+    facts |= {"notes": list(outcome.notes)}
     save_tensors(folder, FILE, tensors, {**facts, "measured": about})
 
 
@@ -121,8 +124,9 @@ def load_outcome(folder: Path) -> InterventionOutcome:
             )
             for place, one in enumerate(about["measured"])
         )  # fmt: skip
-        spans, notes = tuple(about["spans"]), tuple(about["notes"])
-        return InterventionOutcome(about["language"], about["layer"], about["source"], measured, spans, notes)
+        spans, notes, pairs = (tuple(about[name]) for name in ("spans", "notes", "pairs"))
+        language, layer, source = (about[name] for name in ("language", "layer", "source"))
+        return InterventionOutcome(language, layer, source, measured, spans, notes, pairs)
     except (KeyError, TypeError, IndexError) as error:
         what = "not an outcome of interventions"
         raise StoreError(what, where=str(folder), remedy="run the command again") from error

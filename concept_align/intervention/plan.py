@@ -68,14 +68,13 @@ class InterventionPlan:
         return tuple(one for one in self.read_layers if one > layer)
 
     def units(self) -> list[InterventionUnit]:
-        """Every unit once, language by language; those of pooled directions first."""
-        found = [
+        """Every unit once, layer by layer and language by language; those of pooled directions first."""
+        return [
             InterventionUnit(layer, source, language)
-            for source in (POOLED, *(self.sources if self.config.matrix else ()))
             for layer in self.layers
             for language in self.languages
+            for source in (POOLED, *(self.sources if self.config.matrix else ()))
         ]
-        return sorted(found, key=lambda unit: self.languages.index(unit.language))
 
     def facts(self) -> dict[str, Any]:
         """What would be done, in plain values."""

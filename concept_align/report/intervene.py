@@ -7,6 +7,7 @@ from .. import atomic, provenance
 from ..atomic import save_csv, save_table
 from ..intervention.evidence import MEAN, parts_of, single_part
 from ..intervention.found import Interventions
+from ..progress import collapsed
 from .builder import Files, Picture, Report, Section, models_of
 from .intervene_figures import (
     concepts_figure,
@@ -16,13 +17,22 @@ from .intervene_figures import (
     treatments_figure,
 )
 from .intervene_findings import intervene_findings
-from .intervene_tables import detailed, intervention_name, interventions_of, main_layer, readout_name, tables
+from .intervene_tables import (
+    control_name,
+    detailed,
+    intervention_name,
+    interventions_of,
+    main_layer,
+    readout_name,
+    tables,
+)
 from .names import task_name
 
 FILES = (
     ("effects.csv", "every value, change and excess, with its interval"),
     ("matrix.csv", "what directions of each source language did in each language"),
     ("directions.csv", "the directions: how much variance they take, how they overlap"),
+    ("agreement.csv", "relations that agree in each treebank, and how many minimal pairs there are"),
     ("intervene.json", "what it was made from"),
 )
 
@@ -48,9 +58,9 @@ def intervene_report(found: Interventions, *, figures: bool = True) -> Report:
         sections=[
             Section("Effects", [*drawn, *(table for table in made if not table.folded)]),
             Section("All tables", [table for table in made if table.folded]),
-            Section("Files", [Files([one for one in FILES if len(found.sources) or one[0] != "matrix.csv"])]),
+            Section("Files", [Files(_files(found))]),
         ],
-        notes=(*found.notices, *_READ),
+        notes=(*collapsed([*found.notices, *_of_directions(found)]), *_READ),
         kind="intervene",
         models=models_of(effects),
     )
@@ -64,6 +74,20 @@ _READ = (
     "Intervals draw whole branches of languages and their sentences; p flips the signs of whole branches; "
     "Holm's adjustment is over interventions and layers.",
 )
+
+
+def _of_directions(found: Interventions) -> list[str]:
+    """What was done otherwise than asked to directions, each once."""
+    if "note" not in found.directions:
+        return []
+    rows = found.directions[found.directions["note"] != ""]
+    pairs = zip(rows["control"], rows["note"], strict=True)
+    return list(dict.fromkeys(f"{control_name(control)}: {note}" for control, note in pairs))
+
+
+def _files(found: Interventions) -> list[tuple[str, str]]:
+    absent = {"matrix.csv": found.sources.empty, "agreement.csv": found.agreement.empty}
+    return [one for one in FILES if not absent.get(one[0])]
 
 
 def _pictures(found: Interventions, layer: int) -> Iterator[Picture]:
@@ -100,6 +124,8 @@ def write_intervene(found: Interventions, folder: str | Path, *, figures: bool =
     folder = Path(folder)
     save_table(found.effects, folder, "effects")
     save_csv(found.directions, folder / "directions.csv")
+    if len(found.agreement):
+        save_csv(found.agreement, folder / "agreement.csv")
     if len(found.sources):
         save_csv(found.sources, folder / "matrix.csv")
     if len(found.predicted):

@@ -23,6 +23,8 @@ from .names import capital
 from .tables import number, p_value
 
 LEVEL = 0.05
+_OF_MODEL = ("loss", "agreement", "agreement-margin")  # what the model itself does
+_USED, _READ = "The model uses these directions", "What is read there depends on these directions"
 
 
 def intervene_findings(found: Interventions) -> list[str]:
@@ -79,7 +81,7 @@ def _finding(rows: pd.DataFrame, name: str, readout: str, read_layer: str, main:
     if np.isnan(excess["low"]):
         return f"{text} That is {ending}; languages are of too few branches for an interval."
     if sure and p < LEVEL:
-        return f"{text} These directions are used: {ending}, p {_at_p(p)}."
+        return f"{text} {_USED if readout in _OF_MODEL else _READ}: {ending}, p {_at_p(p)}."
     if sure:
         return f"{text} That is {ending}; over branches of languages p {_at_p(p)}, not surely so."
     return f"{text} Nothing is due to these directions that can be told from chance: {ending}, p {_at_p(p)}."
@@ -103,8 +105,9 @@ def _of_concepts(effects: pd.DataFrame, layer: int) -> list[str]:
         points = "points" if first["unit"] == "share" else "nats"
         said.append(
             f"{capital(readout_name(readout, read_layer))}: "
-            f"{first['concept']} is hit most ({written(first, sign=True)} {points} beyond the control), "
-            f"{last['concept']} least ({written(last, sign=True)})."
+            f"words of {first['concept']} change most "
+            f"({written(first, sign=True)} {points} beyond the control), "
+            f"of {last['concept']} least ({written(last, sign=True)})."
         )
     return said[:2]
 

@@ -65,9 +65,12 @@ def campaign(name: str, prepare: Callable, default: int) -> Campaign:
     return Campaign(f"foreign-{name}", what, prepare, case, default=default, full=100)
 
 
+FEW = {"demo": 0, "meta-train": 2, "intervene": 1, "tune": 1}
 # The store has marks of its own, the demo takes long.
 CAMPAIGNS = [
-    campaign(name, partial(Prepared, name), {"demo": 0, "meta-train": 2, "tune": 1}.get(name, 5))
+    campaign(
+        name, partial(Prepared, name), {"demo": 0, "meta-train": 2, "intervene": 1, "tune": 1}.get(name, 5)
+    )
     for name in WORKS
     if name != "extract"
 ]

@@ -14,6 +14,7 @@ DEFAULT = {
     "evaluate": 6,
     "icl": 3,
     "ask": 2,
+    "intervene": 2,
     "tune": 1,
     "demo": 0,
     "fetch": 6,

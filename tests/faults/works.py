@@ -152,6 +152,18 @@ def ask(folder: Path) -> Work:
     return lambda out, *options: command("ask", *small, "--out", out, *options)
 
 
+def intervene(folder: Path) -> Work:
+    """Of four languages that are read, in two layers; the model is the one that is shipped."""
+    from concept_align.extraction.run import extract as extract_states
+    from concept_align.treebanks.discover import mini_treebanks
+
+    store, langs = folder / "store", ["en", "de", "fr", "ga", "es"]
+    extract_states("mini-decoder", mini_treebanks(), store, layers=[1, 2, 4], langs=langs)
+    small = ["--layers", "1,2", "--langs", "ga,es", "--source-langs", "en,de,fr", "--sentences", "3"]
+    small += ["--controls", "matched:1", "--bootstrap", "50", "--no-figures", "--json"]
+    return lambda out, *options: command("intervene", "--store", store, "--out", out, *small, *options)
+
+
 def whole_demo(folder: Path) -> Work:
     config = DemoConfig(model=("mini-encoder",), langs=("en", "de", "et", "ga"), task=("upos",), limit=10)
 
@@ -236,6 +248,7 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "evaluate": evaluate,
     "icl": icl,
     "ask": ask,
+    "intervene": intervene,
     "tune": tune,
     "demo": whole_demo,
     "fetch": fetch,

@@ -57,7 +57,7 @@ def test_controls_may_be_drawn_more_than_once_where_chance_is_in_them():
     [
         ({"task": "relation"}, "task"),
         ({"controls": ("task:relation",)}, "task"),
-        ({"words": 0}, "words"),
+        ({"source_words": 0}, "source_words"),
         ({"rank": 0}, "rank"),
         ({"interventions": ()}, "interventions"),
         ({"readouts": ("probe", "probe")}, "readouts"),

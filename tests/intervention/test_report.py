@@ -17,7 +17,7 @@ def test_findings_say_what_is_used_and_what_is_not(found):
     said = intervene_findings(study())
     (used,) = [one for one in said if one.startswith("Removing all concepts at layer 2 takes probe")]
     assert "from 80" in used or "from 81" in used
-    assert "These directions are used: -4" in used
+    assert "What is read there depends on these directions: -4" in used
     assert "beyond directions of as much variance" in used
     (idle,) = [one for one in said if one.startswith("Swapping noun-verb at layer 2 takes probe")]
     assert "Nothing is due to these directions" in idle

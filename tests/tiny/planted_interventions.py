@@ -58,5 +58,11 @@ def study(*, layers=(2,), sources=(), languages=LANGUAGES):
 
     facts = {"source_langs": ["es", "pt", "sv"], "rank": 2}
     return Interventions(
-        effects, matrix_of(effects), pd.DataFrame(directions), pd.DataFrame(), facts, ("A notice.",)
+        effects,
+        matrix_of(effects),
+        pd.DataFrame(directions),
+        pd.DataFrame(),
+        pd.DataFrame(),
+        facts,
+        ("A notice.",),
     )
