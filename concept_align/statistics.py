@@ -50,6 +50,7 @@ from .seeding import stream
 Floats = NDArray[np.float64]
 Method = Literal["spearman", "pearson"]
 
+SHARES, ANY = (0.0, 1.0), (-np.inf, np.inf)  # what accuracies and F1 can be; differences, nats
 LEAST = 4  # languages: with three a permutation test cannot go below p = 1/6
 LEAST_BOUNDED = 5  # languages that an interval is made from, and that a correlation is told of
 EXACT_UP_TO = 18  # languages whose sign flips are all counted
@@ -180,12 +181,17 @@ def percentile_interval(resampled: Floats, confidence: float) -> tuple[float, fl
 
 
 def bounds_over_languages(
-    resampled: Floats, languages: int, confidence: float, *, means: bool = True
+    resampled: Floats,
+    languages: int,
+    confidence: float,
+    *,
+    means: bool = True,
+    within: tuple[float, float] = ANY,
 ) -> tuple[Floats, Floats]:
     """Intervals of every column of [resamples, columns], a statistic of resampled ``languages``.
 
-    Of ``means``, percentiles widened for few languages, but not beyond the shares 0 and 1 where all resamples
-    lie between these; of other statistics plain percentiles. NaN for fewer than five languages: of so few,
+    Of ``means``, percentiles widened for few languages, but not beyond ``within``, the values that the
+    statistic can have; of other statistics plain percentiles. NaN for fewer than five languages: of so few,
     no interval is known to hold.
     """
     if languages < LEAST_BOUNDED:
@@ -198,9 +204,9 @@ def bounds_over_languages(
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = np.where(known, resampled, 0).sum(0) / known.sum(0)
     wider = few_languages(languages, confidence)
-    inside = ((resampled >= 0) & (resampled <= 1) | ~known).all(0)
-    low, high = middle + wider * (low - middle), middle + wider * (high - middle)
-    return np.where(inside, low.clip(min=0), low), np.where(inside, high.clip(max=1), high)
+    ends = (middle + wider * (end - middle) for end in (low, high))
+    low, high = (end.clip(*within) for end in ends)
+    return low, high
 
 
 @lru_cache(maxsize=64)

@@ -26,7 +26,7 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 
 from ..seeding import stream
-from ..statistics import Floats, bounds_over_languages
+from ..statistics import SHARES, Floats, bounds_over_languages
 from .config import Protocol
 from .resampling import MetricResamples, of_seeds
 
@@ -104,7 +104,9 @@ def summarise(of: ByLanguage, low: tuple[str, ...], protocol: Protocol) -> Itera
 
     def bounded(name: str, value: float, resampled: Floats, n: int) -> Summary:
         means = name.endswith("mean")
-        low, high = bounds_over_languages(resampled[:, None], n, protocol.confidence, means=means)
+        low, high = bounds_over_languages(
+            resampled[:, None], n, protocol.confidence, means=means, within=SHARES
+        )
         return Summary(name, value, float(low[0]), float(high[0]), n)
 
     languages = tuple(sorted(of))

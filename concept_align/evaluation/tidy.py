@@ -13,7 +13,7 @@ from ..atomic import save_csv, save_table, write_json
 from ..hashing import sha256_file
 from ..reading import ABOUT, RESULTS
 from ..showing import Showable, reporter
-from ..statistics import bounds_over_languages, percentile_bounds
+from ..statistics import SHARES, bounds_over_languages, percentile_bounds
 from .comparisons import Found, by_metric, compare, concept_groups, concept_means, gains
 from .config import Protocol
 from .evidence import BINS, Evidence
@@ -270,7 +270,7 @@ def _of_calibration(of: Mapping[str, Evidence], protocol: Protocol) -> Iterator[
     by_seed = np.stack([one for language in languages if (one := known[language].ece) is not None])
     over_seeds = next(iter(of.values())).metrics[METRICS[0]].over_seeds
     (value,), resampled = point_means(by_seed[None], languages, over_seeds, protocol)
-    (low,), (high,) = bounds_over_languages(resampled, len(languages), protocol.confidence)
+    (low,), (high,) = bounds_over_languages(resampled, len(languages), protocol.confidence, within=SHARES)
     about = {"metric": "ece", "draw": -1}
     yield about | {"language": "mean", "value": value, "low": low, "high": high, "n": len(known)}
     yield about | {
@@ -290,7 +290,7 @@ def _of_concepts(of: Mapping[str, Evidence], concepts: Sequence[str], protocol: 
     value[:, 1:], low[:, 1:], high[:, 1:], n[:, 1:] = by_seed.mean(2), *ends, words
     for languages, places in concept_groups(of, sorted(of), len(concepts)).items():
         value[places, 0], resampled = concept_means(of, languages, places, protocol)
-        over = bounds_over_languages(resampled, len(languages), protocol.confidence)
+        over = bounds_over_languages(resampled, len(languages), protocol.confidence, within=SHARES)
         low[places, 0], high[places, 0] = over
         n[places, 0] = len(languages)
     kept = n > 0

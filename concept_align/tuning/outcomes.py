@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import UsageError
 from ..seeding import stream
-from ..statistics import Floats, bounds_over_languages, means_over_drawn, percentile_interval
+from ..statistics import ANY, SHARES, Floats, bounds_over_languages, means_over_drawn, percentile_interval
 
 CONDITION = ("layer", "task", "source", "learner", "metric")
 KEYS = (*CONDITION, "language")
@@ -109,7 +109,8 @@ def summary(
                 value = float(np.mean([own[code][0] for code in codes]))
                 rng = stream(0, "tune", "bootstrap-languages", len(codes))
                 drawn = means_over_drawn(np.stack([own[code][1] for code in codes]), rng)
-                low, high = bounds_over_languages(drawn[:, None], len(codes), CONFIDENCE)
+                within = SHARES if at[4] in ("p1", "mrr") and not at[-1] else ANY
+                low, high = bounds_over_languages(drawn[:, None], len(codes), CONFIDENCE, within=within)
                 rows.append(_row(at, name, value, (float(low[0]), float(high[0])), len(codes)))
     if not rows:
         raise UsageError("nothing was measured of both models", remedy="evaluate both on the same texts")

@@ -80,10 +80,11 @@ def test_means_over_few_languages_are_covered_as_often_as_is_said():
     assert covered[1] / 400 > 0.90
 
 
-def test_bounds_of_shares_stay_shares_and_many_languages_change_little():
+def test_bounds_of_shares_stay_shares_those_of_differences_pass_zero_and_many_languages_change_little():
     resampled = np.linspace(0.9, 1.0, 101)[:, None]
-    low, high = bounds_over_languages(resampled, 6, 0.95)
+    low, high = bounds_over_languages(resampled, 6, 0.95, within=SHARES)
     assert high[0] == 1.0 and low[0] < 0.9025
+    assert bounds_over_languages(resampled - 0.9, 6, 0.95)[0][0] < 0
     assert few_languages(6, 0.95) == pytest.approx(1.44, abs=0.005)
     assert few_languages(200, 0.95) == pytest.approx(1, abs=0.01)
     assert np.isnan(bounds_over_languages(resampled, 4, 0.95)[0]).all()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...evaluation.results import COLUMNS
 from ...seeding import stream
-from ...statistics import bounds_over_languages, means_over_drawn, percentile_interval
+from ...statistics import ANY, SHARES, bounds_over_languages, means_over_drawn, percentile_interval
 
 COMPARED = (
     "model", "revision", "task", "source", "language", "shots", "learner", "reference", "reference_shots",
@@ -97,6 +97,7 @@ class AskEvidence:
             return
         langs = len(means)
         drawn = means_over_drawn(np.stack(spreads), stream(self.seed, "languages", langs))
-        ends = bounds_over_languages(drawn[:, None], langs, 0.95)
+        within = SHARES if name == "value" and "nats" not in metric else ANY
+        ends = bounds_over_languages(drawn[:, None], langs, 0.95, within=within)
         low, high = NONE if whole else (float(ends[0][0]), float(ends[1][0]))
         yield {"language": MEAN, name: float(np.mean(means)), "low": low, "high": high, "n": langs}
