@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import kstest
 
 from concept_align.statistics import (
+    SHARES,
     bounds_over_languages,
     few_languages,
     means_over_drawn,
