@@ -18,6 +18,12 @@ ANY = "any"  # demonstrations in any of the named languages, as a selector choos
 NONE = "none"  # the language of no demonstrations
 # What a learned selector learns from (:mod:`.selectors.teachers`).
 Teacher = Literal["gain", "self", "influence", "published"]
+# What it is to choose among: candidates that it has not seen (open), or those that it learned with (fixed).
+SelectorPool = Literal["open", "fixed"]
+POOL = "pool"
+# Variants of the selector ``learned`` that learn in a study, learned:gain, learned:gain:pool and so on.
+LEARNED_BY: dict[str, tuple[Teacher, SelectorPool]] = {one: (one, "open") for one in get_args(Teacher)}
+LEARNED_BY |= {f"{one}:{POOL}": (one, "fixed") for one in get_args(Teacher)}
 SCORES: Literal["scores"] = "scores"  # as a layer: the scores of the labels are the features
 Layer = int | Literal["scores"]
 
@@ -46,7 +52,8 @@ class ICLConfig:
     selectors: tuple[str, ...] = ("random",)
     """How demonstrations are chosen: random, random-per-query, fixed, coverage, nearest-state,
     nearest-state:raw, nearest-concept, nearest-concept-gold (an oracle), best-on-train, learned,
-    learned:TEACHER, learned:DIR (a saved one), alignability, or a selector of your own."""
+    learned:TEACHER, learned:TEACHER:pool (for the candidates that were tried), learned:DIR (a saved one),
+    alignability, or a selector of your own."""
     pool: Literal["each", "joint"] = "each"
     """Demonstrations in each of the languages by itself, or chosen from all of them together."""
     diversity: float = 0.0
@@ -140,7 +147,7 @@ class ICLConfig:
 def learns(selector: str) -> bool:
     """Does ``NAME`` or ``NAME:VARIANT`` learn in the study what helps? One in a folder has learned before."""
     kind, _, variant = selector.partition(":")
-    return kind == "best-on-train" or (kind == "learned" and (not variant or variant in get_args(Teacher)))
+    return kind == "best-on-train" or (kind == "learned" and (not variant or variant in LEARNED_BY))
 
 
 def check(config: ICLConfig) -> None:

@@ -32,7 +32,7 @@ from ..types import Split
 from .base import PromptSentence, in_turn, labelled_corpus, tagged_sentences
 from .causal import in_memory, load_causal, word_states
 from .classified import classifier, selecting_aligner
-from .config import Teacher
+from .config import SelectorPool, Teacher
 from .prompting import PromptScorer
 from .scoring import CausalScorer
 from .selectors import SelectorInputs
@@ -61,6 +61,9 @@ class SelectConfig:
     teacher: Teacher = "gain"
     """What is learned: the gain of the gold labels; of labels that are predicted (self); influence;
     published, a control."""
+    pool: SelectorPool = "open"
+    """What it is to choose among, and how it is judged in languages left out: candidates that it has not seen
+    (open), or these very ones (fixed), which it then may know one by one."""
     queries: int = 40
     """Sentences of langs together, as many of each."""
     candidates: int = 64
@@ -171,6 +174,7 @@ def fit(
             known,
             features.of_candidates(candidates),
             teacher=config.teacher,
+            pool=config.pool,
             likeness=config.likeness,
             pairs=Translations(features.of_queries(said, shown), pairs) if said else None,
             ranks=config.ranks,

@@ -9,7 +9,7 @@ import pandas as pd
 from .. import atomic, provenance
 from ..atomic import save_csv, save_table
 from ..config import to_mapping
-from ..icl.config import ANY, OWN
+from ..icl.config import ANY, LEARNED_BY, OWN
 from ..icl.effects import MEAN, Effects
 from ..icl.evidence import ALIGNED, OUTPUT, PROBE, WITHOUT
 from ..icl.plan import ICLPlan
@@ -196,8 +196,8 @@ def _of_selectors(studied: ICLStudy) -> Iterator[str]:
     plan = studied.plan
     if plan.select:
         of_predicted = any(
-            name == "learned:self" or (name == "learned" and plan.config.select_teacher == "self")
-            for name in plan.config.selectors
+            kind == "learned" and LEARNED_BY.get(variant or plan.config.select_teacher, ("",))[0] == "self"
+            for kind, _, variant in (name.partition(":") for name in plan.config.selectors)
         )
         yield (
             f"Selectors that learn did so from training sentences in "

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import permutations, product
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,12 @@ from concept_align.icl.causal import CausalModel, word_states
 from concept_align.icl.classified import classifier, selecting_aligner
 from concept_align.icl.selectors import SelectorInputs
 from concept_align.icl.selectors.features import SelectionFeatures, SentenceFeatures, gold_shares
-from concept_align.icl.selectors.helping import QUANTITIES, Gains
+from concept_align.icl.selectors.helping import Gains
 from concept_align.icl.selectors.nearest import SentenceStates, best_last
-from concept_align.icl.selectors.selection_loss import divergence
 from concept_align.icl.selectors.shared import Translations, fit_selector
 from concept_align.icl.selectors.shared_head import STARTS, LearnedSelector
 from concept_align.icl.selectors.simple import CoverageSelector, FixedSelector, RandomSelector
-from concept_align.icl.selectors.teachers import Teacher, relabelled, soft_targets, spread, teacher_scores
+from concept_align.icl.selectors.teachers import relabelled, spread, teacher_scores
 from concept_align.seeding import derive, stream
 
 Scores = NDArray[np.float64]  # [queries, candidates]
@@ -118,39 +117,14 @@ def learned(
         found[f"{SHUFFLED}-{draw}"] = fit("train", mixed, "gain", coherences=(0.0,))
     for name, side in (("gain", "train"), ("influence", "train"), ("self", "self")):
         if side in gains:
-            found[f"learned:pool-{name}"] = for_pool(features, gains[side], side, name, settings)
+            given: dict[str, Any] = {
+                "pool": "fixed",
+                "penalties": settings["penalties"],
+                "coherences": (0.0,),
+            }
+            found[f"learned:pool-{name}"] = fit(side, gains[side], name, **given)
     found["learned:no-shares"] = fit("train", train, "gain", shares_in_x=False)
     return found
-
-
-def for_pool(
-    features: Features, gains: Gains, side: str, teacher: Teacher, settings: dict[str, Any]
-) -> LearnedSelector:
-    """Fitted to choose among these very candidates: penalty and rank are judged in languages left out, with
-    all candidates known. (:func:`fit_selector` leaves out candidates too, for pools that it has not seen.)"""
-    queries, candidates = features.queries(side), features.candidates()
-    codes = np.array([query.language for query in gains.queries], dtype=object)
-    targets = soft_targets(teacher_scores(gains, teacher))
-    judged = []
-    for rank, penalty in product((0, 4), settings["penalties"]):
-        strength: dict[str, Any] = {"teacher": teacher, "ranks": (rank,), "penalties": (penalty,)}
-        apart: list[float] = []
-        for code in sorted(set(codes)):
-            (known,), (out,) = np.nonzero(codes != code), np.nonzero(codes == code)
-            one = fit_selector(_part(gains, known), queries.rows(known), candidates, **strength)
-            apart += divergence(targets[out], one.score(queries.rows(out), candidates)).tolist()
-        judged.append((float(np.mean(apart)), strength))
-    _, best = min(judged, key=lambda one: one[0])
-    found = fit_selector(gains, queries, candidates, **best)
-    told = {name: best[f"{name}s" if name == "rank" else "penalties"][0] for name in ("rank", "penalty")}
-    told |= {"coherence": 0.0, "divergence": min(one[0] for one in judged), "score": 0.0, "chosen": True}
-    return replace(found, about={**found.about, "choice": [told]})
-
-
-def _part(gains: Gains, rows: NDArray[np.int64]) -> Gains:
-    """Those of some of the queries."""
-    arrays = {name: getattr(gains, name)[rows] for name in (*QUANTITIES, "without")}
-    return Gains(tuple(gains.queries[row] for row in rows), gains.candidates, **arrays)
 
 
 def scores(

@@ -72,7 +72,7 @@ def test_a_study_takes_the_selector_and_refuses_targets_that_it_learned_from(fit
 def test_impossible_options_are_told():
     for options, said in [
         ({"queries": 0}, "queries"), ({"task": "feature:Case"}, "task"), ({"labels": "language"}, "labels"),
-        ({"teacher": "mine"}, "teacher"), ({"unknown": 1}, "unknown"),
+        ({"teacher": "mine"}, "teacher"), ({"pool": "joint"}, "pool"), ({"unknown": 1}, "unknown"),
     ]:  # fmt: skip
         with pytest.raises(UsageError, match=said):
             ca.select.fit("mini-decoder", "mini", langs=["fr"], **options)

@@ -12,6 +12,7 @@ from concept_align.icl.config import ANY, OWN, ICLConfig
 from concept_align.icl.plan import Trial, Variant, plan
 from concept_align.icl.selection import Selection
 from concept_align.icl.selectors import SelectorInputs, create
+from concept_align.icl.selectors.shared_head import LearnedSelector
 from concept_align.icl.selectors.simple import RandomSelector
 from concept_align.icl.selectors.trained import BestOnTrainSelector
 from concept_align.icl.study import icl_study, run
@@ -77,6 +78,29 @@ def test_best_on_train_is_the_best_mean_gain_in_other_languages_and_nested_in_k(
         session.demonstrations(Trial("en", "ga", BEST, 11, 0))
 
 
+def test_what_is_fitted_for_a_fixed_pool_chooses_among_what_was_tried(planned, tmp_path):
+    session, training = session_of(planned, tmp_path)
+    states = lambda some: torch.tensor([[len(word), ord(word[0]) % 7] for one in some for word in one.words])  # noqa: E731
+    inputs = SelectorInputs(
+        planned.task.concepts, session.pools, lambda some: states(some).float(), 2, training=training
+    )
+    fixed, usual = create("learned:gain:pool", inputs), create("learned:gain", inputs)
+    candidates, (query, *_) = session.candidates("en"), session.queries("ga")
+    tried = {place for place, one in enumerate(candidates) if one in training.candidates}
+    assert len(tried) == 10 < len(candidates)
+    assert {*fixed.select(query, candidates, 10, seed=0)} == tried
+    assert len(usual.select(query, candidates, 11, seed=0)) == 11
+    with pytest.raises(UsageError, match=r"11 demonstrations are asked for, and there are 10 \(tried in"):
+        fixed.select(query, candidates, 11, seed=0)
+    assert fixed.made_from == {**usual.made_from, "pool": "fixed"}
+    saved = {path.name: LearnedSelector.from_pretrained(path) for path in tmp_path.glob("selector/*")}
+    assert {name: one.about["pool"] for name, one in saved.items()} == {
+        "learned": "open", "learned-pool": "fixed",
+    }  # fmt: skip
+    cards = {name: (tmp_path / "selector" / name / "README.md").read_text() for name in saved}
+    assert "all candidates known" in cards["learned-pool"] and "candidates left out" in cards["learned"]
+
+
 def test_gains_are_kept_in_the_study_and_measured_once(tmp_path):
     planned = fake_scorer.make_plan(("ga",), **FEW, select=("fr", "et"), sources=("en",), demo_draws=1)
     session, _ = session_of(planned, tmp_path)
@@ -128,7 +152,7 @@ def learned(tmp_path_factory):
                "select_langs": ("fr", "et"), "select_queries": 6, "select_candidates": 8,
                "feedback": "gold", "calibrate": False, "bootstrap": 100}  # fmt: skip
     folder = tmp_path_factory.mktemp("learned") / "study"
-    names = ["random", "best-on-train", "learned", "learned:self"]
+    names = ["random", "best-on-train", "learned", "learned:self:pool"]
     return options, folder, icl_study("mini-decoder", selectors=names, out=folder, **options)
 
 
@@ -139,7 +163,7 @@ def nats_of(studied, learner):
 
 def test_what_was_learned_is_kept_and_chooses_the_same_when_it_is_named(learned):
     options, folder, first = learned
-    assert {"learned", "learned-self"} == {path.name for path in (folder / "selector").iterdir()}
+    assert {"learned", "learned-self-pool"} == {path.name for path in (folder / "selector").iterdir()}
     assert {"gold", "predicted"} == {path.name for path in (folder / "selection").iterdir()}
     assert set(first.nats["against"]) == {"", "no demonstrations", "random", "best-on-train"}
     told = " ".join(lead(first))
@@ -157,7 +181,7 @@ def test_what_was_learned_is_kept_and_chooses_the_same_when_it_is_named(learned)
 def test_nothing_is_measured_again_and_another_teacher_or_aligner_is_refused(learned):
     options, folder, first = learned
     kept = {path: path.read_bytes() for path in folder.rglob("*.jsonl")}
-    names = ["random", "best-on-train", "learned", "learned:self"]
+    names = ["random", "best-on-train", "learned", "learned:self:pool"]
     assert icl_study("mini-decoder", selectors=names, out=folder, **options).nats.equals(first.nats)
     assert {path: path.read_bytes() for path in kept} == kept
     with pytest.raises(UsageError, match=r"teacher \(gain, now influence\) of the selector learned"):
@@ -185,6 +209,6 @@ def test_no_correct_label_is_looked_at_where_labels_are_predicted(planned):
 def test_a_teacher_that_there_is_not_is_refused_before_anything_is_loaded():
     with pytest.raises(UsageError, match=r"'gian' is no teacher, and no folder") as found:
         icl_study("no-such-model", mini_treebanks(), langs="ga", selectors="learned:gian")
-    assert "gain" in found.value.remedy
+    assert "'gain'" in found.value.remedy
     with pytest.raises(UsageError, match="learns from gains"):
         create("learned:self", SelectorInputs(("a",), lambda _: [], lambda some: torch.zeros(0, 2), 2))

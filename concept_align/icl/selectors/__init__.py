@@ -25,7 +25,7 @@ Packages register theirs by an entry point of the group ``concept_align.selector
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -152,6 +152,12 @@ class BaseSelector(ABC):
             what = f"{k} demonstrations are asked for, and there are {found} ({of})"
             remedy = "ask for fewer, or give more candidates"
             raise UsageError(what, where=f"selector {self.name}", remedy=remedy)
+
+    def tried(self, there: There, known: Collection[PromptSentence], k: int) -> There:
+        """Of ``there`` what is ``known`` from training. UsageError where that is fewer than ``k``."""
+        found = {place: one for place, one in there.items() if one in known}
+        self.enough(len(found), k, of="tried in other languages; raise select_candidates")
+        return found
 
 
 SELECTORS: Registry[Any] = Registry(

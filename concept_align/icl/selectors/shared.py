@@ -14,12 +14,16 @@ Learning to rank by what a demonstration does for the answer's probability is EP
 Too small a beta is worse than chance, so beta, rank and lambda are chosen, never fixed: each is fitted
 without one of the queries' languages and a quarter of the candidates, and judged by KL(t || p) of that
 language's queries over those candidates. A penalty of infinity, at which nothing is learned, is among them.
+
+That is for candidates that were never tried (an ``open`` pool). Where the pool is ``fixed`` to those that
+were, only languages are left out: a candidate may be good for reasons that no feature tells, and is then
+known by what it did.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Int64
@@ -29,7 +33,7 @@ from ...errors import UsageError
 from ...hashing import digest
 from ...seeding import stream
 from ..base import PromptSentence
-from ..config import Teacher
+from ..config import SelectorPool, Teacher
 from .features import LIKENESSES, SIZES, Likeness, SelectionFeatures
 from .helping import Gains
 from .selection_loss import Learned, Strength, Table, divergence, learn
@@ -40,6 +44,7 @@ DIRECTIONS = 16  # of the states
 QUARTERS = 4  # of the candidates: one is left out with a language
 FEWEST = 8  # candidates: of fewer none is left out
 PENALTIES = (0.001, 0.01, 0.1, np.inf)
+Fold = tuple[list[Table], list[Table]]  # what is learned from, what was left out
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +61,7 @@ def fit_selector(
     c: SelectionFeatures | Sequence[SelectionFeatures],
     *,
     teacher: Teacher = "gain",
+    pool: SelectorPool = "open",
     likeness: Likeness = "shares",
     pairs: Translations | Sequence[Translations] | None = None,
     ranks: Sequence[int] = (0, 4),
@@ -70,8 +76,8 @@ def fit_selector(
     concepts differ (``shares_in_x``: with them for one task, unless said otherwise). ``pairs`` are
     translations; without them nothing is said of coherence. Of ``ranks``, ``penalties`` and ``coherences``
     those are chosen that do best in languages left out, and the table of the choice is kept
-    (:attr:`LearnedSelector.choice`).
-    ``seed`` decides where A begins. In float64, and deterministic.
+    (:attr:`LearnedSelector.choice`): over candidates that are left out too, or, in a ``fixed`` ``pool``, over
+    all. ``seed`` decides where A begins. In float64, and deterministic.
 
     UsageError where sentences and features do not belong together, and for impossible settings.
     """
@@ -83,7 +89,7 @@ def fit_selector(
         said = [pairs] if isinstance(pairs, Translations) else [*pairs]
     with_shares = len(tasks) == 1 if shares_in_x is None else shares_in_x
     _check(tasks, queries, candidates, said, with_shares)
-    _check_settings(likeness, ranks, penalties, coherences)
+    _check_settings(likeness, pool, ranks, penalties, coherences)
     empty = untrained([*queries, *candidates], likeness=likeness, shares_in_x=with_shares)
     head = empty.head
     scores = [teacher_scores(one, teacher) for one in tasks]
@@ -91,12 +97,13 @@ def fit_selector(
     tables = [prepared(head, *one) for one in together]
     begin = start(head, max(ranks), seed)
     settings = _settings(ranks, penalties, coherences if any(said) else (0.0,))
-    choice = _choice(tables, settings, begin)
+    choice = _choice(list(_folds(tables, pool)), settings, begin)
     best = min(choice, key=lambda row: row["divergence"]) if choice else {}  # of equals the simpler
     chosen = Strength(best["rank"], best["coherence"], best["penalty"]) if best else settings[0]
     found = learn(tables, chosen, begin)
     about = {
         "teacher": teacher,
+        "pool": pool,
         "tau": [spread(own) for own in scores],
         "langs": sorted({one.language for task in tasks for one in task.queries}),
         "demo_langs": sorted({one.language for task in tasks for one in task.candidates}),
@@ -159,9 +166,8 @@ def start(head: SelectionHead, rank: int, seed: int) -> Learned:
     return Learned(head.a, A, np.zeros((dim, rank)), np.zeros(dim))
 
 
-def _choice(tables: Sequence[Table], settings: Sequence[Strength], begin: Learned) -> list[dict[str, Any]]:
+def _choice(folds: Sequence[Fold], settings: Sequence[Strength], begin: Learned) -> list[dict[str, Any]]:
     """For each setting, what it does in what was left out; nothing where nothing can be left out."""
-    folds = list(_folds(tables))
     if len(settings) < 2 or not folds:
         return []
     rows = []
@@ -179,8 +185,8 @@ def _choice(tables: Sequence[Table], settings: Sequence[Strength], begin: Learne
     return rows
 
 
-def _folds(tables: Sequence[Table]) -> Iterator[tuple[list[Table], list[Table]]]:
-    """(what is learned from, what was left out): a language each, and a quarter of the candidates with it.
+def _folds(tables: Sequence[Table], pool: SelectorPool) -> Iterator[Fold]:
+    """A language is left out each time, and in an open pool a quarter of the candidates with it.
 
     Queries of one language alone are left out by fifths.
     """
@@ -191,9 +197,9 @@ def _folds(tables: Sequence[Table]) -> Iterator[tuple[list[Table], list[Table]]]
         for table in tables:
             own = np.arange(len(table.languages)) % 5 if fifths else np.array(table.languages, dtype=object)
             out = own == name
-            few = len(table.quarter) < FEWEST
-            shown = np.full(len(table.quarter), True) if few else table.quarter == number % QUARTERS
-            learned_from.append(table.part(~out, shown if few else ~shown))
+            known = pool == "fixed" or len(table.quarter) < FEWEST
+            shown = np.full(len(table.quarter), True) if known else table.quarter == number % QUARTERS
+            learned_from.append(table.part(~out, shown if known else ~shown))
             left_out.append(table.part(out, shown))
         if any(len(one.languages) for one in learned_from) and any(len(one.languages) for one in left_out):
             yield learned_from, left_out
@@ -271,11 +277,16 @@ def _check(
 
 
 def _check_settings(
-    likeness: str, ranks: Sequence[int], penalties: Sequence[float], coherences: Sequence[float]
+    likeness: str,
+    pool: str,
+    ranks: Sequence[int],
+    penalties: Sequence[float],
+    coherences: Sequence[float],
 ) -> None:
-    if likeness not in LIKENESSES:
-        remedy = f"use {' or '.join(LIKENESSES)}"
-        raise UsageError(f"no likeness is called {likeness!r}", option="likeness", remedy=remedy)
+    for name, value, known in (("likeness", likeness, LIKENESSES), ("pool", pool, get_args(SelectorPool))):
+        if value not in known:
+            remedy = f"use {' or '.join(known)}"
+            raise UsageError(f"no {name} is called {value!r}", option=name, remedy=remedy)
     for name, values, least in (
         ("ranks", ranks, 0),
         ("penalties", penalties, 0),

@@ -44,6 +44,4 @@ class BestOnTrainSelector(BaseSelector):
     def _choose(self, query: PromptSentence | None, there: There, k: int, seed: int) -> list[int]:
         if not k:
             return []
-        tried = [place for place, one in there.items() if one in self.worth]
-        self.enough(len(tried), k, of="tried in other languages; raise select_candidates")
-        return sorted(tried, key=lambda place: -self.worth[there[place]])[:k][::-1]
+        return sorted(self.tried(there, self.worth, k), key=lambda place: -self.worth[there[place]])[:k][::-1]

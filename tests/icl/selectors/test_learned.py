@@ -32,14 +32,14 @@ from concept_align.icl.selectors.teachers import (
 PENALTIES = (0.001, 0.1, np.inf)
 
 
-def planted(truth, seed, ranks=(0, 4)):
-    """A selector fitted on 60 x 40 gains, and what new queries and candidates are like."""
+def planted(truth, seed, ranks=(0, 4), pool="open"):
+    """A selector fitted on 60 x 40 gains; what new queries, and new candidates of an open pool, are like."""
     q, c = side(60, seed), side(40, seed, ("en",), "c")
     noisy = truth(q.features, c.features) + 0.3 * np.random.default_rng([seed, 1]).normal(size=(60, 40))
-    found = fit_selector(
-        gains_of(q, c, noisy), q.features, c.features, likeness="states", penalties=PENALTIES, ranks=ranks
-    )
-    return found, side(60, seed + 100).features, side(40, seed + 100, ("en",), "c").features
+    settings = {"likeness": "states", "penalties": PENALTIES, "ranks": ranks, "pool": pool}
+    found = fit_selector(gains_of(q, c, noisy), q.features, c.features, **settings)
+    fresh = c if pool == "fixed" else side(40, seed + 100, ("en",), "c")
+    return found, side(60, seed + 100).features, fresh.features
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,28 @@ def test_what_was_planted_is_found_for_new_queries_and_new_candidates(kind, leas
     assert np.mean(shares) >= least
 
 
-def test_of_noise_nothing_is_learned():
+@pytest.mark.parametrize(("pool", "least", "most"), [("fixed", 0.9, 1.0), ("open", -0.2, 0.2)])
+def test_what_candidates_are_worth_whatever_is_alike_is_found_in_a_fixed_pool_alone(pool, least, most):
+    shares = []
+    for seed in range(6):
+        q, c = side(60, seed), side(16, seed, ("en",), "c")
+        states = c.features.states - c.features.states.mean(0)
+        # Alike candidates are worth unlike: the least direction of their Gram matrix but the constant one.
+        worth = np.linalg.eigh(states @ states.T)[1][:, 1] * np.sqrt(16)
+        noise = 0.5 * np.random.default_rng([seed, 1]).normal(size=(60, 16))
+        gains = gains_of(q, c, worth + noise)
+        found = fit_selector(gains, q.features, c.features, pool=pool, penalties=PENALTIES, ranks=(0,))
+        scores = found.score(side(60, seed + 100).features, c.features)
+        shares.append((worth[scores.argmax(1)].mean() - worth.mean()) / (worth.max() - worth.mean()))
+        assert found.about["pool"] == pool
+    assert least <= np.mean(shares) <= most
+
+
+@pytest.mark.parametrize("pool", ["open", "fixed"])
+def test_of_noise_nothing_is_learned(pool):
     advantages = []
     for seed in range(6):
-        found, q, c = planted(nothing(seed), seed)
+        found, q, c = planted(nothing(seed), seed, pool=pool)
         true = np.random.default_rng([seed, 2]).normal(size=(60, 40))
         advantages.append(true[np.arange(60), found.score(q, c).argmax(1)] - true.mean(1))
     found = np.concatenate(advantages)
@@ -285,5 +303,6 @@ def test_the_choice_is_told_and_impossible_settings_are_refused(learned):
     for name, values in [("ranks", ()), ("penalties", (-1.0,)), ("coherences", (np.nan,))]:
         with pytest.raises(UsageError, match=name):
             fit_selector(gains, q.features, c.features, **{name: values})
-    with pytest.raises(UsageError, match="likeness"):
-        fit_selector(gains, q.features, c.features, likeness="words")
+    for name in ("likeness", "pool"):
+        with pytest.raises(UsageError, match=f"no {name} is called 'words'"):
+            fit_selector(gains, q.features, c.features, **{name: "words"})
