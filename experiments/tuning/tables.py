@@ -15,7 +15,7 @@ import pandas as pd
 from concept_align.atomic import save_csv
 from concept_align.evaluation.results import SUMMARIES
 from concept_align.report.drawing import dots_figure
-from concept_align.report.style import save
+from concept_align.report.style import save as save_figure
 from concept_align.report.tune_figures import GROUPS, WAYS
 from concept_align.statistics import jackknife, mean_over_languages, mean_over_pairs
 from concept_align.tuning.outcomes import COLUMNS, KEYS, SEEN, UNSEEN, cells_of, summary
@@ -23,8 +23,8 @@ from concept_align.tuning.study import BEFORE, RETRIEVAL, TUNED
 
 BARE = "before"
 UNDO = dict(zip(TUNED, BEFORE, strict=True))  # tuned names to those of the same way before
-CONTROLS = (BARE, "shuffled", "same-language", "answers-only")
 STANDARDISING = "standardising"  # of the model before
+CONTROLS = (BARE, "shuffled", "same-language", "answers-only", STANDARDISING)
 DIGITS = 5
 
 
@@ -83,8 +83,24 @@ def words_table(work: Path, model: str, conditions: Iterable[str]) -> list[dict[
     return rows
 
 
+def controls_of(condition: str) -> tuple[str, ...]:
+    """What a condition is held against: controls of the same settings."""
+    if condition.startswith("contrast"):
+        return BARE, "contrast-shuffled", STANDARDISING
+    return CONTROLS
+
+
+def save(frame: pd.DataFrame, path: Path) -> None:
+    """Over what ``path`` says of the same models."""
+    frame = frame.round(DIGITS)
+    if path.exists():
+        known = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"layer": str})
+        frame = pd.concat([known[~known["model"].isin(frame["model"])], frame], ignore_index=True)
+    save_csv(frame, path)
+
+
 def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
-    """Collect what is finished of every model."""
+    """Collect what is finished of every model; rows of models that were not run in ``work`` stay."""
     seen, results, seeds, compared = settings["tuned"].split(","), [], [], []
     times: dict[str, Any] = {}
     classes: list[dict[str, Any]] = []
@@ -101,7 +117,7 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
                 rows = summary(cells_of(own, draws=10), seen)
                 means = rows[rows["language"].isin(GROUPS)].drop(columns=["low", "high", "reference"])
                 seeds.append(means.assign(**at, seed=seed))
-            for control in (*CONTROLS, STANDARDISING):
+            for control in controls_of(name):
                 other = by_condition.get(BARE if control == STANDARDISING else control, {})
                 shared = sorted({*by_seed} & {*other})  # each seed holds out other documents
                 if name in (BARE, control) or not shared:
@@ -130,11 +146,13 @@ def write(work: Path, folder: Path, settings: dict[str, Any]) -> None:
             frame = frame[frame["language"].isin(GROUPS) | frame["layer"].isin(layers)]
         else:
             frame = frame[frame["language"].isin(GROUPS) & frame["metric"].isin(["p1", "nats-per-token"])]
-        save_csv(frame.round(DIGITS), folder / f"{name}.csv")
+        save(frame, folder / f"{name}.csv")
     if classes:
-        save_csv(pd.DataFrame(classes).round(DIGITS), folder / "words.csv")
-    (folder / "provenance.json").write_text(
-        json.dumps({"runs": times, "settings": settings}, indent=2, sort_keys=True) + "\n"
+        save(pd.DataFrame(classes), folder / "words.csv")
+    told = folder / "provenance.json"
+    others = json.loads(told.read_text())["runs"] if told.exists() else {}
+    told.write_text(
+        json.dumps({"runs": {**others, **times}, "settings": settings}, indent=2, sort_keys=True) + "\n"
     )
     draw(pd.read_csv(folder / "differences.csv"), folder, settings)
 
@@ -154,4 +172,4 @@ def draw(compared: pd.DataFrame, folder: Path, settings: dict[str, Any]) -> None
         order = [name for name in settings["conditions"] if name in set(rows["row"])][::-1]
         label = f"precision@1 in layer {layer}, less the model before, points"
         figure = dots_figure(facets, label, order=order, width=4.0, zero=True)
-        save(figure, folder / f"{model}-gains")
+        save_figure(figure, folder / f"{model}-gains")
