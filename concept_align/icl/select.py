@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ..seeding import stream
 from ..treebanks.concepts import Task, is_open_ended, parse_task
 from ..treebanks.corpus import Corpus
 from ..treebanks.discover import TreebankFile, find_treebanks
+from ..treebanks.translations import translated
 from ..types import Split
 from .base import PromptSentence, in_turn, labelled_corpus, tagged_sentences
 from .causal import in_memory, load_causal, word_states
@@ -220,15 +222,21 @@ class _Sentences:
         config = self.config
         if config.pairs is None:
             return [], np.zeros((0, 2), np.int64)
-        by_id: dict[str, list[PromptSentence]] = {}
+        by_id: dict[str, dict[str, PromptSentence]] = {}
+        texts: dict[str, dict[str, str]] = {}
         langs = config.pair_langs or config.langs
         for file in _first_split(find_treebanks(config.pairs, langs)):
             corpus = labelled_corpus(file, self.task, self.progress)
+            texts[file.language] = dict(zip(corpus.sent_ids, corpus.texts, strict=True))
             for one in self._tagged(corpus):
-                by_id.setdefault(corpus.sent_ids[one.number], []).append(one)
-        several = {name: own for name, own in by_id.items() if len(own) > 1}
+                by_id.setdefault(corpus.sent_ids[one.number], {})[file.language] = one
+        remedy = "name parallel treebanks in pair_langs (de_pud), or leave pairs out"
+        for a, b in combinations(texts, 2):
+            if texts[a].keys() & texts[b].keys() and not translated(texts[a], texts[b]):
+                what = f"sentences of {a} and {b} have ids in common, and are no translations"
+                raise UsageError(what, option="pairs", remedy=remedy)
+        several = {name: list(own.values()) for name, own in by_id.items() if len(own) > 1}
         if not several:
-            remedy = "name parallel treebanks in pair_langs (de_pud), or leave pairs out"
             raise UsageError("no sent_id is in two languages", option="pairs", remedy=remedy)
         random = stream(config.seed, "translations")
         names = sorted(several)

@@ -10,13 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
-import numpy as np
-
 from ..errors import UsageError, encoded
 from ..hashing import digest
-
-LEAST = 100  # meanings from which on lengths tell anything
-AGREE = 0.5  # the least correlation of the lengths of translations; of other sentences it is about 0
 
 
 def cleaned(text: str) -> str:
@@ -118,17 +113,3 @@ def _kept(texts: Mapping[str, str], where: str) -> dict[str, str]:
         encoded(text, f"{where}, {one}")
     found = {one: cleaned(text) for one, text in texts.items()}
     return {one: text for one, text in found.items() if text}
-
-
-def length_agreement(a: Mapping[str, str], b: Mapping[str, str]) -> float | None:
-    """The correlation of the log lengths of texts with equal ids: what says what the other says is as long.
-
-    None where fewer than ``LEAST`` ids are shared, or all texts of a side are equally long.
-    """
-    shared = [one for one in a if one in b]
-    if len(shared) < LEAST:
-        return None
-    lengths = np.log1p([[len(side[one]) for one in shared] for side in (a, b)])
-    if min(np.ptp(lengths, axis=1)) == 0:
-        return None
-    return float(np.corrcoef(lengths)[0, 1])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import fake_treebank
 import numpy as np
 import pytest
 
@@ -76,6 +77,19 @@ def test_impossible_options_are_told():
     ]:  # fmt: skip
         with pytest.raises(UsageError, match=said):
             ca.select.fit("mini-decoder", "mini", langs=["fr"], **options)
+
+
+def test_equal_ids_alone_make_no_translations(tmp_path):
+    lengths = np.random.default_rng(0).integers(3, 11, size=(2, 120)).tolist()
+    given = {"langs": ["fr", "ru"], **FEW}
+    for folder, own in (("same", lengths[0]), ("other", lengths[1])):
+        for code, of in (("de", lengths[0]), ("fi", own)):
+            fake_treebank.write(tmp_path / folder, code, "train", of)
+    given |= {"pair_langs": ["de", "fi"], "translations": 10}
+    found = ca.select.fit("mini-decoder", "mini", pairs=tmp_path / "same", **given)
+    assert found.about["translations"] == 10
+    with pytest.raises(UsageError, match="de and fi have ids in common, and are no translations"):
+        ca.select.fit("mini-decoder", "mini", pairs=tmp_path / "other", **given)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,7 @@
-import numpy as np
 import pytest
 
 from concept_align.errors import ConceptAlignError, UsageError
-from concept_align.tuning.parallel import LEAST, Parallel, length_agreement
+from concept_align.tuning.parallel import Parallel
 
 
 def three() -> Parallel:
@@ -60,19 +59,6 @@ def test_texts_that_share_no_id_and_halves_of_characters_are_refused():
         Parallel.of({"en": {"1": "a"}, "de": {"2": "b"}})
     with pytest.raises(UsageError, match="half of a character"):
         Parallel.of({"en": {"1": "a\ud800"}, "de": {"1": "b"}})
-
-
-def test_lengths_of_translations_go_together_and_those_of_shifted_lines_do_not():
-    rng = np.random.default_rng(0)
-    length = rng.integers(3, 200, size=300)
-    a = {str(n): "x" * size for n, size in enumerate(length)}
-    b = {str(n): "y" * int(size * rng.uniform(0.7, 1.4)) for n, size in enumerate(length)}
-    shifted = {str(n): b[str((n + 1) % 300)] for n in range(300)}
-    assert length_agreement(a, b) > 0.8
-    assert abs(length_agreement(a, shifted)) < 0.2
-    assert length_agreement(a, dict.fromkeys(a, "z")) is None  # all equally long
-    few = {one: b[one] for one in list(b)[: LEAST - 1]}
-    assert length_agreement(a, few) is None
 
 
 def test_errors_name_the_place():

@@ -23,6 +23,7 @@ from ...treebanks import conllu, registry
 from ...treebanks.concepts import UPOS
 from ...treebanks.corpus import Corpus
 from ...treebanks.discover import TreebankFile, find_treebanks
+from ...treebanks.translations import translated
 from . import QuestionSplit
 from .questions import TaskRow
 
@@ -48,7 +49,7 @@ def read_translation(
     }  # by language and id
     source, target = (language, other) if direction == "into" else (other, language)
     rows = []
-    for name in texts[language].keys() & texts[other].keys():
+    for name in translated(texts[language], texts[other]):
         fields = {
             "source": texts[source][name],
             "source_language": _named(source),
@@ -62,7 +63,7 @@ def read_translation(
             )
         )  # fmt: skip
     if not rows:
-        what = f"no sentence of {language} and {other} has an id in common"
+        what = f"no sentences of {language} and {other} that have an id in common are translations"
         raise UsageError(what, where=str(path), remedy="name a folder of parallel treebanks (PUD, mini)")
     return sorted(rows, key=lambda row: row.id)
 

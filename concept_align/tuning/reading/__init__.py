@@ -8,7 +8,8 @@ from pathlib import Path
 from ...errors import UsageError
 from ...treebanks import registry
 from ...treebanks.discover import MINI
-from ..parallel import AGREE, Parallel, length_agreement
+from ...treebanks.translations import AGREE, length_agreement
+from ..parallel import Parallel
 from . import afp, lines, paws, tables, tatoeba, treebanks
 
 FOLDERS = {"tatoeba": tatoeba.read, "paws-x": paws.read}

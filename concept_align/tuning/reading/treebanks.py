@@ -1,22 +1,23 @@
 """Parallel treebanks: sentences with equal ``sent_id`` are translations of one another (PUD, mini).
 
-Equal ids alone are no proof: half of all treebanks call a sentence ``train-s1``. Two treebanks are taken to
-be parallel where the lengths of the sentences they share go together; where there are too few to tell, where
-they share half of their ids. Of several treebanks of a language the one is taken that shares most with other
-languages, unless ``langs`` names another. Of a treebank with a train split nothing else is read.
+Two treebanks are taken to be parallel where their texts look like translations
+(:mod:`concept_align.treebanks.translations`). Of several treebanks of a language the one is taken that shares
+most with other languages, unless ``langs`` names another. Of a treebank with a train split nothing else is
+read.
 
 Documents are those of ``# newdoc`` in any of the languages; in PUD, where some do not have them, the first
 six signs of ``sent_id``.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import TreebankError, UsageError
 from ...treebanks import conllu, registry
 from ...treebanks.discover import MINI, TreebankFile, find_treebanks
-from ..parallel import AGREE, LEAST, Parallel, cleaned, length_agreement
+from ...treebanks.translations import translated
+from ..parallel import Parallel, cleaned
 
 _NEWDOC = re.compile(r"^#\s*newdoc\b(?:\s+id\s*=\s*([^\n]*))?", re.MULTILINE)
 
@@ -127,16 +128,7 @@ def _read(treebank: str, files: Iterable[TreebankFile]) -> _Candidate:
 
 def _shared_with(one: _Candidate, others: Iterable[Sequence[_Candidate]]) -> int:
     """How many translations ``one`` has in the other languages."""
-    return sum(max(_shared(one.texts, rival.texts) for rival in rivals) for rivals in others)
-
-
-def _shared(a: Mapping[str, str], b: Mapping[str, str]) -> int:
-    """How many ids two treebanks share; 0 where they are not translations by the look of them."""
-    shared = len(a.keys() & b.keys())
-    if shared < LEAST:
-        return shared if 2 * shared >= min(len(a), len(b)) else 0
-    agreement = length_agreement(a, b)
-    return shared if agreement is not None and agreement >= AGREE else 0
+    return sum(max(len(translated(one.texts, rival.texts)) for rival in rivals) for rivals in others)
 
 
 def _documents(chosen: Sequence[_Candidate]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 import json
 
+import fake_treebank
+import numpy as np
 import pytest
 
 from concept_align.errors import ConceptAlignError, UsageError
@@ -202,6 +204,18 @@ def test_translations_pair_equal_ids_both_ways_and_are_divided_by_id():
     assert not {one.id for one in shown} & {one.id for one in into}
     with pytest.raises(UsageError, match="en cannot be translated into itself"):
         asked("translation:mini", "en")
+
+
+def test_equal_ids_alone_are_no_questions_of_translation(tmp_path):
+    for code, most in (("de", 20), ("en", 60)):
+        fake_treebank.write(tmp_path, code, "train", [5] * most)
+        fake_treebank.write(tmp_path, code, "test", [5] * most)
+    assert len(asked(f"translation:{tmp_path}", "de")) == 20
+    rng = np.random.default_rng(0)
+    for code in ("de", "en"):
+        fake_treebank.write(tmp_path, code, "test", rng.integers(3, 30, size=150).tolist())
+    with pytest.raises(UsageError, match="de and en that have an id in common are translations"):
+        asked(f"translation:{tmp_path}", "de")
 
 
 @pytest.mark.parametrize("name", ["lemma", "inflection"])
