@@ -116,12 +116,16 @@ class InterventionSession:
 
     def _states(self, language: str, layer: int) -> str | None:
         """The hash of stored training states; None where the store has none."""
-        try:
-            treebank = self.plan.store.treebank_of(language)
-        except ConceptAlignError:
-            return None
-        marker = self.plan.store.marker(treebank, layer_name("train", layer))
-        return None if marker is None else marker.sha256
+        key = ("states", language, layer)  # asked for every unit, of every source
+        if key not in self._made:
+            try:
+                treebank = self.plan.store.treebank_of(language)
+            except ConceptAlignError:
+                return None
+            marker = self.plan.store.marker(treebank, layer_name("train", layer))
+            self._made[key] = None if marker is None else marker.sha256
+        found: str | None = self._made[key]
+        return found
 
     def _sources(self, unit: InterventionUnit) -> tuple[str, ...]:
         return self.plan.sources_of(unit.language) if unit.source == POOLED else (unit.source,)
