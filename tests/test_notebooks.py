@@ -21,6 +21,7 @@ SMALLER = {
         '"epochs": 30': '"epochs": 3',
         "bootstrap=200": "bootstrap=100",
     },
+    "interventions": {'{"sentences": 8, "bootstrap": 200}': '{"sentences": 2, "bootstrap": 100}'},
     "learning": {
         '"epochs": 12': '"epochs": 2',
         '"epochs": 8': '"epochs": 1, "adapt_epochs": 2',

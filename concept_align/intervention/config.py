@@ -121,7 +121,7 @@ class InterveneConfig:
     centred: bool = True
     """Take means less their language's own, so that directions between languages are left alone."""
     rank: int | None = None
-    """Number of directions. By default one fewer than concepts, 8 at most."""
+    """Number of directions. By default one fewer than concepts, 8 at most (of leace, all there are)."""
     interventions: tuple[str, ...] = ("remove",)
     """What is done: remove (all concepts), remove-one (each by itself), remove:NOUN, pair:NOUN-VERB (what
     tells two apart), swap:NOUN-VERB (words of the two change places), steer:NOUN-VERB:2 (towards the

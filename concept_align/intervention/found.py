@@ -80,17 +80,27 @@ class Interventions(Showable):
         """Values by the layer that is changed, with controls: a Matplotlib figure."""
         return self._plot("intervene_figures:layers_figure", self.effects, path=path, readout=readout)
 
-    def plot_treatments(self, readout: str = "probe", *, path: str | Path | None = None) -> Any:
-        """Every intervention with its controls, means over languages: a Matplotlib figure."""
+    def plot_treatments(self, readout: str | None = None, *, path: str | Path | None = None) -> Any:
+        """Every intervention with its controls, by all read-outs or one: a Matplotlib figure."""
         return self._plot("intervene_figures:treatments_figure", self.effects, path=path, readout=readout)
 
-    def plot_concepts(self, readout: str = "probe", *, path: str | Path | None = None) -> Any:
-        """What is done to words of each concept: a Matplotlib figure."""
+    def plot_concepts(self, readout: str | None = None, *, path: str | Path | None = None) -> Any:
+        """What is done to words of each concept, by all read-outs or one: a Matplotlib figure."""
         return self._plot("intervene_figures:concepts_figure", self.effects, path=path, readout=readout)
 
     def plot_matrix(self, readout: str = "probe", *, path: str | Path | None = None, **part: Any) -> Any:
         """Sources by languages, as :meth:`matrix` has them: a Matplotlib figure."""
         return self._plot("intervene_figures:matrix_figure", self.matrix(readout, **part), path=path)
+
+
+def scores_of(folder: Path, task: str) -> pd.DataFrame:
+    """What alignability wrote into ``folder`` of ``task``; UsageError where it is of another."""
+    scores = Alignability.load(folder).frame()
+    known = scores[(scores["task"] == task) & (scores["against"] == "")]
+    if known.empty:
+        remedy = "give what concept-align alignability wrote for the same task"
+        raise UsageError(f"the scores are not of {task}", option="alignability", remedy=remedy)
+    return known
 
 
 def predicted_by_alignability(
@@ -101,11 +111,7 @@ def predicted_by_alignability(
     Its first measure counts, at the layer of its best mean. Raises UsageError where the scores are of another
     task.
     """
-    scores = Alignability.load(folder).frame()
-    known = scores[(scores["task"] == task) & (scores["against"] == "")]
-    if known.empty:
-        remedy = "give what concept-align alignability wrote for the same task"
-        raise UsageError(f"the scores are not of {task}", option="alignability", remedy=remedy)
+    known = scores_of(folder, task)
     measure = str(known["measure"].iloc[0])
     layer = best_layer(known, measure)
     square = Alignability(known).matrix(measure, layer, both=True)

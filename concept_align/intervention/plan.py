@@ -18,6 +18,7 @@ from ..treebanks.concepts import Task
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import TARGETS, TRAIN, family, select
 from .config import AUTO, POOLED, InterveneConfig, Intervention
+from .found import scores_of
 
 MOST = 8  # directions, unless told otherwise
 FEWEST = 2  # source languages of the pooled directions
@@ -99,6 +100,8 @@ def plan(config: InterveneConfig) -> InterventionPlan:
     if store.recipe.read != "once":
         what = "its states are those of sentences read twice, and interventions read them once"
         raise UsageError(what, where=str(config.store), remedy="extract with read once into another folder")
+    if config.alignability is not None:
+        scores_of(config.alignability, config.task)
     layers, read_layers = _layers(config, store)
     trained = _stored(store, (*layers, *read_layers))
     tested = {file.language: file for file in _found(config.treebanks, ["test"])}

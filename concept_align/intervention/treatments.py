@@ -58,14 +58,14 @@ class Directions:
             try:
                 own = self._own(one, moments)
             except UsageError as error:
-                notes.append(f"{unit.language}, {one.name} by {unit.source}: {error.message}")
+                notes.append(f"{unit.language}: {one.name}, directions of {unit.source}: {error.message}")
                 continue
             found.append(self._treated(unit, one, own, own, moments))
             for control, draws in self.plan.config.draws().items():
                 try:
                     spans = list(self._control(unit, one, own, moments, control, draws))
                 except UsageError as error:
-                    notes.append(f"{unit.language}, {control} by {unit.source}: {error.message}")
+                    notes.append(f"{unit.language}: {control}, directions of {unit.source}: {error.message}")
                     continue
                 found += [
                     self._treated(unit, one, own, span, moments, control, draw)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from .. import atomic, provenance
 from ..atomic import save_csv, save_table
+from ..intervention.config import POOLED
 from ..intervention.evidence import MEAN, parts_of, single_part
 from ..intervention.found import Interventions
 from ..progress import collapsed
@@ -77,12 +78,20 @@ _READ = (
 
 
 def _of_directions(found: Interventions) -> list[str]:
-    """What was done otherwise than asked to directions, each once."""
-    if "note" not in found.directions:
+    """Controls of several languages' directions that are not of their rank, layer by layer."""
+    rows = found.directions
+    if "note" not in rows:
         return []
-    rows = found.directions[found.directions["note"] != ""]
-    pairs = zip(rows["control"], rows["note"], strict=True)
-    return list(dict.fromkeys(f"{control_name(control)}: {note}" for control, note in pairs))
+    rows = rows[(rows["note"] != "") & (rows["source"] == POOLED)]
+    said = []
+    for (layer, control), part in rows.groupby(["layer", "control"], sort=False):
+        low, high = int(part["rank"].min()), int(part["rank"].max())
+        many = f"{low} to {high}" if low < high else str(low)
+        what = f"layer {layer}, {control_name(control)}: {many} directions, as fewer that are orthogonal to "
+        said.append(f"{what}those of concepts have less variance")
+        if part["note"].str.startswith("overlaps").any():
+            said[-1] += "; where all have less, they overlap with them"
+    return said
 
 
 def _files(found: Interventions) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..intervention.config import MAJORITY, UNTOUCHED
-from ..intervention.evidence import MEAN, parts_of, single_part
+from ..intervention.evidence import MEAN, PART, parts_of, single_part
 from ..intervention.found import Interventions
 from .intervene_tables import (
     control_name,
@@ -39,13 +39,13 @@ def intervene_findings(found: Interventions) -> list[str]:
         if _has(rows, name, readout, read_layer)
     ]
     said += _of_concepts(effects, layer)
-    said += _of_pairs(found)
+    said += _of_pairs(found, layer)
     if len(set(effects["layer"])) > 1:
         said.append(f"Layer {layer} is the one with the largest effect of several: it is flattered.")
     return said
 
 
-def _row(rows: pd.DataFrame, **wanted: str) -> dict[str, Any] | None:
+def _row(rows: pd.DataFrame, **wanted: Any) -> dict[str, Any] | None:
     chosen = rows[np.logical_and.reduce([rows[key] == value for key, value in wanted.items()])]
     return None if chosen.empty else dict(chosen.iloc[0])
 
@@ -112,10 +112,11 @@ def _of_concepts(effects: pd.DataFrame, layer: int) -> list[str]:
     return said[:2]
 
 
-def _of_pairs(found: Interventions) -> list[str]:
+def _of_pairs(found: Interventions, layer: int) -> list[str]:
     """Directions of one language in another, and whether alignability predicts it."""
+    name = interventions_of(found.effects)[0]
     said = []
-    for part in parts_of(found.sources)[:1]:
+    for part in [one for one in parts_of(found.sources) if one[1] == layer and one[2] == name][:1]:
         square = single_part(found.sources, part)
         apart = [float(square.loc[a, b]) for a in square.index for b in square.columns if a != b]
         home = [float(square.loc[a, a]) for a in square.index if a in square.columns]
@@ -127,12 +128,19 @@ def _of_pairs(found: Interventions) -> list[str]:
         if np.isfinite(home).any():
             text += f", a language's own by {written({**bare, 'value': float(np.nanmean(home))}, sign=True)}"
         said.append(text + ".")
-    rows = found.predicted
-    if len(rows):
-        for row in rows[rows["kind"] == "within-targets"].to_dict("records")[:1]:
-            text = f"Alignability ({row['measure']}) and what directions of other languages do go together: "
-            text += f"within languages r = {number(row['r'], row['low'], row['high'])}, p {_at_p(row['p'])}."
-            said.append(
-                text if np.isfinite(row["r"]) else "Too few pairs to ask whether alignability predicts it."
-            )
+        said += _predicted(found, part)
     return said
+
+
+def _predicted(found: Interventions, part: tuple[str, int, str, str]) -> list[str]:
+    """Whether what directions of other languages do goes with alignability, among sources of one language."""
+    if found.predicted.empty:
+        return []
+    keys = dict(zip(PART, part, strict=True)) | {"kind": "within-targets"}
+    row = _row(found.predicted, **keys)
+    if row is None or not np.isfinite(row["r"]):
+        return ["Too few pairs to ask whether alignability predicts whose directions act where."]
+    sure = row["p"] < LEVEL
+    verb = "predicts" if sure else "is not seen to predict"
+    text = f"Alignability ({row['measure']}) {verb} whose directions act in a language: "
+    return [f"{text}r = {number(row['r'], row['low'], row['high'])}, p {_at_p(row['p'])}."]

@@ -126,9 +126,9 @@ def excess_table(effects: pd.DataFrame, layer: int | None = None) -> TextTable:
         own = [written(cells[one], sign=True) if one in cells else NONE for one in against]
         table.append([said, *own, p_value(p)])
     heads = ["change" if one == UNTOUCHED else f"beyond {control_name(one)}" for one in against]
-    where = "" if layer is None else f"Layer {layer} changed: "
+    title = "Changes" if layer is None else f"Layer {layer} changed: changes"
     note = f"Points or nats. p (Holm) is that of the excess over {control_name(main)}."
-    return TextTable(f"{where}changes, and what they exceed controls by", ["", *heads, "p"], table, note=note)
+    return TextTable(f"{title}, and what they exceed controls by", ["", *heads, "p"], table, note=note)
 
 
 def concepts_table(effects: pd.DataFrame, layer: int) -> TextTable | None:

@@ -120,10 +120,11 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(store, tmp_path):
         (("--read-layers", "1,2"), "no layer is read after layer 2"),
         (("--task", "relation"), "a relation is of two words"),
         (("--controls", "chance"), "unknown control"),
+        (("--matrix", "--alignability", "nowhere"), "no alignability here"),
     ],
 )
 def test_options_that_cannot_be_are_refused_before_the_model_is_loaded(arguments, said, store, tmp_path):
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(ConceptAlignError, match=said):
         run(store, *arguments, "--out", tmp_path, "--model", "no-such-model")
 
 

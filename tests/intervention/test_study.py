@@ -1,3 +1,4 @@
+import mini_aligner
 import numpy as np
 import pandas as pd
 import pytest
@@ -169,3 +170,22 @@ def test_an_interrupted_study_goes_on_where_it_was(store, tmp_path):
     again.outcome, resumed = lambda unit: resumed.append(unit) or measure(unit), []
     pd.testing.assert_frame_equal(run_interventions(again, tmp_path / "out").frame(), whole)
     assert len(resumed) == 2
+
+
+def test_a_saved_aligner_is_asked_where_it_was_not_trained(tmp_path):
+    own = extract(
+        "mini-encoder", mini_treebanks(), tmp_path / "store", layers=[2, 3], langs=mini_aligner.LANGUAGES
+    )
+    folder = mini_aligner.train(own.folder, tmp_path / "aligner")
+    asked = {
+        "langs": ["tr", "et"],
+        "source_langs": ["en", "de", "fr"],
+        "readouts": ["probe", f"aligner:{folder}"],
+    }
+    found = study(own, **asked)
+    rows = found.frame()[found.frame()["readout"] == f"aligner:{folder}"]
+    assert set(rows["language"]) == {"tr", "mean"}
+    assert set(rows["read_layer"]) == {"3"}
+    assert any("was trained on et" in note for note in found.notices)
+    with pytest.raises(UsageError, match="an aligner of upos"):
+        study(own, **asked, task="feature:Number")
