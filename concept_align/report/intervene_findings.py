@@ -33,7 +33,7 @@ def intervene_findings(found: Interventions) -> list[str]:
     rows = means_of_all(effects)
     rows = rows[rows["layer"] == layer]
     said = [
-        _finding(rows, name, readout, read_layer, main_control(effects))
+        finding_of(rows, name, readout, read_layer, main_control(effects))
         for name in interventions_of(effects)[:3]
         for readout, read_layer in dict.fromkeys(zip(rows["readout"], rows["read_layer"], strict=True))
         if _has(rows, name, readout, read_layer)
@@ -54,7 +54,7 @@ def _has(rows: pd.DataFrame, name: str, readout: str, read_layer: str) -> bool:
     return _row(rows, intervention=name, readout=readout, read_layer=read_layer, control="") is not None
 
 
-def _finding(rows: pd.DataFrame, name: str, readout: str, read_layer: str, main: str) -> str:
+def finding_of(rows: pd.DataFrame, name: str, readout: str, read_layer: str, main: str) -> str:
     at = {"readout": readout, "read_layer": read_layer}
     before = _row(rows, **at, intervention=UNTOUCHED, control="", against="")
     after = _row(rows, **at, intervention=name, control="", against="")
@@ -80,6 +80,9 @@ def _finding(rows: pd.DataFrame, name: str, readout: str, read_layer: str, main:
     ending = f"{written(excess, sign=True)}{points} beyond {control_name(main)}"
     if np.isnan(excess["low"]):
         return f"{text} That is {ending}; languages are of too few branches for an interval."
+    harm = excess["value"] * (1 if readout == "loss" else -1)  # a loss rises, all else falls
+    if sure and harm < 0:
+        return f"{text} They do less harm than the control: {ending}, p {_at_p(p)}."
     if sure and p < LEVEL:
         return f"{text} {_USED if readout in _OF_MODEL else _READ}: {ending}, p {_at_p(p)}."
     if sure:

@@ -1,10 +1,11 @@
 import numpy as np
+import pandas as pd
 import pytest
 from planted_interventions import study
 
 from concept_align.errors import UsageError
 from concept_align.report.intervene import intervene_report, write_intervene
-from concept_align.report.intervene_findings import intervene_findings
+from concept_align.report.intervene_findings import finding_of, intervene_findings
 from concept_align.report.intervene_tables import intervention_name, main_layer, readout_name, tables
 
 
@@ -22,6 +23,23 @@ def test_findings_say_what_is_used_and_what_is_not(found):
     (idle,) = [one for one in said if one.startswith("Swapping noun-verb at layer 2 takes probe")]
     assert "Nothing is due to these directions" in idle
     assert any("flattered" in one for one in intervene_findings(found))
+
+
+@pytest.mark.parametrize(("readout", "unit", "harm"), [("loss", "nats", 1), ("agreement", "share", -1)])
+def test_what_does_less_harm_than_its_control_is_not_called_used(readout, unit, harm):
+    at = {"layer": 2, "readout": readout, "read_layer": "output", "unit": unit, "n": 17, "p": 0.001}
+    at |= {"p_holm": 0.001, "control": "", "against": ""}
+    ways = {"untouched": 0.5, "remove": 0.5 + harm * 0.1}
+
+    def said(excess):
+        rows = [{**at, "intervention": name, "value": value, "low": value - 0.01, "high": value + 0.01}
+                for name, value in ways.items()]  # fmt: skip
+        rows.append({**at, "intervention": "remove", "against": "matched", "value": excess,
+                     "low": excess - 0.01, "high": excess + 0.01})  # fmt: skip
+        return finding_of(pd.DataFrame(rows), "remove", readout, "output", "matched")
+
+    assert "The model uses these directions" in said(harm * 0.05)
+    assert "They do less harm than the control" in said(-harm * 0.05)
 
 
 def test_the_layer_that_is_shown_is_the_one_with_the_largest_effect(found):
