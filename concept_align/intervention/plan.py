@@ -14,9 +14,10 @@ from ..layers import resolve_layers
 from ..spaces.source import FeatureSource
 from ..spaces.spec import FeatureSpec
 from ..store.store import Store
-from ..treebanks.concepts import Task
+from ..treebanks.concepts import Task, labels
 from ..treebanks.discover import TreebankFile, find_treebanks
 from ..treebanks.registry import TARGETS, TRAIN, family, select
+from ..types import UNLABELLED
 from .config import AUTO, POOLED, InterveneConfig, Intervention
 from .found import scores_of
 
@@ -107,6 +108,7 @@ def plan(config: InterveneConfig) -> InterventionPlan:
     tested = {file.language: file for file in _found(config.treebanks, ["test"])}
     sources, languages = _languages(config, store, trained, tested)
     source = FeatureSource(store, FeatureSpec(config.task, layers))
+    sources, without = _labelled(config, source, sources)
     interventions = config.asked(source.concepts)
     if config.where not in ("all", "words", *source.concepts):
         what = f"{config.where!r} is no concept of {config.task}"
@@ -115,6 +117,10 @@ def plan(config: InterveneConfig) -> InterventionPlan:
     most = min(len(source.concepts) - 1, store.recipe.dim - 1)
     rank = min(config.rank or MOST, most)
     notices = [f"{code}: {note}" for code, note in sorted(source.notes.items()) if code in sources]
+    if without:
+        notices.append(
+            f"{', '.join(without)}: no training word has a label of {config.task}, so no directions"
+        )
     if config.rank is not None and config.rank > most:
         notices.append(
             f"rank {most} in the place of {config.rank}: {len(source.concepts)} means span no more"
@@ -180,6 +186,21 @@ def _files(
     return {
         code: tuple(file for file in every if file.treebank == tested[code].treebank) for code in languages
     }
+
+
+def _labelled(
+    config: InterveneConfig, source: FeatureSource, sources: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Those of ``sources`` with labelled training words, and those without; UsageError for a named one."""
+    store = source.store
+    known = {
+        code: labels(store.annotations(store.treebank_of(code), "train"), source.task) for code in sources
+    }
+    without = tuple(code for code, found in known.items() if not (found != UNLABELLED).any())
+    if named := [code for code in without if code in config.source_langs]:
+        what = f"no training word of {', '.join(named)} has a label of {config.task}"
+        raise UsageError(what, option="source_langs", remedy="leave out what is not labelled")
+    return tuple(code for code in sources if code not in without), without
 
 
 def _languages(

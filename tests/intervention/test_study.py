@@ -189,3 +189,17 @@ def test_a_saved_aligner_is_asked_where_it_was_not_trained(tmp_path):
     assert any("was trained on et" in note for note in found.notices)
     with pytest.raises(UsageError, match="an aligner of upos"):
         study(own, **asked, task="feature:Number")
+
+
+def test_source_languages_without_a_label_of_the_task_are_left_out_and_refused_where_named(tmp_path):
+    own = extract(
+        "mini-decoder", mini_treebanks(), tmp_path / "store", layers=[2, 4], langs=["en", "fr", "ja", "ga"]
+    )
+    asked = {"store": own.folder, "task": "feature:Number", "langs": ["ga"], "readouts": ["probe"]}
+    planned = plan(InterveneConfig.of(**asked))
+    assert set(planned.sources) == {"en", "fr"}
+    assert any(
+        note.startswith("ja: no training word has a label of feature:Number") for note in planned.notices
+    )
+    with pytest.raises(UsageError, match="no training word of ja has a label"):
+        plan(InterveneConfig.of(**asked, source_langs=["en", "fr", "ja"]))
