@@ -29,6 +29,12 @@ __all__ = ["KEPT", "LAYOUT", "estimate_interventions", "intervene", "open_interv
 
 UNITS = "units"
 KEPT = (STUDY, UNITS)
+# Columns of what outcomes say of directions and of relations; a kept outcome has forgotten their order.
+SPANS = (
+    "language", "layer", "source", "intervention", "control", "draw", "rank", "variance", "share", "overlap",
+    "note",
+)  # fmt: skip
+PAIRS = ("language", "relation", "feature", "observed", "agreeing", "found", "why_not")
 RESULTS = ("effects.*", "matrix*.csv", "directions.csv", "agreement.csv", "intervene.json", "run.toml")
 LAYOUT = OutputLayout("intervene", (*KEPT, *RESULTS, *PAGE_FILES), ())
 
@@ -131,10 +137,9 @@ def _counted(session: InterventionSession, outcomes: Sequence[InterventionOutcom
     predicted = pd.DataFrame(columns=list(PREDICTED))
     if config.alignability is not None:
         predicted = predicted_by_alignability(matrix, config.alignability, plan.task.name, seed=config.seed)
-    directions = pd.DataFrame([row for one in outcomes for row in one.spans])
-    agreement = pd.DataFrame([row for one in outcomes for row in one.pairs]).drop_duplicates(
-        ignore_index=True
-    )
+    directions = pd.DataFrame([row for one in outcomes for row in one.spans], columns=list(SPANS))
+    agreement = pd.DataFrame([row for one in outcomes for row in one.pairs], columns=list(PAIRS))
+    agreement = agreement.drop_duplicates(ignore_index=True)
     notices = [*session.notices, *(note for one in outcomes for note in one.notes)]
     facts: Mapping[str, Any] = {**session.made_from, **plan.facts(), "config": to_mapping(config)}
     return Interventions(

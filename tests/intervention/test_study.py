@@ -8,7 +8,7 @@ from concept_align.errors import ModelError, UsageError
 from concept_align.extraction.run import extract
 from concept_align.intervention.config import InterveneConfig
 from concept_align.intervention.plan import plan
-from concept_align.intervention.study import intervene, open_interventions, run_interventions
+from concept_align.intervention.study import PAIRS, SPANS, intervene, open_interventions, run_interventions
 from concept_align.models.shipped import shipped_model
 from concept_align.treebanks.discover import mini_treebanks
 
@@ -168,7 +168,12 @@ def test_an_interrupted_study_goes_on_where_it_was(store, tmp_path):
         run_interventions(session, tmp_path / "out")
     again = open_interventions(plan(config))
     again.outcome, resumed = lambda unit: resumed.append(unit) or measure(unit), []
-    pd.testing.assert_frame_equal(run_interventions(again, tmp_path / "out").frame(), whole)
+    found = run_interventions(again, tmp_path / "out")
+    pd.testing.assert_frame_equal(found.frame(), whole)
+    once_more = run_interventions(again, tmp_path / "out")  # all of it out of what is kept
+    for name in ("directions", "agreement"):
+        assert tuple(getattr(once_more, name).columns) == {"directions": SPANS, "agreement": PAIRS}[name]
+        pd.testing.assert_frame_equal(getattr(once_more, name), getattr(found, name))
     assert len(resumed) == 2
 
 
