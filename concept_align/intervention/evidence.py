@@ -33,7 +33,7 @@ from ..statistics import (
     percentile_bounds,
     sign_flip,
 )
-from ..treebanks.registry import known
+from ..treebanks.registry import relatives
 from .config import MAJORITY, MATCHED, POOLED, UNTOUCHED
 from .outcomes import InterventionOutcome, MeasuredReadOut
 
@@ -51,16 +51,6 @@ PART = ("readout", "layer", "intervention", "read_layer")  # of the matrix
 CONFIDENCE = 0.95
 Place = tuple[int, str, str, str]  # layer, source, read-out, read layer
 Way = tuple[str, str]  # intervention, control
-
-
-def branch_of(language: str) -> str:
-    """The branch whose languages are taken together; a language that is not known stands alone.
-
-    >>> branch_of("de"), branch_of("xx")
-    ('germanic', 'xx')
-    """
-    found = known(language)
-    return (found.branch or found.family or language) if found else language
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +170,8 @@ class InterventionEvidence:
         tested: bool,
     ) -> dict[str, object]:
         own = np.array([values[code][place] for code in codes])
-        clusters = [self.branches.get(code) or branch_of(code) for code in codes]
+        kin, _ = relatives(codes)
+        clusters = [self.branches.get(code, own) for code, own in zip(codes, kin, strict=True)]
         low = high = float("nan")
         if len(set(clusters)) >= LEAST_BOUNDED:
             drawn = np.stack([spreads[code][:, place] for code in codes])

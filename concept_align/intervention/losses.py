@@ -110,7 +110,7 @@ def loss_of(model: FrozenModel, text: TargetText, *, seed: int = 0, masked: floa
     Of a decoder, of every token that another stands before; of an encoder, of the share ``masked`` of
     tokens (at least one a sentence), drawn by ``seed`` and the sentence's name. Raises ModelError where the
     model has no head (or an encoder no mask token), UsageError for text that is read twice: the second copy
-    would be foretold.
+    would be predicted.
     """
     found = headed(model, "loss")
     if text.read == "twice":

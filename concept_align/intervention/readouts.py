@@ -23,10 +23,10 @@ from ..models.faults import explained_memory
 from ..models.frozen import FrozenModel
 from ..models.rerun import Rerun
 from ..models.states import reads_padding
+from .config import UNTOUCHED
 from .texts import ReadRows, Where, padded
 
 BATCH_TOKENS = 1024  # rows times longest row of what is read at once
-UNTOUCHED = "untouched"
 
 
 @dataclass(frozen=True, eq=False)

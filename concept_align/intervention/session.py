@@ -96,9 +96,7 @@ class InterventionSession:
             "probed": list(probed),
             "interventions": [one.name for one in plan.interventions],
             "controls": config.draws(),
-            "readouts": [
-                self.aligners[one].files if one in self.aligners else one for one in config.readouts
-            ],
+            "readouts": [self._known(one) for one in config.readouts],
             "read_layers": list(plan.reads(unit.layer)),
             "states": states,
             "treebank": {file.split: self._hash(file.path) for file in plan.files[unit.language]},

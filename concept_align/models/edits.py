@@ -8,7 +8,7 @@ with another W where R W is a projection, less an oblique part. With t the coord
 takes the place of what was there. Changes are computed in float32 at least; states keep their own dtype.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -106,20 +106,6 @@ class Shift:
         chosen = _chosen(states, at)
         change = (self.factor * self.direction.to(chosen)).expand_as(chosen)
         return _changed_at(states, at, chosen, change)
-
-
-@dataclass(frozen=True, eq=False)
-class Chain:
-    """One edit after the other, at the same layer."""
-
-    edits: Sequence[StateEdit]
-
-    def __call__(
-        self, states: Float[torch.Tensor, "rows length dim"], at: Where | None = None
-    ) -> Float[torch.Tensor, "rows length dim"]:
-        for edit in self.edits:
-            states = edit(states, at)
-        return states
 
 
 def with_states(output: Any, states: torch.Tensor) -> Any:

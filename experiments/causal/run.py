@@ -2,8 +2,7 @@
 
     python experiments/causal/run.py --treebanks UD --gemma FOLDER_OR_ID [--work FOLDER] [--only RUN]
 
-Each run is a command that a user has, and resumes. States and runs stay in the work
-folder.
+Each run is a command that a user has, and resumes. States and runs stay in the work folder.
 """
 
 import argparse

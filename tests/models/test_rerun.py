@@ -11,7 +11,7 @@ from tiny_models import TINY
 from concept_align.errors import ModelError, UsageError
 from concept_align.icl.causal import load_causal
 from concept_align.models.capture import Capture, find_capture
-from concept_align.models.edits import Chain, Edit, Shift
+from concept_align.models.edits import Edit, Shift
 from concept_align.models.load import load_model
 from concept_align.models.rerun import OUTPUT, Rerun
 
@@ -283,7 +283,7 @@ def test_edits_do_what_their_equations_say():
     kept = Edit(edit.read, edit.write, edit.centre, own.flatten(0, 1))(gone)  # what was taken is put back
     assert torch.allclose(kept, states, atol=1e-5)
     direction = torch.arange(8.0)
-    back = Chain([Shift(direction, 2.0), Shift(direction, -2.0)])(states)
+    back = Shift(direction, -2.0)(Shift(direction, 2.0)(states))
     assert torch.allclose(back, states, atol=1e-5)
     half = edit(states.half())
     assert half.dtype == torch.float16 and torch.allclose(half.float(), gone, atol=1e-2)
